@@ -1,0 +1,112 @@
+"""Frozen records that rooms hand to each other; plain data, JSON in and out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+Json = Any
+"""A JSON value: None, bool, int, float, str, or a list or dict of these."""
+
+
+def canonical_json(value: Json) -> str:
+    """The one text of a JSON value: sorted keys, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value: Json) -> str:
+    """16 hexadecimal digits (64 bits) of the SHA-256 of a JSON value's canonical text."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
+
+
+class State(StrEnum):
+    """What became of a trial."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    INFEASIBLE = "infeasible"
+    """Breaks a constraint: recorded with its value, never trained."""
+    FAILED = "failed"
+    """Raised an exception."""
+    DIVERGED = "diverged"
+    """The loss or a value became NaN or infinite."""
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
+    """Its process died (segmentation fault, kill), or its owner did three times."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One quantity of one architecture under a stated protocol.
+
+    Args:
+        quantity: `latency`, `top1`, `test_top1`, `params`, `macs`, …
+        value: the number, in `unit`.
+        low: lower end of the 95 % interval, in `unit`.
+        high: upper end of the 95 % interval, in `unit`.
+        unit: `ms` (per batch), `%`, `count`.
+        protocol: everything that may change the value (conditions and fingerprint of a
+            latency; data digest, recipe, seed and evaluator version of an accuracy). Two
+            measurements with equal protocols are interchangeable; others never are.
+        detail: samples, readings and notes; not part of the key.
+    """
+
+    quantity: str
+    value: float
+    low: float
+    high: float
+    unit: str
+    protocol: Mapping[str, Any]
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """What the store files the measurement under, beside architecture and quantity."""
+        return digest(dict(self.protocol))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One candidate on its way to a worker.
+
+    Args:
+        trial_id: row of the trial in the store.
+        number: number of the trial in its study, from 0.
+        arch_id: identity of the architecture.
+        spec: the normalised model document.
+        params: the decisions that led to it, hole name to value.
+        known: measurements the store already holds; not made again.
+        folder: where its checkpoints live.
+    """
+
+    trial_id: int
+    number: int
+    arch_id: str
+    spec: Mapping[str, Any]
+    params: Mapping[str, Any]
+    known: tuple[Measurement, ...]
+    folder: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a job.
+
+    Args:
+        state: any state but RUNNING.
+        measurements: the values made or reused, one per quantity.
+        reason: for every state but COMPLETE, one line a person understands.
+        seconds: wall time the evaluation took (virtual seconds for a table).
+        violation: by how much constraints are broken, summed relative to their bounds; 0 when kept.
+    """
+
+    state: State
+    measurements: tuple[Measurement, ...] = ()
+    reason: str | None = None
+    seconds: float = 0.0
+    violation: float = 0.0
