@@ -1,0 +1,95 @@
+"""What a failed validation is called in a user's words."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+_BOUNDS = {
+    "greater_than_equal": ("ge", "below"),
+    "greater_than": ("gt", "not above"),
+    "less_than_equal": ("le", "above"),
+    "less_than": ("lt", "not below"),
+}
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word a misspelling most probably meant."""
+    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def one_of(word: Any, known: Iterable[str]) -> str:
+    """`'x' is not one of: a, b; did you mean 'a'?`"""
+    words = list(known)
+    hint = nearest(word, words) if isinstance(word, str) else None
+    ending = f"; did you mean '{hint}'?" if hint else ""
+    return f"{shown(word)} is not one of: {', '.join(words)}{ending}"
+
+
+def shown(value: Any) -> str:
+    """A found value, short enough for one line."""
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if value is None:
+        return "nothing"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = text if len(text) <= 40 else text[:37] + "..."
+    return f"'{text}'" if isinstance(value, str) else text
+
+
+def sentence(found: Mapping[str, Any]) -> str:
+    """One line for one error of pydantic's."""
+    kind, context = found["type"], found.get("ctx", {})
+    value = found["input"]
+    if kind == "missing":
+        return _missing(str(found["loc"][-1]))
+    if kind == "literal_error":
+        words = [word.strip().strip("'") for word in _literals(context["expected"])]
+        return one_of(value, words)
+    if kind == "union_tag_invalid":
+        words = [word.strip().strip("'") for word in context["expected_tags"].split(",")]
+        return one_of(context["tag"], words)
+    if kind == "union_tag_not_found":
+        return "missing; every node of this kind names its type"
+    if kind in _BOUNDS:
+        bound, relation = _BOUNDS[kind]
+        return f"{shown(value)} is {relation} {context[bound]}"
+    if kind in _EXPECTED:
+        return f"{shown(value)} is not {_EXPECTED[kind]}"
+    if kind in ("too_short", "too_long"):
+        return f"{context['actual_length']} values; {_lengths(context)}"
+    if kind == "value_error":
+        return str(context["error"])
+    message = str(found["msg"])
+    return message[:1].lower() + message[1:] if kind != "string_pattern_mismatch" else message
+
+
+def _missing(key: str) -> str:
+    return "missing; write 'archdsl: 1' as the first line" if key == "archdsl" else "missing"
+
+
+def _literals(expected: str) -> list[str]:
+    return expected.replace(" or ", ", ").split(",")
+
+
+def _lengths(context: Mapping[str, Any]) -> str:
+    low, high = context.get("min_length"), context.get("max_length")
+    return f"at least {low}" if low is not None else f"at most {high}"

@@ -1,0 +1,99 @@
+"""A document as a tree whose every value remembers where it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Scalar = None | bool | int | float | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a value or key was written; `line` and `column` are 1-based, 0 where there are none."""
+
+    source: str
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One key of a mapping and its value."""
+
+    key_origin: Origin
+    tree: Tree
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tree:
+    """A scalar, a list or a mapping, with its origin; `size` counts the values in it."""
+
+    value: Scalar | tuple[Tree, ...] | Mapping[str, Entry]
+    origin: Origin
+    size: int = 1
+
+    def plain(self) -> Any:
+        """The value as Python lists, dicts and scalars."""
+        if isinstance(self.value, tuple):
+            return [child.plain() for child in self.value]
+        if isinstance(self.value, Mapping):
+            return {key: entry.tree.plain() for key, entry in self.value.items()}
+        return self.value
+
+    def child(self, step: str | int) -> Tree | None:
+        """The value under a key or list index, if there is one."""
+        if isinstance(self.value, Mapping) and isinstance(step, str):
+            entry = self.value.get(step)
+            return entry.tree if entry else None
+        if isinstance(self.value, tuple) and isinstance(step, int):
+            return self.value[step] if -len(self.value) <= step < len(self.value) else None
+        return None
+
+    def at(self, path: Iterable[str | int]) -> Tree | None:
+        """The value at a path, if there is one."""
+        tree: Tree | None = self
+        for step in path:
+            tree = tree.child(step) if tree else None
+        return tree
+
+    def nearest_origin(self, path: Iterable[str | int], *, key: bool = False) -> Origin:
+        """Where the value at `path` was written, or else the innermost value around it.
+
+        Args:
+            path: keys and list indices from the root.
+            key: the place of the last key itself rather than of its value.
+        """
+        tree, origin = self, self.origin
+        for step in path:
+            child = tree.child(step)
+            if child is None:
+                return origin
+            origin = child.origin
+            if key and isinstance(tree.value, Mapping):
+                origin = tree.value[str(step)].key_origin
+            tree = child
+        return origin if key else tree.origin
+
+
+def tree_of(value: Any, *, source: str) -> Tree:
+    """A tree of plain Python data, all of it from one source without lines (`--set`, a default)."""
+    origin = Origin(source=source)
+    if isinstance(value, Mapping):
+        entries = {
+            str(key): Entry(key_origin=origin, tree=tree_of(child, source=source))
+            for key, child in value.items()
+        }
+        return Tree(value=entries, origin=origin)
+    if isinstance(value, list | tuple):
+        return Tree(value=tuple(tree_of(child, source=source) for child in value), origin=origin)
+    return Tree(value=value, origin=origin)
+
+
+def path_text(path: Iterable[str | int]) -> str:
+    """A path as a user writes it: `layers[0].exchange.read`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
