@@ -1,0 +1,1 @@
+"""The vocabulary of model documents: one small frozen class for every word. Knows no torch."""

@@ -1,0 +1,28 @@
+"""The sizes of a stream, which every word around it needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamShape:
+    """Tokens and width of one stream.
+
+    Args:
+        name: `process` or `memory`.
+        grid: (rows, columns) of the tokens that come from an image or a learned table.
+        prefix_tokens: learned tokens in front of them (class token, distillation token).
+        dim: width.
+        num_heads: attention heads of the process blocks, the default of every head.
+    """
+
+    name: str
+    grid: tuple[int, int]
+    prefix_tokens: int
+    dim: int
+    num_heads: int | None
+
+    @property
+    def tokens(self) -> int:
+        return self.grid[0] * self.grid[1] + self.prefix_tokens
