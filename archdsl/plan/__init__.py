@@ -1,0 +1,1 @@
+"""A model with everything decided: explicit layers, whole numbers, one identity. Knows no torch."""

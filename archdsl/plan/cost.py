@@ -1,0 +1,69 @@
+"""Parameters and multiply-adds of a plan, from its numbers alone; the traced count must agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+
+from archdsl.plan.plan import ClassifierPlan, ExchangeStep, Plan, Step, StreamPlan
+from archdsl.spec.blocks import MlpBlock, TransformerBlock
+from archdsl.spec.cost import Cost, layer_norm, linear
+from archdsl.spec.embed import PatchEmbed
+from archdsl.spec.heads import LinearAttention
+
+BLOCKS: dict[str, Callable[..., Cost]] = {
+    "transformer": TransformerBlock.cost,
+    "mlp": MlpBlock.cost,
+}
+HEADS: dict[str, Callable[..., Cost]] = {"linear_attention": LinearAttention.cost}
+EMBEDS: dict[str, Callable[..., Cost]] = {"patch": PatchEmbed.cost}
+
+
+def cost(plan: Plan) -> Cost:
+    """What one image costs, all classifiers included."""
+    total = Cost()
+    for stream in plan.streams.values():
+        total += _embed(stream)
+    for layer in plan.layers:
+        for step in layer:
+            total += _step(plan, step)
+    for name, classifier in plan.output.classifiers.items():
+        total += _classifier(plan.streams[name], classifier, plan.output.num_classes)
+    return total
+
+
+def params_allocated(plan: Plan) -> int:
+    """Parameters that exist, the unused tensors of the published layout included."""
+    return cost(plan).params + sum(prod(shape) for shape in plan.unused.values())
+
+
+def _embed(stream: StreamPlan) -> Cost:
+    tokens = stream.grid[0] * stream.grid[1]
+    tables = (stream.tokens + len(stream.prefix_tokens)) * stream.dim
+    embed = EMBEDS[stream.embed.type](tokens=tokens, **stream.embed.arguments)
+    return embed + Cost(params=tables)
+
+
+def _step(plan: Plan, step: Step) -> Cost:
+    if isinstance(step, ExchangeStep):
+        target, source = plan.streams[step.target], plan.streams[step.source]
+        norms = layer_norm(target.tokens, target.dim) + layer_norm(source.tokens, source.dim)
+        if step.norm.shared:
+            norms += Cost(params=-2 * target.dim)
+        return norms + HEADS[step.head.type](
+            target_tokens=target.tokens, source_tokens=source.tokens, **step.head.arguments
+        )
+    total = Cost()
+    for block in step.blocks:
+        tokens = plan.streams[step.word].tokens
+        total += BLOCKS[block.type](tokens=tokens, **block.arguments)
+    return total
+
+
+def _classifier(stream: StreamPlan, classifier: ClassifierPlan, num_classes: int) -> Cost:
+    total = linear(1, stream.dim, num_classes)
+    if classifier.norm in ("tokens", "both"):
+        total += layer_norm(stream.tokens, stream.dim)
+    if classifier.norm in ("pooled", "both"):
+        total += layer_norm(1, stream.dim)
+    return total

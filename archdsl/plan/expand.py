@@ -1,0 +1,170 @@
+"""From words to numbers: a `ModelSpec` becomes a `Plan`, or every rule it breaks is reported."""
+
+from __future__ import annotations
+
+from archdsl.plan.exceptions import layer_specs
+from archdsl.plan.output import expand_output
+from archdsl.plan.plan import (
+    BlocksStep,
+    ExchangeStep,
+    NormPlan,
+    PartPlan,
+    Plan,
+    Step,
+    StreamName,
+    StreamPlan,
+)
+from archdsl.plan.published import unused_tensors
+from archdsl.spec.blocks import TransformerBlock
+from archdsl.spec.exchange import Exchange
+from archdsl.spec.layers import LayerSpec
+from archdsl.spec.model import ModelSpec
+from archdsl.spec.rules import Rules
+from archdsl.spec.shapes import StreamShape
+from archdsl.spec.streams import MemoryStream, ProcessStream, StreamLayer
+
+Shapes = dict[StreamName, StreamShape]
+
+
+def expand(spec: ModelSpec) -> Plan:
+    """Work out every layer and every size.
+
+    Raises:
+        InvalidSpecError: every broken rule (a patch that does not divide the image, …).
+    """
+    rules = Rules()
+    shapes, embeds = _streams(spec, rules)
+    layers = layer_specs(spec, rules)
+    _check_streams_meet(spec, layers, rules)
+    steps = [_layer(layer, shapes, rules) if layer else () for layer in layers]
+    output = expand_output(spec, rules)
+    if spec.published_layout and not spec.memory:
+        rules.refuse("only two-stream models have a published layout", "published_layout")
+    rules.raise_broken()
+    streams = {
+        name: StreamPlan(
+            tokens=shape.tokens,
+            dim=shape.dim,
+            grid=shape.grid,
+            embed=embeds[name],
+            prefix_tokens=_stream(spec, name).prefix_tokens,
+        )
+        for name, shape in shapes.items()
+    }
+    plan = Plan(
+        image=(spec.image.channels, *spec.image.size),
+        streams=streams,
+        layers=tuple(steps),
+        output=output,
+    )
+    return unused_tensors(plan) if spec.published_layout else plan
+
+
+def _stream(spec: ModelSpec, name: StreamName) -> ProcessStream | MemoryStream:
+    stream = spec.process if name == "process" else spec.memory
+    if stream is None:
+        raise LookupError(name)
+    return stream
+
+
+def _streams(spec: ModelSpec, rules: Rules) -> tuple[Shapes, dict[StreamName, PartPlan]]:
+    """Shapes and embeddings of the streams whose tokens can be counted."""
+    names: tuple[StreamName, ...] = ("process", "memory") if spec.memory else ("process",)
+    block = spec.process.block
+    num_heads = None
+    if isinstance(block, TransformerBlock):
+        # Refusals are left to the layers, which name the same words.
+        num_heads = block.heads(spec.process.dim, Rules())
+    shapes: Shapes = {}
+    embeds: dict[StreamName, PartPlan] = {}
+    for name in names:
+        stream = _stream(spec, name)
+        dim = stream.dim or spec.process.dim
+        grid = stream.embed.grid(spec.image.size, rules.at(name, "embed"))
+        if grid is None:
+            continue
+        shapes[name] = StreamShape(
+            name=name,
+            grid=grid,
+            prefix_tokens=len(stream.prefix_tokens),
+            dim=dim,
+            num_heads=num_heads,
+        )
+        embeds[name] = PartPlan(
+            type=stream.embed.type,
+            arguments=stream.embed.arguments(channels=spec.image.channels, dim=dim),
+        )
+    return shapes, embeds
+
+
+def _check_streams_meet(spec: ModelSpec, layers: list[LayerSpec | None], rules: Rules) -> None:
+    exchanges = [layer.exchange for layer in layers if layer and layer.exchange]
+    if spec.memory and not any(exchange.read or exchange.write for exchange in exchanges):
+        rules.refuse("no layer reads or writes it; add exchange.read, or remove memory", "memory")
+    if not spec.memory and exchanges:
+        rules.refuse("there is no memory stream to exchange with", "exchange")
+
+
+def _layer(layer: LayerSpec, shapes: Shapes, rules: Rules) -> tuple[Step, ...]:
+    exchange = layer.exchange or Exchange()
+    if len(set(exchange.order)) < len(exchange.order):
+        rules.refuse("each word runs at most once in a layer", "exchange", "order")
+    for word in ("read", "write"):
+        if getattr(exchange, word) and word not in exchange.order:
+            rules.refuse("never runs: exchange.order leaves it out", "exchange", word)
+    steps: list[Step] = []
+    for word in exchange.order:
+        step: Step | None
+        if word in ("read", "write"):
+            step = _exchange_step(word, exchange, shapes, rules)
+        else:
+            step = _blocks_step(word, layer, shapes, rules)
+        if step:
+            steps.append(step)
+    return tuple(steps)
+
+
+def _exchange_step(
+    word: str, exchange: Exchange, shapes: Shapes, rules: Rules
+) -> ExchangeStep | None:
+    head = exchange.read if word == "read" else exchange.write
+    if head is None or len(shapes) < 2:
+        return None
+    names: tuple[StreamName, StreamName] = (
+        ("process", "memory") if word == "read" else ("memory", "process")
+    )
+    target, source = shapes[names[0]], shapes[names[1]]
+    if exchange.norm.shared and target.dim != source.dim:
+        rules.refuse(
+            f"one norm cannot serve widths {target.dim} and {source.dim}; write shared: false",
+            "exchange",
+            "norm",
+            "shared",
+        )
+    arguments = head.arguments(target=target, source=source, rules=rules.at("exchange", word))
+    if arguments is None:
+        return None
+    return ExchangeStep(
+        word="read" if word == "read" else "write",
+        target=names[0],
+        source=names[1],
+        norm=NormPlan(placement=exchange.norm.placement, shared=exchange.norm.shared),
+        head=PartPlan(type=head.type, arguments=arguments),
+        fusion=PartPlan(type=head.fusion.type),
+    )
+
+
+def _blocks_step(word: str, layer: LayerSpec, shapes: Shapes, rules: Rules) -> BlocksStep | None:
+    name: StreamName = "process" if word == "process" else "memory"
+    words: StreamLayer | None = layer.process if name == "process" else layer.memory
+    if words is None or name not in shapes:
+        return None
+    if words.block is None:
+        if words.blocks != 1:
+            rules.refuse("has no effect: there is no block to repeat", name, "blocks")
+        return None
+    arguments = words.block.arguments(dim=shapes[name].dim, rules=rules.at(name, "block"))
+    if arguments is None:
+        return None
+    part = PartPlan(type=words.block.type, arguments=arguments)
+    return BlocksStep(word=name, blocks=(part,) * words.blocks)
