@@ -1,0 +1,1 @@
+"""From plans to modules, and what a compiled model is written as."""

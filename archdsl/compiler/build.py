@@ -1,0 +1,112 @@
+"""The builder: the one place that knows both the words of a plan and the modules that do them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from archdsl.nn.blocks import MlpBlock, transformer_block
+from archdsl.nn.classifier import Classifier
+from archdsl.nn.embed import PatchEmbed, StreamEmbed
+from archdsl.nn.fusion import AddFusion
+from archdsl.nn.heads.linear_attention import LinearAttention
+from archdsl.nn.layer import Blocks, Exchange, Layer
+from archdsl.nn.network import Network
+from archdsl.plan.expand import expand
+from archdsl.plan.plan import BlocksStep, ExchangeStep, PartPlan, Plan, Step
+from archdsl.spec.model import ModelSpec
+
+EMBEDS: dict[str, Callable[..., nn.Module]] = {"patch": PatchEmbed}
+BLOCKS: dict[str, Callable[..., nn.Module]] = {"transformer": transformer_block, "mlp": MlpBlock}
+HEADS: dict[str, Callable[..., nn.Module]] = {"linear_attention": LinearAttention}
+FUSIONS: dict[str, Callable[..., nn.Module]] = {"add": AddFusion}
+
+
+def build(spec: ModelSpec) -> Network:
+    """The module of a document, with fresh weights drawn from torch's global seed.
+
+    Raises:
+        InvalidSpecError: the parts of `spec` do not fit together.
+    """
+    return build_plan(expand(spec))
+
+
+def build_plan(plan: Plan) -> Network:
+    """The module of a plan, with fresh weights drawn from torch's global seed."""
+    network = _assemble(plan)
+    _initialise(network)
+    return network
+
+
+def build_without_weights(plan: Plan) -> Network:
+    """The module of a plan on the meta device: shapes, but no memory and no time."""
+    with torch.device("meta"):
+        return _assemble(plan)
+
+
+def _assemble(plan: Plan) -> Network:
+    embeds = {
+        name: StreamEmbed(
+            embed=_make(EMBEDS, stream.embed),
+            tokens=stream.tokens,
+            dim=stream.dim,
+            prefix_tokens=stream.prefix_tokens,
+        )
+        for name, stream in plan.streams.items()
+    }
+    layers = [Layer({step.word: _step(plan, step) for step in layer}) for layer in plan.layers]
+    classifiers = {
+        name: Classifier(
+            dim=plan.streams[name].dim,
+            prefix_tokens=len(plan.streams[name].prefix_tokens),
+            num_classes=plan.output.num_classes,
+            pool=classifier.pool,
+            norm=classifier.norm,
+        )
+        for name, classifier in plan.output.classifiers.items()
+    }
+    return Network(
+        embeds={str(name): embed for name, embed in embeds.items()},
+        layers=layers,
+        classifiers={str(name): classifier for name, classifier in classifiers.items()},
+        plan=plan,
+    )
+
+
+def _step(plan: Plan, step: Step) -> nn.Module:
+    if isinstance(step, BlocksStep):
+        return Blocks(stream=step.word, blocks=[_make(BLOCKS, block) for block in step.blocks])
+    return _exchange(plan, step)
+
+
+def _exchange(plan: Plan, step: ExchangeStep) -> Exchange:
+    return Exchange(
+        target=step.target,
+        source=step.source,
+        target_dim=plan.streams[step.target].dim,
+        source_dim=plan.streams[step.source].dim,
+        replace=step.norm.placement == "replace",
+        shared_norm=step.norm.shared,
+        head=_make(HEADS, step.head),
+        fusion=_make(FUSIONS, step.fusion),
+    )
+
+
+def _make(makers: dict[str, Callable[..., nn.Module]], part: PartPlan) -> nn.Module:
+    arguments: dict[str, Any] = dict(part.arguments)
+    return makers[part.type](**arguments)
+
+
+def _initialise(network: Network) -> None:
+    """As published: linear maps truncated normal 0.02, patch embeddings Xavier, classifiers 0."""
+    for name, module in network.named_modules():
+        if not isinstance(module, nn.Linear) or name.startswith("classifiers."):
+            continue
+        if name.startswith("embeds."):
+            nn.init.xavier_uniform_(module.weight)
+        else:
+            nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,50 @@
+"""What a compiled model is written as: its document, its plan, its weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from archdsl.compiler.build import build_plan
+from archdsl.document.write import to_yaml, write_text
+from archdsl.errors import ArchdslError
+from archdsl.plan.plan import Plan
+from archdsl.spec.model import ModelSpec
+
+
+def write_compiled(spec: ModelSpec, plan: Plan, folder: Path, *, seed: int) -> list[Path]:
+    """Write `spec.yaml`, `plan.json` and `weights.safetensors`, each whole or not at all.
+
+    Args:
+        spec: the document; written with defaults left out.
+        plan: what it expands to.
+        folder: made if it is not there.
+        seed: of the initial weights.
+
+    Raises:
+        ArchdslError: `folder` is a file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise ArchdslError(f"{folder} is a file; -o names a folder") from None
+    paths = [folder / name for name in ("spec.yaml", "plan.json", "weights.safetensors")]
+    torch.manual_seed(seed)
+    network = build_plan(plan)
+    metadata = {"arch_id": plan.arch_id, "seed": str(seed)}
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix=".weights.")
+    os.close(descriptor)
+    try:
+        save_file(network.state_dict(), name, metadata=metadata)
+        Path(name).chmod(0o644)
+        Path(name).replace(paths[2])
+    finally:
+        Path(name).unlink(missing_ok=True)
+    write_text(paths[0], to_yaml(spec.document()))
+    write_text(paths[1], json.dumps({"arch_id": plan.arch_id, "plan": plan.canonical()}, indent=2))
+    return paths

@@ -1,0 +1,1 @@
+"""The modules networks are made of; constructors take final numbers, never documents."""

@@ -1,0 +1,106 @@
+"""The whole network: streams embedded, layers run, classifiers read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from archdsl.nn.classifier import Classifier
+from archdsl.nn.embed import StreamEmbed
+from archdsl.nn.layer import Layer, Streams
+from archdsl.plan.plan import Plan
+
+
+class Network(nn.Module):
+    """A compiled model document, with timm's habits.
+
+    `model(images)` gives the logits of `output.predict`, `model.forward_heads(images)` those of
+    every classifier, `model.plan` what was compiled.
+
+    Args:
+        embeds: stream name -> its embedding.
+        layers: the layers, in order.
+        classifiers: stream name -> its classifier, in the order of `forward_heads`.
+        plan: what the modules were made from.
+    """
+
+    def __init__(
+        self,
+        *,
+        embeds: Mapping[str, StreamEmbed],
+        layers: Sequence[Layer],
+        classifiers: Mapping[str, Classifier],
+        plan: Plan,
+    ) -> None:
+        super().__init__()
+        self.plan = plan
+        self.embeds = nn.ModuleDict(dict(embeds))
+        self.layers = nn.ModuleList(layers)
+        self.classifiers = nn.ModuleDict(dict(classifiers))
+        # Tensors of the published layout that nothing reads; never trained either.
+        self.unused = nn.ParameterDict(
+            {
+                name.replace(".", "/"): nn.Parameter(torch.zeros(shape), requires_grad=False)
+                for name, shape in plan.unused.items()
+            }
+        )
+
+    @property
+    def num_classes(self) -> int:
+        """Number of logits of each classifier."""
+        return self.plan.output.num_classes
+
+    def forward(self, images: Tensor) -> Tensor:
+        """images: (batch, channels, height, width) -> logits: (batch, num_classes)."""
+        logits = self.forward_heads(images)
+        predict = self.plan.output.predict
+        if predict == "mean":
+            return torch.stack(list(logits.values())).mean(dim=0)
+        return logits[predict]
+
+    def forward_heads(self, images: Tensor) -> dict[str, Tensor]:
+        """images: (batch, channels, height, width) -> stream name -> (batch, num_classes)."""
+        return self.forward_head(self.forward_features(images))
+
+    def forward_features(self, images: Tensor) -> Streams:
+        """images: (batch, channels, height, width) -> stream name -> (batch, tokens, dim).
+
+        Final tokens, normalised where the output normalises tokens before pooling.
+        """
+        streams: Streams = {name: embed(images) for name, embed in self.embeds.items()}
+        for layer in self.layers:
+            streams = layer(streams)
+        for name, classifier in self._classifiers().items():
+            streams = {**streams, name: classifier.norm(streams[name])}
+        return streams
+
+    def forward_head(self, features: Streams) -> dict[str, Tensor]:
+        """Tokens of `forward_features` -> stream name -> (batch, num_classes)."""
+        return {
+            name: classifier(features[name]) for name, classifier in self._classifiers().items()
+        }
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """Replace every classifier's linear map; 0 leaves the pooled features."""
+        for classifier in self._classifiers().values():
+            classifier.reset(num_classes)
+        self.plan = replace(self.plan, output=replace(self.plan.output, num_classes=num_classes))
+
+    def get_classifier(self) -> nn.ModuleDict:
+        """The classifiers by stream."""
+        return self.classifiers
+
+    def no_weight_decay(self) -> set[str]:
+        """Names of position tables and prefix tokens."""
+        return {
+            name
+            for name, _ in self.named_parameters()
+            if name.startswith("embeds.") and name.endswith((".position", ".prefix"))
+        }
+
+    def _classifiers(self) -> dict[str, Classifier]:
+        return {name: cast(Classifier, module) for name, module in self.classifiers.items()}
