@@ -1,0 +1,1 @@
+"""Data, recipes, the training loop, checkpoints and accuracy."""

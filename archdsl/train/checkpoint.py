@@ -1,0 +1,153 @@
+"""What a training leaves on disk: one checkpoint while it runs, its weights at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from archdsl.records import canonical_json, digest
+
+CHECKPOINT = "checkpoint.pt"
+WEIGHTS = "weights.safetensors"
+
+PROGRESS_KEY = "archdsl.progress"
+"""Where the metadata of the weights keep the progress they belong to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a training has come.
+
+    Args:
+        key: identity of the training's arguments.
+        correct: correct validation images after each finished epoch.
+        seconds: wall time of the finished epochs, over all runs.
+    """
+
+    key: str
+    correct: tuple[int, ...] = ()
+    seconds: float = 0.0
+
+
+def architecture_digest(model: nn.Module) -> str:
+    """What tells models apart: the plain settings of every module, the shape of every tensor."""
+    modules = [
+        [name, type(module).__qualname__, plain_settings(module)]
+        for name, module in model.named_modules()
+    ]
+    tensors = [
+        [name, str(tensor.dtype), list(tensor.shape)] for name, tensor in model.state_dict().items()
+    ]
+    return digest([modules, tensors])
+
+
+def plain_settings(module: nn.Module) -> dict[str, str]:
+    """The attributes of a module that JSON can hold: numbers, words and lists of them."""
+    settings = {}
+    for name, value in vars(module).items():
+        with suppress(TypeError, ValueError):
+            settings[name] = canonical_json(value)
+    del settings["training"]
+    return settings
+
+
+class CheckpointFolder:
+    """The files of one training.
+
+    Whatever instant a process dies at, the folder holds the last finished epoch whole.
+    """
+
+    def __init__(self, folder: Path, *, key: str) -> None:
+        self.folder = folder
+        self.key = key
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress | None:
+        """Load the furthest state of a training with the same key.
+
+        Returns:
+            None when there is none: files of other arguments are left alone until replaced.
+        """
+        return self.restore_weights(model) or self.restore_checkpoint(model, optimizer)
+
+    def restore_weights(self, model: nn.Module) -> Progress | None:
+        path = self.folder / WEIGHTS
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+        except (FileNotFoundError, SafetensorError):
+            return None
+        if PROGRESS_KEY not in metadata:
+            return None
+        found = json.loads(metadata[PROGRESS_KEY])
+        if found["key"] != self.key:
+            return None
+        model.load_state_dict(load_file(path))
+        (self.folder / CHECKPOINT).unlink(missing_ok=True)
+        return read_progress(found)
+
+    def restore_checkpoint(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> Progress | None:
+        try:
+            state = torch.load(self.folder / CHECKPOINT, map_location="cpu", weights_only=True)
+        except (FileNotFoundError, EOFError, RuntimeError, pickle.UnpicklingError):
+            # A damaged file is no state to go on from: as if there were none.
+            return None
+        if state["progress"]["key"] != self.key:
+            return None
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        return read_progress(state["progress"])
+
+    def save(self, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Replace the checkpoint; on return the new one is on disk."""
+        state = {
+            "progress": asdict(progress),
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+        }
+        write_atomically(self.folder / CHECKPOINT, lambda path: torch.save(state, path))
+
+    def finish(self, progress: Progress, model: nn.Module) -> None:
+        """Write the final weights with the progress in their metadata; drop the checkpoint."""
+        # Tensors that share memory are written once each, so that any reader can load the file.
+        weights = {
+            name: tensor.detach().cpu().clone().contiguous()
+            for name, tensor in model.state_dict().items()
+        }
+        metadata = {PROGRESS_KEY: canonical_json(asdict(progress))}
+        write_atomically(self.folder / WEIGHTS, lambda path: save_file(weights, path, metadata))
+        (self.folder / CHECKPOINT).unlink(missing_ok=True)
+
+
+def read_progress(found: dict[str, Any]) -> Progress:
+    return Progress(key=found["key"], correct=tuple(found["correct"]), seconds=found["seconds"])
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Write beside `path`, flush to disk, then take its place: readers see old or new, whole."""
+    temporary = path.with_name(path.name + ".tmp")
+    write(temporary)
+    flush_to_disk(temporary)
+    temporary.replace(path)
+    flush_to_disk(path.parent)
+
+
+def flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

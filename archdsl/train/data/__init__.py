@@ -1,0 +1,1 @@
+"""Data sets behind one interface: `archdsl.train.data.source.open_data`."""

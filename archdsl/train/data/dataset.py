@@ -1,0 +1,134 @@
+"""What a data set is to the rest of the package, and whether it fits a document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from archdsl.errors import DataError
+
+IMAGE_LEVELS = 256
+"""Images are stored as unsigned bytes."""
+
+
+class Split(Protocol):
+    """A fixed list of labelled images, of which batches are read by index."""
+
+    def __len__(self) -> int: ...
+
+    def to(self, device: torch.device) -> Split:
+        """The same images, with batches that lie on `device`."""
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Read the images at `indices`, normalised, and their labels.
+
+        Args:
+            indices: (batch,) int64 on the CPU.
+
+        Returns:
+            images: (batch, channels, height, width) float32, and labels: (batch,) int64.
+
+        Raises:
+            DataError: an image cannot be decoded.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalisation:
+    """Mean and standard deviation of each channel over the train split, in levels of 0-255."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def apply(self, images: Tensor) -> Tensor:
+        """Bring images: (batch, channels, height, width) uint8 to mean 0 and deviation 1."""
+        shape = (1, -1, 1, 1)
+        mean = torch.tensor(self.mean, device=images.device).view(shape)
+        std = torch.tensor(self.std, device=images.device).view(shape)
+        return images.to(torch.float32).sub_(mean).div_(std)
+
+
+class LevelCounts:
+    """Exact per-channel statistics of uint8 images, gathered batch by batch."""
+
+    def __init__(self, *, channels: int) -> None:
+        self.counts = torch.zeros(channels, IMAGE_LEVELS, dtype=torch.int64)
+
+    def add(self, images: Tensor) -> None:
+        """Count the levels of images: (batch, channels, height, width) uint8 on the CPU."""
+        for channel in range(len(self.counts)):
+            levels = images[:, channel].reshape(-1)
+            self.counts[channel] += torch.bincount(levels, minlength=IMAGE_LEVELS)
+
+    def normalisation(self) -> Normalisation:
+        """The normalisation of everything counted; a constant channel keeps deviation 1."""
+        levels = torch.arange(IMAGE_LEVELS, dtype=torch.float64)
+        share = self.counts / self.counts.sum(dim=1, keepdim=True, dtype=torch.float64)
+        mean = share @ levels
+        variance = (share * (levels - mean[:, None]) ** 2).sum(dim=1)
+        std = torch.where(variance > 0, variance.sqrt(), 1.0)
+        return Normalisation(mean=tuple(mean.tolist()), std=tuple(std.tolist()))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """Images with one label each, in three splits that share no image.
+
+    Args:
+        name: the source as the user wrote it.
+        digest: 16 hexadecimal digits of every image, every label and the split.
+        class_names: one name per class, in the order of the labels.
+        channels: 1 (grey) or 3 (RGB).
+        image_size: (height, width) in pixels.
+        normalisation: what the batches were normalised with.
+    """
+
+    name: str
+    digest: str
+    class_names: tuple[str, ...]
+    channels: int
+    image_size: tuple[int, int]
+    normalisation: Normalisation
+    train: Split
+    validation: Split
+    test: Split
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+
+def check_data(
+    dataset: Dataset, *, image_size: tuple[int, int], channels: int, num_classes: int
+) -> None:
+    """Compare a data set with what a document expects.
+
+    Args:
+        image_size: the document's (height, width) in pixels.
+
+    Raises:
+        DataError: one error that names every disagreement and the word to change.
+    """
+    rows = [
+        ("image.size", size_word(dataset.image_size), size_word(image_size)),
+        ("image.channels", str(dataset.channels), str(channels)),
+        ("output.num_classes", str(dataset.num_classes), str(num_classes)),
+    ]
+    problems = [
+        f"  {word}: the data has {found}, the document expects {expected}; "
+        f"set {word} to {found} or use other data"
+        for word, found, expected in rows
+        if found != expected
+    ]
+    if problems:
+        heading = f"data '{dataset.name}' does not fit the document:"
+        raise DataError("\n".join([heading, *problems]))
+
+
+def size_word(size: tuple[int, int]) -> str:
+    """(height, width) as a document writes it: `224` or `[224, 192]`."""
+    height, width = size
+    return str(height) if height == width else f"[{height}, {width}]"

@@ -1,0 +1,69 @@
+"""From a source, as a study writes it, to a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from archdsl.document.messages import nearest
+from archdsl.errors import DataError
+from archdsl.train.data.dataset import Dataset
+from archdsl.train.data.digits import open_digits
+from archdsl.train.data.folder import open_folder
+from archdsl.train.data.npz import open_npz
+
+FORMS = ("digits", "npz:FILE", "folder:DIR")
+
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
+
+def open_data(
+    source: str,
+    *,
+    names: Mapping[str, str] = NO_NAMES,
+    split_seed: int = 0,
+    image_size: tuple[int, int] | None = None,
+) -> Dataset:
+    """Open a data set.
+
+    Args:
+        source: `digits`, `npz:FILE`, `folder:DIR` or one of `names`; relative paths start at
+            the current folder.
+        names: plain names and the source each stands for, as a run profile gives them.
+        split_seed: decides the splits that the source does not bring along.
+        image_size: (height, width) that the pictures of a folder are brought to. The other
+            sources keep their own size: `check_data` says when it is not the document's.
+
+    Raises:
+        DataError: an unknown source, or data that cannot be used.
+    """
+    if "digits" in names:
+        raise DataError(
+            f"the run profile gives the name 'digits' to {names['digits']}, but it belongs to the "
+            "embedded data; choose another name"
+        )
+    location = names.get(source, source)
+    kind, _, place = location.partition(":")
+    path = Path(place).expanduser()
+    if location == "digits":
+        return open_digits(name=source, split_seed=split_seed)
+    if kind == "npz" and place:
+        return open_npz(path, name=source, split_seed=split_seed)
+    if kind == "folder" and place:
+        return open_folder(path, name=source, split_seed=split_seed, image_size=image_size)
+    raise unknown_source(source, location=location, names=names)
+
+
+def unknown_source(source: str, *, location: str, names: Mapping[str, str]) -> DataError:
+    what = f"'{location}'" if location == source else f"'{location}' (the name '{source}')"
+    message = f"{what} is not a source of data; allowed are {', '.join([*FORMS, *names])}"
+    spellings = {form.partition(":")[0]: form for form in FORMS} | {name: name for name in names}
+    near = nearest(location.partition(":")[0], spellings)
+    if Path(location).is_dir():
+        message += f"; did you mean 'folder:{location}'?"
+    elif Path(location).suffix == ".npz":
+        message += f"; did you mean 'npz:{location}'?"
+    elif near:
+        message += f"; did you mean '{spellings[near]}'?"
+    return DataError(message)
