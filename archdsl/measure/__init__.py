@@ -1,0 +1,1 @@
+"""What is measured on a candidate: counts, latency, accuracy; each an evaluator."""

@@ -1,0 +1,184 @@
+"""Values read from a CSV file in place of measuring and training; imports no torch.
+
+A row is found by its `arch_id`, or by the candidate's decisions: one column per hole, named as the
+hole is, empty where the row's branch does not have that hole. The other columns are quantities
+(`latency`, `top1`, `test_top1`), the ends of their intervals where known (`latency_low`,
+`latency_high`) and `seconds`, the virtual time of the row's training, spent when its `top1` is
+read. Floats are compared as numbers: `0.50` is the decision 0.5.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from archdsl.errors import MeasureError
+from archdsl.records import Job, Measurement, canonical_json
+
+EVALUATOR = "table/1"
+UNITS = {"latency": "ms", "top1": "%", "test_top1": "%"}
+_VALUE_COLUMNS = frozenset(
+    {"seconds", *(name + end for name in UNITS for end in ("", "_low", "_high"))}
+)
+_AS_JSON = {"True": "true", "False": "false", "None": "null"}
+
+Key = tuple[str, ...]
+
+
+class Table:
+    """The rows of a CSV file, found in constant time.
+
+    Args:
+        path: the file.
+
+    Raises:
+        MeasureError: no such file, not UTF-8 text, no header, no rows, a row too short or too
+            long, or two rows for one candidate.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            content = path.read_bytes()
+            text = content.decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise MeasureError(f"cannot read the table {path}: {error}") from None
+        self.digest = hashlib.sha256(content).hexdigest()[:16]
+        rows = csv.reader(io.StringIO(text, newline=""))
+        self.columns = tuple(name.strip() for name in next(rows, ()))
+        self.holes = tuple(name for name in self.columns if name not in _VALUE_COLUMNS)
+        self.by_arch_id = "arch_id" in self.columns
+        if len(set(self.columns)) != len(self.columns):
+            raise MeasureError(f"{path}: two columns have the same name: {', '.join(self.columns)}")
+        if not self.holes:
+            raise MeasureError(
+                f"{path}: no column tells which candidate a row is about; add arch_id, or one "
+                "column per hole of the space"
+            )
+        self._rows = self._read(rows)
+
+    def _read(self, rows: Any) -> dict[Key, tuple[int, dict[str, str]]]:
+        found: dict[Key, tuple[int, dict[str, str]]] = {}
+        for cells in rows:
+            if not cells:
+                continue
+            line = rows.line_num
+            if len(cells) != len(self.columns):
+                raise MeasureError(
+                    f"{self.path}:{line}: {len(cells)} cells, but {len(self.columns)} columns"
+                )
+            row = dict(zip(self.columns, map(str.strip, cells), strict=True))
+            key = self._key_of_row(row)
+            if key in found:
+                raise MeasureError(
+                    f"{self.path}:{line}: the candidate of line {found[key][0]} once more"
+                )
+            found[key] = (line, row)
+        if not found:
+            raise MeasureError(f"{self.path}: no rows")
+        return found
+
+    def _key_of_row(self, row: Mapping[str, str]) -> Key:
+        if self.by_arch_id:
+            return (row["arch_id"],)
+        return tuple(_normal(row[hole]) for hole in self.holes)
+
+    def row(self, candidate: Job) -> tuple[int, dict[str, str]]:
+        """Line number and cells of a candidate's row.
+
+        Raises:
+            MeasureError: no such row, or a decision the table has no column for.
+        """
+        if self.by_arch_id:
+            key: Key = (candidate.arch_id,)
+            name = f"arch_id {candidate.arch_id}"
+        else:
+            params = candidate.params
+            unknown = [hole for hole in params if hole not in self.holes]
+            if unknown:
+                raise MeasureError(
+                    f"{self.path}: no column for the hole {', '.join(unknown)}; "
+                    f"columns are: {', '.join(self.columns)}"
+                )
+            key = tuple(_normal(params[h]) if h in params else "" for h in self.holes)
+            name = ", ".join(f"{hole} = {params[hole]}" for hole in params) or "no decisions"
+        found = self._rows.get(key)
+        if found is None:
+            raise MeasureError(f"{self.path}: no row for {name}")
+        return found
+
+
+class TableEvaluator:
+    """Reads one quantity of each candidate from a table.
+
+    Args:
+        quantity: `latency`, `top1` or `test_top1`.
+        table: where from.
+
+    Raises:
+        MeasureError: no column of that name.
+    """
+
+    def __init__(self, *, quantity: str, table: Table) -> None:
+        if quantity not in table.columns:
+            raise MeasureError(
+                f"{table.path}: no column '{quantity}'; columns are: {', '.join(table.columns)}"
+            )
+        self.quantity = quantity
+        self._table = table
+        self._protocol = {"evaluator": EVALUATOR, "table": table.digest}
+
+    def protocol(self) -> Mapping[str, Any]:
+        return self._protocol
+
+    def check(self, candidate: Job) -> None:
+        """Whether there is a row is known only when it is looked up."""
+
+    def measure(self, candidate: Job, *, report: Callable[[int, float], None]) -> Measurement:
+        """
+        Raises:
+            MeasureError: no row of this candidate, or its cell is not a finite number.
+        """
+        line, row = self._table.row(candidate)
+        value = self._number(line, row, self.quantity)
+        low, high = (
+            self._number(line, row, name) if row.get(name) else value
+            for name in (f"{self.quantity}_low", f"{self.quantity}_high")
+        )
+        timed = self.quantity == "top1" and "seconds" in row
+        seconds = self._number(line, row, "seconds") if timed else 0.0
+        return Measurement(
+            quantity=self.quantity,
+            value=value,
+            low=low,
+            high=high,
+            unit=UNITS[self.quantity],
+            protocol=self._protocol,
+            detail={"line": line, "virtual_seconds": seconds},
+        )
+
+    def _number(self, line: int, row: Mapping[str, str], column: str) -> float:
+        try:
+            number = float(row[column])
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise MeasureError(
+                f"{self._table.path}:{line}: {column} is '{row[column]}', not a finite number"
+            )
+        return number
+
+
+def _normal(value: Any) -> str:
+    """One text for a decision and for the cell that means it."""
+    text = value if isinstance(value, str) else canonical_json(value)
+    text = _AS_JSON.get(text, text)
+    try:
+        return repr(float(text))
+    except ValueError:
+        return text
