@@ -1,0 +1,176 @@
+"""Evaluation of one candidate after the other: what a worker does, and the child's main loop.
+
+Messages over the pipe are tuples whose first item is a word:
+
+    parent to child                          child to parent
+    ("prepare", make, evaluate, profile)     ("prepared", protocols) | ("refused", error)
+    ("check", job)                               ("checked", None) | ("refused", error)
+    ("evaluate", job, quantities, bounds)    ("report", epoch, name, value)*, ("outcome", outcome)
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import pickle
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any, NoReturn
+
+from archdsl.errors import ArchdslError
+from archdsl.measure.evaluators import Evaluator
+from archdsl.records import Job, Measurement, Outcome, State, digest
+from archdsl.runners.protocols import Bound
+
+Report = Callable[[str, int, float], None]
+"""Takes the quantity's name, the epoch and the value."""
+
+_REASON_LENGTH = 300
+_MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory")
+
+
+def evaluate_job(
+    job: Job, evaluators: Sequence[Evaluator], *, bounds: Sequence[Bound], report: Report
+) -> Outcome:
+    """Measure a candidate, cheap quantities first; stop at the first broken bound.
+
+    Measurements the job already knows are reused when their protocol is the evaluator's. Nothing
+    an evaluator raises leaves this function: it becomes the outcome's state and reason.
+    """
+    measurements: list[Measurement] = []
+    seconds = 0.0
+
+    def end(state: State, reason: str | None = None, violation: float = 0.0) -> Outcome:
+        return Outcome(
+            state=state,
+            measurements=tuple(measurements),
+            reason=reason,
+            seconds=seconds,
+            violation=violation,
+        )
+
+    for evaluator in evaluators:
+        started = time.perf_counter()
+        try:
+            measurement = _known(job, evaluator)
+            if measurement is None:
+                measurement = evaluator.measure(job, report=partial(report, evaluator.quantity))
+                wall = time.perf_counter() - started
+                seconds += measurement.detail.get("virtual_seconds", wall)
+        except Exception as error:
+            seconds += time.perf_counter() - started
+            return end(state_of(error), one_line(error))
+        if not math.isfinite(measurement.value):
+            return end(State.DIVERGED, f"{measurement.quantity} is {measurement.value}")
+        measurements.append(measurement)
+        concerned = [bound for bound in bounds if bound.quantity == measurement.quantity]
+        broken = [bound for bound in concerned if bound.excess(measurement.value) > 0]
+        if broken:
+            found = f"{measurement.quantity} is {measurement.value:.4g} {measurement.unit}"
+            asked = " and ".join(map(str, broken))
+            excess = sum(bound.excess(measurement.value) for bound in broken)
+            return end(State.INFEASIBLE, f"{found}, but {asked} is asked for", excess)
+    return end(State.COMPLETE)
+
+
+def _known(job: Job, evaluator: Evaluator) -> Measurement | None:
+    candidates = [known for known in job.known if known.quantity == evaluator.quantity]
+    if not candidates:
+        return None
+    key = digest(dict(evaluator.protocol()))
+    return next((known for known in candidates if known.key == key), None)
+
+
+def state_of(error: Exception) -> State:
+    """Which end of a trial an exception stands for."""
+    text = str(error).lower()
+    # By name: this module must not import torch where only tables are read.
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if "DivergedError" in names:
+        return State.DIVERGED
+    if names & {"OutOfMemoryError", "MemoryError"}:
+        return State.OUT_OF_MEMORY
+    if isinstance(error, RuntimeError) and any(words in text for words in _MEMORY_WORDS):
+        return State.OUT_OF_MEMORY
+    return State.FAILED
+
+
+def one_line(error: BaseException) -> str:
+    """`TypeError: …` on one line."""
+    text = " ".join(str(error).split())
+    text = text if len(text) <= _REASON_LENGTH else text[:_REASON_LENGTH] + "…"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def packed(error: ArchdslError) -> tuple[type[ArchdslError], tuple[Any, ...], dict[str, Any]]:
+    """An error as parts that survive the pipe: pickle would call its class with other arguments."""
+    return type(error), error.args, error.__dict__
+
+
+def unpacked(
+    kind: type[ArchdslError], arguments: tuple[Any, ...], attributes: Mapping[str, Any]
+) -> ArchdslError:
+    """The error again, of the same class."""
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(attributes)
+    return error
+
+
+def serve(connection: Connection) -> NoReturn:
+    """Answer the parent's messages until it closes the pipe or dies, which ends this process."""
+    evaluators: Mapping[str, Evaluator] = {}
+
+    def report(name: str, epoch: int, value: float) -> None:
+        connection.send(("report", epoch, name, value))
+
+    messages = _received(connection)
+    while True:
+        match pickle.loads(messages.get()):
+            case ("prepare", make, evaluate, profile):
+                try:
+                    evaluators = {e.quantity: e for e in make(evaluate, profile)}
+                    protocols = {name: dict(e.protocol()) for name, e in evaluators.items()}
+                    connection.send(("prepared", protocols))
+                except ArchdslError as error:
+                    connection.send(("refused", packed(error)))
+            case ("check", job):
+                try:
+                    for evaluator in evaluators.values():
+                        evaluator.check(job)
+                    connection.send(("checked", None))
+                except ArchdslError as error:
+                    connection.send(("refused", packed(error)))
+            case ("evaluate", job, quantities, bounds):
+                chosen = [evaluators[name] for name in quantities]
+                outcome = evaluate_job(job, chosen, bounds=bounds, report=report)
+                connection.send(("outcome", outcome))
+
+
+def _received(connection: Connection) -> queue.SimpleQueue[bytes]:
+    """Messages, read by a thread: it notices the parent's death in the midst of a training, too."""
+    messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def read() -> None:
+        try:
+            while True:
+                messages.put(connection.recv_bytes())
+        except (EOFError, OSError):
+            # The child leads its own group: this ends the data loaders it started, too.
+            os.killpg(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=read, name="parent", daemon=True).start()
+    return messages
+
+
+def main(pipe: int) -> NoReturn:
+    """Entry of the child process; `pipe` is its end of the pipe to the parent."""
+    # Ctrl-C is the parent's to answer: it ends this process when it gives up.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Whatever a library prints must not mix with the parent's answers on standard output.
+    os.dup2(2, 1)
+    serve(Connection(pipe))

@@ -1,0 +1,185 @@
+"""Toy evaluators for a worker, in a module that the child process can import by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archdsl.records import Job, Measurement, Outcome
+from archdsl.runners.profile import RunProfile
+
+TOYS = '''
+import ctypes, math, os, signal, subprocess, sys, time
+from pathlib import Path
+from archdsl.errors import DataError, DocumentError, Problem
+from archdsl.records import Measurement
+
+class DivergedError(Exception):
+    """As a training raises it."""
+
+class Toy:
+    """Measures what the candidate's decisions say, or does what they tell."""
+
+    def __init__(self, quantity):
+        self.quantity = quantity
+
+    def protocol(self):
+        return {"evaluator": "toy/1", "quantity": self.quantity}
+
+    def measure(self, candidate, *, report):
+        word = candidate.params.get(self.quantity, 1.0)
+        if isinstance(word, str):
+            word = getattr(self, word)(candidate, report)
+        return Measurement(quantity=self.quantity, value=word, low=word, high=word, unit="ms",
+                           protocol=self.protocol(), detail={"pid": os.getpid()})
+
+    def fail(self, candidate, report):
+        raise TypeError("no\\nsuch thing")
+
+    def diverge(self, candidate, report):
+        raise DivergedError("the loss became nan")
+
+    def nan(self, candidate, report):
+        return math.nan
+
+    def memory_error(self, candidate, report):
+        raise MemoryError
+
+    def cpu_memory(self, candidate, report):
+        import torch
+        torch.empty(2**60, dtype=torch.uint8)
+
+    def gpu_memory(self, candidate, report):
+        import torch
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    def segfault(self, candidate, report):
+        ctypes.string_at(0)
+
+    def kill(self, candidate, report):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def exit(self, candidate, report):
+        os._exit(3)
+
+    def orphaned_helper(self, candidate, report):
+        for fd in map(int, os.listdir("/proc/self/fd")):
+            if os.path.exists(f"/proc/self/fd/{fd}"):
+                os.set_inheritable(fd, True)
+        helper = subprocess.Popen(["sleep", "600"], close_fds=False)
+        Path(candidate.folder, "helper").write_text(str(helper.pid))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def sleep(self, candidate, report):
+        helper = subprocess.Popen(["sleep", "600"])
+        note = Path(candidate.folder, "asleep.tmp")
+        note.write_text(f"{os.getpid()} {helper.pid}")
+        note.rename(note.with_suffix(""))
+        time.sleep(600)
+
+    def two_epochs(self, candidate, report):
+        report(1, 50.0)
+        report(2, 60.0)
+        return 60.0
+
+    def chatter(self, candidate, report):
+        print("a library prints")
+        os.write(1, b"and so does C code")
+        return 1.0
+
+    def stubborn(self, candidate, report):
+        os.kill(os.getpid(), signal.SIGINT)
+        return 1.0
+
+def make(evaluate, profile):
+    return [Toy(quantity) for quantity in evaluate]
+
+def make_no_data(evaluate, profile):
+    raise DataError("no such folder")
+
+def make_bad_document(evaluate, profile):
+    raise DocumentError([Problem(source="a.yaml", line=2, column=3, path="x", message="bad")])
+
+def make_a_mess(evaluate, profile):
+    raise TypeError("a mistake of ours")
+
+def make_nothing(evaluate, profile):
+    os._exit(7)
+'''
+
+Write = Callable[..., RunProfile]
+
+
+@pytest.fixture
+def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module of toys, on `sys.path` for this process and the child."""
+    import importlib
+    import sys
+
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    (folder / "archdsl_toys.py").write_text(TOYS)
+    monkeypatch.syspath_prepend(folder)
+    sys.modules.pop("archdsl_toys", None)
+    return importlib.import_module("archdsl_toys")
+
+
+@pytest.fixture
+def make_job(tmp_path: Path) -> Callable[..., Job]:
+    def made(number: int = 0, *, known: Sequence[Measurement] = (), **params: object) -> Job:
+        return Job(
+            trial_id=number + 1,
+            number=number,
+            arch_id=f"arch{number}",
+            spec={},
+            params=params,
+            known=tuple(known),
+            folder=str(tmp_path),
+        )
+
+    return made
+
+
+@pytest.fixture
+def make_profile(tmp_path: Path) -> Write:
+    def made(**words: object) -> RunProfile:
+        return RunProfile.model_validate(
+            {
+                "archdsl": 1,
+                "kind": "runner",
+                "name": "test",
+                "executor": "local",
+                "training": {"device": "cpu"},
+                "storage": str(tmp_path / "files"),
+            }
+            | words
+        )
+
+    return made
+
+
+class ListSource:
+    """Gives out a list of jobs and keeps what comes back."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = list(jobs)
+        self.reports: list[tuple[int, int, str, float]] = []
+        self.outcomes: dict[int, Outcome] = {}
+
+    def next_job(self) -> Job | None:
+        return self._jobs.pop(0) if self._jobs else None
+
+    def on_report(self, job: Job, epoch: int, name: str, value: float) -> None:
+        self.reports.append((job.number, epoch, name, value))
+
+    def on_outcome(self, job: Job, outcome: Outcome) -> None:
+        assert job.number not in self.outcomes, "told once"
+        self.outcomes[job.number] = outcome
+
+
+@pytest.fixture
+def source_of() -> Callable[[Sequence[Job]], ListSource]:
+    return ListSource
