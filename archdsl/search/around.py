@@ -1,0 +1,37 @@
+"""A study around a plain model: its neighbourhood, searched on named data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archdsl.plan.read import Checked
+from archdsl.search.neighbourhood import neighbourhood
+from archdsl.search.objectives import OBJECTIVES
+
+TRIALS = 24
+LATENCY_BATCH = 8
+
+
+def study_around(model: Checked, *, base: str, data: str) -> dict[str, Any]:
+    """A study document with `model` as its base.
+
+    Args:
+        model: the plain model.
+        base: its name or path, as the study will say it.
+        data: source of images, or a name from the run profile.
+    """
+    image_size = list(model.spec.image.size)
+    return {
+        "archdsl": 1,
+        "kind": "study",
+        "name": f"{model.spec.name}-neighbourhood",
+        "base": base,
+        "space": neighbourhood(model),
+        "objectives": {name: OBJECTIVES[name].direction for name in ("latency", "top1")},
+        "evaluate": {
+            "latency": {"device": "any", "batch": LATENCY_BATCH},
+            "top1": {"data": data, "recipe": "small-images", "image_size": image_size},
+        },
+        "budget": {"trials": TRIALS},
+        "sampler": {"type": "tpe", "seed": 0},
+    }

@@ -1,0 +1,143 @@
+"""The door for study documents: a name or path in, a checked study with its space out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from archdsl.document.merge import merge_trees, without_nulls
+from archdsl.document.shelves import find
+from archdsl.document.text import read_file
+from archdsl.document.tree import Tree
+from archdsl.document.validate import problem, validate
+from archdsl.errors import DocumentError, NameNotFoundError, Problem
+from archdsl.plan.read import setting_tree
+from archdsl.search import holes
+from archdsl.search.holes import Fixed, Hole, Part
+from archdsl.search.space import Space
+from archdsl.search.study import Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedStudy:
+    """A study whose every option makes a valid model."""
+
+    study: Study
+    space: Space
+
+
+def read_study(name: str, sets: Sequence[str] = ()) -> CheckedStudy:
+    """Read a study document, lay settings over it, and check every option of its space.
+
+    Raises:
+        NameNotFoundError: nothing there of that name.
+        DocumentError: every problem found, each with the file it is in.
+    """
+    path = find(name, "search")
+    tree = read_file(path)
+    for setting in sets:
+        tree = merge_trees(tree, setting_tree(setting))
+    return check_study(tree, folder=path.parent)
+
+
+def check_study(tree: Tree, *, folder: Path) -> CheckedStudy:
+    """Check a study that is already a tree; `folder` is where its base is looked for first.
+
+    Raises:
+        DocumentError: every problem found.
+    """
+    study = validate(_without_nulls(tree), Study)
+    problems = _effects(tree, study)
+    bases = _bases(tree, folder, problems)
+    overlay, found = _overlay(tree)
+    problems += found
+    if not study.base and not tree.child("space"):
+        problems.append(problem(tree, ("base",), "missing: a study has a base, a space, or both"))
+    if problems:
+        raise DocumentError(problems)
+    space = Space(bases=bases, overlay=overlay)
+    problems = space.check_options()
+    if problems:
+        raise DocumentError(problems)
+    return CheckedStudy(study=study, space=space)
+
+
+def _without_nulls(tree: Tree) -> Tree:
+    """Nulls delete words of the study, but a null inside the space deletes a word of the base."""
+    cleaned = without_nulls(tree)
+    space = tree.value.get("space") if isinstance(tree.value, Mapping) else None
+    if space is None or space.tree.value is None or not isinstance(cleaned.value, Mapping):
+        return cleaned
+    return Tree(value={**cleaned.value, "space": space}, origin=cleaned.origin)
+
+
+def _effects(tree: Tree, study: Study) -> list[Problem]:
+    """Objectives without a way to measure them, and measurements nobody asked for."""
+    bounded = {constraint.measured for constraint in study.parsed_constraints()}
+    problems = []
+    for name in ("latency", "top1"):
+        wanted = name in study.objectives or name in bounded
+        given = getattr(study.evaluate, name) is not None
+        if wanted and not given:
+            message = f"missing: {name} is asked for, so the study says how to measure it"
+            problems.append(problem(tree, ("evaluate", name), message))
+        if given and not wanted:
+            message = "has no effect: neither an objective nor a constraint uses it"
+            problems.append(problem(tree, ("evaluate", name), message, key=True))
+    return problems
+
+
+def _bases(tree: Tree, folder: Path, problems: list[Problem]) -> dict[str, Tree]:
+    written = tree.child("base")
+    if written is None or written.value is None:
+        return {}
+    part, found = holes.parse(written)
+    problems += [problem(tree, ("base",), each.message) for each in found]
+    options: list[tuple[str, Part]] = []
+    if isinstance(part, Hole):
+        options = [
+            (str(label), option) for label, option in zip(part.labels, part.options, strict=True)
+        ]
+    elif isinstance(part, Fixed):
+        options = [(str(part.tree.value), part)]
+    bases = {}
+    for label, option in options:
+        if not isinstance(option, Fixed) or not isinstance(option.tree.value, str):
+            problems.append(
+                problem(tree, ("base",), "a base is the name or path of a model document")
+            )
+            continue
+        try:
+            bases[label] = without_nulls(read_file(_find_base(option.tree.value, folder)))
+        except NameNotFoundError as error:
+            problems.append(problem(tree, ("base",), str(error)))
+        except DocumentError as error:
+            problems += error.problems
+    return bases
+
+
+def _find_base(name: str, folder: Path) -> Path:
+    """Beside the study first: a study and its own base travel together."""
+    beside = folder / name
+    if beside.is_file():
+        return beside
+    return find(name, "specs")
+
+
+def _overlay(tree: Tree) -> tuple[Part, list[Problem]]:
+    written = tree.child("space")
+    if written is None or written.value is None:
+        written = Tree(value={}, origin=tree.origin)
+    part, found = holes.parse(written)
+    prefixed = [
+        Problem(
+            source=each.source,
+            line=each.line,
+            column=each.column,
+            path=f"space.{each.path}" if each.path else "space",
+            message=each.message,
+        )
+        for each in found
+    ]
+    return part, prefixed

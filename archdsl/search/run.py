@@ -1,0 +1,222 @@
+"""A whole search: study and store brought together, the loop run, the front's members scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.errors import SpaceExhaustedError, StudyError
+from archdsl.records import Job, Outcome, State, digest
+from archdsl.runners.local import LocalRunner
+from archdsl.runners.profile import RunProfile
+from archdsl.runners.protocols import Bound, Runner
+from archdsl.search.loop import Observer, Search, job_of
+from archdsl.search.read import CheckedStudy
+from archdsl.search.study import Study
+from archdsl.store.owner import Owner
+from archdsl.store.rows import Study as StudyRow
+from archdsl.store.rows import Trial
+from archdsl.store.store import Store
+
+FINAL = "test_top1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """What a search has come to.
+
+    Args:
+        row: the study in the store.
+        ran: trials this call evaluated; 0 when the budget was spent before.
+        note: why it ended before its budget, if it did.
+    """
+
+    row: StudyRow
+    ran: int
+    note: str | None
+
+
+def open_study(checked: CheckedStudy, store: Store) -> StudyRow:
+    """The study's row in the store.
+
+    Raises:
+        StudyChangedError: another study of this name is there.
+    """
+    study = checked.study
+    return store.ensure_study(
+        name=study.name, document=study.identity(), objectives=dict(study.objectives)
+    )
+
+
+def run_search(
+    checked: CheckedStudy,
+    *,
+    store: Store,
+    profile: RunProfile,
+    observer: Observer,
+    any_device: bool = False,
+) -> Finished:
+    """Search until the budget of the study is spent, then score the front on test images.
+
+    Args:
+        checked: the study.
+        store: the database.
+        profile: where candidates run.
+        observer: told of every step.
+        any_device: measure latency on whatever device is here, instead of only the one asked for.
+
+    Raises:
+        StudyError: the study cannot go on as it is.
+        SpaceExhaustedError: no candidate keeps the constraints.
+        ArchdslError: data or devices that are not there, a store that cannot be written.
+    """
+    study, row = checked.study, open_study(checked, store)
+    counting = _Counting(observer)
+    note = None
+    with closing(make_runner(checked, profile, any_device=any_device)) as runner:
+        if work_left(study, row, store):
+            protocols = runner.protocols()
+            _refuse_mixture(row, store, protocols)
+            _check_base(checked, runner, store, row)
+            search = Search(
+                checked=checked,
+                row=row,
+                store=store,
+                owner=Owner.current(),
+                budget=study.budget.trials,
+                protocols=protocols,
+                folder=profile.storage,
+                observer=counting,
+            )
+            runner.run(search)
+            note = search.exhausted
+        members = store.front(row.id)
+        if not members:
+            raise SpaceExhaustedError(_nothing_found(row, store, note))
+        if study.evaluate.top1 is not None:
+            _score(members, runner, store, profile.storage)
+    return Finished(row=row, ran=counting.ended, note=note)
+
+
+def make_runner(checked: CheckedStudy, profile: RunProfile, *, any_device: bool) -> LocalRunner:
+    """The runner of a profile, ready for what the study measures."""
+    study = checked.study
+    evaluate: dict[str, dict[str, Any]] = study.evaluate.model_dump(mode="json", exclude_none=True)
+    base = checked.space.base_candidate()
+    if base is not None and "data" in evaluate.get("top1", {}):
+        # Pictures of mixed sizes need one before any candidate is known.
+        evaluate["top1"].setdefault("image_size", list(base.spec.image.size))
+    if any_device and "device" in evaluate.get("latency", {}):
+        evaluate["latency"]["device"] = "any"
+    bounds = [
+        Bound(quantity=c.left, operator=c.operator, limit=c.right)  # type: ignore[arg-type]
+        for c in study.parsed_constraints()
+        if c.measured
+    ]
+    return LocalRunner(evaluate=evaluate, profile=profile, bounds=bounds)
+
+
+def work_left(study: Study, row: StudyRow, store: Store) -> bool:
+    """Whether trials are missing or unfinished."""
+    count = store.count(row.id)
+    return count.counted < study.budget.trials or bool(count.states.get(State.RUNNING))
+
+
+def _check_base(checked: CheckedStudy, runner: Runner, store: Store, row: StudyRow) -> None:
+    """Refuse data that do not fit the base before anything is paid for."""
+    base = checked.space.base_candidate()
+    if base is None or store.count(row.id).counted:
+        return
+    runner.check(
+        Job(
+            trial_id=0,
+            number=0,
+            arch_id=base.plan.arch_id,
+            spec=base.spec.document(),
+            params={},
+            known=(),
+            folder="",
+        )
+    )
+
+
+def _refuse_mixture(
+    row: StudyRow, store: Store, protocols: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """One study never compares values from two devices, two versions of the data, …"""
+    for quantity, protocol in protocols.items():
+        others = store.foreign_protocols(
+            study_id=row.id, quantity=quantity, key=digest(dict(protocol))
+        )
+        if others:
+            differences = "\n".join(_differences(others[0].protocol, protocol))
+            raise StudyError(
+                f"the study '{row.name}' holds {quantity} measured otherwise than now:\n"
+                f"{differences}\n"
+                "values that were measured differently are never compared; search under another "
+                "name (--set name=…) or in another database (--db), or restore what changed"
+            )
+
+
+def _differences(before: Any, now: Any, path: str = "") -> list[str]:
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        lines = []
+        for key in dict.fromkeys([*before, *now]):
+            inner = f"{path}.{key}" if path else str(key)
+            lines += _differences(before.get(key), now.get(key), inner)
+        return lines
+    return [] if before == now else [f"  {path}: {before} then, {now} now"]
+
+
+def _score(members: list[Trial], runner: Runner, store: Store, folder: str) -> None:
+    """Test accuracy of the members that have none yet: test images are seen only here."""
+    missing = [
+        member
+        for member in members
+        if all(each.quantity != FINAL for each in store.measurements(member.arch_id))
+    ]
+    if not missing or FINAL not in runner.protocols():
+        return
+    jobs = [
+        job_of(member, store.find_architecture(member.arch_id), known=(), folder=folder)
+        for member in missing
+    ]
+    for job, outcome in runner.score(jobs, FINAL):
+        for measurement in outcome.measurements:
+            store.record_measurement(job.arch_id, measurement)
+
+
+def _nothing_found(row: StudyRow, store: Store, note: str | None) -> str:
+    trials = store.trials(row.id)
+    infeasible = [trial for trial in trials if trial.state is State.INFEASIBLE]
+    lines = [note or f"no trial of {len(trials)} gave a result"]
+    if infeasible:
+        closest = min(infeasible, key=lambda trial: trial.violation)
+        lines.append(
+            f"{len(infeasible)} of {len(trials)} tried break a constraint; the closest: "
+            f"{closest.reason} (trial {closest.number})"
+        )
+    others = [t for t in trials if t.state not in (State.INFEASIBLE, State.COMPLETE)]
+    if others:
+        lines.append(f"trial {others[0].number} {others[0].state.value}: {others[0].reason}")
+    return "\n".join(lines)
+
+
+class _Counting:
+    """Passes everything on and counts what ended."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self.ended = 0
+
+    def on_start(self, job: Job) -> None:
+        self._observer.on_start(job)
+
+    def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None:
+        self._observer.on_epoch(job, epoch, name, value)
+
+    def on_end(self, job: Job, outcome: Outcome) -> None:
+        self.ended += 1
+        self._observer.on_end(job, outcome)

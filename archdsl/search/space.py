@@ -1,0 +1,108 @@
+"""The space of a study: bases, a partial document with holes, and the candidates they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.document.merge import merge_trees
+from archdsl.document.tree import Origin, Tree
+from archdsl.errors import DocumentError, Problem
+from archdsl.plan.read import Checked, check_model
+from archdsl.search import holes
+from archdsl.search.deciders import FirstOption, Odometer
+from archdsl.search.holes import Decider, Fixed, Hole, Part
+
+BASE = "base"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """Bases by label, and what is laid over the chosen one."""
+
+    bases: Mapping[str, Tree]
+    overlay: Part
+
+    @property
+    def size(self) -> int:
+        """How many ways there are to decide, invalid and equal ones included."""
+        return max(1, len(self.bases)) * holes.size(self.overlay)
+
+    def holes(self) -> Iterator[Hole]:
+        """Every hole, the choice of a base first."""
+        if len(self.bases) > 1:
+            yield self._base_hole()
+        yield from holes.holes(self.overlay)
+
+    def candidate(self, decider: Decider) -> Checked:
+        """An ordinary model document, checked.
+
+        Raises:
+            DocumentError: the decisions do not go together.
+        """
+        return check_model(self.tree(decider))
+
+    def tree(self, decider: Decider) -> Tree:
+        """The document of a candidate, unchecked."""
+        base = None
+        if self.bases:
+            labels = list(self.bases)
+            chosen = decider.decide(self._base_hole()) if len(labels) > 1 else 0
+            base = self.bases[labels[chosen]]
+        return merge_trees(base, holes.fill(self.overlay, decider))
+
+    def base_candidate(self) -> Checked | None:
+        """The (first) base itself, as it is; None for a study without one."""
+        return check_model(next(iter(self.bases.values()))) if self.bases else None
+
+    def enumerate(self) -> Iterator[Odometer]:
+        """A decider for every way to decide, in a fixed order; use each once before the next."""
+        return Odometer().turns()
+
+    def check_options(self) -> list[Problem]:
+        """Every option of every hole once, other holes at their first: a sum, not a product."""
+        problems: dict[tuple[str, int, int, str], Problem] = {}
+        for forced in _each_option(list(self._base_holes()), self.overlay):
+            try:
+                self.candidate(FirstOption(forced))
+            except DocumentError as error:
+                for each in error.problems:
+                    key = (each.source, each.line, each.column, each.message)
+                    problems.setdefault(key, each)
+        return list(problems.values())
+
+    def _base_holes(self) -> Iterator[Hole]:
+        if len(self.bases) > 1:
+            yield self._base_hole()
+
+    def _base_hole(self) -> Hole:
+        empty = Tree(value={}, origin=Origin(source=BASE))
+        labels = tuple(self.bases)
+        options: tuple[Part, ...] = tuple(Fixed(tree=empty) for _ in labels)
+        return Hole(name=BASE, labels=labels, options=options, span=None, tree=empty)
+
+
+def _each_option(first: list[Hole], part: Part) -> Iterator[dict[str, int]]:
+    """Forced decisions: nothing forced, then each option of each hole with what leads to it."""
+    yield {}
+    for hole in first:
+        yield from ({hole.name: index} for index in range(1, len(hole.options)))
+    yield from _options_below(part, {})
+
+
+def _options_below(part: Part, leading: dict[str, int]) -> Iterator[dict[str, int]]:
+    if isinstance(part, holes.Branch):
+        for child in part.parts.values():
+            yield from _options_below(child, leading)
+    if isinstance(part, Hole):
+        for index, option in enumerate(part.options):
+            forced = {**leading, part.name: index}
+            if part.span is None or index in (0, len(part.options) - 1):
+                yield forced
+            yield from _options_below(option, forced)
+
+
+def decisions(params: Mapping[str, Any]) -> str:
+    """Decisions as one line, for people."""
+    return ", ".join(f"{name}={value}" for name, value in params.items())
