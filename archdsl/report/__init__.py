@@ -1,0 +1,1 @@
+"""What a person looks at: the front as a picture and as one self-contained page."""

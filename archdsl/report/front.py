@@ -1,0 +1,131 @@
+"""A study's front as rows: what tables, JSON and plots all show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.records import Measurement, State
+from archdsl.report.points import Axis, FrontPoint
+from archdsl.search.difference import difference
+from archdsl.search.objectives import OBJECTIVES
+from archdsl.store.rows import Study, Trial
+from archdsl.store.store import Store
+
+FINAL = "test_top1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontRow:
+    """One complete trial.
+
+    Args:
+        trial: its row in the store.
+        member: no other trial is at least as good in everything and better in something.
+        base: it is the study's base.
+        difference: what distinguishes it from the base; empty for the base itself.
+        facts: what is known of the architecture.
+        test_top1: accuracy on test images, for members of a search that trained.
+    """
+
+    trial: Trial
+    member: bool
+    base: bool
+    difference: str
+    facts: Mapping[str, Any]
+    test_top1: Measurement | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Front:
+    """All complete trials of a study; members first, best first objective first."""
+
+    study: Study
+    rows: list[FrontRow]
+    conditions: str
+
+    @property
+    def members(self) -> list[FrontRow]:
+        """The front itself."""
+        return [row for row in self.rows if row.member]
+
+
+def read_front(store: Store, study: Study) -> Front:
+    """Read the front of a study from the store."""
+    members = {trial.number for trial in store.front(study.id)}
+    complete = [t for t in store.trials(study.id) if t.state is State.COMPLETE]
+    architectures = {t.number: store.find_architecture(t.arch_id) for t in complete}
+    has_base = bool(study.document.get("base"))
+    base = architectures.get(0) if has_base else None
+    rows = [
+        FrontRow(
+            trial=trial,
+            member=trial.number in members,
+            base=has_base and trial.number == 0,
+            difference=difference(base.spec, architectures[trial.number].spec) if base else "",
+            facts=architectures[trial.number].facts,
+            test_top1=_final(store, trial) if trial.number in members else None,
+        )
+        for trial in complete
+    ]
+    first, direction = next(iter(study.objectives.items()))
+    sign = 1 if direction == "minimize" else -1
+    rows.sort(key=lambda row: (not row.member, sign * row.trial.values[first].value))
+    return Front(study=study, rows=rows, conditions=_conditions(study, store, complete))
+
+
+def _final(store: Store, trial: Trial) -> Measurement | None:
+    found = [m for m in store.measurements(trial.arch_id) if m.quantity == FINAL]
+    return found[-1] if found else None
+
+
+def _conditions(study: Study, store: Store, complete: list[Trial]) -> str:
+    """The device and conditions of the latencies, and the data, in plain words."""
+    if not complete:
+        return "nothing measured yet"
+    parts = []
+    for measurement in store.measurements(complete[0].arch_id):
+        protocol = measurement.protocol
+        if measurement.quantity == "latency" and "fingerprint" in protocol:
+            parts.append(_latency_words(protocol))
+    evaluate = study.document.get("evaluate", {})
+    for quantity, settings in evaluate.items():
+        if "table" in settings:
+            parts.append(f"{quantity} from the table {settings['table']}")
+    data = evaluate.get("top1", {}).get("data")
+    if data:
+        parts.append(f"top1 is validation accuracy on {data}")
+    return "; ".join(dict.fromkeys(parts))
+
+
+def _latency_words(protocol: Mapping[str, Any]) -> str:
+    device = protocol["fingerprint"]
+    return (
+        f"latency on {device['name']} (batch {protocol['batch']}, {protocol['dtype']}, "
+        f"{protocol['threads']} threads, torch {device['torch']})"
+    )
+
+
+def axis(name: str, direction: str) -> Axis:
+    """The axis of an objective."""
+    return Axis(label=name, unit=OBJECTIVES[name].unit, minimize=direction == "minimize")
+
+
+def points(front: Front, x: str, y: str) -> list[FrontPoint]:
+    """The rows as points of a plot over two objectives."""
+    return [
+        FrontPoint(
+            label=str(row.trial.number),
+            x=row.trial.values[x].value,
+            x_low=row.trial.values[x].low,
+            x_high=row.trial.values[x].high,
+            y=row.trial.values[y].value,
+            y_low=row.trial.values[y].low,
+            y_high=row.trial.values[y].high,
+            member=row.member,
+            base=row.base,
+            difference=row.difference,
+        )
+        for row in front.rows
+    ]
