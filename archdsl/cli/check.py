@@ -1,0 +1,111 @@
+"""`archdsl check`: is a document whole?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from archdsl.cli.handling import handled
+from archdsl.cli.options import Debug, Json, Sets
+from archdsl.cli.printing import billions, millions, print_json
+from archdsl.errors import ArchdslError, DocumentError, NameNotFoundError
+
+NAME = "check"
+EXAMPLE = "Example: archdsl check vittm-b-28-28 my-model.yaml --json"
+
+
+@handled
+def command(
+    documents: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[DOC]...", help="Files or names; all shelves if omitted."),
+    ] = None,
+    sets: Sets = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Check documents of any kind (models, studies, run profiles) and report every problem."""
+    results = [_checked(name, sets or []) for name in documents or _all_documents()]
+    failed = [result for result in results if not result["ok"]]
+    if as_json:
+        print_json({"documents": results})
+    else:
+        for result in results:
+            if result["ok"]:
+                print(f"{result['source']}: ok  {result['summary']}")
+        for result in failed:
+            typer.echo(result["message"], err=True)
+    if failed:
+        raise typer.Exit(2)
+
+
+def _all_documents() -> list[str]:
+    from archdsl.document.shelves import SHELVES, documents, packaged
+
+    return [str(path) for shelf in SHELVES for path in documents(packaged(shelf))]
+
+
+def _checked(name: str, sets: list[str]) -> dict[str, Any]:
+    try:
+        path = _find(name)
+        kind, summary = summarise(path, sets)
+    except ArchdslError as error:
+        problems = error.problems if isinstance(error, DocumentError) else ()
+        return {
+            "source": name,
+            "ok": False,
+            "message": str(error),
+            "problems": [vars(each) for each in problems],
+        }
+    return {"source": str(path), "ok": True, "kind": kind, "summary": summary, "problems": []}
+
+
+def _find(name: str) -> Path:
+    """On the shelf of models, of studies or of run profiles, whichever has it."""
+    from archdsl.document.shelves import SHELVES, find
+
+    first: NameNotFoundError | None = None
+    for shelf in SHELVES:
+        try:
+            return find(name, shelf)
+        except NameNotFoundError as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def summarise(path: Path, sets: list[str]) -> tuple[str, str]:
+    """The kind of a document and one line about it.
+
+    Raises:
+        DocumentError: every problem found.
+    """
+    from archdsl.cli.kinds import kind_of
+
+    kind = kind_of(path)
+    if kind == "study":
+        from archdsl.search.read import read_study
+
+        checked = read_study(str(path), sets)
+        holes = sum(1 for _ in checked.space.holes())
+        return kind, (
+            f"study '{checked.study.name}': {holes} holes, {checked.space.size} combinations, "
+            f"{checked.study.budget.trials} trials"
+        )
+    if kind == "runner":
+        from archdsl.runners.read import read_profile
+
+        profile = read_profile(str(path), sets)
+        return kind, f"run profile '{profile.name}': {profile.executor}"
+    from archdsl.plan.facts import facts
+    from archdsl.plan.read import read_model
+
+    model = read_model(str(path), sets)
+    known = facts(model.plan)
+    tokens = " + ".join(str(stream.tokens) for stream in model.plan.streams.values())
+    return "model", (
+        f"model '{model.spec.name}': {tokens} tokens, {millions(known['params'])} parameters, "
+        f"{billions(known['macs'])} multiply-adds"
+    )

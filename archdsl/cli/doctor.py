@@ -1,0 +1,162 @@
+"""`archdsl doctor`: is everything here that the other commands need?"""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import sqlite3
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archdsl.cli.handling import handled
+from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json
+from archdsl.cli.printing import print_json
+from archdsl.errors import ArchdslError
+
+NAME = "doctor"
+EXAMPLE = "Example: archdsl doctor --runner local"
+PACKAGES = ("torch", "torchvision", "timm", "fvcore", "pydantic", "optuna", "sqlalchemy", "alembic")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing looked at; `remedy` says what to do where it is not well."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+@handled
+def command(
+    runner: Annotated[str, typer.Option(metavar="NAME", help="Run profile to look at.")] = "local",
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Look at Python, packages, devices, shelves, the run profile's data and the store.
+
+    Exit code 1 when something is not well; each such line says what to do.
+    """
+    checks: list[Callable[[], list[Finding]]] = [
+        _python,
+        _packages,
+        _devices,
+        _shelves,
+        lambda: _profile(runner),
+        lambda: _store(db),
+    ]
+    findings = [finding for check in checks for finding in check()]
+    if as_json:
+        print_json({"ok": all(f.ok for f in findings), "findings": [vars(f) for f in findings]})
+    else:
+        width = max(len(finding.name) for finding in findings)
+        for finding in findings:
+            print(f"{'ok ' if finding.ok else 'BAD'}  {finding.name:<{width}}  {finding.found}")
+            if not finding.ok:
+                print(f"     {'':<{width}}  remedy: {finding.remedy}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _python() -> list[Finding]:
+    fine = sys.version_info >= (3, 11)
+    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    return [Finding(name="python", ok=fine, found=found, remedy="use Python 3.11 or newer")]
+
+
+def _packages() -> list[Finding]:
+    findings = []
+    for name in PACKAGES:
+        try:
+            findings.append(Finding(name=name, ok=True, found=version(name)))
+        except PackageNotFoundError:
+            remedy = f"pip install {name}, or install archdsl again"
+            findings.append(Finding(name=name, ok=False, found="missing", remedy=remedy))
+    try:
+        importlib.import_module("timm")
+    except (ImportError, RuntimeError) as error:
+        remedy = (
+            "install a torch and torchvision made for each other (constraints.txt names a pair)"
+        )
+        found = str(error).splitlines()[0]
+        findings.append(Finding(name="timm imports", ok=False, found=found, remedy=remedy))
+    return findings
+
+
+def _devices() -> list[Finding]:
+    from archdsl.measure.devices import gpu_names
+    from archdsl.measure.fingerprint import cpu_name
+
+    gpus = ", ".join(gpu_names()) or "none (latency and training run on the CPU)"
+    return [
+        Finding(name="cpu", ok=True, found=cpu_name()),
+        Finding(name="gpus", ok=True, found=gpus),
+    ]
+
+
+def _shelves() -> list[Finding]:
+    from archdsl.cli.check import summarise
+    from archdsl.document.shelves import SHELVES, documents, packaged
+
+    findings = []
+    for shelf in SHELVES:
+        paths = documents(packaged(shelf))
+        bad = []
+        for path in paths:
+            try:
+                summarise(path, [])
+            except ArchdslError as error:
+                bad.append(str(error))
+        findings.append(
+            Finding(
+                name=f"{shelf}/",
+                ok=bool(paths) and not bad,
+                found=bad[0] if bad else f"{len(paths)} documents in {packaged(shelf)}",
+                remedy="install archdsl again: its own documents are missing or damaged",
+            )
+        )
+    return findings
+
+
+def _profile(name: str) -> list[Finding]:
+    from archdsl.runners.read import read_profile
+    from archdsl.train.data.source import open_data
+
+    try:
+        profile = read_profile(name)
+    except ArchdslError as error:
+        remedy = "name a profile with --runner, or mend it"
+        return [Finding(name="run profile", ok=False, found=str(error), remedy=remedy)]
+    findings = [Finding(name="run profile", ok=True, found=f"{profile.name} ({profile.executor})")]
+    for data in profile.data:
+        try:
+            found = f"{len(open_data(data, names=profile.data).train)} training images"
+            findings.append(Finding(name=f"data {data}", ok=True, found=found))
+        except ArchdslError as error:
+            remedy = f"correct data.{data} in the run profile"
+            findings.append(Finding(name=f"data {data}", ok=False, found=str(error), remedy=remedy))
+    return findings
+
+
+def _store(db: str) -> list[Finding]:
+    from archdsl.store.store import open_store
+
+    findings = [Finding(name="sqlite", ok=True, found=sqlite3.sqlite_version)]
+    if "://" not in db and not Path(db).exists():
+        return [*findings, Finding(name="store", ok=True, found=f"no {db} yet; search makes it")]
+    try:
+        with open_store(db, create=False, read_only=True) as store:
+            found = f"{db}: {len(store.studies())} studies"
+        findings.append(Finding(name="store", ok=True, found=found))
+    except ArchdslError as error:
+        remedy = "move the file away, or name another with --db"
+        findings.append(Finding(name="store", ok=False, found=str(error), remedy=remedy))
+    return findings

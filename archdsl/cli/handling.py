@@ -1,0 +1,58 @@
+"""What becomes of errors: one clear message on stderr and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import typer
+
+from archdsl.errors import ArchdslError
+
+USERS_MISTAKE = 2
+OURS = 1
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+def handled(command: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a command so that every error becomes a message and an exit code."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except typer.Exit:
+            raise
+        except BrokenPipeError:
+            # Whoever read our output has enough of it; keep Python from failing once more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        except (Exception, KeyboardInterrupt) as error:
+            if kwargs.get("debug"):
+                raise
+            message, code = explain(error)
+            print(message, file=sys.stderr)
+            raise typer.Exit(code) from None
+
+    return run
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """The message and exit code of an error."""
+    if isinstance(error, ArchdslError):
+        return f"archdsl: {error}", USERS_MISTAKE
+    if isinstance(error, KeyboardInterrupt):
+        return "archdsl: interrupted", USERS_MISTAKE
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        where = f" for {error.filename}" if error.filename else ""
+        return f"archdsl: the disk is full: no space left{where}; free some and run again", 2
+    if isinstance(error, OSError) and error.filename:
+        reason = (error.strerror or str(error)).lower()
+        return f"archdsl: {error.filename}: {reason}", USERS_MISTAKE
+    name = type(error).__name__
+    return f"archdsl: internal error: {name}: {error} (--debug shows where; please report it)", OURS

@@ -1,0 +1,42 @@
+"""The `archdsl` command. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from archdsl import __version__
+from archdsl.cli import check, compile, doctor, export, front, measure, schema, search, show
+
+app = typer.Typer(
+    name="archdsl",
+    help="Vision architectures as short YAML documents: compiled, measured, searched.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"archdsl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Vision architectures as short YAML documents: compiled, measured, searched."""
+
+
+for module in (check, compile, measure, search, front, show, export, schema, doctor):
+    app.command(module.NAME, epilog=module.EXAMPLE)(module.command)
+
+
+def app_main() -> None:
+    """Entry point of the console script."""
+    app()

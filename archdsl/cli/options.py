@@ -1,0 +1,27 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_DB = "archdsl.db"
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on stdout, for machines.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Lay a value over the document; repeatable."),
+]
+Db = Annotated[
+    str, typer.Option("--db", metavar="URL", help="SQLite file or SQLAlchemy URL of the store.")
+]
+StudyName = Annotated[
+    str | None,
+    typer.Option("--study", metavar="NAME", help="Study in the store; the only one if omitted."),
+]
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="PATH", help="Where to.")]

@@ -1,0 +1,49 @@
+"""`archdsl schema`: JSON Schema of each kind of document, for editors."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from archdsl.cli.handling import handled
+from archdsl.cli.options import Debug, Json
+from archdsl.cli.printing import print_json
+
+NAME = "schema"
+EXAMPLE = "Example: archdsl schema model > model.schema.json"
+
+
+class Kind(StrEnum):
+    """Kinds of documents."""
+
+    MODEL = "model"
+    STUDY = "study"
+    RUNNER = "runner"
+
+
+@handled
+def command(
+    kind: Annotated[Kind, typer.Argument(help="Kind of document.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Print the JSON Schema of a kind of document; it is JSON with or without --json."""
+    print_json(schema(kind))
+
+
+def schema(kind: Kind) -> dict[str, Any]:
+    """The JSON Schema of a kind of document."""
+    if kind is Kind.MODEL:
+        from archdsl.spec.schema import model_schema
+
+        return model_schema()
+    if kind is Kind.STUDY:
+        from archdsl.search.schema import study_schema
+
+        return study_schema()
+    from archdsl.runners.profile import RunProfile
+    from archdsl.spec.schema import DIALECT
+
+    return {"$schema": DIALECT, **RunProfile.model_json_schema()}

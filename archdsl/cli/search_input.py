@@ -1,0 +1,138 @@
+"""What `archdsl search` was asked to search: a study, a plain model, or the embedded default."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archdsl.cli.kinds import kind_of, own_documents
+from archdsl.document.merge import merge_trees
+from archdsl.document.messages import one_of
+from archdsl.document.shelves import find
+from archdsl.document.text import read_file
+from archdsl.document.tree import Entry, Origin, Tree, tree_of
+from archdsl.errors import NameNotFoundError, StudyError
+from archdsl.plan.read import read_model, setting_tree
+
+if TYPE_CHECKING:
+    from archdsl.runners.profile import RunProfile
+
+DEFAULT = "digits"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Arguments of `archdsl search` that shape the study."""
+
+    what: str | None
+    objectives: str | None
+    trials: int | None
+    seed: int | None
+    data: str | None
+    sets: list[str]
+    output: Path | None
+
+
+def study_tree(asked: Asked, profile: RunProfile) -> tuple[Tree, Path, str]:
+    """The study document with every argument laid over it, its folder, and what it was taken from.
+
+    Raises:
+        NameNotFoundError: nothing there of that name.
+        DocumentError: a document that cannot be read.
+        StudyError: arguments that do not go together.
+    """
+    path, told = _which(asked.what)
+    if kind_of(path) == "runner":
+        raise StudyError(f"{path} is a run profile; name it with --runner and search a study")
+    if kind_of(path) == "study":
+        tree, folder = read_file(path), path.parent
+        if asked.data:
+            tree = merge_trees(tree, _tree({"evaluate": {"top1": {"data": asked.data}}}, "--data"))
+    else:
+        tree, folder = _around(path, asked, profile)
+    for setting in asked.sets:
+        tree = merge_trees(tree, setting_tree(setting))
+    if asked.trials is not None:
+        tree = merge_trees(tree, _tree({"budget": {"trials": asked.trials}}, "--trials"))
+    if asked.seed is not None:
+        tree = merge_trees(tree, _tree({"sampler": {"seed": asked.seed}}, "--seed"))
+    if asked.objectives is not None:
+        tree = _with_objectives(tree, asked.objectives)
+    return tree, folder, told
+
+
+def _which(what: str | None) -> tuple[Path, str]:
+    if what is not None:
+        try:
+            path = find(what, "search")
+        except NameNotFoundError:
+            path = find(what, "specs")
+        return path, f"searching {path}"
+    own = own_documents(Path())
+    for kind, word in (("study", "study"), ("model", "model document")):
+        if len(own[kind]) == 1:
+            path = own[kind][0]
+            return (
+                path,
+                f"searching {path}, the only {word} here (name another: archdsl search NAME)",
+            )
+    path = find(DEFAULT, "search")
+    return path, f"searching the embedded study '{DEFAULT}' (name another: archdsl search NAME)"
+
+
+def _around(path: Path, asked: Asked, profile: RunProfile) -> tuple[Tree, Path]:
+    """The neighbourhood of a plain model as a study; `--set` of model words is not meant here."""
+    from archdsl.search.around import study_around
+
+    folder = asked.output.parent if asked.output else Path()
+    model = read_model(str(path))
+    base = os.path.relpath(path, folder)
+    document = study_around(model, base=base, data=_data(asked, profile))
+    return _tree(document, f"the neighbourhood of {path}"), folder
+
+
+def _data(asked: Asked, profile: RunProfile) -> str:
+    if asked.data:
+        return asked.data
+    if len(profile.data) == 1:
+        return next(iter(profile.data))
+    known = f"one of the run profile's ({', '.join(profile.data)})" if profile.data else ""
+    raise StudyError(
+        "a model is searched on images; say which: --data folder:DIR, --data npz:FILE, "
+        f"--data digits{', ' if known else ''}{known}, or write a study"
+    )
+
+
+def _with_objectives(tree: Tree, text: str) -> Tree:
+    """The study aiming at the named objectives only; other measurements are left out."""
+    from archdsl.search.objectives import MEASURED, OBJECTIVES
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [one_of(name, OBJECTIVES) for name in names if name not in OBJECTIVES]
+    if unknown or not names:
+        known = "; ".join(f"{name}: {each.meaning}" for name, each in OBJECTIVES.items())
+        found = "; ".join(unknown) or "no objective given"
+        raise StudyError(f"--objective {text}: {found}\n  known: {known}")
+    written = tree.child("objectives")
+    directions = written.plain() if written and isinstance(written.value, dict) else {}
+    chosen = {name: directions.get(name, OBJECTIVES[name].direction) for name in names}
+    entries = dict(tree.value) if isinstance(tree.value, dict) else {}
+    entries["objectives"] = Entry(
+        key_origin=Origin(source="--objective"), tree=_tree(chosen, "--objective")
+    )
+    tree = Tree(value=entries, origin=tree.origin)
+    bounded = " ".join(_constraints(tree))
+    dropped = [name for name in MEASURED if name not in names and name not in bounded]
+    return merge_trees(tree, _tree({"evaluate": dict.fromkeys(dropped)}, "--objective"))
+
+
+def _constraints(tree: Tree) -> list[str]:
+    written = tree.child("constraints")
+    plain: Any = written.plain() if written else []
+    return [str(each) for each in plain] if isinstance(plain, list) else []
+
+
+def _tree(value: Any, source: str) -> Tree:
+    return tree_of(value, source=source)

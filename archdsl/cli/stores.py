@@ -1,0 +1,33 @@
+"""Finding a study in a store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archdsl.document.messages import nearest
+from archdsl.errors import StudyError
+
+if TYPE_CHECKING:
+    from archdsl.store.rows import Study
+    from archdsl.store.store import Store
+
+
+def pick_study(store: Store, name: str | None, *, db: str) -> Study:
+    """The named study, or the only one.
+
+    Raises:
+        StudyError: no such study, none at all, or several and no name.
+    """
+    studies = store.studies()
+    names = [study.name for study in studies]
+    if not studies:
+        raise StudyError(f"{db} holds no study yet; `archdsl search` starts one")
+    if name is None and len(studies) == 1:
+        return studies[0]
+    if name is None:
+        raise StudyError(f"{db} holds several studies; say which: --study {' | '.join(names)}")
+    if name not in names:
+        hint = nearest(name, names)
+        ending = f"did you mean '{hint}'?" if hint else f"it has: {', '.join(names)}"
+        raise StudyError(f"{db} has no study '{name}'; {ending}")
+    return studies[names.index(name)]
