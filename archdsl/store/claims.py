@@ -1,0 +1,125 @@
+"""Claims: which process works on a running trial, proved by a token."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from archdsl.store.errors import StaleClaimError
+from archdsl.store.owner import Owner, is_alive
+from archdsl.store.studies import now
+from archdsl.store.tables import claims, epoch_values, trials
+
+MOST_FRUITLESS = 3
+"""So many claims of a trial without a new epoch, and it is given up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A running trial and who works on it.
+
+    Args:
+        trial_id: row of the trial.
+        number: number of the trial.
+        owner: the process that claimed it.
+        claimed_at: when, ISO 8601 in UTC.
+        alive: whether that process still runs, as far as can be known.
+        fruitless: claims since the last new epoch, this one included.
+        epochs: epochs reported before this claim.
+    """
+
+    trial_id: int
+    number: int
+    owner: Owner
+    claimed_at: str
+    alive: bool
+    fruitless: int
+    epochs: int
+
+
+def grant(connection: Connection, *, trial_id: int, owner: Owner) -> str:
+    """The first claim of a trial; returns its token."""
+    token = secrets.token_hex(16)
+    connection.execute(
+        insert(claims).values(
+            trial_id=trial_id, fruitless=1, epochs=0, **_claimed(owner=owner, token=token)
+        )
+    )
+    return token
+
+
+def pass_on(connection: Connection, *, claim: Claim, owner: Owner) -> str | None:
+    """Claim a dead owner's trial again; None when that has been fruitless too often."""
+    epochs = connection.scalar(
+        select(func.count(epoch_values.c.epoch.distinct())).where(
+            epoch_values.c.trial_id == claim.trial_id
+        )
+    )
+    progressed = epochs is not None and epochs > claim.epochs
+    fruitless = 1 if progressed else claim.fruitless + 1
+    if fruitless > MOST_FRUITLESS:
+        return None
+    token = secrets.token_hex(16)
+    connection.execute(
+        update(claims)
+        .where(claims.c.trial_id == claim.trial_id)
+        .values(fruitless=fruitless, epochs=epochs, **_claimed(owner=owner, token=token))
+    )
+    return token
+
+
+def check(connection: Connection, *, trial_id: int, token: str) -> Row[Any]:
+    """The trial's row, if `token` proves the claim.
+
+    Raises:
+        StaleClaimError: it does not, or not any more.
+    """
+    row = connection.execute(select(trials).where(trials.c.id == trial_id)).one_or_none()
+    if row is None:
+        raise StaleClaimError(f"there is no trial with the row {trial_id}")
+    held = connection.execute(select(claims).where(claims.c.trial_id == trial_id)).one_or_none()
+    if held is None:
+        raise StaleClaimError(f"trial {row.number} is finished already ({row.state})")
+    if held.token != token:
+        raise StaleClaimError(f"trial {row.number} was taken over by {_owner(held)}")
+    return row
+
+
+def of_study(connection: Connection, *, study_id: int, local: bool) -> list[Claim]:
+    """All claims of a study, by trial number."""
+    rows = connection.execute(
+        select(claims, trials.c.number)
+        .join(trials, trials.c.id == claims.c.trial_id)
+        .where(trials.c.study_id == study_id)
+        .order_by(trials.c.number)
+    )
+    return [
+        Claim(
+            trial_id=row.trial_id,
+            number=row.number,
+            owner=_owner(row),
+            claimed_at=row.claimed_at,
+            alive=is_alive(_owner(row), local=local),
+            fruitless=row.fruitless,
+            epochs=row.epochs,
+        )
+        for row in rows
+    ]
+
+
+def _claimed(*, owner: Owner, token: str) -> dict[str, Any]:
+    return {
+        "token": token,
+        "host": owner.host,
+        "boot_id": owner.boot_id,
+        "pid": owner.pid,
+        "process_start": owner.process_start,
+        "claimed_at": now(),
+    }
+
+
+def _owner(row: Row[Any]) -> Owner:
+    return Owner(host=row.host, boot_id=row.boot_id, pid=row.pid, process_start=row.process_start)

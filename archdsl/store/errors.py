@@ -1,0 +1,27 @@
+"""Errors of the store that a caller tells apart; all others are plain `StoreError`."""
+
+from __future__ import annotations
+
+from archdsl.errors import StoreError, StudyError
+
+
+class StudyChangedError(StudyError):
+    """A study of this name is stored with another document."""
+
+
+class DuplicateTrialError(StoreError):
+    """The study already holds a trial of this architecture.
+
+    Args:
+        arch_id: the architecture that was proposed again.
+        number: the trial that holds it.
+    """
+
+    def __init__(self, *, arch_id: str, number: int) -> None:
+        self.arch_id = arch_id
+        self.number = number
+        super().__init__(f"architecture {arch_id} is already trial {number} of this study")
+
+
+class StaleClaimError(StoreError):
+    """The trial has been finished, or another process has taken it over since it was claimed."""

@@ -1,0 +1,132 @@
+"""Where a database is: a URL or a path, checked before anything is opened."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from archdsl.errors import StoreError
+
+_EXAMPLE = "say a file (archdsl.db) or an SQLAlchemy URL (sqlite:///archdsl.db)"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+]+:")  # two letters at least: `C:` is a drive
+_NETWORK = re.compile(
+    r"nfs\d?|cifs|smb\w*|9p|afs|ceph|lustre|gpfs|beegfs|glusterfs|pvfs2|orangefs|ncpfs"
+    r"|fuse\.(sshfs|glusterfs|cephfs|cephfs-fuse|ceph-fuse|s3fs|gcsfuse|rclone|juicefs)"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Location:
+    """One database.
+
+    Args:
+        url: for SQLAlchemy.
+        path: the file, absolute; None for a database server.
+    """
+
+    url: URL
+    path: Path | None
+
+    def __str__(self) -> str:
+        return str(self.path) if self.path else self.url.render_as_string(hide_password=True)
+
+
+def locate(text: str) -> Location:
+    """Read a URL or a plain file path.
+
+    Raises:
+        StoreError: it is neither, or names no file.
+    """
+    if not text.strip():
+        raise StoreError(f"the database has an empty name; {_EXAMPLE}")
+    if not _SCHEME.match(text):
+        return _file(text)
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        shown = re.sub(r"//.*@", "//…@", text)
+        raise StoreError(f"{shown!r} is not a database URL; {_EXAMPLE}") from None
+    if url.get_backend_name() != "sqlite":
+        return Location(url=url, path=None)
+    if url.host:
+        raise StoreError(
+            f"{text!r} names no file: a path follows three slashes, sqlite:///{url.host}"
+        )
+    if url.get_driver_name() != "pysqlite" or "?" in text:
+        raise StoreError(f"{text!r} has a driver or options that are not supported; {_EXAMPLE}")
+    if not url.database or url.database == ":memory:":
+        raise StoreError(f"{text!r} lives in memory and would be lost at the end; {_EXAMPLE}")
+    return _file(url.database)
+
+
+def _file(name: str) -> Location:
+    # The real path: two names of one file must share one log, which SQLite puts beside the name.
+    path = Path(name).expanduser().resolve()
+    return Location(url=URL.create("sqlite", database=str(path)), path=path)
+
+
+def check_file(path: Path, *, create: bool, read_only: bool) -> None:
+    """Refuse what can be seen to be no place for a database, without opening it.
+
+    Raises:
+        StoreError: a folder, a missing file or folder, one that cannot be read or written, or a
+            network file system (for writing).
+    """
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder; a database is a file: try --db {path}/archdsl.db")
+    if not path.parent.is_dir():
+        raise StoreError(f"there is no folder {path.parent}; make it first, or say another --db")
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{path} is not an ordinary file; say another --db")
+    if not path.exists() and (read_only or not create):
+        raise StoreError(
+            f"there is no database {path}; `archdsl search` makes one, "
+            "or name an existing one with --db"
+        )
+    if path.exists() and not os.access(path, os.R_OK):
+        raise StoreError(f"{path} cannot be read; mend its permissions, or say another --db")
+    if not read_only:
+        _check_writable(path)
+
+
+def _check_writable(path: Path) -> None:
+    network = network_mount(path.parent)
+    if network:
+        kind, mount_point = network
+        raise StoreError(
+            f"{path} is on a network file system ({kind}, mounted at {mount_point}), where the "
+            "locks and the shared memory that SQLite needs cannot be relied on; say a file on a "
+            "local disk with --db, or a database server (postgresql://…)"
+        )
+    for place in (path.parent, path):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise StoreError(
+                f"{place} is read-only, so {path.name} cannot be written; "
+                "mend its permissions, or say another --db"
+            )
+
+
+def network_mount(folder: Path, mounts: Path = Path("/proc/mounts")) -> tuple[str, str] | None:
+    """The kind and the mount point of the network file system that holds `folder`, if one does.
+
+    Where there is no table of mounts (outside Linux) the answer is None.
+
+    Args:
+        folder: any folder.
+        mounts: the system's table of mounted file systems.
+    """
+    if not mounts.exists():
+        return None
+    holder = ("", "/")
+    for line in mounts.read_text().splitlines():
+        _, escaped, kind, *_ = line.split(" ")
+        mount_point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), escaped)
+        # A later mount at the same point hides an earlier one.
+        if folder.is_relative_to(mount_point) and len(mount_point) >= len(holder[1]):
+            holder = (kind, mount_point)
+    return holder if _NETWORK.fullmatch(holder[0]) else None

@@ -1,0 +1,1 @@
+"""Alembic's environment: one file in `versions` per schema, never changed after its release."""

@@ -1,0 +1,120 @@
+"""Frozen records that the store hands out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from archdsl.records import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One study.
+
+    Args:
+        id: its row.
+        name: unique in the database.
+        digest: of `document`.
+        document: the study document without its budget.
+        objectives: name to `minimize` or `maximize`, in the order of the document.
+    """
+
+    id: int
+    name: str
+    digest: str
+    document: Mapping[str, Any]
+    objectives: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """One architecture, whichever studies met it."""
+
+    arch_id: str
+    spec: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """An objective's value with the ends of its 95 % interval, in the measurement's unit."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One row of a study.
+
+    Args:
+        id: its row.
+        study_id: row of its study.
+        number: place in the order of proposal, from 0.
+        arch_id: the architecture; a study holds each at most once.
+        state: what became of it.
+        params: hole name to decision.
+        distributions: hole name to what the sampler drew it from.
+        sampler_attrs: what the sampler asked to remember.
+        attempt: how many redraws the proposal took.
+        counted: whether it uses up budget.
+        violation: by how much constraints are broken, summed relative to their bounds.
+        reason: one line for people; None when complete or running.
+        seconds: wall time of the evaluation.
+        finish_order: place in the order of commit, from 1; None while running.
+        values: objective to value; empty unless complete.
+        token: proves the claim; None except from `add_trial` and `take_over`.
+    """
+
+    id: int
+    study_id: int
+    number: int
+    arch_id: str
+    state: State
+    params: Mapping[str, Any]
+    distributions: Mapping[str, Any]
+    sampler_attrs: Mapping[str, Any]
+    attempt: int
+    counted: bool
+    violation: float
+    reason: str | None
+    seconds: float
+    finish_order: int | None
+    values: Mapping[str, Value] = field(default_factory=dict)
+    token: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialCounts:
+    """How many rows a study has: per state (every state has an entry), and within the budget."""
+
+    states: Mapping[State, int]
+    counted: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochValue:
+    """What a trial reported during its evaluation; a NaN stays a NaN."""
+
+    epoch: int
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtocolUse:
+    """A protocol under which complete trials of a study hold a quantity.
+
+    Args:
+        key: digest of `protocol`.
+        protocol: conditions and fingerprint, or data, recipe and seed.
+        trials: how many trials.
+    """
+
+    key: str
+    protocol: Mapping[str, Any]
+    trials: int

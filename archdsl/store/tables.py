@@ -1,0 +1,140 @@
+"""The tables. A document is stored as JSON; only what is queried or ordered by is a column.
+
+Times are ISO 8601 texts in UTC, so that they can be read in any database browser.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+studies = Table(
+    "studies",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("document", JSON, nullable=False),
+    Column("objectives", JSON, nullable=False),
+    Column("created", String(32), nullable=False),
+    UniqueConstraint("name"),
+)
+
+architectures = Table(
+    "architectures",
+    metadata,
+    Column("arch_id", String(64), primary_key=True),
+    Column("spec", JSON, nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
+measurements = Table(
+    "measurements",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("arch_id", ForeignKey("architectures.arch_id"), nullable=False),
+    Column("quantity", String(100), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("value", Double, nullable=False),
+    Column("low", Double, nullable=False),
+    Column("high", Double, nullable=False),
+    Column("unit", String(32), nullable=False),
+    Column("protocol", JSON, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Column("created", String(32), nullable=False),
+    UniqueConstraint("arch_id", "quantity", "key"),
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", ForeignKey("studies.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("arch_id", ForeignKey("architectures.arch_id"), nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("params", JSON, nullable=False),
+    Column("distributions", JSON, nullable=False),
+    Column("sampler_attrs", JSON, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("counted", Boolean, nullable=False),
+    Column("violation", Double, nullable=False),
+    Column("reason", Text),
+    Column("seconds", Double, nullable=False),
+    Column("finish_order", Integer),
+    Column("started", String(32), nullable=False),
+    Column("finished", String(32)),
+    UniqueConstraint("study_id", "number"),
+    UniqueConstraint("study_id", "arch_id"),
+    UniqueConstraint("study_id", "finish_order"),
+    Index(None, "study_id", "counted"),
+)
+
+# `loss`, `loss_low` and `loss_high` are the value and its interval signed so that lower is better.
+# `study_id` and `position` (of the objective in its study) repeat what other tables know, so that
+# the front is found through one index.
+trial_values = Table(
+    "trial_values",
+    metadata,
+    Column("trial_id", ForeignKey("trials.id"), primary_key=True),
+    Column("objective", String(100), primary_key=True),
+    Column("study_id", ForeignKey("studies.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("measurement_id", ForeignKey("measurements.id"), nullable=False),
+    Column("value", Double, nullable=False),
+    Column("low", Double, nullable=False),
+    Column("high", Double, nullable=False),
+    Column("loss", Double, nullable=False),
+    Column("loss_low", Double, nullable=False),
+    Column("loss_high", Double, nullable=False),
+    Index(None, "study_id", "position", "loss"),
+    Index(None, "study_id", "position", "loss_high"),
+)
+
+# An empty `value` is a NaN, which SQLite cannot store.
+epoch_values = Table(
+    "epoch_values",
+    metadata,
+    Column("trial_id", ForeignKey("trials.id"), primary_key=True),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(100), primary_key=True),
+    Column("value", Double),
+)
+
+# `fruitless` counts the claims, this one included, since the trial last reported a new epoch;
+# `epochs` is how many it had reported when this claim was made.
+claims = Table(
+    "claims",
+    metadata,
+    Column("trial_id", ForeignKey("trials.id"), primary_key=True, autoincrement=False),
+    Column("token", String(64), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("boot_id", String(64), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_start", String(64), nullable=False),
+    Column("claimed_at", String(32), nullable=False),
+    Column("fruitless", Integer, nullable=False),
+    Column("epochs", Integer, nullable=False),
+)

@@ -1,0 +1,81 @@
+"""Write the database of the present schema beside this file, once per schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from archdsl.records import Measurement, Outcome, State
+from archdsl.store.owner import Owner
+from archdsl.store.schema import REVISIONS
+from archdsl.store.store import Store, open_store
+
+OWNER = Owner(host="example", boot_id="gone", pid=1, process_start="1")
+
+
+def proposal(number: int) -> dict[str, Any]:
+    return {
+        "arch_id": f"a{number}",
+        "spec": {"archdsl": 1, "depth": number},
+        "plan": {"layers": [number]},
+        "facts": {"params": 1000 * number},
+        "params": {"depth": number},
+        "distributions": {"depth": {"name": "IntDistribution"}},
+        "sampler_attrs": {},
+        "attempt": 0,
+    }
+
+
+def measurement(quantity: str, unit: str, value: float, spread: float) -> Measurement:
+    return Measurement(
+        quantity=quantity,
+        value=value,
+        low=value - spread,
+        high=value + spread,
+        unit=unit,
+        protocol={"quantity": quantity, "seeds": [0]},
+        detail={"samples": [value]},
+    )
+
+
+def fill(store: Store) -> None:
+    study = store.ensure_study(
+        name="digits",
+        document={"archdsl": 1, "kind": "study", "space": {"depth": {"choose": [0, 1, 2]}}},
+        objectives={"latency": "minimize", "top1": "maximize"},
+    )
+    for number, (latency, top1) in enumerate([(5.0, 70.0), (10.0, 80.0), (10.5, 79.5)]):
+        trial = store.add_trial(study_id=study.id, budget=9, owner=OWNER, **proposal(number))
+        assert trial is not None
+        values = {
+            "latency": measurement("latency", "ms", latency, 0.5),
+            "top1": measurement("top1", "%", top1, 1.0),
+        }
+        store.finish_trial(
+            trial_id=trial.id,
+            token=trial.token or "",
+            outcome=Outcome(state=State.COMPLETE, measurements=tuple(values.values()), seconds=1.0),
+            values=values,
+        )
+    store.add_finished_trial(
+        study_id=study.id,
+        budget=9,
+        **proposal(3),
+        state=State.INFEASIBLE,
+        reason="params_m 150 > 130",
+        violation=0.15,
+    )
+    running = store.add_trial(study_id=study.id, budget=9, owner=OWNER, **proposal(4))
+    assert running is not None
+    for epoch, value in ((1, 41.5), (2, 55.25)):
+        store.report_epoch(
+            trial_id=running.id, token=running.token or "", epoch=epoch, name="top1", value=value
+        )
+
+
+if __name__ == "__main__":
+    path = Path(__file__).with_name(f"schema-{REVISIONS[-1]}.db")
+    if path.exists():
+        raise SystemExit(f"{path} is there already, and is never changed")
+    with open_store(str(path)) as store:
+        fill(store)

@@ -1,0 +1,78 @@
+"""Several processes on one file: an exact budget, no lock errors, nothing twice."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from archdsl.records import State
+from archdsl.store.store import open_store
+
+WORKER = """
+import random, sys
+from archdsl.records import Measurement, Outcome, State
+from archdsl.store.errors import DuplicateTrialError
+from archdsl.store.owner import Owner
+from archdsl.store.store import open_store
+path, worker = sys.argv[1], int(sys.argv[2])
+draw = random.Random(worker)
+sys.stdin.readline()
+with open_store(path) as store:
+    study = store.ensure_study(name="s", document={}, objectives={"top1": "maximize"})
+    while True:
+        try:
+            trial = store.add_trial(
+                study_id=study.id, budget=60, owner=Owner.current(),
+                arch_id=f"{draw.randrange(150):04x}",
+                spec={}, plan={}, facts={}, params={}, distributions={}, sampler_attrs={},
+                attempt=0,
+            )
+        except DuplicateTrialError:
+            continue
+        if trial is None:
+            break
+        top1 = Measurement(
+            quantity="top1", value=draw.random(), low=0.0, high=1.0, unit="%", protocol={"w": 0}
+        )
+        store.report_epoch(trial_id=trial.id, token=trial.token, epoch=1, name="top1", value=1.0)
+        store.finish_trial(
+            trial_id=trial.id, token=trial.token,
+            outcome=Outcome(state=State.COMPLETE, measurements=(top1,)), values={"top1": top1},
+        )
+"""
+
+
+def test_eight_processes_make_the_database_and_keep_the_budget(path: Path) -> None:
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(path), str(number)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(8)
+    ]
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    for worker in workers:
+        _, errors = worker.communicate(timeout=60)
+        assert (worker.returncode, errors) == (0, "")
+    with open_store(str(path), create=False, read_only=True) as store:
+        study = store.study("s")
+        trials = store.trials(study.id)
+        assert [trial.number for trial in trials] == list(range(60))
+        assert len({trial.arch_id for trial in trials}) == 60
+        assert {trial.state for trial in trials} == {State.COMPLETE}
+        orders = [trial.finish_order for trial in store.history(study.id)]
+        assert orders == list(range(1, 61))
+        assert store.claims(study.id) == []
+
+
+def test_a_reader_sees_one_state_while_another_writes(path: Path) -> None:
+    with open_store(str(path)) as writer, open_store(str(path), read_only=True) as reader:
+        assert reader.studies() == []
+        study = writer.ensure_study(name="s", document={}, objectives={"top1": "maximize"})
+        assert reader.studies() == [study]

@@ -1,0 +1,119 @@
+"""Migrations make the tables the code uses, and every old database still opens."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from archdsl.records import State
+from archdsl.store import schema
+from archdsl.store.store import Store, open_store
+from archdsl.store.tables import metadata
+
+ASSETS = Path(__file__).with_name("assets")
+
+
+def test_the_revisions_are_those_on_disk() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    script = ScriptDirectory.from_config(config)
+    found = [revision.revision for revision in script.walk_revisions()]
+    assert tuple(reversed(found)) == schema.REVISIONS
+
+
+def test_migrations_make_exactly_the_tables(store: Store) -> None:
+    with store._database.read() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table": schema.VERSION_TABLE, "compare_type": True}
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_a_migration_that_fails_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(connection: object) -> None:
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "create_views", fail)
+        with pytest.raises(RuntimeError, match="power cut"):
+            open_store(str(path))
+    with open_store(str(path)) as store:
+        assert store.studies() == []
+
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("trial_values") as table:
+        table.add_column(sa.Column("note", sa.Text()))
+"""
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_an_older_schema_is_upgraded_in_place(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: bool
+) -> None:
+    with open_store(str(path)) as store:
+        study = store.ensure_study(name="a", document={}, objectives={"top1": "maximize"})
+    migrations = shutil.copytree(schema.MIGRATIONS, tmp_path / "migrations")
+    (migrations / "versions" / "0002_next.py").write_text(NEXT)
+    monkeypatch.setattr(schema, "MIGRATIONS", migrations)
+    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
+    with open_store(str(path), create=False, read_only=read_only) as store:
+        assert store.studies() == [study]
+        assert store.front(study.id) == []
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT version_num FROM archdsl_version").fetchone() == ("0002",)
+    connection.execute("SELECT note FROM trial_values")
+    connection.close()
+
+
+def test_there_is_an_asset_of_every_schema() -> None:
+    found = {re.sub(r"schema-(\d+)\.db", r"\1", asset.name) for asset in ASSETS.glob("*.db")}
+    assert found == set(schema.REVISIONS)
+
+
+@pytest.mark.parametrize("revision", schema.REVISIONS)
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_database_of_an_old_schema_is_read(
+    tmp_path: Path, revision: str, read_only: bool
+) -> None:
+    path = tmp_path / "old.db"
+    shutil.copy(ASSETS / f"schema-{revision}.db", path)
+    with open_store(str(path), create=False, read_only=read_only) as store:
+        (study,) = store.studies()
+        assert (study.name, dict(study.objectives)) == (
+            "digits",
+            {"latency": "minimize", "top1": "maximize"},
+        )
+        states = [trial.state for trial in store.trials(study.id)]
+        assert states == [
+            State.COMPLETE,
+            State.COMPLETE,
+            State.COMPLETE,
+            State.INFEASIBLE,
+            State.RUNNING,
+        ]
+        assert [trial.number for trial in store.front(study.id)] == [0, 1]
+        assert [trial.number for trial in store.front(study.id, robust=True)] == [0, 1, 2]
+        running = store.trial(study.id, 4)
+        assert [(e.epoch, e.value) for e in store.epochs(running.id)] == [(1, 41.5), (2, 55.25)]
+        assert len(store.measurements("a0")) == 2
+    connection = sqlite3.connect(path)
+    (present,) = connection.execute("SELECT version_num FROM archdsl_version").fetchone()
+    connection.close()
+    assert present == schema.REVISIONS[-1]

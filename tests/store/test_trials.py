@@ -1,0 +1,251 @@
+"""Trials: numbers, budget, commit order, tokens."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+
+from archdsl.errors import StoreError
+from archdsl.records import Measurement, Outcome, State
+from archdsl.store.errors import DuplicateTrialError, StaleClaimError
+from archdsl.store.owner import Owner
+from archdsl.store.rows import Study, Trial, Value
+from archdsl.store.store import Store, open_store
+
+Add = Callable[..., Trial]
+Complete = Callable[..., Trial]
+Measure = Callable[..., Measurement]
+
+
+def test_a_trial_comes_back_as_it_went_in(store: Store, study: Study, add: Add) -> None:
+    trial = add("aa")
+    assert trial.number == 0
+    assert trial.state is State.RUNNING
+    assert trial.params == {"dim": 384, "fusion": "add"}
+    assert trial.distributions == {"dim": {"choices": [384, 768]}}
+    assert trial.sampler_attrs == {"tpe": {"n": 1}}
+    assert (trial.attempt, trial.counted, trial.finish_order) == (2, True, None)
+    assert trial.token
+    assert store.trial(study.id, 0).token is None
+    assert store.find_architecture("aa").plan == {"layers": ["aa"]}
+    assert store.history(study.id) == []
+
+
+def test_the_budget_counts_counted_rows_only(store: Store, study: Study, add: Add) -> None:
+    assert add("aa", budget=2)
+    assert add("bb", budget=2, counted=False)
+    assert add("cc", budget=2)
+    assert add("dd", budget=2) is None
+    assert add("dd", budget=3).number == 3
+    assert store.count(study.id).counted == 3
+    assert store.count(study.id).states[State.RUNNING] == 4
+    assert store.count(study.id).states[State.COMPLETE] == 0
+
+
+def test_a_second_trial_of_an_architecture_is_refused_per_study(
+    store: Store, study: Study, add: Add
+) -> None:
+    add("aa")
+    with pytest.raises(DuplicateTrialError, match="aa is already trial 0") as caught:
+        add("aa")
+    assert (caught.value.arch_id, caught.value.number) == ("aa", 0)
+    other = store.ensure_study(name="other", document={}, objectives={"top1": "maximize"})
+    assert add("aa", study_id=other.id).number == 0
+    assert store.seen(study.id) == {"aa"}
+
+
+def test_history_is_in_commit_order_and_incremental(store: Store, study: Study, add: Add) -> None:
+    tokens = {name: add(name) for name in ("aa", "bb", "cc")}
+    for name in ("cc", "aa"):
+        store.finish_trial(
+            trial_id=tokens[name].id,
+            token=tokens[name].token or "",
+            outcome=Outcome(state=State.FAILED, reason=f"{name} broke", seconds=2.5),
+            values={},
+        )
+    finished = store.history(study.id)
+    assert [(t.arch_id, t.finish_order, t.reason) for t in finished] == [
+        ("cc", 1, "cc broke"),
+        ("aa", 2, "aa broke"),
+    ]
+    assert [t.arch_id for t in store.history(study.id, after=1)] == ["aa"]
+    assert store.history(study.id, after=2) == []
+    assert [t.arch_id for t in store.trials(study.id)] == ["aa", "bb", "cc"]
+
+
+def test_complete_values_have_their_intervals(
+    store: Store, study: Study, complete: Complete
+) -> None:
+    trial = complete("aa", latency=10.0, top1=80.0, spread=0.5)
+    assert trial.state is State.COMPLETE
+    assert trial.seconds == 1.5
+    assert dict(trial.values) == {
+        "latency": Value(value=10.0, low=9.5, high=10.5),
+        "top1": Value(value=80.0, low=79.5, high=80.5),
+    }
+    assert store.history(study.id) == [trial]
+    assert [m.quantity for m in store.measurements("aa")] == ["latency", "top1"]
+
+
+def test_a_complete_trial_needs_exactly_the_objectives(
+    store: Store, study: Study, add: Add, measure: Measure
+) -> None:
+    trial = add("aa")
+    latency = measure("latency", 1.0, 0.0)
+    with pytest.raises(ValueError, match="needs \\['latency', 'top1'\\]"):
+        store.finish_trial(
+            trial_id=trial.id,
+            token=trial.token or "",
+            outcome=Outcome(state=State.COMPLETE, measurements=(latency,)),
+            values={"latency": latency},
+        )
+    # All of it was undone: the trial still runs, the measurement is not there.
+    assert store.trial(study.id, 0).state is State.RUNNING
+    assert store.measurements("aa") == []
+
+
+def test_an_infeasible_trial_keeps_its_measurements_but_has_no_values(
+    store: Store, study: Study, add: Add, measure: Measure
+) -> None:
+    trial = add("aa")
+    latency = measure("latency", 300.0, 1.0)
+    store.finish_trial(
+        trial_id=trial.id,
+        token=trial.token or "",
+        outcome=Outcome(
+            state=State.INFEASIBLE,
+            measurements=(latency,),
+            reason="latency 300 ms > 250 ms",
+            violation=0.2,
+        ),
+        values={"latency": latency},
+    )
+    ended = store.trial(study.id, 0)
+    assert (ended.state, ended.violation, dict(ended.values)) == (State.INFEASIBLE, 0.2, {})
+    assert store.measurements("aa") == [latency]
+
+
+def test_a_trial_finishes_once(store: Store, add: Add) -> None:
+    trial = add("aa")
+    outcome = Outcome(state=State.FAILED, reason="broke")
+    with pytest.raises(StaleClaimError, match="trial 0 was taken over by process"):
+        store.finish_trial(trial_id=trial.id, token="guess", outcome=outcome, values={})
+    store.finish_trial(trial_id=trial.id, token=trial.token or "", outcome=outcome, values={})
+    with pytest.raises(StaleClaimError, match=r"trial 0 is finished already \(failed\)"):
+        store.finish_trial(trial_id=trial.id, token=trial.token or "", outcome=outcome, values={})
+    with pytest.raises(StaleClaimError):
+        store.report_epoch(
+            trial_id=trial.id, token=trial.token or "", epoch=1, name="top1", value=1.0
+        )
+
+
+def test_a_finished_trial_is_added_without_a_claim(store: Store, study: Study, add: Add) -> None:
+    add("aa")
+    ended: dict[str, Any] = {
+        **_proposal(1),
+        "study_id": study.id,
+        "state": State.INFEASIBLE,
+        "reason": "params_m 150 > 130",
+        "violation": 0.15,
+    }
+    # The one counted row has used the budget up.
+    assert store.add_finished_trial(budget=1, **ended) is None
+    row = store.add_finished_trial(budget=None, **ended)
+    assert row is not None
+    assert (row.number, row.state, row.violation) == (1, State.INFEASIBLE, 0.15)
+    assert (row.counted, row.finish_order, row.token) == (False, 1, None)
+    assert [claim.number for claim in store.claims(study.id)] == [0]
+    assert store.count(study.id).counted == 1
+
+
+def test_epochs_are_kept_and_replaced_when_reported_again(store: Store, add: Add) -> None:
+    trial = add("aa")
+    for epoch, value in ((1, 10.0), (2, 20.0), (2, 21.0), (3, math.nan)):
+        store.report_epoch(
+            trial_id=trial.id, token=trial.token or "", epoch=epoch, name="top1", value=value
+        )
+    reported = store.epochs(trial.id)
+    assert [(e.epoch, e.name, e.value) for e in reported[:2]] == [
+        (1, "top1", 10.0),
+        (2, "top1", 21.0),
+    ]
+    assert math.isnan(reported[2].value)
+
+
+def test_an_unknown_number_is_a_clear_error(store: Store, study: Study, add: Add) -> None:
+    with pytest.raises(StoreError, match="no trial 0; it has none yet"):
+        store.trial(study.id, 0)
+    add("aa")
+    with pytest.raises(StoreError, match="no trial 5; its trials are 0 to 0"):
+        store.trial(study.id, 5)
+
+
+def test_values_are_exact(store: Store, complete: Complete) -> None:
+    value = complete("aa", latency=0.1 + 0.2, top1=math.nextafter(80.0, 81.0)).values
+    assert value["latency"].value == 0.1 + 0.2
+    assert value["top1"].value == math.nextafter(80.0, 81.0)
+
+
+def test_a_trial_costs_the_same_among_many(tmp_path: Path, measure: Measure) -> None:
+    """Taken in turns with a small study, so that other load on the machine meets both alike."""
+    with (
+        open_store(str(tmp_path / "small.db")) as small,
+        open_store(str(tmp_path / "large.db")) as large,
+    ):
+        for store in (small, large):
+            store.ensure_study(name="a", document={}, objectives={"top1": "maximize"})
+        for number in range(2000):
+            large.add_finished_trial(
+                study_id=1,
+                budget=10_000,
+                **_proposal(number),
+                state=State.INFEASIBLE,
+                reason="too large",
+                counted=True,
+            )
+        pairs = [
+            [_seconds_for_trial(store, measure, number) for store in (small, large)]
+            for number in range(2000, 2100)
+        ]
+        looked_up = min(_seconds_to_find(large, number) for number in range(1000, 1020))
+    assert median(late / early for early, late in pairs) < 1.5
+    assert looked_up < 0.005
+
+
+def _proposal(number: int) -> dict[str, Any]:
+    return {
+        "arch_id": f"{number:016x}",
+        "spec": {},
+        "plan": {},
+        "facts": {},
+        "params": {"dim": number},
+        "distributions": {},
+        "sampler_attrs": {},
+        "attempt": 0,
+    }
+
+
+def _seconds_for_trial(store: Store, measure: Measure, number: int) -> float:
+    top1 = measure("top1", float(number), 0.0)
+    started = time.perf_counter()
+    trial = store.add_trial(study_id=1, budget=10_000, owner=Owner.current(), **_proposal(number))
+    assert trial is not None
+    store.finish_trial(
+        trial_id=trial.id,
+        token=trial.token or "",
+        outcome=Outcome(state=State.COMPLETE, measurements=(top1,)),
+        values={"top1": top1},
+    )
+    return time.perf_counter() - started
+
+
+def _seconds_to_find(store: Store, number: int) -> float:
+    started = time.perf_counter()
+    store.find_architecture(f"{number:016x}")
+    return time.perf_counter() - started
