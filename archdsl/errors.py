@@ -95,5 +95,9 @@ class SpaceExhaustedError(StudyError):
     """No candidate is left that is new and keeps the constraints."""
 
 
+class WriteError(ArchdslError):
+    """A file that cannot be written."""
+
+
 class WeightsError(ArchdslError):
     """A file of weights that does not fit the architecture."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archdsl.cli.printing import print_json, say
-from archdsl.document.write import to_yaml, write_text
+from archdsl.document.write import to_yaml
+from archdsl.files import write_whole
 
 if TYPE_CHECKING:
     from archdsl.measure.conditions import Conditions
@@ -57,7 +58,7 @@ def dry_run(
     say("timing the base, a few seconds …")
     estimate = _estimate(checked, profile, any_device)
     if output is not None:
-        write_text(output, to_yaml(checked.study.document()))
+        write_whole(output, to_yaml(checked.study.document()))
         say(f"wrote {output}")
     if as_json:
         print_json({**vars(estimate), "total_seconds": estimate.total_seconds})

@@ -74,8 +74,9 @@ def _write(
 ) -> list[tuple[Path, str]]:
     """One file for each, checked before it is written."""
     from archdsl.document.text import read_text
-    from archdsl.document.write import to_yaml, write_text
+    from archdsl.document.write import to_yaml
     from archdsl.errors import ArchdslError
+    from archdsl.files import write_whole
     from archdsl.plan.read import check_model
 
     written = []
@@ -91,6 +92,6 @@ def _write(
                 f"{name} would not compile to {arch_id} with this version of archdsl; "
                 "export it with the version that found it"
             )
-        write_text(path, text)
+        write_whole(path, text)
         written.append((path, arch_id))
     return written

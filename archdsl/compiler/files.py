@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from archdsl.compiler.build import build_plan
-from archdsl.document.write import to_yaml, write_text
+from archdsl.document.write import to_yaml
 from archdsl.errors import ArchdslError
+from archdsl.files import write_whole
 from archdsl.plan.plan import Plan
 from archdsl.spec.model import ModelSpec
 
@@ -37,14 +36,7 @@ def write_compiled(spec: ModelSpec, plan: Plan, folder: Path, *, seed: int) -> l
     torch.manual_seed(seed)
     network = build_plan(plan)
     metadata = {"arch_id": plan.arch_id, "seed": str(seed)}
-    descriptor, name = tempfile.mkstemp(dir=folder, prefix=".weights.")
-    os.close(descriptor)
-    try:
-        save_file(network.state_dict(), name, metadata=metadata)
-        Path(name).chmod(0o644)
-        Path(name).replace(paths[2])
-    finally:
-        Path(name).unlink(missing_ok=True)
-    write_text(paths[0], to_yaml(spec.document()))
-    write_text(paths[1], json.dumps({"arch_id": plan.arch_id, "plan": plan.canonical()}, indent=2))
+    write_whole(paths[2], save(network.state_dict(), metadata=metadata))
+    write_whole(paths[0], to_yaml(spec.document()))
+    write_whole(paths[1], json.dumps({"arch_id": plan.arch_id, "plan": plan.canonical()}, indent=2))
     return paths

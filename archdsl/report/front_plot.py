@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from archdsl.report.files import write_whole
+from archdsl.files import write_whole
 from archdsl.report.labels import Boxes, Label, place_labels
 from archdsl.report.points import Axis, FrontPoint, best_first
 from archdsl.report.text import drawable, plain_number
@@ -72,7 +72,7 @@ def write_png(figure: Figure, path: str | Path) -> None:
     """Write the picture, whole or not at all.
 
     Raises:
-        ReportError: the folder is missing or refuses the file.
+        WriteError: the folder is missing or refuses the file.
     """
     content = io.BytesIO()
     figure.savefig(content, format="png")

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from archdsl.report.files import write_whole
+from archdsl.files import write_whole
 from archdsl.report.front_plot import plot_front, point_id
 from archdsl.report.page import PAGE, SCRIPT, STYLE
 from archdsl.report.points import Axis, FrontPoint, best_first
@@ -45,7 +45,7 @@ def write_html(
         note: device and conditions of the values, in words.
 
     Raises:
-        ReportError: the folder is missing or refuses the file.
+        WriteError: the folder is missing or refuses the file.
     """
     # The page itself says title and note, in text that fits the reader's screen.
     figure = plot_front(points, x=x, y=y, title="", note="")

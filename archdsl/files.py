@@ -6,26 +6,22 @@ import os
 import secrets
 from pathlib import Path
 
-from archdsl.errors import ArchdslError
+from archdsl.errors import WriteError
 
 
-class ReportError(ArchdslError):
-    """A picture or page that cannot be written."""
-
-
-def write_whole(path: str | Path, content: bytes) -> None:
+def write_whole(path: str | Path, content: bytes | str) -> None:
     """Write a file by way of a neighbour and a rename; a reader never sees half of it.
 
     Raises:
-        ReportError: the folder is missing or refuses the file.
+        WriteError: the folder is missing or refuses the file, or the disk is full.
     """
     target = Path(path)
     draft = target.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        draft.write_bytes(content)
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
         draft.replace(target)
     except OSError as error:
-        raise ReportError(
+        raise WriteError(
             f"cannot write {str(target)!r}: {error.strerror or error}; "
             "name a file in a folder that exists and can be written"
         ) from None
