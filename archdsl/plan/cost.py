@@ -6,17 +6,19 @@ from collections.abc import Callable
 from math import prod
 
 from archdsl.plan.plan import ClassifierPlan, ExchangeStep, Plan, Step, StreamPlan
-from archdsl.spec.blocks import MlpBlock, TransformerBlock
+from archdsl.spec.base import words
+from archdsl.spec.blocks import Block
 from archdsl.spec.cost import Cost, layer_norm, linear
-from archdsl.spec.embed import PatchEmbed
-from archdsl.spec.heads import LinearAttention
+from archdsl.spec.embed import Embed
+from archdsl.spec.heads import Head
 
-BLOCKS: dict[str, Callable[..., Cost]] = {
-    "transformer": TransformerBlock.cost,
-    "mlp": MlpBlock.cost,
-}
-HEADS: dict[str, Callable[..., Cost]] = {"linear_attention": LinearAttention.cost}
-EMBEDS: dict[str, Callable[..., Cost]] = {"patch": PatchEmbed.cost}
+
+def _costs(union: object) -> dict[str, Callable[..., Cost]]:
+    """What each word of a union costs: `type` to its class's `cost`."""
+    return {word: each.cost for word, each in words(union).items()}
+
+
+BLOCKS, HEADS, EMBEDS = _costs(Block), _costs(Head), _costs(Embed)
 
 
 def cost(plan: Plan) -> Cost:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, get_args
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -11,3 +13,10 @@ class Node(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
     )
+
+
+def words(union: Any) -> dict[str, Any]:
+    """The members of a union of nodes by the word in their `type`."""
+    if isinstance(union, type) and issubclass(union, Node):
+        return {str(word): union for word in get_args(union.model_fields["type"].annotation)}
+    return {word: each for part in get_args(union) for word, each in words(part).items()}
