@@ -1,0 +1,70 @@
+"""Everything the README shows is run: its documents, its Python, its commands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text()
+CLI = [sys.executable, "-c", "from archdsl.cli.main import app_main; app_main()"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
+
+
+def commands() -> list[str]:
+    lines = [line for block in blocks("console") for line in block.splitlines()]
+    return [line.removeprefix("$ ").split("#")[0].strip() for line in lines if line[:2] == "$ "]
+
+
+@pytest.mark.slow
+def test_documents_and_commands_work_as_shown(tmp_path: Path) -> None:
+    for block in blocks("yaml"):
+        (tmp_path / f"{yaml.safe_load(block)['name']}.yaml").write_text(block)
+    shown = [command for command in commands() if command.startswith("archdsl")]
+    assert len(shown) > 10
+    shown.insert(0, "archdsl check my-vittm.yaml")
+    for command in shown:
+        done = subprocess.run(
+            [*CLI, *shlex.split(command)[1:]],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert (tmp_path / "my-study-front.png").exists()
+    assert list((tmp_path / "found").glob("*.yaml"))
+
+
+def test_python_works_as_shown() -> None:
+    [code] = blocks("python")
+    names: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert tuple(names["logits"].shape) == (1, 1000)  # type: ignore[attr-defined]
+    assert list(names["by_stream"]) == ["memory", "process"]  # type: ignore[call-overload]
+
+
+def test_make_targets_exist() -> None:
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    shown = [command.split()[1] for command in commands() if command.startswith("make ")]
+    assert shown == ["search", "test"]
+    assert set(shown) <= set(targets)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "specs/README.md"])
+def test_links_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text()
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        if "://" not in target:
+            assert ((ROOT / page).parent / target).exists(), target
