@@ -32,8 +32,10 @@ def merge_trees(base: Tree | None, patch: Tree) -> Tree:
     if not isinstance(patch.value, Mapping):
         return patch
     entries: dict[str, Entry] = {}
+    origin = patch.origin
     if base is not None and isinstance(base.value, Mapping) and not _replaces(base, patch):
         entries = dict(base.value)
+        origin = base.origin if entries else patch.origin
     for key, entry in patch.value.items():
         if entry.tree.value is None:
             entries.pop(key, None)
@@ -41,7 +43,7 @@ def merge_trees(base: Tree | None, patch: Tree) -> Tree:
         before = entries.get(key)
         merged = merge_trees(before.tree if before else None, entry.tree)
         entries[key] = Entry(key_origin=entry.key_origin, tree=merged)
-    return Tree(value=entries, origin=base.origin if base and entries else patch.origin)
+    return Tree(value=entries, origin=origin)
 
 
 def without_nulls(tree: Tree) -> Tree:
@@ -51,7 +53,7 @@ def without_nulls(tree: Tree) -> Tree:
 
 def _replaces(base: Tree, patch: Tree) -> bool:
     before, after = base.child("type"), patch.child("type")
-    return _another_type(before and before.value, after and after.value)
+    return _another_type(before and before.plain(), after and after.plain())
 
 
 def _another_type(base: Any, patch: Any) -> bool:

@@ -63,6 +63,8 @@ def sentence(found: Mapping[str, Any]) -> str:
         return _missing(str(found["loc"][-1]))
     if kind == "literal_error":
         words = [word.strip().strip("'") for word in _literals(context["expected"])]
+        if value in words:
+            return f"{shown(value)} is text; write {value} without quotes"
         return one_of(value, words)
     if kind == "union_tag_invalid":
         words = [word.strip().strip("'") for word in context["expected_tags"].split(",")]
@@ -71,7 +73,7 @@ def sentence(found: Mapping[str, Any]) -> str:
         return "missing; every node of this kind names its type"
     if kind in _BOUNDS:
         bound, relation = _BOUNDS[kind]
-        return f"{shown(value)} is {relation} {context[bound]}"
+        return f"{shown(value)} is {relation} {_short(context[bound])}"
     if kind in _EXPECTED:
         return f"{shown(value)} is not {_EXPECTED[kind]}"
     if kind in ("too_short", "too_long"):
@@ -80,6 +82,10 @@ def sentence(found: Mapping[str, Any]) -> str:
         return str(context["error"])
     message = str(found["msg"])
     return message[:1].lower() + message[1:] if kind != "string_pattern_mismatch" else message
+
+
+def _short(number: float) -> str:
+    return f"{number:g}" if isinstance(number, float) else str(number)
 
 
 def _missing(key: str) -> str:

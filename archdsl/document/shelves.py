@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -24,15 +25,15 @@ def find(name: str, shelf: Shelf) -> Path:
         NameNotFoundError: nothing there; names the nearest known document.
     """
     path = Path(name)
-    if path.is_file():
+    if _holds(path.is_file):
         return path
     if path.suffix in _SUFFIXES or path.name != name:
-        kind = "is a folder, not a document" if path.is_dir() else "does not exist"
+        kind = "is a folder, not a document" if _holds(path.is_dir) else "does not exist"
         raise NameNotFoundError(f"{name} {kind}")
     for folder in (Path(), Path(shelf), packaged(shelf)):
         for suffix in _SUFFIXES:
             candidate = folder / f"{name}{suffix}"
-            if candidate.is_file():
+            if _holds(candidate.is_file):
                 return candidate
     known = names(shelf)
     hint = nearest(name, known)
@@ -40,6 +41,13 @@ def find(name: str, shelf: Shelf) -> Path:
     raise NameNotFoundError(
         f"no document '{name}': not a file here, nor on the {shelf}/ shelf; {ending}"
     )
+
+
+def _holds(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except OSError:  # a name longer than names can be, a folder that may not be entered
+        return False
 
 
 def names(shelf: Shelf) -> list[str]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 Scalar = None | bool | int | float | str
+Path = tuple[str | int, ...]
+"""Keys and list indices from the root."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from archdsl.document.fields import field_names
-from archdsl.document.messages import nearest, sentence
-from archdsl.document.tree import Tree, path_text
+from archdsl.document.messages import nearest, sentence, shown
+from archdsl.document.tree import Path, Tree, path_text
 from archdsl.errors import DocumentError, Problem
 
 LANGUAGE = 1
 """The version of the language this package reads."""
 
 Model = TypeVar("Model", bound=BaseModel)
-Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flaw:
+    """One thing a schema refuses.
+
+    Args:
+        path: of the value (or key) that is wrong or missing.
+        message: what was found, what is allowed.
+        on_key: whether it is about the last key of `path` itself rather than about its value.
+        meant: the known key that an unknown one most probably stands for.
+    """
+
+    path: Path
+    message: str
+    on_key: bool = False
+    meant: str | None = None
 
 
 def validate(tree: Tree, model: type[Model]) -> Model:
@@ -25,56 +42,97 @@ def validate(tree: Tree, model: type[Model]) -> Model:
     Raises:
         DocumentError: every problem found.
     """
-    problems = newer_version(tree)
-    if problems:
-        raise DocumentError(problems)
-    try:
-        return model.model_validate(tree.plain())
-    except ValidationError as error:
-        raise DocumentError(located(tree, model, error)) from None
+    refuse_newer_version(tree)
+    made, flaws = judge(tree, model)
+    if made is None:
+        raise DocumentError(located(tree, flaws))
+    return made
 
 
-def newer_version(tree: Tree) -> list[Problem]:
-    """A document of a newer language is refused for that alone: its words mean nothing here."""
+def refuse_newer_version(tree: Tree) -> None:
+    """A document of a newer language is refused for that alone: its words mean nothing here.
+
+    Raises:
+        DocumentError: the document is of a newer version.
+    """
     version = tree.child("archdsl")
     if version is None or type(version.value) is not int or version.value <= LANGUAGE:
-        return []
+        return
     message = (
         f"language version {version.value} is newer than {LANGUAGE}, the newest this archdsl "
         "reads; upgrade archdsl"
     )
-    return [problem(tree, ("archdsl",), message)]
+    raise DocumentError([problem(tree, ("archdsl",), message)])
 
 
-def located(tree: Tree, model: type[BaseModel], error: ValidationError) -> list[Problem]:
-    """The problems of a failed validation, one for each place."""
-    problems: dict[tuple[str, str], Problem] = {}
-    for path, message, on_key in found_in(tree, model, error):
-        made = problem(tree, path, message, key=on_key)
-        problems.setdefault((made.path, made.message), made)
-    return list(problems.values())
+def judge(tree: Tree, model: type[Model]) -> tuple[Model | None, list[Flaw]]:
+    """`model` made of a document, or everything its schema refuses."""
+    flaws = _not_a_version(tree)
+    made = None
+    try:
+        made = model.model_validate(tree.plain())
+    except ValidationError as error:
+        known = {flaw.path for flaw in flaws}
+        flaws += [flaw for flaw in found_in(tree, model, error) if flaw.path not in known]
+    return (None if flaws else made), flaws
 
 
-def found_in(
-    tree: Tree, model: type[BaseModel], error: ValidationError
-) -> list[tuple[Path, str, bool]]:
-    """(path, message, whether it is about the key) for each error of a failed validation."""
-    found = []
+def _not_a_version(tree: Tree) -> list[Flaw]:
+    """Python takes 1.0 and true for equal to 1; a person who writes them means something else."""
+    version = tree.child("archdsl")
+    if version is None or not isinstance(version.value, bool | float):
+        return []
+    return [Flaw(path=("archdsl",), message=f"{shown(version.value)} is not a whole number")]
+
+
+def located(tree: Tree, flaws: Iterable[Flaw]) -> list[Problem]:
+    """The problems that flaws are, each at its place in the text, equal ones once."""
+    problems = [problem(tree, flaw.path, flaw.message, key=flaw.on_key) for flaw in flaws]
+    return list(dict.fromkeys(problems))
+
+
+def found_in(tree: Tree, model: type[BaseModel], error: ValidationError) -> list[Flaw]:
+    """The flaws of a failed validation; a key is not missing where its misspelling stands."""
+    found: list[Flaw] = []
+    missing: list[Flaw] = []
     for item in error.errors(include_url=False):
         kind = item["type"]
         path, tags = _without_tags(tree, item["loc"], missing=kind == "missing")
         if kind == "extra_forbidden":
-            allowed = field_names(model, path[:-1], tags)
-            hint = nearest(str(path[-1]), allowed)
-            ending = f"; did you mean '{hint}'?" if hint else f"; known here: {', '.join(allowed)}"
-            found.append((path, f"unknown key{ending}", True))
+            found.append(_unknown_key(path, field_names(model, path[:-1], tags)))
             continue
         if kind in ("union_tag_invalid", "union_tag_not_found"):
             path = (*path, "type")
         if path and path[-1] == "type" and _is_word(tree.at(path[:-1])):
             path = path[:-1]  # a word written in place of a mapping with its type
-        found.append((path, sentence(item), False))
-    return found
+        flaw = Flaw(path=path, message=sentence(item))
+        (missing if kind == "missing" else found).append(flaw)
+    misspelt = {(*flaw.path[:-1], flaw.meant) for flaw in found if flaw.meant}
+    return found + [flaw for flaw in missing if flaw.path not in misspelt]
+
+
+def unknown_nulls(tree: Tree, model: type[BaseModel]) -> list[Flaw]:
+    """Keys that no schema knows and whose `null` therefore deletes nothing."""
+    flaws = []
+    for path in _nulls(tree, ()):
+        allowed = field_names(model, path[:-1])
+        if allowed and path[-1] not in allowed:
+            flaws.append(_unknown_key(path, allowed))
+    return flaws
+
+
+def _nulls(tree: Tree, path: Path) -> Iterator[Path]:
+    if isinstance(tree.value, Mapping):
+        for key, entry in tree.value.items():
+            if entry.tree.value is None:
+                yield (*path, key)
+            yield from _nulls(entry.tree, (*path, key))
+
+
+def _unknown_key(path: Path, allowed: Sequence[str]) -> Flaw:
+    meant = nearest(str(path[-1]), allowed)
+    ending = f"did you mean '{meant}'?" if meant else f"known here: {', '.join(allowed)}"
+    return Flaw(path=path, message=f"unknown key; {ending}", on_key=True, meant=meant)
 
 
 def _is_word(tree: Tree | None) -> bool:
