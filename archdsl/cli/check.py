@@ -10,7 +10,7 @@ import typer
 from archdsl.cli.handling import handled
 from archdsl.cli.options import Debug, Json, Sets
 from archdsl.cli.printing import billions, millions, print_json
-from archdsl.errors import ArchdslError, DocumentError, NameNotFoundError
+from archdsl.errors import ArchdslError, DocumentError
 
 NAME = "check"
 EXAMPLE = "Example: archdsl check vittm-b-28-28 my-model.yaml --json"
@@ -48,8 +48,11 @@ def _all_documents() -> list[str]:
 
 
 def _checked(name: str, sets: list[str]) -> dict[str, Any]:
+    from archdsl.cli.kinds import find_on
+    from archdsl.document.shelves import SHELVES
+
     try:
-        path = _find(name)
+        path = find_on(name, SHELVES)
         kind, summary = summarise(path, sets)
     except ArchdslError as error:
         problems = error.problems if isinstance(error, DocumentError) else ()
@@ -60,20 +63,6 @@ def _checked(name: str, sets: list[str]) -> dict[str, Any]:
             "problems": [vars(each) for each in problems],
         }
     return {"source": str(path), "ok": True, "kind": kind, "summary": summary, "problems": []}
-
-
-def _find(name: str) -> Path:
-    """On the shelf of models, of studies or of run profiles, whichever has it."""
-    from archdsl.document.shelves import SHELVES, find
-
-    first: NameNotFoundError | None = None
-    for shelf in SHELVES:
-        try:
-            return find(name, shelf)
-        except NameNotFoundError as error:
-            first = first or error
-    assert first is not None
-    raise first
 
 
 def summarise(path: Path, sets: list[str]) -> tuple[str, str]:

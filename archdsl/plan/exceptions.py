@@ -2,33 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from archdsl.document.merge import merge
-from archdsl.document.tree import tree_of
-from archdsl.document.validate import found_in
+from archdsl.document.tree import Tree, tree_of
+from archdsl.document.validate import found_in, unknown_nulls
 from archdsl.spec.layers import LayerException, LayerSpec, Selection
 from archdsl.spec.model import ModelSpec
-from archdsl.spec.rules import Rules
+from archdsl.spec.rules import Path, Rules
 
 
-def layer_specs(spec: ModelSpec, rules: Rules) -> list[LayerSpec | None]:
-    """The words of each layer; None where exceptions leave something that is no layer."""
-    base = _base(spec)
+@dataclass(frozen=True, kw_only=True)
+class LayerWords:
+    """The words of one layer.
+
+    Args:
+        spec: the words; None where exceptions leave something that is no layer.
+        patches: the exceptions laid over it, by their number, in order.
+    """
+
+    spec: LayerSpec | None
+    patches: dict[int, Tree]
+
+    def changes(self, path: Path) -> bool:
+        """Whether an exception says all of what stands at `path`."""
+        found = [patch.at(path) for patch in self.patches.values()]
+        return any(tree and not isinstance(tree.value, Mapping) for tree in found)
+
+    def blamed(self, path: Path) -> Path:
+        """Where the document says what the layer has at `path`: in the last exception that speaks
+        of the place or else of what is around it."""
+        for length in range(len(path), 0, -1):
+            for number in reversed(self.patches):
+                if self.patches[number].at(path[:length]):
+                    return ("layers", number, *path)
+        return path
+
+
+def base_layer(spec: ModelSpec) -> LayerWords:
+    """The words of a layer without exceptions."""
+    return LayerWords(spec=LayerSpec.model_validate(_base(spec)), patches={})
+
+
+def layer_words(spec: ModelSpec, rules: Rules) -> list[LayerWords]:
+    """The words of each layer; layers with the same exceptions share one object."""
     selected = [
         _selected(exception, spec.depth, rules.at("layers", number))
         for number, exception in enumerate(spec.layers)
     ]
-    cache: dict[tuple[int, ...], LayerSpec | None] = {}
+    base = _base(spec)
+    made: dict[tuple[int, ...], LayerWords] = {}
     layers = []
     for layer in range(spec.depth):
         applied = tuple(n for n, chosen in enumerate(selected) if layer in chosen)
-        if applied not in cache:
-            cache[applied] = _merged(base, spec.layers, applied, rules)
-        layers.append(cache[applied])
+        if applied not in made:
+            patches = {n: spec.layers[n].patch() for n in applied}
+            made[applied] = _merged(base, patches, rules)
+        layers.append(made[applied])
     return layers
 
 
@@ -44,6 +78,10 @@ def _base(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _selected(exception: LayerException, depth: int, rules: Rules) -> set[int]:
+    if not exception.patch():
+        rules.refuse("changes nothing; write process, memory or exchange")
+    for flaw in unknown_nulls(tree_of(exception.patch(), source=""), LayerSpec):
+        rules.refuse(flaw.message, *flaw.path, on_key=True)
     at = exception.at
     if isinstance(at, Selection):
         words = at.model_dump(exclude_none=True)
@@ -66,24 +104,15 @@ def _selected(exception: LayerException, depth: int, rules: Rules) -> set[int]:
     return {index % depth for index in at if -depth <= index < depth}
 
 
-def _merged(
-    base: dict[str, Any],
-    exceptions: Sequence[LayerException],
-    applied: tuple[int, ...],
-    rules: Rules,
-) -> LayerSpec | None:
+def _merged(base: dict[str, Any], patches: dict[int, Any], rules: Rules) -> LayerWords:
     words = base
-    for number in applied:
-        words = merge(words, exceptions[number].patch())
+    for patch in patches.values():
+        words = merge(words, patch)
+    trees = {number: tree_of(patch, source="") for number, patch in patches.items()}
     try:
-        return LayerSpec.model_validate(words)
+        return LayerWords(spec=LayerSpec.model_validate(words), patches=trees)
     except ValidationError as error:
-        patches = {number: tree_of(exceptions[number].patch(), source="") for number in applied}
-        for path, message, _ in found_in(tree_of(words, source=""), LayerSpec, error):
-            # Blame the last exception that speaks of the place; the base alone is valid.
-            number = next(
-                (n for n in reversed(applied) if patches[n].at(path) or patches[n].at(path[:-1])),
-                applied[-1],
-            )
-            rules.refuse(message, "layers", number, *path)
-        return None
+        layer = LayerWords(spec=None, patches=trees)
+        for flaw in found_in(tree_of(words, source=""), LayerSpec, error):
+            rules.refuse(flaw.message, *layer.blamed(flaw.path), on_key=flaw.on_key)
+        return layer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archdsl.plan.exceptions import layer_specs
+from archdsl.plan.exceptions import LayerWords, base_layer, layer_words
 from archdsl.plan.output import expand_output
 from archdsl.plan.plan import (
     BlocksStep,
@@ -34,9 +34,7 @@ def expand(spec: ModelSpec) -> Plan:
     """
     rules = Rules()
     shapes, embeds = _streams(spec, rules)
-    layers = layer_specs(spec, rules)
-    _check_streams_meet(spec, layers, rules)
-    steps = [_layer(layer, shapes, rules) if layer else () for layer in layers]
+    layers = _layers(spec, shapes, rules)
     output = expand_output(spec, rules)
     if spec.published_layout and not spec.memory:
         rules.refuse("only two-stream models have a published layout", "published_layout")
@@ -54,7 +52,7 @@ def expand(spec: ModelSpec) -> Plan:
     plan = Plan(
         image=(spec.image.channels, *spec.image.size),
         streams=streams,
-        layers=tuple(steps),
+        layers=layers,
         output=output,
     )
     return unused_tensors(plan) if spec.published_layout else plan
@@ -68,21 +66,19 @@ def _stream(spec: ModelSpec, name: StreamName) -> ProcessStream | MemoryStream:
 
 
 def _streams(spec: ModelSpec, rules: Rules) -> tuple[Shapes, dict[StreamName, PartPlan]]:
-    """Shapes and embeddings of the streams whose tokens can be counted."""
+    """Shapes and embeddings of the streams. What is refused here gets a size that fits anything, so
+    that every other word can still be judged."""
     names: tuple[StreamName, ...] = ("process", "memory") if spec.memory else ("process",)
     block = spec.process.block
     num_heads = None
     if isinstance(block, TransformerBlock):
-        # Refusals are left to the layers, which name the same words.
-        num_heads = block.heads(spec.process.dim, Rules())
+        num_heads = block.heads(spec.process.dim, rules.at("process", "block")) or 1
     shapes: Shapes = {}
     embeds: dict[StreamName, PartPlan] = {}
     for name in names:
         stream = _stream(spec, name)
         dim = stream.dim or spec.process.dim
-        grid = stream.embed.grid(spec.image.size, rules.at(name, "embed"))
-        if grid is None:
-            continue
+        grid = stream.embed.grid(spec.image.size, rules.at(name, "embed")) or (1, 1)
         shapes[name] = StreamShape(
             name=name,
             grid=grid,
@@ -97,31 +93,77 @@ def _streams(spec: ModelSpec, rules: Rules) -> tuple[Shapes, dict[StreamName, Pa
     return shapes, embeds
 
 
-def _check_streams_meet(spec: ModelSpec, layers: list[LayerSpec | None], rules: Rules) -> None:
-    exchanges = [layer.exchange for layer in layers if layer and layer.exchange]
-    if spec.memory and not any(exchange.read or exchange.write for exchange in exchanges):
+def _layers(spec: ModelSpec, shapes: Shapes, rules: Rules) -> tuple[tuple[Step, ...], ...]:
+    layers = layer_words(spec, rules)
+    of_base = Rules()
+    _layer(base_layer(spec), shapes, of_base)
+    made: dict[int, tuple[Step, ...]] = {}
+    for layer in layers:
+        if id(layer) in made:
+            continue
+        of_layer = Rules()
+        made[id(layer)] = _layer(layer, shapes, of_layer)
+        for rule in of_layer.broken:
+            # What is wrong with a word that no exception changes is said once, of the word itself.
+            inherited = None if layer.changes(rule.path) else of_base.at_path(rule.path)
+            if inherited:
+                rules.refuse(inherited.message, *inherited.path)
+            else:
+                rules.refuse(rule.message, *layer.blamed(rule.path))
+    if all(layer.spec for layer in layers):
+        _check_layers_work(spec, [layer.spec for layer in layers if layer.spec], rules)
+    return tuple(made[id(layer)] for layer in layers)
+
+
+def _check_layers_work(spec: ModelSpec, layers: list[LayerSpec], rules: Rules) -> None:
+    heads = [
+        head
+        for layer in layers
+        if layer.exchange
+        for head in (layer.exchange.read, layer.exchange.write)
+    ]
+    if spec.memory and not any(heads):
         rules.refuse("no layer reads or writes it; add exchange.read, or remove memory", "memory")
-    if not spec.memory and exchanges:
-        rules.refuse("there is no memory stream to exchange with", "exchange")
+    elif not any(heads) and not any(layer.process.block for layer in layers):
+        rules.refuse("the layers do nothing; add process.block", "process")
 
 
-def _layer(layer: LayerSpec, shapes: Shapes, rules: Rules) -> tuple[Step, ...]:
-    exchange = layer.exchange or Exchange()
-    if len(set(exchange.order)) < len(exchange.order):
-        rules.refuse("each word runs at most once in a layer", "exchange", "order")
-    for word in ("read", "write"):
-        if getattr(exchange, word) and word not in exchange.order:
-            rules.refuse("never runs: exchange.order leaves it out", "exchange", word)
+def _layer(layer: LayerWords, shapes: Shapes, rules: Rules) -> tuple[Step, ...]:
+    if layer.spec is None:
+        return ()
+    _check_words(layer.spec, shapes, rules)
+    exchange = layer.spec.exchange or Exchange()
     steps: list[Step] = []
     for word in exchange.order:
         step: Step | None
         if word in ("read", "write"):
             step = _exchange_step(word, exchange, shapes, rules)
         else:
-            step = _blocks_step(word, layer, shapes, rules)
+            step = _blocks_step(word, layer.spec, shapes, rules)
         if step:
             steps.append(step)
     return tuple(steps)
+
+
+def _check_words(layer: LayerSpec, shapes: Shapes, rules: Rules) -> None:
+    """Words of a layer that have no effect where they stand."""
+    if "memory" not in shapes:
+        if layer.memory:
+            rules.refuse("there is no memory stream", "memory")
+        if layer.exchange:
+            rules.refuse("there is no memory stream to exchange with", "exchange")
+    exchange = layer.exchange or Exchange()
+    if len(set(exchange.order)) < len(exchange.order):
+        rules.refuse("each word runs at most once in a layer", "exchange", "order")
+    words = {
+        "read": (exchange.read, ("exchange", "read")),
+        "process": (layer.process.block, ("process", "block")),
+        "write": (exchange.write, ("exchange", "write")),
+        "memory": (layer.memory and layer.memory.block, ("memory", "block")),
+    }
+    for word, (value, path) in words.items():
+        if value and word not in exchange.order:
+            rules.refuse("never runs: exchange.order leaves it out", *path)
 
 
 def _exchange_step(
@@ -135,8 +177,9 @@ def _exchange_step(
     )
     target, source = shapes[names[0]], shapes[names[1]]
     if exchange.norm.shared and target.dim != source.dim:
+        widths = " and ".join(str(shape.dim) for shape in shapes.values())
         rules.refuse(
-            f"one norm cannot serve widths {target.dim} and {source.dim}; write shared: false",
+            f"one norm cannot serve the widths {widths}; write shared: false",
             "exchange",
             "norm",
             "shared",

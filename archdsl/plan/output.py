@@ -24,7 +24,8 @@ def expand_output(spec: ModelSpec, rules: Rules) -> OutputPlan:
         streams = ("process",)
     predict = output.predict or streams[0]
     if predict != "mean" and predict not in streams:
-        message = f"'{predict}' has no classifier; streams are {', '.join(streams)}"
+        known = ", ".join(dict.fromkeys(streams))
+        message = f"'{predict}' has no classifier; streams are {known}"
         rules.refuse(message, "predict")
     if predict == "mean" and len(streams) == 1:
         rules.refuse("there is only one classifier to average", "predict")

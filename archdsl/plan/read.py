@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from archdsl.document.merge import merge_trees, without_nulls
+from archdsl.document.reader import Draft
 from archdsl.document.shelves import find
-from archdsl.document.text import read_file, read_value
-from archdsl.document.tree import Entry, Origin, Tree
-from archdsl.document.validate import problem, validate
+from archdsl.document.text import read_draft, read_value
+from archdsl.document.tree import Entry, Origin, Path, Tree
+from archdsl.document.validate import (
+    Flaw,
+    judge,
+    located,
+    problem,
+    refuse_newer_version,
+    unknown_nulls,
+)
 from archdsl.errors import DocumentError, Problem
+from archdsl.plan.doubt import certain_rules
 from archdsl.plan.expand import expand
 from archdsl.plan.plan import Plan
 from archdsl.spec.model import ModelSpec
-from archdsl.spec.rules import InvalidSpecError
+from archdsl.spec.rules import InvalidSpecError, Rule
+
+HOLES = ("choose", "range", "same")
+OTHER_KINDS = ("study", "runner")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +45,15 @@ def read_model(name: str, sets: Sequence[str] = ()) -> Checked:
         NameNotFoundError: nothing there of that name.
         DocumentError: every problem found.
     """
-    tree = read_file(find(name, "specs"))
+    draft = read_draft(find(name, "specs"))
     for setting in sets:
-        tree = merge_trees(tree, setting_tree(setting))
-    return check_model(tree)
+        patch = setting_tree(setting)
+        draft = replace(
+            draft,
+            tree=merge_trees(draft.tree, patch),
+            problems=(*draft.problems, *located(patch, unknown_nulls(patch, ModelSpec))),
+        )
+    return check_draft(draft)
 
 
 def check_model(tree: Tree) -> Checked:
@@ -45,18 +62,68 @@ def check_model(tree: Tree) -> Checked:
     Raises:
         DocumentError: every problem found.
     """
-    tree = without_nulls(tree)
-    spec = validate(tree, ModelSpec)
+    return check_draft(Draft(tree=tree))
+
+
+def check_draft(draft: Draft) -> Checked:
+    """Check a model document whose text may have problems of its own.
+
+    Raises:
+        DocumentError: every problem found.
+    """
+    tree = without_nulls(draft.tree)
+    refuse_newer_version(tree)
+    _refuse_other_kinds(tree)
+    holes = list(_holes(tree, ()))
+    spec, flaws = judge(tree, ModelSpec)
+    flaws = holes + [flaw for flaw in flaws if not any(_inside(flaw, hole) for hole in holes)]
+    flaws += unknown_nulls(draft.tree, ModelSpec)
+    if spec is None or flaws or draft.problems:
+        rules = located_rules(tree, certain_rules(tree, flaws, draft.doubtful))
+        raise DocumentError(_once(draft.problems, [*located(tree, flaws), *rules]))
     try:
         plan = expand(spec)
     except InvalidSpecError as error:
-        raise DocumentError(located_rules(tree, error)) from None
+        raise DocumentError(located_rules(tree, error.rules)) from None
     return Checked(tree=tree, spec=spec, plan=plan)
 
 
-def located_rules(tree: Tree, error: InvalidSpecError) -> list[Problem]:
+def located_rules(tree: Tree, rules: Sequence[Rule]) -> list[Problem]:
     """Broken rules with the places of the words they are about."""
-    return [problem(tree, rule.path, rule.message) for rule in error.rules]
+    return [problem(tree, rule.path, rule.message, key=rule.on_key) for rule in rules]
+
+
+def _refuse_other_kinds(tree: Tree) -> None:
+    kind = tree.child("kind")
+    if kind is not None and kind.value in OTHER_KINDS:
+        message = f"this document is a {kind.value}; a model is wanted here"
+        raise DocumentError([problem(tree, ("kind",), message)])
+
+
+def _holes(tree: Tree, path: Path) -> Iterator[Flaw]:
+    """Holes of studies, which a model document has no use for."""
+    if isinstance(tree.value, tuple):
+        for number, child in enumerate(tree.value):
+            yield from _holes(child, (*path, number))
+    if not isinstance(tree.value, Mapping):
+        return
+    word = next((word for word in HOLES if word in tree.value), None)
+    if word:
+        message = f"a hole ({{{word}: …}}) belongs in a study over this model; write one value here"
+        yield Flaw(path=path, message=message)
+        return
+    for key, entry in tree.value.items():
+        yield from _holes(entry.tree, (*path, key))
+
+
+def _inside(flaw: Flaw, hole: Flaw) -> bool:
+    return flaw.path[: len(hole.path)] == hole.path
+
+
+def _once(of_text: Sequence[Problem], of_words: Sequence[Problem]) -> list[Problem]:
+    """All problems, without those of words whose text is already refused in the same place."""
+    places = {(each.source, each.line, each.column) for each in of_text}
+    return [*of_text, *(p for p in of_words if (p.source, p.line, p.column) not in places)]
 
 
 def setting_tree(setting: str) -> Tree:

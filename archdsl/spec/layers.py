@@ -37,22 +37,26 @@ At = Annotated[
 ]
 
 
+Patch = dict[str, Any] | None
+"""A partial mapping; null deletes the whole node."""
+
+
 class LayerException(Node):
     """What differs in the named layers; merged over the document's words, later exceptions win."""
 
     at: At
     """Indices from 0 (or from the end, -1 being the last), or {first: n}, {last: n}, {every: n}."""
-    process: dict[str, Any] | None = None
+    process: Patch = Field(default={})
     """Changed words of the process stream: block, blocks."""
-    memory: dict[str, Any] | None = None
+    memory: Patch = Field(default={})
     """Changed words of the memory stream: block, blocks."""
-    exchange: dict[str, Any] | None = None
-    """Changed words of the exchange; null removes a word, as in {write: null}."""
+    exchange: Patch = Field(default={})
+    """Changed words of the exchange; null removes a word, as in {write: null}, or all of it."""
 
     def patch(self) -> dict[str, Any]:
         """The partial layer document."""
         words = {"process": self.process, "memory": self.memory, "exchange": self.exchange}
-        return {word: value for word, value in words.items() if value is not None}
+        return {word: value for word, value in words.items() if value != {}}
 
 
 class LayerSpec(Node):

@@ -12,10 +12,17 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Rule:
-    """One broken rule: the path of the word to change, and what is wrong."""
+    """One broken rule: the path of the word to change, and what is wrong.
+
+    Args:
+        path: of the word, from the root of the document.
+        message: what was found, what is allowed.
+        on_key: whether it is about the key itself rather than about its value.
+    """
 
     path: Path
     message: str
+    on_key: bool = False
 
 
 class InvalidSpecError(ArchdslError):
@@ -37,10 +44,14 @@ class Rules:
     def at(self, *steps: str | int) -> Rules:
         return Rules(self.broken, (*self.prefix, *steps))
 
-    def refuse(self, message: str, *steps: str | int) -> None:
-        rule = Rule((*self.prefix, *steps), message)
+    def refuse(self, message: str, *steps: str | int, on_key: bool = False) -> None:
+        rule = Rule((*self.prefix, *steps), message, on_key)
         if rule not in self.broken:
             self.broken.append(rule)
+
+    def at_path(self, path: Path) -> Rule | None:
+        """The first broken rule about the word at `path`."""
+        return next((rule for rule in self.broken if rule.path == path), None)
 
     def raise_broken(self) -> None:
         """

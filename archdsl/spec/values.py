@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from archdsl.document.messages import shown
+
 LARGEST = 65_536
 """No width, token count or image side is larger: a typing error is more likely than a model."""
 
@@ -18,7 +20,9 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 def _pair(value: Any) -> tuple[int, int]:
     sides = value if isinstance(value, list | tuple) else (value, value)
     if len(sides) != 2 or any(type(side) is not int for side in sides):
-        found = str(value) if len(str(value)) <= 40 else str(value)[:37] + "..."
+        text = str(list(sides))
+        short = isinstance(value, list | tuple) and len(text) <= 40
+        found = text if short else shown(value)
         raise PydanticCustomError(
             "pair", "{found} is not a whole number or a list [height, width]", {"found": found}
         )

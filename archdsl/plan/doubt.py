@@ -1,0 +1,133 @@
+"""What else is wrong with a document some of whose words cannot be read.
+
+A rule counts as broken only if it is, in the same words, however the doubtful words are filled in:
+once all with values, once with as few as possible, and with different sizes. A rule that reads a
+doubtful word then fails one of the fillings or quotes another value, and is not reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from archdsl.document.tree import Path, Tree, tree_of
+from archdsl.document.validate import Flaw, judge
+from archdsl.plan.expand import expand
+from archdsl.spec.model import ModelSpec
+from archdsl.spec.rules import InvalidSpecError, Rule
+
+ROUNDS = 4
+"""Repairs before a document is given up: a node filled in may show the next word that is wrong."""
+
+
+def certain_rules(tree: Tree, flaws: Sequence[Flaw], doubtful: Iterable[Path]) -> list[Rule]:
+    """Rules broken whatever was meant by the words in doubt.
+
+    Args:
+        tree: the document.
+        flaws: what its schema refuses.
+        doubtful: paths of other values in doubt.
+    """
+    nodes = sorted({_node(path) for path in [*_in_doubt(flaws), *doubtful]}, key=len)
+    unknown = [flaw.path for flaw in flaws if flaw.on_key]
+    if not all(nodes):
+        return []
+    filled = _broken(_repaired(tree, unknown, nodes, _words(60, "head_dim"), bare=False))
+    bare = _broken(_repaired(tree, unknown, nodes, _words(77, "num_heads"), bare=True))
+    return [rule for rule in filled if rule in bare and not _touched(rule.path, nodes)]
+
+
+def _in_doubt(flaws: Iterable[Flaw]) -> Iterator[Path]:
+    """Words whose meaning flaws leave in doubt, among them the one an unknown key stands for."""
+    for flaw in flaws:
+        if not flaw.on_key or flaw.path[0] == "layers":
+            yield flaw.path
+        elif flaw.meant:
+            yield (*flaw.path[:-1], flaw.meant)
+
+
+def _node(path: Path) -> Path:
+    """The words that stand or fall together: an exception, a list, a node with its type."""
+    if path[:1] == ("layers",):
+        return path[:2]
+    words: Any = _words(1, "head_dim")
+    for position, step in enumerate(path):
+        typed = isinstance(words, dict) and "type" in words
+        if isinstance(step, int) or (typed and (step == "type" or step not in words)):
+            return path[:position]
+        words = words.get(step) if isinstance(words, dict) else None
+    return path
+
+
+def _touched(path: Path, nodes: list[Path]) -> bool:
+    return any(path[: len(node)] == node for node in nodes)
+
+
+def _broken(spec: ModelSpec | None) -> list[Rule]:
+    if spec is None:
+        return []
+    try:
+        expand(spec)
+    except InvalidSpecError as error:
+        return list(error.rules)
+    return []
+
+
+def _repaired(
+    tree: Tree, unknown: Sequence[Path], nodes: Sequence[Path], words: dict[str, Any], *, bare: bool
+) -> ModelSpec | None:
+    document = tree.plain()
+    for path in unknown:
+        _put(document, path, {})
+    for node in nodes:
+        _put(document, node, {} if bare else words)
+    for _ in range(ROUNDS):
+        spec, flaws = judge(tree_of(document, source=""), ModelSpec)
+        if spec:
+            return spec
+        for flaw in flaws:
+            _put(document, *((flaw.path, {}) if flaw.on_key else (_node(flaw.path), words)))
+    return None
+
+
+def _put(document: dict[str, Any], path: Path, words: Any) -> None:
+    """Take the value at `path` from `words`, or out of the document if they have none."""
+    if path[:1] == ("layers",) and len(path) > 1:
+        # The numbers of the other exceptions must not change.
+        document["layers"][path[1]] = words.get("exception", {"at": [0]})
+        return
+    here: Any = document
+    for step in path[:-1]:
+        here = here.get(step) if isinstance(here, dict) else None
+        words = words.get(step, {})
+    if not isinstance(here, dict) or not path:
+        return
+    if path[-1] in words:
+        here[path[-1]] = words[path[-1]]
+    else:
+        here.pop(path[-1], None)
+
+
+def _words(size: int, heads: str) -> dict[str, Any]:
+    """A value for every word whose presence may keep or break a rule.
+
+    Args:
+        size: of the image and of the streams' width.
+        heads: the word that says how many heads a block has.
+    """
+    embed = {"type": "patch", "patch_size": 1}
+    block = {"type": "transformer", heads: 1, "mlp_ratio": 1}
+    head = {"type": "linear_attention", "latent_ratio": 1, "num_heads": 1, "fusion": "add"}
+    exchange = {"norm": {"placement": "pre", "shared": False}, "read": head, "write": head}
+    stream = {"embed": embed, "prefix_tokens": ["cls"], "dim": size, "block": block}
+    return {
+        "archdsl": 1,
+        "name": "x",
+        "image": {"size": size},
+        "depth": 1024,
+        "process": stream,
+        "memory": stream,
+        "exchange": exchange,
+        "exception": {"at": {"every": 1}, "process": {"block": block}, "exchange": exchange},
+        "published_layout": True,
+    }
