@@ -13,6 +13,7 @@ from archdsl.nn.classifier import Classifier
 from archdsl.nn.embed import PatchEmbed, StreamEmbed
 from archdsl.nn.fusion import AddFusion
 from archdsl.nn.heads.linear_attention import LinearAttention
+from archdsl.nn.initialise import initialise
 from archdsl.nn.layer import Blocks, Exchange, Layer
 from archdsl.nn.network import Network
 from archdsl.plan.expand import expand
@@ -36,8 +37,9 @@ def build(spec: ModelSpec) -> Network:
 
 def build_plan(plan: Plan) -> Network:
     """The module of a plan, with fresh weights drawn from torch's global seed."""
-    network = _assemble(plan)
-    _initialise(network)
+    # Assembled without memory: the defaults that modules draw of their own would be for nothing.
+    network = build_without_weights(plan).to_empty(device=torch.get_default_device())
+    initialise(network)
     return network
 
 
@@ -98,15 +100,3 @@ def _exchange(plan: Plan, step: ExchangeStep) -> Exchange:
 def _make(makers: dict[str, Callable[..., nn.Module]], part: PartPlan) -> nn.Module:
     arguments: dict[str, Any] = dict(part.arguments)
     return makers[part.type](**arguments)
-
-
-def _initialise(network: Network) -> None:
-    """As published: linear maps truncated normal 0.02, patch embeddings Xavier, classifiers 0."""
-    for name, module in network.named_modules():
-        if not isinstance(module, nn.Linear) or name.startswith("classifiers."):
-            continue
-        if name.startswith("embeds."):
-            nn.init.xavier_uniform_(module.weight)
-        else:
-            nn.init.trunc_normal_(module.weight, std=0.02)
-        nn.init.zeros_(module.bias)

@@ -87,20 +87,24 @@ def _traced(plan: Plan) -> Counter[str]:
     return total
 
 
-class _AllHeads(nn.Module):
-    """Every classifier's logits as a tuple, which is what the tracer takes."""
+class _Everything(nn.Module):
+    """Every classifier's logits and every stream's tokens, as a tuple.
+
+    The tracer drops what leads to no output, but a stream without a classifier is computed too.
+    """
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.network.forward_heads(images).values())
+        features = self.network.forward_features(images)
+        return (*self.network.forward_head(features).values(), *features.values())
 
 
 def _analyse(network: Network, image: tuple[int, int, int]) -> dict[str, Counter[str]]:
     """Multiply-adds by module and operation."""
-    analysis = FlopCountAnalysis(_AllHeads(network).eval(), torch.empty(1, *image, device="meta"))
+    analysis = FlopCountAnalysis(_Everything(network).eval(), torch.empty(1, *image, device="meta"))
     analysis.set_op_handle("aten::scaled_dot_product_attention", _attention)
     analysis.set_op_handle("aten::div", _half_for_each_element)
     analysis.set_op_handle(**{f"aten::{name}": _nothing for name in _FREE})

@@ -30,11 +30,13 @@ class Classifier(nn.Module):
         self.reset(num_classes)
 
     def reset(self, num_classes: int) -> None:
-        """A fresh linear map for `num_classes`, zero as in the published recipe."""
+        """A fresh linear map for `num_classes`, zero as in the published recipe, where the other
+        parameters are and of their type."""
         if not num_classes:
             self.linear = nn.Identity()
             return
-        linear = nn.Linear(self.dim, num_classes)
+        here = next(self.parameters(), None)
+        linear = nn.Linear(self.dim, num_classes).to(here)
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
         self.linear = linear

@@ -50,6 +50,10 @@ class StreamEmbed(nn.Module):
         count = len(prefix_tokens)
         self.prefix = nn.Parameter(torch.empty(1, count, dim)) if count else None
         self.position = nn.Parameter(torch.empty(1, tokens, dim))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw positions and prefix tokens anew, as timm's ViT does."""
         nn.init.trunc_normal_(self.position, std=0.02)
         if self.prefix is not None:
             nn.init.normal_(self.prefix, std=1e-6)
