@@ -9,11 +9,10 @@ from typing import Any
 from archdsl.records import Measurement, State
 from archdsl.report.points import Axis, FrontPoint
 from archdsl.search.difference import difference
+from archdsl.search.final import final_score
 from archdsl.search.objectives import OBJECTIVES
 from archdsl.store.rows import Study, Trial
 from archdsl.store.store import Store
-
-FINAL = "test_top1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +25,7 @@ class FrontRow:
         base: it is the study's base.
         difference: what distinguishes it from the base; empty for the base itself.
         facts: what is known of the architecture.
+        steady: whether its latency was known precisely enough before the time for it was spent.
         test_top1: accuracy on test images, for members of a search that trained.
     """
 
@@ -34,6 +34,7 @@ class FrontRow:
     base: bool
     difference: str
     facts: Mapping[str, Any]
+    steady: bool
     test_top1: Measurement | None
 
 
@@ -56,6 +57,7 @@ def read_front(store: Store, study: Study) -> Front:
     members = {trial.number for trial in store.front(study.id)}
     complete = [t for t in store.trials(study.id) if t.state is State.COMPLETE]
     architectures = {t.number: store.find_architecture(t.arch_id) for t in complete}
+    behind = {t.number: store.behind(t.id) for t in complete}
     has_base = bool(study.document.get("base"))
     base = architectures.get(0) if has_base else None
     rows = [
@@ -65,30 +67,30 @@ def read_front(store: Store, study: Study) -> Front:
             base=has_base and trial.number == 0,
             difference=difference(base.spec, architectures[trial.number].spec) if base else "",
             facts=architectures[trial.number].facts,
-            test_top1=_final(store, trial) if trial.number in members else None,
+            steady=_steady(behind[trial.number]),
+            test_top1=final_score(store, trial) if trial.number in members else None,
         )
         for trial in complete
     ]
     first, direction = next(iter(study.objectives.items()))
     sign = 1 if direction == "minimize" else -1
     rows.sort(key=lambda row: (not row.member, sign * row.trial.values[first].value))
-    return Front(study=study, rows=rows, conditions=_conditions(study, store, complete))
+    return Front(study=study, rows=rows, conditions=_conditions(study, list(behind.values())))
 
 
-def _final(store: Store, trial: Trial) -> Measurement | None:
-    found = [m for m in store.measurements(trial.arch_id) if m.quantity == FINAL]
-    return found[-1] if found else None
+def _steady(behind: Mapping[str, Measurement]) -> bool:
+    latency = behind.get("latency")
+    return latency is None or bool(latency.detail.get("steady", True))
 
 
-def _conditions(study: Study, store: Store, complete: list[Trial]) -> str:
+def _conditions(study: Study, behind: list[dict[str, Measurement]]) -> str:
     """The device and conditions of the latencies, and the data, in plain words."""
-    if not complete:
+    if not behind:
         return "nothing measured yet"
     parts = []
-    for measurement in store.measurements(complete[0].arch_id):
-        protocol = measurement.protocol
-        if measurement.quantity == "latency" and "fingerprint" in protocol:
-            parts.append(_latency_words(protocol))
+    latency = behind[0].get("latency")
+    if latency is not None and "fingerprint" in latency.protocol:
+        parts.append(_latency_words(latency.protocol))
     evaluate = study.document.get("evaluate", {})
     for quantity, settings in evaluate.items():
         if "table" in settings:

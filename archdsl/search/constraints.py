@@ -10,9 +10,9 @@ from archdsl.document.messages import one_of, shown
 from archdsl.plan.facts import FACTS
 from archdsl.search.objectives import MEASURED
 
-_FORM = re.compile(r"\s*(\S+)\s*(<=|>=|<|>|==)\s*(\S.*?)\s*")
+_FORM = re.compile(r"\s*(\S+)\s*(<=|>=|<|>|==)\s*([^\s<>=].*?)\s*")
 _NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([a-zA-Zµ%]*)")
-_UNITS = {"latency": {"us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3}, "top1": {"%": 1.0}}
+_UNITS = {"latency": {"ms": 1.0, "s": 1e3, "us": 1e-3, "µs": 1e-3}, "top1": {"%": 1.0}}
 _HOLDS = {
     "<=": lambda a, b: a <= b,
     ">=": lambda a, b: a >= b,
@@ -72,12 +72,16 @@ def parse_constraint(text: str) -> Constraint:
         return Constraint(text=text, left=left, operator=operator, right=right)
     number = _NUMBER.fullmatch(right)
     if not number:
-        allowed = f"a number, or a fact ({', '.join(FACTS)})" if left in FACTS else "a number"
-        raise ConstraintError(f"{shown(right)} is not {allowed}")
+        if left in FACTS:
+            raise ConstraintError(f"{one_of(right, FACTS)}; a number is allowed, too")
+        raise ConstraintError(f"{shown(right)} is not a number with its unit")
     value, unit = float(number[1]), number[2]
     units = _UNITS.get(left, {"": 1.0})
     if unit not in units:
         wanted = " or ".join(f"{number[1]}{each}" for each in units)
+        if left in FACTS:
+            millions = f" (or use {left}_m, in millions)" if f"{left}_m" in FACTS else ""
+            raise ConstraintError(f"{left} has no unit; write {wanted}{millions}")
         found = f"the unit {unit!r}" if unit else "a bare number"
         raise ConstraintError(f"{found} does not say how much {left} is meant; write {wanted}")
     if left in MEASURED and operator not in ("<=", ">="):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from archdsl.search.holes import Hole
+from archdsl.document.tree import Scalar
+from archdsl.search.holes import Decider, Hole
 
 
 class FirstOption:
@@ -48,13 +49,19 @@ class Odometer:
 
 
 class Recorder:
-    """Asks another decider and keeps what it said: hole name to label."""
+    """Asks another decider and keeps what was asked and what it said.
 
-    def __init__(self, decider: object) -> None:
+    Args:
+        decider: the one that decides.
+    """
+
+    def __init__(self, decider: Decider) -> None:
         self._decider = decider
-        self.params: dict[str, object] = {}
+        self.holes: list[Hole] = []
+        self.params: dict[str, Scalar] = {}
 
     def decide(self, hole: Hole) -> int:
-        index: int = self._decider.decide(hole)  # type: ignore[attr-defined]
+        index = self._decider.decide(hole)
+        self.holes.append(hole)
         self.params[hole.name] = hole.labels[index]
         return index

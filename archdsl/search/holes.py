@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from archdsl.document.messages import one_of, shown
-from archdsl.document.tree import Entry, Scalar, Tree
+from archdsl.document.tree import Entry, Origin, Scalar, Tree
 from archdsl.document.validate import problem
 from archdsl.errors import Problem
 
 MOST_STEPS = 10_000
+BASE = "base"
+"""Name of the choice among bases."""
+WHOLE = "space"
+"""Name of a hole in place of the whole partial document."""
 _WORDS = {"choose": ("choose", "as"), "range": ("range", "step", "as"), "same": ("same",)}
 
 
@@ -60,6 +64,14 @@ class Hole:
     options: tuple[Part, ...]
     span: tuple[float, float, float] | None
     tree: Tree
+
+    def origin(self, index: int) -> Origin:
+        """Where an option was written."""
+        options = self.tree.child("choose")
+        if options is None or self.span is not None:
+            return self.tree.origin
+        labels = list(options.value) if isinstance(options.value, Mapping) else None
+        return options.nearest_origin([labels[index] if labels else index])
 
 
 Part = Fixed | Branch | Same | Hole
@@ -127,7 +139,8 @@ def parse(tree: Tree) -> tuple[Part, list[Problem]]:
 class _Parser:
     def __init__(self, root: Tree) -> None:
         self.problems: list[Problem] = []
-        self._names: set[str] = set()
+        self._names = {BASE}
+        self._decided: list[str] = []
         self._root = root
 
     def part(self, tree: Tree, path: tuple[str | int, ...], name: str) -> Part:
@@ -174,10 +187,18 @@ class _Parser:
             if label in labels[:position]:
                 self._refuse((*path, "choose"), f"the option {shown(label)} stands there twice")
         options = tuple(
-            self.part(child, (*path, "choose", step), f"{name}[{_written(label)}]")
+            self._option(child, (*path, "choose", step), f"{name}[{_written(label)}]")
             for label, step, child in labelled
         )
+        self._decided.append(name)
         return Hole(name=name, labels=tuple(labels), options=options, span=None, tree=tree)
+
+    def _option(self, tree: Tree, path: tuple[str | int, ...], name: str) -> Part:
+        """What is decided inside an option is known inside it alone."""
+        before = len(self._decided)
+        option = self.part(tree, path, name)
+        del self._decided[before:]
+        return option
 
     def _range(self, tree: Tree, path: tuple[str | int, ...], name: str) -> Part:
         name = self._name(tree, path, name)
@@ -204,17 +225,24 @@ class _Parser:
             values = [int(value) for value in values]
         options = tuple(Fixed(tree=Tree(value=value, origin=tree.origin)) for value in values)
         span = (float(low), float(values[-1]), float(step))
+        self._decided.append(name)
         return Hole(name=name, labels=tuple(values), options=options, span=span, tree=tree)
 
     def _same(self, tree: Tree, path: tuple[str | int, ...]) -> Part:
         self._refuse_keys(tree, path, "same")
         named = tree.child("same")
-        name = str(named.value) if named else ""
-        if name not in self._names:
-            known = sorted(self._names)
-            self._refuse((*path, "same"), f"{one_of(name, known)} (holes written above this one)")
+        name = named.plain() if named else None
+        if not isinstance(name, str) or name not in self._decided:
+            self._refuse((*path, "same"), self._unknown(name))
             return Fixed(tree=tree)
         return Same(name=name, tree=tree)
+
+    def _unknown(self, name: object) -> str:
+        if isinstance(name, str) and name in self._names:
+            return f"'{name}' is not decided here: it stands inside another option, or around this"
+        if not self._decided:
+            return f"{shown(name)} names no hole; a hole is named above, {{choose: […], as: NAME}}"
+        return f"{one_of(name, sorted(self._decided))} (holes written above this one)"
 
     def _name(self, tree: Tree, path: tuple[str | int, ...], name: str) -> str:
         written = tree.child("as")
@@ -223,6 +251,7 @@ class _Parser:
                 self._refuse((*path, "as"), f"{shown(written.plain())} is not a name")
             else:
                 name = written.value
+        name = name or WHOLE
         if name in self._names:
             self._refuse((*path, "as"), f"two holes are named '{name}'")
         self._names.add(name)

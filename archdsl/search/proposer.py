@@ -12,7 +12,7 @@ from archdsl.plan.read import Checked
 from archdsl.search.constraints import Constraint
 from archdsl.search.deciders import Recorder
 from archdsl.search.read import CheckedStudy
-from archdsl.search.sampling import Past, Sampling
+from archdsl.search.sampling import Past, Sampling, distributions
 
 MOST_REDRAWS = 200
 MOST_ENUMERATED = 20_000
@@ -78,19 +78,13 @@ class Proposer:
         if number == 0:
             base = self._space.base_candidate()
             if base is not None:
-                return self._proposal(base, params={}, attempt=0)
+                return self._proposal(base, None, attempt=0)
         for attempt in range(0 if only_feasible else MOST_REDRAWS):
             draw = self._sampling.draw(number=number, attempt=attempt, past=past)
             recorder = Recorder(draw)
             model = self._new(recorder, seen)
             if model:
-                return self._proposal(
-                    model,
-                    params=recorder.params,
-                    attempt=attempt,
-                    distributions=draw.distributions,
-                    attributes=draw.attributes,
-                )
+                return self._proposal(model, recorder, attempt=attempt, attributes=draw.attributes)
         return self._first_left(seen, only_feasible=only_feasible)
 
     def sample(self, count: int) -> Iterator[Proposal | None]:
@@ -99,7 +93,7 @@ class Proposer:
         for attempt in range(count):
             recorder = Recorder(sampling.draw(number=-1, attempt=attempt, past=()))
             model = self._new(recorder, set())
-            yield self._proposal(model, params=recorder.params, attempt=0) if model else None
+            yield self._proposal(model, recorder, attempt=0) if model else None
 
     def _new(self, recorder: Recorder, seen: set[str]) -> Checked | None:
         try:
@@ -113,10 +107,9 @@ class Proposer:
     def _proposal(
         self,
         model: Checked,
+        recorder: Recorder | None,
         *,
-        params: Mapping[str, Any],
         attempt: int,
-        distributions: Mapping[str, str] | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> Proposal:
         known = facts(model.plan)
@@ -125,8 +118,8 @@ class Proposer:
         return Proposal(
             model=model,
             facts=known,
-            params=params,
-            distributions=distributions or {},
+            params=recorder.params if recorder else {},
+            distributions=distributions(recorder.holes) if recorder else {},
             attributes=attributes or {},
             attempt=attempt,
             violation=sum(excess for _, excess in broken),
@@ -144,7 +137,7 @@ class Proposer:
             model = self._new(recorder, seen)
             if not model:
                 continue
-            proposal = self._proposal(model, params=recorder.params, attempt=MOST_REDRAWS)
+            proposal = self._proposal(model, recorder, attempt=MOST_REDRAWS)
             if not only_feasible or not proposal.violation:
                 return proposal
         size = self._space.size

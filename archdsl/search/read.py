@@ -109,7 +109,7 @@ def _bases(tree: Tree, folder: Path, problems: list[Problem]) -> dict[str, Tree]
             )
             continue
         try:
-            bases[label] = without_nulls(read_file(_find_base(option.tree.value, folder)))
+            bases[label] = without_nulls(read_file(find_base(option.tree.value, folder)))
         except NameNotFoundError as error:
             problems.append(problem(tree, ("base",), str(error)))
         except DocumentError as error:
@@ -117,11 +117,15 @@ def _bases(tree: Tree, folder: Path, problems: list[Problem]) -> dict[str, Tree]
     return bases
 
 
-def _find_base(name: str, folder: Path) -> Path:
-    """Beside the study first: a study and its own base travel together."""
-    beside = folder / name
-    if beside.is_file():
-        return beside
+def find_base(name: str, folder: Path) -> Path:
+    """The model document a study in `folder` calls `name`; beside it first: they travel together.
+
+    Raises:
+        NameNotFoundError: nothing there of that name.
+    """
+    for beside in (folder / name, folder / f"{name}.yaml", folder / f"{name}.yml"):
+        if beside.is_file():
+            return beside
     return find(name, "specs")
 
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.errors import SpaceExhaustedError, StudyError
+from archdsl.plan.read import Checked, check_model
 from archdsl.records import Job, Outcome, State, digest
 from archdsl.runners.local import LocalRunner
 from archdsl.runners.profile import RunProfile
 from archdsl.runners.protocols import Bound, Runner
+from archdsl.search.deciders import FirstOption
+from archdsl.search.final import FINAL, final_score
 from archdsl.search.loop import Observer, Search, job_of
 from archdsl.search.read import CheckedStudy
 from archdsl.search.study import Study
@@ -19,8 +22,6 @@ from archdsl.store.owner import Owner
 from archdsl.store.rows import Study as StudyRow
 from archdsl.store.rows import Trial
 from archdsl.store.store import Store
-
-FINAL = "test_top1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,16 +39,29 @@ class Finished:
     note: str | None
 
 
-def open_study(checked: CheckedStudy, store: Store) -> StudyRow:
-    """The study's row in the store.
+def begun(checked: CheckedStudy, store: Store) -> StudyRow | None:
+    """The study's row in the store, if there is one.
 
     Raises:
         StudyChangedError: another study of this name is there.
     """
+    known = {row.name for row in store.studies()}
+    return _begin(checked, store) if checked.study.name in known else None
+
+
+def _begin(checked: CheckedStudy, store: Store) -> StudyRow:
+    """The study's row, made when new. A base that was edited makes another study, too."""
     study = checked.study
+    bases = {label: _content(check_model(tree)) for label, tree in checked.space.bases.items()}
     return store.ensure_study(
-        name=study.name, document=study.identity(), objectives=dict(study.objectives)
+        name=study.name,
+        document={**study.identity(), "bases": bases},
+        objectives=dict(study.objectives),
     )
+
+
+def _content(model: Checked) -> dict[str, Any]:
+    return {key: value for key, value in model.spec.document().items() if key != "name"}
 
 
 def run_search(
@@ -72,14 +86,16 @@ def run_search(
         SpaceExhaustedError: no candidate keeps the constraints.
         ArchdslError: data or devices that are not there, a store that cannot be written.
     """
-    study, row = checked.study, open_study(checked, store)
+    study, row = checked.study, begun(checked, store)
     counting = _Counting(observer)
     note = None
     with closing(make_runner(checked, profile, any_device=any_device)) as runner:
-        if work_left(study, row, store):
+        if row is None or work_left(study, row, store):
             protocols = runner.protocols()
+            # A study that cannot run leaves nothing behind, so that its document can be mended.
+            _check_data(checked, runner)
+            row = _begin(checked, store)
             _refuse_mixture(row, store, protocols)
-            _check_base(checked, runner, store, row)
             search = Search(
                 checked=checked,
                 row=row,
@@ -104,10 +120,9 @@ def make_runner(checked: CheckedStudy, profile: RunProfile, *, any_device: bool)
     """The runner of a profile, ready for what the study measures."""
     study = checked.study
     evaluate: dict[str, dict[str, Any]] = study.evaluate.model_dump(mode="json", exclude_none=True)
-    base = checked.space.base_candidate()
-    if base is not None and "data" in evaluate.get("top1", {}):
+    if "data" in evaluate.get("top1", {}):
         # Pictures of mixed sizes need one before any candidate is known.
-        evaluate["top1"].setdefault("image_size", list(base.spec.image.size))
+        evaluate["top1"].setdefault("image_size", list(_first(checked).spec.image.size))
     if any_device and "device" in evaluate.get("latency", {}):
         evaluate["latency"]["device"] = "any"
     bounds = [
@@ -124,17 +139,20 @@ def work_left(study: Study, row: StudyRow, store: Store) -> bool:
     return count.counted < study.budget.trials or bool(count.states.get(State.RUNNING))
 
 
-def _check_base(checked: CheckedStudy, runner: Runner, store: Store, row: StudyRow) -> None:
-    """Refuse data that do not fit the base before anything is paid for."""
-    base = checked.space.base_candidate()
-    if base is None or store.count(row.id).counted:
-        return
+def _first(checked: CheckedStudy) -> Checked:
+    """The base, or without one the first candidate: what images the study is about."""
+    return checked.space.base_candidate() or checked.space.candidate(FirstOption({}))
+
+
+def _check_data(checked: CheckedStudy, runner: Runner) -> None:
+    """Refuse data that do not fit the models before anything is paid for."""
+    first = _first(checked)
     runner.check(
         Job(
             trial_id=0,
             number=0,
-            arch_id=base.plan.arch_id,
-            spec=base.spec.document(),
+            arch_id=first.plan.arch_id,
+            spec=first.spec.document(),
             params={},
             known=(),
             folder="",
@@ -172,11 +190,7 @@ def _differences(before: Any, now: Any, path: str = "") -> list[str]:
 
 def _score(members: list[Trial], runner: Runner, store: Store, folder: str) -> None:
     """Test accuracy of the members that have none yet: test images are seen only here."""
-    missing = [
-        member
-        for member in members
-        if all(each.quantity != FINAL for each in store.measurements(member.arch_id))
-    ]
+    missing = [member for member in members if final_score(store, member) is None]
     if not missing or FINAL not in runner.protocols():
         return
     jobs = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -22,12 +22,14 @@ from optuna.distributions import (
     json_to_distribution,
 )
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
-from optuna.trial import FrozenTrial, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from archdsl.records import digest
 from archdsl.search.holes import Hole
 from archdsl.search.objectives import Direction
 
+PATIENCE = 10
+"""Redraws after which a sampler that keeps proposing what is there is replaced by random draws."""
 POPULATION = 20
 """Of NSGA-II: searches here have tens to hundreds of trials, not thousands."""
 
@@ -58,11 +60,9 @@ class Draw:
     """One proposal being made: fills holes by asking a sampler."""
 
     trial: optuna.Trial
-    distributions: dict[str, str] = field(default_factory=dict)
 
     def decide(self, hole: Hole) -> int:
         """Index of the option the sampler takes."""
-        self.distributions[hole.name] = distribution_to_json(_distribution(hole))
         if hole.span is None:
             return hole.labels.index(self.trial.suggest_categorical(hole.name, hole.labels))
         low, high, step = hole.span
@@ -89,60 +89,83 @@ class Sampling:
     """
 
     def __init__(self, *, kind: str, seed: int, directions: Sequence[Direction]) -> None:
-        self._kind = kind
-        self._seed = seed
-        self._directions = list(directions)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._kind, self._seed = kind, seed
+        self._directions = list(directions)
+        self._study = optuna.create_study(
+            storage=optuna.storages.InMemoryStorage(), directions=self._directions
+        )
+        self._told = 0
+        self._worst: list[float] | None = None
+        self._open: optuna.Trial | None = None
 
     def draw(self, *, number: int, attempt: int, past: Sequence[Past]) -> Draw:
-        """Begin proposal `number`, `attempt` counting the redraws of it."""
+        """Begin proposal `number`, `attempt` counting the redraws of it.
+
+        Args:
+            number: of the trial.
+            attempt: from 0.
+            past: every finished trial; those of the last call first.
+        """
+        kind = self._kind if attempt < PATIENCE else "random"
+        if self._open is not None:
+            # Samplers pass over failed trials: an earlier draw leaves nothing behind.
+            self._study.tell(self._open, state=TrialState.FAIL)
+        if kind != "random":
+            for trial in past[self._told :]:
+                self._study.add_trial(self._frozen(trial))
+            self._told = len(past)
         seed = int(digest([self._seed, number, attempt])[:8], 16)
-        study = optuna.create_study(
-            storage=optuna.storages.InMemoryStorage(),
-            sampler=_SAMPLERS[self._kind](seed),
-            directions=self._directions,
-        )
-        if self._kind != "random":
-            study.add_trials(self._frozen(past))
-        return Draw(trial=study.ask())
+        self._study.sampler = _sampler(kind, seed)
+        self._open = self._study.ask()
+        return Draw(trial=self._open)
 
-    def _frozen(self, past: Sequence[Past]) -> list[FrozenTrial]:
-        worst = self._worst(past)
-        frozen = []
-        for trial in past:
-            frozen.append(
-                create_trial(
-                    values=list(trial.values) if trial.values else worst,
-                    params=dict(trial.params),
-                    distributions={
-                        name: _parsed(text) for name, text in trial.distributions.items()
-                    },
-                    system_attrs=dict(trial.attributes),
-                    constraints={"kept": trial.violation or -1.0},
+    def _frozen(self, trial: Past) -> FrozenTrial:
+        """A trial without values gets finite ones, no better than any finished before it."""
+        values = list(trial.values) if trial.values else self._worst
+        if trial.values:
+            self._worst = [
+                max(value, worst) if direction == "minimize" else min(value, worst)
+                for value, worst, direction in zip(
+                    trial.values, self._worst or trial.values, self._directions, strict=True
                 )
-            )
-        return frozen
+            ]
+        return create_trial(
+            values=values or [0.0] * len(self._directions),
+            params=dict(trial.params),
+            distributions={name: _parsed(text) for name, text in trial.distributions.items()},
+            system_attrs={**trial.attributes, _BROKEN: [trial.violation or -1.0]},
+        )
 
-    def _worst(self, past: Sequence[Past]) -> list[float]:
-        """Finite stand-ins for trials without values: no better than anything seen."""
-        seen = [trial.values for trial in past if trial.values]
-        if not seen:
-            return [0.0] * len(self._directions)
-        return [
-            max(column) if direction == "minimize" else min(column)
-            for column, direction in zip(zip(*seen, strict=True), self._directions, strict=True)
-        ]
+
+_BROKEN = "constraints"
+"""The attribute in which samplers look for how far a trial breaks constraints."""
+
+
+def _broken(trial: FrozenTrial) -> Sequence[float]:
+    excesses: Sequence[float] = trial.system_attrs[_BROKEN]
+    return excesses
+
+
+# Before version 5, a sampler minds constraints only where it is given a function for them.
+_MINDFUL: dict[str, Any] = (
+    {"constraints_func": _broken} if int(optuna.__version__.split(".")[0]) < 5 else {}
+)
+
+
+def _sampler(kind: str, seed: int) -> BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return _SAMPLERS[kind](seed)
 
 
 def _tpe(seed: int) -> BaseSampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        # group: holes under different options are sampled jointly where they exist together
-        return TPESampler(seed=seed, multivariate=True, group=True)
+    # group: holes under different options are sampled jointly where they exist together
+    return TPESampler(seed=seed, multivariate=True, group=True, **_MINDFUL)
 
 
 def _nsga2(seed: int) -> BaseSampler:
-    return NSGAIISampler(seed=seed, population_size=POPULATION)
+    return NSGAIISampler(seed=seed, population_size=POPULATION, **_MINDFUL)
 
 
 _SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
@@ -150,6 +173,13 @@ _SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "nsga2": _nsga2,
     "random": lambda seed: RandomSampler(seed=seed),
 }
+
+
+def distributions(holes: Sequence[Hole]) -> dict[str, str]:
+    """What each hole was chosen from, as optuna's JSON."""
+    return {hole.name: distribution_to_json(_distribution(hole)) for hole in holes}
+
+
 _PARSED: dict[str, BaseDistribution] = {}
 
 

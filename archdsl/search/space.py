@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from archdsl.document.merge import merge_trees
+from archdsl.document.messages import shown
 from archdsl.document.tree import Origin, Tree
 from archdsl.errors import DocumentError, Problem
 from archdsl.plan.read import Checked, check_model
 from archdsl.search import holes
-from archdsl.search.deciders import FirstOption, Odometer
-from archdsl.search.holes import Decider, Fixed, Hole, Part
+from archdsl.search.deciders import FirstOption, Odometer, Recorder
+from archdsl.search.holes import BASE, Decider, Fixed, Hole, Part
 
-BASE = "base"
+MOST_CHECKED = 100
+"""Values of a range; of a longer one, only the ends are checked before a search."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +65,16 @@ class Space:
         """Every option of every hole once, other holes at their first: a sum, not a product."""
         problems: dict[tuple[str, int, int, str], Problem] = {}
         for forced in _each_option(list(self._base_holes()), self.overlay):
+            recorder = Recorder(FirstOption(forced))
             try:
-                self.candidate(FirstOption(forced))
+                self.candidate(recorder)
             except DocumentError as error:
+                last = next(reversed(forced), None)
+                hole = next((each for each in recorder.holes if each.name == last), None)
                 for each in error.problems:
                     key = (each.source, each.line, each.column, each.message)
-                    problems.setdefault(key, each)
+                    blamed = _blamed(each, hole, forced[hole.name]) if hole else each
+                    problems.setdefault(key, blamed)
         return list(problems.values())
 
     def _base_holes(self) -> Iterator[Hole]:
@@ -91,6 +96,22 @@ def _each_option(first: list[Hole], part: Part) -> Iterator[dict[str, int]]:
     yield from _options_below(part, {})
 
 
+def _blamed(problem: Problem, hole: Hole, index: int) -> Problem:
+    """A problem with a word of the base, put where the option stands that it does not go with."""
+    origin = hole.origin(index)
+    if hole.name == BASE or problem.source == origin.source:
+        return problem
+    found = f"{problem.source}:{problem.place}" if problem.line else problem.source
+    return Problem(
+        source=origin.source,
+        line=origin.line,
+        column=origin.column,
+        path=hole.name,
+        message=f"{shown(hole.labels[index])} does not go with {problem.path} ({found}): "
+        f"{problem.message}",
+    )
+
+
 def _options_below(part: Part, leading: dict[str, int]) -> Iterator[dict[str, int]]:
     if isinstance(part, holes.Branch):
         for child in part.parts.values():
@@ -98,11 +119,6 @@ def _options_below(part: Part, leading: dict[str, int]) -> Iterator[dict[str, in
     if isinstance(part, Hole):
         for index, option in enumerate(part.options):
             forced = {**leading, part.name: index}
-            if part.span is None or index in (0, len(part.options) - 1):
+            if len(part.options) <= MOST_CHECKED or index in (0, len(part.options) - 1):
                 yield forced
             yield from _options_below(option, forced)
-
-
-def decisions(params: Mapping[str, Any]) -> str:
-    """Decisions as one line, for people."""
-    return ", ".join(f"{name}={value}" for name, value in params.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator
 from pydantic_core import PydanticCustomError
 
 from archdsl.document.messages import one_of
@@ -18,7 +18,17 @@ from archdsl.spec.values import Name
 
 
 def _source(value: object) -> str:
-    return "table" if isinstance(value, Mapping) and "table" in value else "real"
+    written = isinstance(value, Mapping) and "table" in value
+    return "table" if written or isinstance(value, TableSettings) else "real"
+
+
+def _readable(text: str) -> str:
+    try:
+        parse_constraint(text)
+    except ConstraintError as error:
+        message = f"{text}: {error}"
+        raise PydanticCustomError("constraint", "{text}", {"text": message}) from None
+    return text
 
 
 class Evaluate(Node):
@@ -70,7 +80,9 @@ class Study(Node):
     """The model all are compared with (trial 0): a name or path, or {choose: [...]} of them."""
     space: Annotated[dict[str, Any], Field(default_factory=dict)]
     """A partial model document laid over the base, with holes; without a base, a whole one."""
-    constraints: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    constraints: Annotated[
+        tuple[Annotated[str, AfterValidator(_readable)], ...], Field(strict=False)
+    ] = ()
     """`name <= value`: facts are checked before any cost, measured bounds before any training."""
     objectives: Annotated[dict[str, Direction], Field(min_length=1)]
     """What is minimised and maximised."""
@@ -85,17 +97,6 @@ class Study(Node):
         if unknown:
             raise PydanticCustomError("objective", "{text}", {"text": "; ".join(unknown)})
         return objectives
-
-    @field_validator("constraints")
-    @classmethod
-    def _readable(cls, constraints: tuple[str, ...]) -> tuple[str, ...]:
-        for text in constraints:
-            try:
-                parse_constraint(text)
-            except ConstraintError as error:
-                message = f"{text}: {error}"
-                raise PydanticCustomError("constraint", "{text}", {"text": message}) from None
-        return constraints
 
     def parsed_constraints(self) -> list[Constraint]:
         """The constraints, read."""
