@@ -13,6 +13,7 @@ from archdsl.document.write import to_yaml
 from archdsl.errors import ArchdslError
 from archdsl.files import write_whole
 from archdsl.plan.plan import Plan
+from archdsl.records import canonical_json
 from archdsl.spec.model import ModelSpec
 
 
@@ -35,7 +36,8 @@ def write_compiled(spec: ModelSpec, plan: Plan, folder: Path, *, seed: int) -> l
     paths = [folder / name for name in ("spec.yaml", "plan.json", "weights.safetensors")]
     torch.manual_seed(seed)
     network = build_plan(plan)
-    metadata = {"arch_id": plan.arch_id, "seed": str(seed)}
+    # One entry: safetensors writes several in an order that differs from run to run.
+    metadata = {"archdsl": canonical_json({"arch_id": plan.arch_id, "seed": seed})}
     write_whole(paths[2], save(network.state_dict(), metadata=metadata))
     write_whole(paths[0], to_yaml(spec.document()))
     write_whole(paths[1], json.dumps({"arch_id": plan.arch_id, "plan": plan.canonical()}, indent=2))

@@ -119,7 +119,11 @@ class Child:
         time_limit_s: float | None,
         report: Report,
     ) -> Outcome:
-        """The outcome of a job. A process that died, overran its time or its memory is ended."""
+        """The outcome of a job. A process that died, overran its time or its memory is ended.
+
+        Raises:
+            WriteError: weights cannot be stored.
+        """
         started = time.monotonic()
         deadline = None if time_limit_s is None else started + time_limit_s
         try:
@@ -152,6 +156,8 @@ class Child:
             if message[0] == "outcome":
                 outcome: Outcome = message[1]
                 return outcome
+            if message[0] == "refused":
+                raise unpacked(*message[1])
             _, epoch, name, value = message
             report(name, epoch, value)
 

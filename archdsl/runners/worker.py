@@ -5,7 +5,8 @@ Messages over the pipe are tuples whose first item is a word:
     parent to child                          child to parent
     ("prepare", make, evaluate, profile)     ("prepared", protocols) | ("refused", error)
     ("check", job)                               ("checked", None) | ("refused", error)
-    ("evaluate", job, quantities, bounds)    ("report", epoch, name, value)*, ("outcome", outcome)
+    ("evaluate", job, quantities, bounds)    ("report", epoch, name, value)*,
+                                                 ("outcome", outcome) | ("refused", error)
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
-from archdsl.errors import ArchdslError
+from archdsl.errors import ArchdslError, WriteError
 from archdsl.measure.evaluators import Evaluator
 from archdsl.records import Job, Measurement, Outcome, State, digest
 from archdsl.runners.protocols import Bound
@@ -39,8 +40,11 @@ def evaluate_job(
 ) -> Outcome:
     """Measure a candidate, cheap quantities first; stop at the first broken bound.
 
-    Measurements the job already knows are reused when their protocol is the evaluator's. Nothing
-    an evaluator raises leaves this function: it becomes the outcome's state and reason.
+    Measurements the job already knows are reused when their protocol is the evaluator's. What an
+    evaluator raises becomes the outcome's state and reason.
+
+    Raises:
+        WriteError: a full disk is no fault of the candidate's, and the next would fare no better.
     """
     measurements: list[Measurement] = []
     seconds = 0.0
@@ -62,6 +66,8 @@ def evaluate_job(
                 measurement = evaluator.measure(job, report=partial(report, evaluator.quantity))
                 wall = time.perf_counter() - started
                 seconds += measurement.detail.get("virtual_seconds", wall)
+        except WriteError:
+            raise
         except Exception as error:
             seconds += time.perf_counter() - started
             return end(state_of(error), one_line(error))
@@ -147,8 +153,11 @@ def serve(connection: Connection) -> NoReturn:
                     connection.send(("refused", packed(error)))
             case ("evaluate", job, quantities, bounds):
                 chosen = [evaluators[name] for name in quantities]
-                outcome = evaluate_job(job, chosen, bounds=bounds, report=report)
-                connection.send(("outcome", outcome))
+                try:
+                    outcome = evaluate_job(job, chosen, bounds=bounds, report=report)
+                    connection.send(("outcome", outcome))
+                except WriteError as error:
+                    connection.send(("refused", packed(error)))
 
 
 def _received(connection: Connection) -> queue.SimpleQueue[bytes]:

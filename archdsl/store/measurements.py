@@ -64,6 +64,16 @@ def of_architecture(connection: Connection, arch_id: str) -> list[Measurement]:
     return [_measurement(row) for row in rows]
 
 
+def behind(connection: Connection, *, trial_id: int) -> dict[str, Measurement]:
+    rows = connection.execute(
+        select(trial_values.c.objective, measurements)
+        .join(measurements, measurements.c.id == trial_values.c.measurement_id)
+        .where(trial_values.c.trial_id == trial_id)
+        .order_by(trial_values.c.position)
+    )
+    return {row.objective: _measurement(row) for row in rows}
+
+
 def foreign_protocols(
     connection: Connection, *, study_id: int, quantity: str, key: str
 ) -> list[ProtocolUse]:

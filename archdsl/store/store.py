@@ -275,6 +275,11 @@ class Store:
         with self._database.read() as connection:
             return measurements.of_architecture(connection, arch_id)
 
+    def behind(self, trial_id: int) -> dict[str, Measurement]:
+        """Objective to the measurement that a complete trial's value is of."""
+        with self._database.read() as connection:
+            return measurements.behind(connection, trial_id=trial_id)
+
     def foreign_protocols(self, *, study_id: int, quantity: str, key: str) -> list[ProtocolUse]:
         """The protocols other than `key` of the `quantity` that complete trials stand on."""
         with self._database.read() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -16,10 +17,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from archdsl.errors import WriteError
 from archdsl.records import canonical_json, digest
 
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "weights.safetensors"
+
+NEARLY_FULL = 1 << 20
+"""Bytes; with less left, a file that could not be written is put down to that."""
 
 PROGRESS_KEY = "archdsl.progress"
 """Where the metadata of the weights keep the progress they belong to."""
@@ -66,12 +71,18 @@ class CheckpointFolder:
     """The files of one training.
 
     Whatever instant a process dies at, the folder holds the last finished epoch whole.
+
+    Raises:
+        WriteError: here and in `save` and `finish`: the disk is full, or refuses the file.
     """
 
     def __init__(self, folder: Path, *, key: str) -> None:
         self.folder = folder
         self.key = key
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise not_written(folder, error) from None
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress | None:
         """Load the furthest state of a training with the same key.
@@ -137,12 +148,31 @@ def read_progress(found: dict[str, Any]) -> Progress:
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Write beside `path`, flush to disk, then take its place: readers see old or new, whole."""
+    """Write beside `path`, flush to disk, then take its place: readers see old or new, whole.
+
+    Raises:
+        WriteError: the disk is full, or refuses the file.
+    """
     temporary = path.with_name(path.name + ".tmp")
-    write(temporary)
-    flush_to_disk(temporary)
-    temporary.replace(path)
-    flush_to_disk(path.parent)
+    try:
+        write(temporary)
+        flush_to_disk(temporary)
+        temporary.replace(path)
+        flush_to_disk(path.parent)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        # torch and safetensors put errors of their own around what the system said.
+        failure = not_written(path, error)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise failure from None
+
+
+def not_written(path: Path, error: Exception) -> WriteError:
+    reason = (getattr(error, "strerror", None) or str(error)).partition("\n")[0].lower()
+    existing = next(folder for folder in path.absolute().parents if folder.is_dir())
+    if shutil.disk_usage(existing).free < NEARLY_FULL:
+        reason = "the disk is full"
+    return WriteError(f"cannot write {path}: {reason}; make room there, or mend it, and run again")
 
 
 def flush_to_disk(path: Path) -> None:
