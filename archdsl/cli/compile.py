@@ -25,10 +25,12 @@ def command(
     debug: Debug = False,
 ) -> None:
     """Compile a model: tokens, parameters, multiply-adds; with -o also spec, plan and weights."""
-    from archdsl.measure.count import count
     from archdsl.plan.read import read_model
 
     model = read_model(spec, sets or [])
+    # Not before the document is known to be whole: this takes the time that importing torch takes.
+    from archdsl.measure.count import count
+
     counted = count(model.plan)
     result: dict[str, Any] = {
         "name": model.spec.name,

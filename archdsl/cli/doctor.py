@@ -21,7 +21,12 @@ from archdsl.errors import ArchdslError
 
 NAME = "doctor"
 EXAMPLE = "Example: archdsl doctor --runner local"
-PACKAGES = ("torch", "torchvision", "timm", "fvcore", "pydantic", "optuna", "sqlalchemy", "alembic")
+PACKAGES = (
+    "torch", "torchvision", "timm", "fvcore", "safetensors", "scikit-learn", "pydantic", "optuna",
+    "sqlalchemy", "alembic", "matplotlib", "psutil",
+)  # fmt: skip
+ANY_SIZE = (32, 32)
+"""Pictures of mixed sizes are opened at some size; which is a model's to say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,18 +85,26 @@ def _packages() -> list[Finding]:
         except PackageNotFoundError:
             remedy = f"pip install {name}, or install archdsl again"
             findings.append(Finding(name=name, ok=False, found="missing", remedy=remedy))
-    try:
-        importlib.import_module("timm")
-    except (ImportError, RuntimeError) as error:
-        remedy = (
-            "install a torch and torchvision made for each other (constraints.txt names a pair)"
-        )
-        found = str(error).splitlines()[0]
-        findings.append(Finding(name="timm imports", ok=False, found=found, remedy=remedy))
+    for name in ("torch", "timm"):
+        if found := _import_failure(name):
+            remedy = (
+                "install a torch and torchvision made for each other (constraints.txt names a pair)"
+            )
+            findings.append(Finding(name=f"import {name}", ok=False, found=found, remedy=remedy))
     return findings
 
 
+def _import_failure(name: str) -> str | None:
+    try:
+        importlib.import_module(name)
+    except Exception as error:  # whatever a broken installation raises
+        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    return None
+
+
 def _devices() -> list[Finding]:
+    if _import_failure("torch"):
+        return []
     from archdsl.measure.devices import gpu_names
     from archdsl.measure.fingerprint import cpu_name
 
@@ -128,7 +141,6 @@ def _shelves() -> list[Finding]:
 
 def _profile(name: str) -> list[Finding]:
     from archdsl.runners.read import read_profile
-    from archdsl.train.data.source import open_data
 
     try:
         profile = read_profile(name)
@@ -138,9 +150,12 @@ def _profile(name: str) -> list[Finding]:
     findings = [Finding(name="run profile", ok=True, found=f"{profile.name} ({profile.executor})")]
     for data in profile.data:
         try:
-            found = f"{len(open_data(data, names=profile.data).train)} training images"
+            from archdsl.train.data.source import open_data
+
+            opened = open_data(data, names=profile.data, image_size=ANY_SIZE)
+            found = f"{len(opened.train)} training images"
             findings.append(Finding(name=f"data {data}", ok=True, found=found))
-        except ArchdslError as error:
+        except (ArchdslError, ImportError) as error:
             remedy = f"correct data.{data} in the run profile"
             findings.append(Finding(name=f"data {data}", ok=False, found=str(error), remedy=remedy))
     return findings

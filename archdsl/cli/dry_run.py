@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from archdsl.cli.printing import print_json, say
+from archdsl.cli.printing import duration, print_json, say
+from archdsl.cli.search_input import base_name
 from archdsl.document.write import to_yaml
 from archdsl.files import write_whole
-
-if TYPE_CHECKING:
-    from archdsl.measure.conditions import Conditions
-    from archdsl.measure.settings import AccuracySettings
-    from archdsl.plan.read import Checked
-    from archdsl.runners.profile import RunProfile
-    from archdsl.search.read import CheckedStudy
+from archdsl.measure.conditions import Conditions
+from archdsl.measure.settings import AccuracySettings
+from archdsl.plan.read import Checked
+from archdsl.runners.profile import RunProfile
+from archdsl.search.read import CheckedStudy, find_base
 
 SAMPLES = 200
 
@@ -43,23 +42,40 @@ class Estimate:
     @property
     def total_seconds(self) -> float:
         """Of the whole budget, if every trial were like the base."""
-        return self.trials * ((self.latency_seconds or 0) + (self.training_seconds or 0))
+        return min(self.trials, self.size) * (
+            (self.latency_seconds or 0) + (self.training_seconds or 0)
+        )
 
 
-def dry_run(
-    checked: CheckedStudy,
-    profile: RunProfile,
-    *,
-    output: Path | None,
-    as_json: bool,
-    any_device: bool,
-) -> None:
-    """Print the estimate of a search; with `output`, write the study to edit."""
-    say("timing the base, a few seconds …")
+def write_study(checked: CheckedStudy, *, folder: Path, output: Path) -> None:
+    """Write the study to edit, with its base named from where the study will be.
+
+    Args:
+        checked: the study.
+        folder: where its base was found from.
+        output: the file.
+
+    Raises:
+        WriteError: the file cannot be written.
+    """
+    document = checked.study.document()
+    if "base" in document:
+        document["base"] = _moved(document["base"], folder, output.parent)
+    write_whole(output, to_yaml(document))
+    say(f"wrote {output}")
+
+
+def _moved(base: Any, before: Path, after: Path) -> Any:
+    if isinstance(base, dict):
+        return {key: _moved(value, before, after) for key, value in base.items()}
+    if isinstance(base, list):
+        return [_moved(each, before, after) for each in base]
+    return base_name(find_base(base, before), after)
+
+
+def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_device: bool) -> None:
+    """Print the estimate of a search."""
     estimate = _estimate(checked, profile, any_device)
-    if output is not None:
-        write_whole(output, to_yaml(checked.study.document()))
-        say(f"wrote {output}")
     if as_json:
         print_json({**vars(estimate), "total_seconds": estimate.total_seconds})
         return
@@ -67,21 +83,22 @@ def dry_run(
     print(
         f"feasible   {estimate.feasible:.0%} of {SAMPLES} random draws ({estimate.valid:.0%} valid)"
     )
-    print(f"latency    {_told(estimate.latency_seconds)} to measure the base")
-    print(f"training   {_told(estimate.training_seconds)} to train the base")
-    print(f"budget     {estimate.trials} trials, about {_told(estimate.total_seconds)} in all")
+    evaluate = checked.study.evaluate
+    print(f"latency    {_told(evaluate.latency, estimate.latency_seconds)}")
+    print(f"training   {_told(evaluate.top1, estimate.training_seconds)}")
+    print(f"budget     {estimate.trials} trials, about {duration(estimate.total_seconds)} in all")
 
 
 def _holes(checked: CheckedStudy) -> int:
     return sum(1 for _ in checked.space.holes())
 
 
-def _told(seconds: float | None) -> str:
+def _told(settings: object, seconds: float | None) -> str:
+    if settings is None:
+        return "not asked for"
     if seconds is None:
-        return "nothing (from a table)"
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+        return "from a table, costs nothing"
+    return f"{seconds:.1f} s a trial, timed on the base" if seconds < 60 else duration(seconds)
 
 
 def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> Estimate:
@@ -92,10 +109,12 @@ def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> E
     evaluate = checked.study.evaluate
     model = checked.space.base_candidate() or (valid[0].model if valid else None)
     latency = training = None
-    if model and evaluate.latency and not hasattr(evaluate.latency, "table"):
-        latency = _latency_seconds(model, evaluate.latency, any_device)
-    if model and evaluate.top1 and not hasattr(evaluate.top1, "table"):
+    if model and isinstance(evaluate.top1, AccuracySettings):
+        say("timing a few steps of a training of the base …")
         training = _training_seconds(model, evaluate.top1, profile)
+    if model and isinstance(evaluate.latency, Conditions):
+        say("measuring the latency of the base …")
+        latency = _latency_seconds(model, evaluate.latency, any_device)
     return Estimate(
         size=checked.space.size,
         valid=len(valid) / SAMPLES,

@@ -60,10 +60,14 @@ def _one(store: Store, what: str, study: str | None, db: str) -> tuple[str, dict
 
 def _front(store: Store, study: str | None, db: str) -> list[tuple[str, dict[str, Any], str]]:
     from archdsl.cli.stores import pick_study
+    from archdsl.errors import ArchdslError
 
     row = pick_study(store, study, db=db)
+    members = store.front(row.id)
+    if not members:
+        raise ArchdslError(f"the front of '{row.name}' is empty: no trial is complete yet")
     found = []
-    for trial in store.front(row.id):
+    for trial in members:
         architecture = store.find_architecture(trial.arch_id)
         found.append((f"{row.name}-{trial.number}", dict(architecture.spec), trial.arch_id))
     return found
@@ -81,8 +85,12 @@ def _write(
 
     written = []
     folder = output or Path()
+    if many and folder.exists() and not folder.is_dir():
+        raise ArchdslError(f"{folder} is a file; with --front, -o names a folder")
     if many:
         folder.mkdir(parents=True, exist_ok=True)
+    elif output is not None and output.is_dir():
+        raise ArchdslError(f"{output} is a folder; -o names the file to write")
     for name, spec, arch_id in found:
         file = "".join(c if c.isalnum() or c in "-_." else "-" for c in name) + ".yaml"
         path = folder / file if many or output is None else output

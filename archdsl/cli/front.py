@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from archdsl.report.front import Front, FrontRow
 
 NAME = "front"
+UNSTEADY = "~"
 EXAMPLE = "Example: archdsl front --study digits --json"
 
 
@@ -49,8 +50,10 @@ def print_front(front: Front) -> None:
     print_table(columns, rows, title=title)
     base = next((row for row in front.rows if row.base), None)
     if base and not base.member:
-        values = ", ".join(f"{_heading(name)} {_shown(base, name)}" for name in objectives)
+        values = ", ".join(_told(base, name) for name in objectives)
         print(f"base (trial {base.trial.number}) is not on the front: {values}")
+    if any(not row.steady for row in front.members):
+        print(f"{UNSTEADY} not steady: the interval did not close within the time for measuring")
     print(front.conditions)
 
 
@@ -75,6 +78,7 @@ def _row_json(row: FrontRow) -> dict[str, Any]:
             name: {"value": value.value, "low": value.low, "high": value.high}
             for name, value in row.trial.values.items()
         },
+        "steady": row.steady,
         "test_top1": row.test_top1.value if row.test_top1 else None,
         "facts": dict(row.facts),
         "params": dict(row.trial.params),
@@ -82,21 +86,31 @@ def _row_json(row: FrontRow) -> dict[str, Any]:
 
 
 def _heading(name: str) -> str:
+    return f"{_title(name)} {_unit(name)}".strip()
+
+
+def _told(row: FrontRow, name: str) -> str:
+    return f"{_title(name)} {_shown(row, name)} {_unit(name)}".strip()
+
+
+def _title(name: str) -> str:
+    return "validation top1" if name == "top1" else name
+
+
+def _unit(name: str) -> str:
     from archdsl.search.objectives import OBJECTIVES
 
-    shown = "validation top1" if name == "top1" else name
-    unit = OBJECTIVES[name].unit
-    return f"{shown} {unit}".strip()
+    return OBJECTIVES[name].unit
 
 
 def _shown(row: FrontRow, name: str) -> str:
     value = row.trial.values[name]
+    mark = UNSTEADY if name == "latency" and not row.steady else ""
     if value.low == value.high:
-        return f"{value.value:.4g}"
+        return f"{mark}{value.value:.4g}"
     half = (value.high - value.low) / 2
-    return (
-        f"{value.value:.2f} ±{half:.2f}" if value.value >= 10 else f"{value.value:.3f} ±{half:.3f}"
-    )
+    digits = 2 if value.value >= 10 else 3
+    return f"{mark}{value.value:.{digits}f} ±{half:.{digits}f}"
 
 
 def _said(row: FrontRow) -> str:

@@ -15,7 +15,7 @@ from archdsl.errors import ArchdslError
 
 USERS_MISTAKE = 2
 OURS = 1
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def handled(command: Callable[..., None]) -> Callable[..., None]:
@@ -47,12 +47,14 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, ArchdslError):
         return f"archdsl: {error}", USERS_MISTAKE
     if isinstance(error, KeyboardInterrupt):
-        return "archdsl: interrupted", USERS_MISTAKE
+        return "archdsl: interrupted; run the same command again", USERS_MISTAKE
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         where = f" for {error.filename}" if error.filename else ""
         return f"archdsl: the disk is full: no space left{where}; free some and run again", 2
     if isinstance(error, OSError) and error.filename:
         reason = (error.strerror or str(error)).lower()
         return f"archdsl: {error.filename}: {reason}", USERS_MISTAKE
+    if isinstance(error, ImportError):
+        return f"archdsl: a package is missing or broken: {error}; see `archdsl doctor`", 2
     name = type(error).__name__
     return f"archdsl: internal error: {name}: {error} (--debug shows where; please report it)", OURS

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from archdsl.records import Measurement
 
 NAME = "measure"
-EXAMPLE = "Example: archdsl measure vittm-b-28-28 --vs vit-b-16 --batch 8"
+EXAMPLE = "Example: archdsl measure vittm-b-28-28 --vs vit-b-16 --batch 1 --max-seconds 2"
 
 
 @handled
@@ -83,15 +83,16 @@ def _one(model: Checked, conditions: Conditions, as_json: bool) -> None:
 
 
 def _two(a: Checked, b: Checked, conditions: Conditions, as_json: bool) -> None:
-    from archdsl.compiler.build import build_plan
     from archdsl.errors import MeasureError
-    from archdsl.measure.compare import compare_latency
 
     if a.plan.image != b.plan.image:
         raise MeasureError(
             f"{a.spec.name} takes images {a.plan.image}, {b.spec.name} {b.plan.image} "
             "(channels, height, width); only models of the same images can be compared"
         )
+    from archdsl.compiler.build import build_plan
+    from archdsl.measure.compare import compare_latency
+
     say(f"timing {a.spec.name} and {b.spec.name} in turns …")
     found = compare_latency(
         build_plan(a.plan), build_plan(b.plan), image_shape=a.plan.image, conditions=conditions

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 PIPED_WIDTH = 160
@@ -26,16 +26,43 @@ def say(message: str) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
-    """A table; numbers are aligned to the right."""
-    table = Table(title=title or None, title_justify="left", header_style="bold", box=None)
-    for position, column in enumerate(columns):
-        cells = [row[position] for row in rows]
-        numeric = bool(cells) and all(not cell or cell[0] in "-+.0123456789" for cell in cells)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+    """A table; numbers are aligned to the right.
+
+    Where a line would be wider than the terminal, the last column goes beneath its rows.
+    """
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPED_WIDTH
-    Console(width=width, highlight=False).print(table)
+    cells = [_padded(column) for column in zip(columns, *rows, strict=True)]
+    lines = [" " + "  ".join(line).rstrip() for line in zip(*cells, strict=True)]
+    beneath = max(map(len, lines)) > width
+    if beneath:
+        lines = [" " + "  ".join(line).rstrip() for line in zip(*cells[:-1], strict=True)]
+    console = Console(highlight=False)
+    if title:
+        console.print(Text(title, style="italic"), soft_wrap=True)
+    console.print(Text(lines[0], style="bold"), soft_wrap=True)
+    for line, row in zip(lines[1:], rows, strict=True):
+        print(line)
+        if beneath:
+            print(_wrapped(row[-1], width))
+
+
+def _padded(column: Sequence[str]) -> list[str]:
+    heading, *cells = column
+    width = max(map(len, column))
+    numeric = bool(cells) and all(not cell or cell[0] in "~-+.0123456789" for cell in cells)
+    return [f"{cell:>{width}}" if numeric else f"{cell:<{width}}" for cell in (heading, *cells)]
+
+
+def _wrapped(text: str, width: int) -> str:
+    indent = " " * 8
+    return textwrap.fill(
+        text,
+        max(width, 40),
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def millions(count: float) -> str:
@@ -46,3 +73,13 @@ def millions(count: float) -> str:
 def billions(count: float) -> str:
     """`7.0837 G`."""
     return f"{count / 1e9:.4f} G"
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min 05 s`, `2 h 10 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -9,13 +9,16 @@ import typer
 
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, Output, Sets
+from archdsl.cli.plots import plot_folder, write_plots
 from archdsl.cli.printing import print_json, say
-from archdsl.errors import ArchdslError
+from archdsl.errors import ArchdslError, DeviceError
+from archdsl.records import State
 
 if TYPE_CHECKING:
     from archdsl.report.front import Front
     from archdsl.runners.profile import RunProfile
     from archdsl.search.read import CheckedStudy
+    from archdsl.store.store import Store
 
 NAME = "search"
 EXAMPLE = "Example: archdsl search my-vittm.yaml --objective latency,top1 --data folder:photos"
@@ -69,18 +72,21 @@ def command(
         seed=seed,
         data=data,
         sets=sets or [],
-        output=output if dry_run else None,
     )
     tree, folder, told = study_tree(asked, profile)
     say(told)
     checked = check_study(tree, folder=folder)
     if dry_run:
         from archdsl.cli.dry_run import dry_run as estimate
+        from archdsl.cli.dry_run import write_study
 
-        estimate(checked, profile, output=output, as_json=as_json, any_device=any_device)
+        if output is not None:
+            write_study(checked, folder=folder, output=output)
+        estimate(checked, profile, as_json=as_json, any_device=any_device)
         return
+    folder = plot_folder(output or Path())
     front, ran, note = _searched(checked, profile, db, any_device)
-    plots = _plots(front, output or Path())
+    plots = write_plots(front, folder)
     if as_json:
         from archdsl.cli.front import front_json
 
@@ -95,50 +101,47 @@ def _searched(
 ) -> tuple[Front, int, str | None]:
     from archdsl.cli.progress import Progress
     from archdsl.report.front import read_front
-    from archdsl.search.run import open_study, run_search, work_left
+    from archdsl.search.run import begun, run_search, work_left
     from archdsl.store.store import open_store
 
     study = checked.study
     with open_store(db) as store:
-        row = open_study(checked, store)
-        if not work_left(study, row, store):
+        row = begun(checked, store)
+        if row and not work_left(study, row, store):
             say(
                 f"the budget of '{study.name}' is spent ({study.budget.trials} trials); "
                 "raise it with --trials N to go on"
             )
         try:
-            with Progress(store=store, row=row, budget=study.budget.trials) as progress:
+            with Progress(store=store, study=study.name, budget=study.budget.trials) as progress:
                 done = run_search(
                     checked, store=store, profile=profile, observer=progress, any_device=any_device
                 )
+        except DeviceError as error:
+            raise DeviceError(f"{error}{_way_out(checked, any_device)}") from None
         except KeyboardInterrupt:
-            counted = store.count(row.id).counted
-            raise ArchdslError(
-                f"interrupted; {counted} of {study.budget.trials} trials of '{study.name}' are in "
-                f"{db}. The same command goes on from there."
-            ) from None
-        return read_front(store, row), done.ran, done.note
+            raise ArchdslError(_interrupted(checked, store, db)) from None
+        return read_front(store, done.row), done.ran, done.note
 
 
-def _plots(front: Front, folder: Path) -> list[Path]:
-    """A PNG and an HTML page of the first two objectives; none for a single objective."""
-    names = list(front.study.objectives.items())
-    if len(names) < 2:
-        return []
-    from archdsl.report.front import axis, points
-    from archdsl.report.front_plot import plot_front, write_png
-    from archdsl.report.html import write_html
+def _way_out(checked: CheckedStudy, any_device: bool) -> str:
+    if any_device or not hasattr(checked.study.evaluate.latency, "device"):
+        return ""
+    return ", or measure on the device there is, under its own name, with --any-device"
 
-    (x_name, x_direction), (y_name, y_direction) = names[:2]
-    x, y = axis(x_name, x_direction), axis(y_name, y_direction)
-    folder.mkdir(parents=True, exist_ok=True)
-    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in front.study.name)[:80]
-    png, html = folder / f"{safe}-front.png", folder / f"{safe}-front.html"
-    marks = points(front, x_name, y_name)
-    title = f"front of {front.study.name}"
-    write_png(plot_front(marks, x=x, y=y, title=title, note=front.conditions), png)
-    write_html(html, marks, x=x, y=y, title=title, note=front.conditions)
-    return [png, html]
+
+def _interrupted(checked: CheckedStudy, store: Store, db: str) -> str:
+    from archdsl.search.run import begun
+
+    name, row = checked.study.name, begun(checked, store)
+    if row is None:
+        return f"interrupted before the first trial of '{name}'; nothing was stored"
+    count = store.count(row.id)
+    ended = count.counted - count.states[State.RUNNING]
+    return (
+        f"interrupted; {ended} of {checked.study.budget.trials} trials of '{name}' are finished "
+        f"and stored in {db}\nthe same command goes on from there"
+    )
 
 
 def _report(front: Front, plots: list[Path], db: str, note: str | None) -> None:

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archdsl.cli.kinds import kind_of, own_documents
+from archdsl.cli.kinds import find_on, kind_of, own_documents
 from archdsl.document.merge import merge_trees
 from archdsl.document.messages import one_of
-from archdsl.document.shelves import find
+from archdsl.document.shelves import find, packaged
 from archdsl.document.text import read_file
 from archdsl.document.tree import Entry, Origin, Tree, tree_of
-from archdsl.errors import NameNotFoundError, StudyError
+from archdsl.errors import StudyError
 from archdsl.plan.read import read_model, setting_tree
 
 if TYPE_CHECKING:
     from archdsl.runners.profile import RunProfile
 
 DEFAULT = "digits"
+_ANOTHER = "name another: archdsl search NAME"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,6 @@ class Asked:
     seed: int | None
     data: str | None
     sets: list[str]
-    output: Path | None
 
 
 def study_tree(asked: Asked, profile: RunProfile) -> tuple[Tree, Path, str]:
@@ -65,32 +65,43 @@ def study_tree(asked: Asked, profile: RunProfile) -> tuple[Tree, Path, str]:
 
 def _which(what: str | None) -> tuple[Path, str]:
     if what is not None:
-        try:
-            path = find(what, "search")
-        except NameNotFoundError:
-            path = find(what, "specs")
+        path = find_on(what, ("search", "specs"))
         return path, f"searching {path}"
     own = own_documents(Path())
     for kind, word in (("study", "study"), ("model", "model document")):
         if len(own[kind]) == 1:
             path = own[kind][0]
-            return (
-                path,
-                f"searching {path}, the only {word} here (name another: archdsl search NAME)",
-            )
+            return path, f"searching {path}, the only {word} here ({_ANOTHER})"
+    found = [str(path) for path in (*own["study"], *own["model"])]
+    passed = f", not {' or '.join(found[:3])}{' …' if len(found) > 3 else ''}" if found else ""
     path = find(DEFAULT, "search")
-    return path, f"searching the embedded study '{DEFAULT}' (name another: archdsl search NAME)"
+    return path, f"searching the embedded study '{DEFAULT}'{passed} ({_ANOTHER})"
 
 
 def _around(path: Path, asked: Asked, profile: RunProfile) -> tuple[Tree, Path]:
     """The neighbourhood of a plain model as a study; `--set` of model words is not meant here."""
     from archdsl.search.around import study_around
 
-    folder = asked.output.parent if asked.output else Path()
     model = read_model(str(path))
-    base = os.path.relpath(path, folder)
-    document = study_around(model, base=base, data=_data(asked, profile))
-    return _tree(document, f"the neighbourhood of {path}"), folder
+    document = study_around(
+        model, base=base_name(path, Path()), data=_data(asked, profile) if _trains(asked) else None
+    )
+    return _tree(document, f"the neighbourhood of {path}"), Path()
+
+
+def base_name(path: Path, folder: Path) -> str:
+    """What a study in `folder` calls a model document: a shelf's by its name, others by path."""
+    if path.parent == packaged("specs"):
+        return path.stem
+    return os.path.relpath(path, folder)
+
+
+def _trains(asked: Asked) -> bool:
+    return asked.objectives is None or "top1" in _names(asked.objectives)
+
+
+def _names(objectives: str) -> list[str]:
+    return [name.strip() for name in objectives.split(",") if name.strip()]
 
 
 def _data(asked: Asked, profile: RunProfile) -> str:
@@ -109,7 +120,7 @@ def _with_objectives(tree: Tree, text: str) -> Tree:
     """The study aiming at the named objectives only; other measurements are left out."""
     from archdsl.search.objectives import MEASURED, OBJECTIVES
 
-    names = [name.strip() for name in text.split(",") if name.strip()]
+    names = _names(text)
     unknown = [one_of(name, OBJECTIVES) for name in names if name not in OBJECTIVES]
     if unknown or not names:
         known = "; ".join(f"{name}: {each.meaning}" for name, each in OBJECTIVES.items())

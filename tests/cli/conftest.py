@@ -1,0 +1,183 @@
+"""The command line as a user meets it: a process, its exit status, what it prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archdsl
+
+MAIN = [sys.executable, "-c", "from archdsl.cli.main import app_main; app_main()"]
+SECONDS = 120
+
+
+def environment(**changed: str) -> Mapping[str, str]:
+    """One thread for training: several on a machine that others use wait for each other."""
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(Path(archdsl.__file__).parents[1]),
+        **changed,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """The one document on standard output."""
+        return json.loads(self.out)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+Command = Callable[..., Done]
+
+
+@pytest.fixture
+def on_terminal() -> Callable[..., tuple[Any, str]]:
+    """Runs `archdsl ARGUMENTS` with standard error on a terminal of 80 columns.
+
+    Returns its JSON and all that was drawn.
+    """
+
+    def ran(*arguments: str) -> tuple[Any, str]:
+        ours, theirs = os.openpty()
+        with subprocess.Popen(
+            [*MAIN, *arguments],
+            env=environment(TERM="xterm", COLUMNS="80"),
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+        ) as command:
+            os.close(theirs)
+            drawn = b""
+            with suppress(OSError):  # a terminal that nobody writes to any more
+                while piece := os.read(ours, 65536):
+                    drawn += piece
+            os.close(ours)
+            assert command.stdout is not None
+            return json.loads(command.stdout.read()), drawn.decode()
+
+    return ran
+
+
+@pytest.fixture
+def run() -> Command:
+    """Runs `archdsl ARGUMENTS` in the current folder; a traceback is never an answer."""
+
+    def ran(*arguments: str, code: int | None = 0, env: Mapping[str, str] | None = None) -> Done:
+        done = subprocess.run(
+            [*MAIN, *arguments],
+            env=environment(**(env or {})),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        found = Done(code=done.returncode, out=done.stdout, err=done.stderr)
+        if "--debug" not in arguments:
+            assert "Traceback" not in found.out + found.err, found.err
+        assert code is None or found.code == code, found
+        return found
+
+    return ran
+
+
+@pytest.fixture
+def start() -> Callable[..., subprocess.Popen[str]]:
+    """Starts `archdsl ARGUMENTS` as the leader of a process group of its own."""
+
+    def started(*arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*MAIN, *arguments],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    return started
+
+
+TABLE = """\
+depth,process.dim,latency,latency_low,latency_high,top1,test_top1
+,,2,1.9,2.1,60,59
+1,32,0.5,0.5,0.5,40,39
+1,64,1,1,1,50,48
+2,32,1.5,1.5,1.5,45,44
+3,32,3,3,3,55,54
+3,64,3.5,3.4,3.6,66,64
+4,32,4,4,4,58,57
+4,64,5,5,5,70,68
+2,64,2.5,2.5,2.5,52,51
+"""
+STUDY = """\
+archdsl: 1
+kind: study
+name: tabular
+base: vittm-digits
+space:
+  depth: {choose: [1, 2, 3, 4]}
+  process: {dim: {choose: [32, 64]}}
+objectives: {latency: minimize, top1: maximize}
+evaluate:
+  latency: {table: values.csv}
+  top1: {table: values.csv}
+budget: {trials: 6}
+sampler: {type: tpe, seed: 0}
+"""
+
+
+@pytest.fixture
+def tabular(folder: Path) -> Path:
+    """A study whose values are in a table: `study.yaml`."""
+    (folder / "values.csv").write_text(TABLE)
+    path = folder / "study.yaml"
+    path.write_text(STUDY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
+    """A folder in which the study was searched, and what that printed."""
+    folder = tmp_path_factory.mktemp("once")
+    (folder / "values.csv").write_text(TABLE)
+    (folder / "study.yaml").write_text(STUDY)
+    done = subprocess.run(
+        [*MAIN, "search", "--json", "study.yaml"],
+        env=environment(),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return folder, Done(code=0, out=done.stdout, err=done.stderr)
+
+
+@pytest.fixture
+def searched(folder: Path, once: tuple[Path, Done]) -> Done:
+    """The study, searched, here."""
+    shutil.copytree(once[0], folder, dirs_exist_ok=True)
+    return once[1]

@@ -1,0 +1,52 @@
+"""`archdsl compile` and `archdsl measure`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+import archdsl
+from archdsl.compiler.files import write_compiled
+from archdsl.plan.read import read_model
+
+Run = Callable[..., Any]
+
+
+def test_figures_and_files(run: Run, folder: Path) -> None:
+    found = run("compile", "vittm-digits", "-o", "a", "--seed", "3", "--json").json()
+    checked = read_model("vittm-digits")
+    assert found["name"] == "vittm-digits"
+    assert found["arch_id"] == checked.plan.arch_id
+    assert found["streams"] == {
+        "process": {"tokens": 4, "dim": 64},
+        "memory": {"tokens": 16, "dim": 64},
+    }
+    figures = [found[name] for name in ("params", "params_allocated", "macs", "macs_fvcore")]
+    assert all(isinstance(figure, int) for figure in figures)
+    assert [Path(file).name for file in found["files"]] == [
+        "spec.yaml", "plan.json", "weights.safetensors",
+    ]  # fmt: skip
+    for place, seed in (("b", 3), ("c", 4)):
+        write_compiled(checked.spec, checked.plan, folder / place, seed=seed)
+    assert read_model("a/spec.yaml").plan.arch_id == checked.plan.arch_id
+    plan = json.loads((folder / "a" / "plan.json").read_text())
+    assert plan["arch_id"] == checked.plan.arch_id
+    weights = {place: (folder / place / "weights.safetensors").read_bytes() for place in "abc"}
+    assert weights["a"] == weights["b"] != weights["c"]
+    model = archdsl.compile(checked.spec)
+    model.load_state_dict(load_file(folder / "a" / "weights.safetensors"))
+
+
+@pytest.mark.slow
+def test_measure(run: Run) -> None:
+    words = ["--batch", "4", "--threads", "1", "--max-seconds", "0.5", "--json"]
+    one = run("measure", "vittm-digits", *words, "--set", "process.dim=32").json()
+    assert one["arch_id"] == read_model("vittm-digits", ["process.dim=32"]).plan.arch_id
+    assert one["low_ms"] <= one["latency_ms"] <= one["high_ms"]
+    assert one["protocol"]["batch"] == 4
+    assert isinstance(one["steady"], bool)

@@ -1,0 +1,76 @@
+"""A disk that is full, or a folder that cannot be written: a clear end, and nothing is lost."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archdsl.records import State
+from archdsl.store.store import open_store
+
+Run = Callable[..., Any]
+PROFILE = "archdsl: 1\nkind: runner\nname: small\nexecutor: local\nstorage: {storage}\n"
+
+
+@pytest.fixture
+def disk(folder: Path) -> Iterator[Path]:
+    """A disk of 2 MB."""
+    mount = folder / "disk"
+    mount.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(mount)],
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip("mounting a small disk takes the rights of root")
+    yield mount
+    subprocess.run(["umount", str(mount)], check=True)
+
+
+def fill(disk: Path, *, leave_kb: int) -> Path:
+    path = disk / "fill"
+    path.write_bytes(b"\0" * (shutil.disk_usage(disk).free - leave_kb * 1024))
+    return path
+
+
+def test_a_full_disk_under_the_database(run: Run, tabular: Path, disk: Path) -> None:
+    filled = fill(disk, leave_kb=250)
+    done = run("search", "study.yaml", "--db", "disk/a.db", "--trials", "8", code=2)
+    assert "the disk is full; what was committed is safe: make room, then run this" in done.err
+    filled.unlink()
+    assert run("search", "study.yaml", "--db", "disk/a.db", "--json").json()["complete"] == 6
+
+
+@pytest.mark.slow
+def test_a_full_disk_under_the_weights_ends_the_search_not_the_budget(
+    run: Run, folder: Path, disk: Path
+) -> None:
+    (folder / "small.yaml").write_text(PROFILE.format(storage="disk/files"))
+    filled = fill(disk, leave_kb=300)
+    words = [
+        "search", "digits", "--runner", "small", "--trials", "1", "--objective", "top1",
+        "--set", "evaluate.top1.epochs=1",
+    ]  # fmt: skip
+    done = run(*words, code=2)
+    assert "the disk is full" in done.err
+    with open_store("archdsl.db") as store:
+        (trial,) = store.trials(store.study("digits").id)
+        assert trial.state is State.RUNNING, "to be gone on with"
+    filled.unlink()
+    assert run(*words, "--json").json()["complete"] == 1
+
+
+@pytest.mark.slow
+def test_weights_that_can_be_stored_nowhere(run: Run, folder: Path) -> None:
+    (folder / "file").write_text("")
+    (folder / "small.yaml").write_text(PROFILE.format(storage="file/inside"))
+    words = ["search", "digits", "--runner", "small", "--objective", "top1", "--trials", "3"]
+    done = run(*words, code=2)
+    assert "cannot write file/inside" in done.err
+    assert "not a directory" in done.err

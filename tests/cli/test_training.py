@@ -1,0 +1,171 @@
+"""Searches that measure and train: real digits, real interruptions, real kills."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from archdsl.document.shelves import packaged
+from archdsl.records import State
+from archdsl.store.rows import Trial
+from archdsl.store.store import open_store
+
+Run = Callable[..., Any]
+Start = Callable[..., subprocess.Popen[str]]
+
+EPOCHS = 10
+SMALL = [
+    "digits",
+    "--set", f"evaluate.top1.epochs={EPOCHS}",
+    "--set", "evaluate.latency.max_seconds=0.2",
+    "--set", "evaluate.latency.batch=8",
+]  # fmt: skip
+
+
+def table() -> list[Trial]:
+    with open_store("archdsl.db", read_only=True) as store:
+        studies = store.studies()
+        return store.trials(studies[0].id) if studies else []
+
+
+def under_way() -> int:
+    """Epochs that the running trial has told of, once another is complete."""
+    query = (
+        "SELECT COUNT(*) FROM epoch_values JOIN trials ON trials.id = trial_id "
+        "WHERE state = 'running' AND EXISTS (SELECT 1 FROM trials WHERE state = 'complete')"
+    )
+    try:
+        with closing(sqlite3.connect("file:archdsl.db?mode=ro", uri=True)) as connection:
+            return int(connection.execute(query).fetchone()[0])
+    except sqlite3.OperationalError:  # not there yet
+        return 0
+
+
+def wait_until(true: Callable[[], bool], command: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        if command.poll() is not None or time.monotonic() > deadline:
+            command.kill()
+            pytest.fail(f"it did not come to that: {command.communicate()}")
+        time.sleep(0.1)
+
+
+def interrupted(command: subprocess.Popen[str], *, whom: str, epochs: int) -> str:
+    """Ctrl-C after more than so many epochs; returns what was said. Leaves no process behind."""
+    with command:
+        wait_until(lambda: under_way() > epochs, command)
+        family = psutil.Process(command.pid).children(recursive=True)
+        assert family, "candidates are trained in a child"
+        if whom == "group":
+            os.killpg(command.pid, signal.SIGINT)
+        else:
+            command.send_signal(signal.SIGINT)
+        out, err = command.communicate(timeout=30)
+        _, alive = psutil.wait_procs(family, timeout=5)
+        assert not alive
+    assert command.returncode == 2
+    assert out == ""
+    return err
+
+
+@pytest.mark.slow
+def test_a_search_of_digits(run: Run, start: Start, folder: Path) -> None:
+    """Interrupted, killed, resumed: in the end it is as if nothing had happened."""
+    words = ["search", *SMALL, "--trials", "3"]
+    for whom in ("group", "parent alone"):
+        before = under_way()
+        said = interrupted(start(*words), whom=whom, epochs=before)
+        assert "of 3 trials of 'digits' are finished and stored in archdsl.db" in said
+        assert "the same command goes on from there" in said
+        assert len(said.splitlines()) == 3
+    finished = {trial.number: trial for trial in table() if trial.state is State.COMPLETE}
+    before = under_way()
+    with start(*words) as command:
+        wait_until(lambda: under_way() > before, command)
+        command.kill()
+    found = run(*words, "--json").json()
+    trials = table()
+    assert [trial.number for trial in trials] == [0, 1, 2]
+    assert all(trial.state is State.COMPLETE for trial in trials)
+    for number, trial in finished.items():
+        assert trials[number] == trial, "what was complete is not touched"
+    with open_store("archdsl.db") as store:
+        reported = [len(store.epochs(trial.id)) for trial in trials]
+        members = {member["arch_id"] for member in found["members"]}
+        scored = {
+            trial.arch_id
+            for trial in trials
+            if any(m.quantity == "test_top1" for m in store.measurements(trial.arch_id))
+        }
+        counts = [
+            [m.quantity for m in store.measurements(trial.arch_id)].count("top1")
+            for trial in trials
+        ]
+    assert reported == [EPOCHS] * 3, "every epoch once"
+    assert counts == [1] * 3
+    assert scored == members, "test images are for members alone"
+    assert all(50 < member["test_top1"] <= 100 for member in found["members"])
+    assert "latency on" in found["conditions"]
+    assert "validation accuracy on digits" in found["conditions"]
+    started = time.monotonic()
+    again = run(*words, "--json")
+    assert again.json()["members"] == found["members"]
+    assert "is spent" in again.err
+    assert time.monotonic() - started < 5, "nothing is started for a spent budget"
+
+
+@pytest.fixture
+def colours(folder: Path) -> Path:
+    """Three classes of 8x8 colour pictures, as an npz file."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(90) % 3
+    images = rng.integers(0, 255, (90, 8, 8, 3), dtype=np.uint8)
+    np.savez(
+        folder / "colours.npz",
+        x_train=images[:60], y_train=labels[:60], x_test=images[60:], y_test=labels[60:],
+    )  # fmt: skip
+    return folder / "colours.npz"
+
+
+@pytest.mark.slow
+def test_data_that_do_not_fit_are_refused_before_anything(
+    run: Run, folder: Path, colours: Path
+) -> None:
+    done = run("search", "digits", "--data", "npz:colours.npz", code=2)
+    assert "channel" in done.err
+    assert "class" in done.err
+    with open_store("archdsl.db") as store:
+        assert store.studies() == [], "the right data may follow under the same name"
+
+
+@pytest.mark.slow
+def test_a_plain_model_on_own_data(run: Run, folder: Path, colours: Path) -> None:
+    text = (packaged("specs") / "vittm-digits.yaml").read_text()
+    text = text.replace("channels: 1", "channels: 3").replace("num_classes: 10", "num_classes: 3")
+    (folder / "mine.yaml").write_text(text)
+    few = ["--set", "evaluate.top1.epochs=1", "--set", "evaluate.latency.max_seconds=0.2"]
+    found = run(
+        "search", "mine.yaml", "--objective", "latency,top1", "--data", "npz:colours.npz",
+        "--trials", "2", *few, "--json",
+    ).json()  # fmt: skip
+    assert found["complete"] == 2
+    assert found["members"]
+
+
+@pytest.mark.slow
+def test_a_device_that_is_not_here(run: Run, folder: Path) -> None:
+    words = ["search", *SMALL, "--set", "evaluate.latency.device=H999", "--trials", "1"]
+    done = run(*words, code=2)
+    assert "H999" in done.err
+    assert "--any-device" in done.err
