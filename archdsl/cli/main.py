@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
 from archdsl import __version__
 from archdsl.cli import check, compile, doctor, export, front, measure, schema, search, show
+from archdsl.measure.threads import WAITING
 
 app = typer.Typer(
     name="archdsl",
@@ -39,4 +41,6 @@ for module in (check, compile, measure, search, front, show, export, schema, doc
 
 def app_main() -> None:
     """Entry point of the console script."""
+    # Before any command loads torch, so that all commands measure alike.
+    os.environ.update({**WAITING, **os.environ})
     app()
