@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from archdsl.document.messages import one_of
+from archdsl.document.messages import nearest, one_of
+from archdsl.document.shelves import Shelf, documents, find, names
 from archdsl.document.text import read_file
 from archdsl.document.validate import problem
-from archdsl.errors import ArchdslError, DocumentError
+from archdsl.errors import DocumentError, NameNotFoundError
 
 KINDS = ("model", "study", "runner")
+_VERSION = re.compile(rb"^archdsl\s*:", re.MULTILINE)
 
 
 def kind_of(path: Path) -> str:
@@ -28,14 +32,42 @@ def kind_of(path: Path) -> str:
 
 
 def own_documents(folder: Path) -> dict[str, list[Path]]:
-    """Documents that lie directly in a folder, by kind; other YAML files are passed over."""
-    from archdsl.document.shelves import documents
+    """Documents that lie directly in a folder, by kind; other YAML files are passed over.
 
+    Raises:
+        DocumentError: a document of ours that cannot be read: whoever forgot a bracket must not
+            find something else searched instead.
+    """
     found: dict[str, list[Path]] = {kind: [] for kind in KINDS}
     for path in documents(folder):
         try:
-            if "archdsl" in read_file(path).plain():
-                found[kind_of(path)].append(path)
-        except ArchdslError:
+            ours = "archdsl" in read_file(path).plain()
+        except DocumentError:
+            if _VERSION.search(path.read_bytes()):
+                raise
             continue
+        if ours:
+            found[kind_of(path)].append(path)
     return found
+
+
+def find_on(name: str, shelves: Sequence[Shelf]) -> Path:
+    """The document of a name, on the first of the shelves that has it.
+
+    Raises:
+        NameNotFoundError: none has; names the nearest of them all.
+    """
+    path = Path(name)
+    for shelf in shelves:
+        try:
+            return find(name, shelf)
+        except NameNotFoundError:
+            if path.suffix or path.name != name:
+                raise
+    known = [word for shelf in shelves for word in names(shelf)]
+    hint = nearest(name, known)
+    ending = f"did you mean '{hint}'?" if hint else f"known names: {', '.join(known)}"
+    where = ", ".join(f"{shelf}/" for shelf in shelves)
+    raise NameNotFoundError(
+        f"no document '{name}': not a file here, nor on the shelves {where}; {ending}"
+    )

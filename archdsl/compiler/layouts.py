@@ -1,7 +1,7 @@
 """Names of tensors in published weights, and what they are called here.
 
-Each layout is an ordered list of (pattern, replacement); the first pattern that matches a whole name
-renames it. Nothing here knows shapes or values.
+Each layout is an ordered list of (pattern, replacement); the first pattern that matches a whole
+name renames it. Nothing here knows shapes or values.
 """
 
 from __future__ import annotations

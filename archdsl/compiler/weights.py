@@ -1,4 +1,4 @@
-"""Published weights into compiled models: our own layout, timm's ViTs, published ViTTM checkpoints."""
+"""Published weights into compiled models: our own, those of timm's ViTs, of published ViTTMs."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def load_weights(
         layout: how the tensors are named; `auto` tells from the names.
 
     Raises:
-        WeightsError: the file cannot be read, or any tensor is missing, surplus or of another shape;
-            all of them are named. The model is then unchanged.
+        WeightsError: the file cannot be read, or any tensor is missing, surplus or of another
+            shape; all of them are named. The model is then unchanged.
     """
     state = dict(_read(weights)) if isinstance(weights, str | Path) else dict(weights)
     chosen = guess(set(state)) if layout == "auto" else layout
