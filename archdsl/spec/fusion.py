@@ -85,7 +85,8 @@ _SCHEMA = {
 Fusion = Annotated[
     Annotated[_Union, Field(discriminator="type")],
     BeforeValidator(_word),
-    PlainSerializer(_shortest),
+    # Short in documents only: exceptions by layer are merged over the mapping.
+    PlainSerializer(_shortest, when_used="json"),
     WithJsonSchema(_SCHEMA),
 ]
 """Union of all fusions; written as a word, or as a mapping with its type."""

@@ -19,13 +19,16 @@ class OutputNorms(Node):
     """
 
     process: Literal["tokens", "pooled", "both"] | None = None
+    """Of the process stream."""
     memory: Literal["tokens", "pooled", "both"] | None = None
+    """Of the memory stream."""
 
 
 class Output(Node):
     """One linear classifier on each named stream."""
 
     task: Literal["classify"] = "classify"
+    """What the logits are for."""
     num_classes: Count = 1000
     """Number of logits."""
     pool: Literal["mean", "cls"] = "mean"
