@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -18,13 +20,18 @@ from archdsl.document.messages import one_of
 from archdsl.errors import WeightsError
 from archdsl.nn.network import Network
 
+StateDict = Mapping[str, Tensor]
+"""Tensors by name."""
+
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")
 _MOST_NAMED = 12
+_CODE = re.compile(r"GLOBAL|Unsupported (global|class)")
+"""torch's words about a pickle that names a function or a class of its own."""
 
 
 def load_weights(
     model: Network,
-    weights: str | Path | Mapping[str, Tensor],
+    weights: str | Path | StateDict,
     layout: Literal["auto", "archdsl", "timm", "vittm"] = "auto",
 ) -> None:
     """Copy published weights into `model`, tensor by tensor.
@@ -138,17 +145,22 @@ def _read(path: str | Path) -> Mapping[str, Tensor]:
             pass
         if Path(path).suffix == ".safetensors":
             return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the version of a pickle
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise WeightsError(f"cannot read {path}: {error.strerror or error}") from None
     except (SafetensorError, EOFError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it ends too early"
         raise WeightsError(f"{path} is damaged or no file of weights: {reason}") from None
-    except pickle.UnpicklingError:
-        raise WeightsError(
-            f"{path} holds more than tensors and is not read: its code could do anything. "
-            "Save its state dict as safetensors"
-        ) from None
+    except Exception as error:
+        # Damaged pickles lead torch's reader astray in many ways: KeyError, IndexError, TypeError.
+        if isinstance(error, pickle.UnpicklingError) and _CODE.search(str(error)):
+            raise WeightsError(
+                f"{path} holds more than tensors and is not read: its code could do anything. "
+                "Save its state dict as safetensors"
+            ) from None
+        raise WeightsError(f"{path} is damaged or no file of weights") from None
     return _state_dict(loaded, path)
 
 
@@ -156,6 +168,8 @@ def _state_dict(loaded: Any, path: str | Path) -> Mapping[str, Tensor]:
     for wrapper in _WRAPPERS:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
             loaded = loaded[wrapper]
-    if not isinstance(loaded, Mapping) or not all(isinstance(v, Tensor) for v in loaded.values()):
+    if not isinstance(loaded, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in loaded.items()
+    ):
         raise WeightsError(f"{path} holds no state dict (a mapping of names to tensors)")
     return loaded
