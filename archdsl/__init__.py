@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from archdsl.compiler.weights import StateDict
     from archdsl.nn.network import Network
     from archdsl.spec.model import ModelSpec
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "compile", "load"]
+__all__ = ["__version__", "compile", "load", "load_weights"]
 
 
 def load(path_or_name: str | Path) -> ModelSpec:
@@ -39,3 +40,24 @@ def compile(spec: ModelSpec) -> Network:
     from archdsl.compiler.build import build
 
     return build(spec)
+
+
+def load_weights(
+    model: Network,
+    weights: str | Path | StateDict,
+    layout: Literal["auto", "archdsl", "timm", "vittm"] = "auto",
+) -> None:
+    """Copy published weights into a compiled model: our own, those of timm's ViTs, of ViTTMs.
+
+    Args:
+        model: a compiled document.
+        weights: a state dict, or a file (safetensors, or torch's format read without unpickling).
+        layout: how the tensors are named (`archdsl`, `timm`, `vittm`); `auto` tells from the names.
+
+    Raises:
+        WeightsError: the file cannot be read, or its tensors are not those of `model`, which is
+            then unchanged.
+    """
+    from archdsl.compiler.weights import load_weights as copy_weights
+
+    copy_weights(model, weights, layout)

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from archdsl import __version__
-from archdsl.cli import check, compile, doctor, export, front, measure, schema, search, show
+from archdsl.cli import (
+    check,
+    compile,
+    doctor,
+    export,
+    front,
+    measure,
+    reproduce,
+    schema,
+    search,
+    show,
+)
 from archdsl.measure.threads import WAITING
 
 app = typer.Typer(
@@ -35,7 +46,7 @@ def root(
     """Vision architectures as short YAML documents: compiled, measured, searched."""
 
 
-for module in (check, compile, measure, search, front, show, export, schema, doctor):
+for module in (check, compile, measure, search, front, show, export, reproduce, schema, doctor):
     app.command(module.NAME, epilog=module.EXAMPLE)(module.command)
 
 

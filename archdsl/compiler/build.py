@@ -11,10 +11,13 @@ from torch import nn
 from archdsl.nn.blocks import MlpBlock, transformer_block
 from archdsl.nn.classifier import Classifier
 from archdsl.nn.embed import PatchEmbed, StreamEmbed
-from archdsl.nn.fusion import AddFusion
+from archdsl.nn.fusion import AddEraseFusion, AddFusion, EraseFusion
+from archdsl.nn.heads.cross_attention import CrossAttention
+from archdsl.nn.heads.latent_attention import LatentAttention
 from archdsl.nn.heads.linear_attention import LinearAttention
+from archdsl.nn.heads.token_summary import TokenSummary
 from archdsl.nn.initialise import initialise
-from archdsl.nn.layer import Blocks, Exchange, Layer
+from archdsl.nn.layer import Blocks, Borrowed, Exchange, Layer
 from archdsl.nn.network import Network
 from archdsl.plan.expand import expand
 from archdsl.plan.plan import BlocksStep, ExchangeStep, PartPlan, Plan, Step
@@ -22,8 +25,17 @@ from archdsl.spec.model import ModelSpec
 
 EMBEDS: dict[str, Callable[..., nn.Module]] = {"patch": PatchEmbed}
 BLOCKS: dict[str, Callable[..., nn.Module]] = {"transformer": transformer_block, "mlp": MlpBlock}
-HEADS: dict[str, Callable[..., nn.Module]] = {"linear_attention": LinearAttention}
-FUSIONS: dict[str, Callable[..., nn.Module]] = {"add": AddFusion}
+HEADS: dict[str, Callable[..., nn.Module]] = {
+    "linear_attention": LinearAttention,
+    "cross_attention": CrossAttention,
+    "latent_attention": LatentAttention,
+    "token_summary": TokenSummary,
+}
+FUSIONS: dict[str, Callable[..., nn.Module]] = {
+    "add": AddFusion,
+    "erase": EraseFusion,
+    "add_erase": AddEraseFusion,
+}
 
 
 def build(spec: ModelSpec) -> Network:
@@ -59,7 +71,10 @@ def _assemble(plan: Plan) -> Network:
         )
         for name, stream in plan.streams.items()
     }
-    layers = [Layer({step.word: _step(plan, step) for step in layer}) for layer in plan.layers]
+    shared: dict[str, nn.Module] = {}
+    layers = [
+        Layer({step.word: _step(plan, step, shared) for step in layer}) for layer in plan.layers
+    ]
     classifiers = {
         name: Classifier(
             dim=plan.streams[name].dim,
@@ -74,17 +89,18 @@ def _assemble(plan: Plan) -> Network:
         embeds={str(name): embed for name, embed in embeds.items()},
         layers=layers,
         classifiers={str(name): classifier for name, classifier in classifiers.items()},
+        shared=shared,
         plan=plan,
     )
 
 
-def _step(plan: Plan, step: Step) -> nn.Module:
+def _step(plan: Plan, step: Step, shared: dict[str, nn.Module]) -> nn.Module:
     if isinstance(step, BlocksStep):
         return Blocks(stream=step.word, blocks=[_make(BLOCKS, block) for block in step.blocks])
-    return _exchange(plan, step)
+    return _exchange(plan, step, shared)
 
 
-def _exchange(plan: Plan, step: ExchangeStep) -> Exchange:
+def _exchange(plan: Plan, step: ExchangeStep, shared: dict[str, nn.Module]) -> Exchange:
     return Exchange(
         target=step.target,
         source=step.source,
@@ -93,8 +109,16 @@ def _exchange(plan: Plan, step: ExchangeStep) -> Exchange:
         replace=step.norm.placement == "replace",
         shared_norm=step.norm.shared,
         head=_make(HEADS, step.head),
-        fusion=_make(FUSIONS, step.fusion),
+        fusion=_fusion(step, shared),
     )
+
+
+def _fusion(step: ExchangeStep, shared: dict[str, nn.Module]) -> nn.Module:
+    """The fusion of a step; a shared one is made once for all reads, once for all writes."""
+    if not step.fusion.shared:
+        return _make(FUSIONS, step.fusion)
+    owned = shared.setdefault(f"{step.word}_fusion", _make(FUSIONS, step.fusion))
+    return Borrowed(owned)
 
 
 def _make(makers: dict[str, Callable[..., nn.Module]], part: PartPlan) -> nn.Module:

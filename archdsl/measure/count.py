@@ -22,7 +22,7 @@ from archdsl.compiler.build import build_without_weights
 from archdsl.errors import MeasureError
 from archdsl.nn.network import Network
 from archdsl.plan.cost import cost
-from archdsl.plan.plan import Plan
+from archdsl.plan.plan import ExchangeStep, Plan, Step
 
 with warnings.catch_warnings():
     # torch announces the end of TorchScript, which fvcore still traces with.
@@ -77,7 +77,7 @@ def count(plan: Plan) -> Count:
 
 def _traced(plan: Plan) -> Counter[str]:
     """Multiply-adds by operation. Equal layers are traced once: they cost the same."""
-    repeats = Counter(plan.layers)
+    repeats = Counter(tuple(_unshared(step) for step in layer) for layer in plan.layers)
     network = build_without_weights(replace(plan, layers=tuple(repeats), unused={}))
     by_module = _analyse(network, plan.image)
     total = Counter(by_module[""])
@@ -85,6 +85,13 @@ def _traced(plan: Plan) -> Counter[str]:
         for operation, macs in by_module[f"network.layers.{index}"].items():
             total[operation] += macs * (times - 1)
     return total
+
+
+def _unshared(step: Step) -> Step:
+    """The step with weights of its own: what a layer does is then counted under its own name."""
+    if isinstance(step, ExchangeStep) and step.fusion.shared:
+        return replace(step, fusion=replace(step.fusion, shared=False))
+    return step
 
 
 class _Everything(nn.Module):

@@ -61,6 +61,23 @@ class Exchange(nn.Module):
         return normalised
 
 
+class Borrowed(nn.Module):
+    """A module that belongs to somebody else: called here, stored and listed there.
+
+    Args:
+        owned: the module all borrowers share.
+    """
+
+    def __init__(self, owned: nn.Module) -> None:
+        super().__init__()
+        self._owned = (owned,)  # a tuple, so that torch does not register it a second time
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """What the shared module answers."""
+        answer: Tensor = self._owned[0](*inputs)
+        return answer
+
+
 class Blocks(nn.Module):
     """One stream through its own blocks."""
 

@@ -25,6 +25,7 @@ class Network(nn.Module):
         embeds: stream name -> its embedding.
         layers: the layers, in order.
         classifiers: stream name -> its classifier, in the order of `forward_heads`.
+        shared: modules whose weights several layers borrow, by role.
         plan: what the modules were made from.
     """
 
@@ -34,11 +35,13 @@ class Network(nn.Module):
         embeds: Mapping[str, StreamEmbed],
         layers: Sequence[Layer],
         classifiers: Mapping[str, Classifier],
+        shared: Mapping[str, nn.Module],
         plan: Plan,
     ) -> None:
         super().__init__()
         self.plan = plan
         self.embeds = nn.ModuleDict(dict(embeds))
+        self.shared = nn.ModuleDict(dict(shared))
         self.layers = nn.ModuleList(layers)
         self.classifiers = nn.ModuleDict(dict(classifiers))
         # Tensors of the published layout that nothing reads; never trained either.

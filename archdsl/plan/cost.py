@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
-from archdsl.plan.plan import ClassifierPlan, ExchangeStep, Plan, Step, StreamPlan
+from archdsl.plan.plan import ClassifierPlan, ExchangeStep, PartPlan, Plan, Step, StreamPlan
 from archdsl.spec.base import words
 from archdsl.spec.blocks import Block
 from archdsl.spec.cost import Cost, layer_norm, linear
 from archdsl.spec.embed import Embed
+from archdsl.spec.fusion import Fusion
 from archdsl.spec.heads import Head
 
 
@@ -18,7 +19,7 @@ def _costs(union: object) -> dict[str, Callable[..., Cost]]:
     return {word: each.cost for word, each in words(union).items()}
 
 
-BLOCKS, HEADS, EMBEDS = _costs(Block), _costs(Head), _costs(Embed)
+BLOCKS, HEADS, EMBEDS, FUSIONS = _costs(Block), _costs(Head), _costs(Embed), _costs(Fusion)
 
 
 def cost(plan: Plan) -> Cost:
@@ -26,9 +27,12 @@ def cost(plan: Plan) -> Cost:
     total = Cost()
     for stream in plan.streams.values():
         total += _embed(stream)
+    shared: set[tuple[str, PartPlan]] = set()
     for layer in plan.layers:
         for step in layer:
             total += _step(plan, step)
+            if isinstance(step, ExchangeStep):
+                total += _fusion(step, shared)
     for name, classifier in plan.output.classifiers.items():
         total += _classifier(plan.streams[name], classifier, plan.output.num_classes)
     return total
@@ -59,6 +63,15 @@ def _step(plan: Plan, step: Step) -> Cost:
     for block in step.blocks:
         tokens = plan.streams[step.word].tokens
         total += BLOCKS[block.type](tokens=tokens, **block.arguments)
+    return total
+
+
+def _fusion(step: ExchangeStep, shared: set[tuple[str, PartPlan]]) -> Cost:
+    """Cost of a fusion; the weights of a shared one count where it is met first."""
+    total = FUSIONS[step.fusion.type](**step.fusion.arguments)
+    if step.fusion.shared and (step.word, step.fusion) in shared:
+        total += Cost(params=-total.params)
+    shared.add((step.word, step.fusion))
     return total
 
 

@@ -117,7 +117,8 @@ def _words(size: int, heads: str) -> dict[str, Any]:
     """
     embed = {"type": "patch", "patch_size": 1}
     block = {"type": "transformer", heads: 1, "mlp_ratio": 1}
-    head = {"type": "linear_attention", "latent_ratio": 1, "num_heads": 1, "fusion": "add"}
+    fusion = {"type": "add_erase", "gate": "per_layer"}
+    head = {"type": "linear_attention", "latent_ratio": 1, "num_heads": 1, "fusion": fusion}
     exchange = {"norm": {"placement": "pre", "shared": False}, "read": head, "write": head}
     stream = {"embed": embed, "prefix_tokens": ["cls"], "dim": size, "block": block}
     return {

@@ -193,7 +193,11 @@ def _exchange_step(
         source=names[1],
         norm=NormPlan(placement=exchange.norm.placement, shared=exchange.norm.shared),
         head=PartPlan(type=head.type, arguments=arguments),
-        fusion=PartPlan(type=head.fusion.type),
+        fusion=PartPlan(
+            type=head.fusion.type,
+            arguments=head.fusion.arguments(target),
+            shared=head.fusion.shared,
+        ),
     )
 
 

@@ -19,13 +19,20 @@ Arguments = Mapping[str, int]
 
 @dataclass(frozen=True, kw_only=True)
 class PartPlan:
-    """One module: the word that names it and its keyword arguments."""
+    """One module: the word that names it and its keyword arguments.
+
+    Args:
+        type: the word.
+        arguments: keyword arguments of its module.
+        shared: all layers use the weights of one such module.
+    """
 
     type: str
     arguments: Arguments = field(default_factory=dict)
+    shared: bool = False
 
     def __hash__(self) -> int:
-        return hash((self.type, frozenset(self.arguments.items())))
+        return hash((self.type, frozenset(self.arguments.items()), self.shared))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from archdsl.document.tree import tree_of
 from archdsl.errors import DocumentError
 from archdsl.plan.read import Checked, check_model
 from archdsl.spec.blocks import TransformerBlock
-from archdsl.spec.heads import LinearAttention
+from archdsl.spec.heads import LatentAttention, LinearAttention
 from archdsl.spec.values import whole
 
 SOURCE = "neighbourhood"
@@ -70,7 +70,7 @@ def _exchange(model: Checked) -> dict[str, Any]:
     block = model.spec.process.block
     head_dim = block.head_dim if isinstance(block, TransformerBlock) else None
     for word, head in (("read", exchange.read), ("write", exchange.write)):
-        if isinstance(head, LinearAttention):
+        if isinstance(head, LinearAttention | LatentAttention):
             ratios = [r for r in LATENT_RATIOS if head_dim is None or whole(r * head_dim)]
             words[word] = {"latent_ratio": _choose(head.latent_ratio, ratios)}
     return words

@@ -28,7 +28,7 @@ class Output(Node):
     """One linear classifier on each named stream."""
 
     task: Literal["classify"] = "classify"
-    """What the answers are: logits of classes."""
+    """What the logits are for."""
     num_classes: Count = 1000
     """Number of logits."""
     pool: Literal["mean", "cls"] = "mean"

@@ -18,12 +18,14 @@ from archdsl.measure.count import count
 from archdsl.nn.network import Network
 from archdsl.plan.plan import Plan
 from archdsl.plan.read import Checked, check_model
+from archdsl.spec.base import words as words_of
+from archdsl.spec.heads import Head
 
 Document = dict[str, Any]
 Draw = st.DrawFn
 
-UNIT = 12
-"""Widths are multiples of it, so that 1, 2 or 3 heads divide them and have 4 channels each."""
+UNIT = 24
+"""Widths are multiples of it, so that a quarter of them is whole for each of 1, 2 or 3 heads."""
 HEADS = [1, 2, 3]
 # Without the phase that explains failures, which traces every line of torch.
 RANDOM = settings(
@@ -51,13 +53,24 @@ def mlp(draw: Draw) -> Document:
     return {"type": "mlp", "mlp_ratio": draw(st.sampled_from([0.25, 1, 1.7]))}
 
 
+FUSIONS = [
+    "add",
+    {"type": "add"},
+    "erase",
+    "add_erase",
+    {"type": "add_erase", "gate": "shared"},
+    {"type": "add_erase", "gate": "per_layer"},
+]
+
+
 def head(draw: Draw) -> Document:
-    return maybe(
-        draw,
-        {"type": "linear_attention", "num_heads": draw(st.sampled_from(HEADS))},
-        latent_ratio=st.sampled_from([0.25, 0.5, 2]),
-        fusion=st.sampled_from(["add", {"type": "add"}]),
-    )
+    word = draw(st.sampled_from(sorted(words_of(Head))))
+    head: Document = {"type": word}
+    if word != "token_summary":
+        head["num_heads"] = draw(st.sampled_from(HEADS))
+    if word in ("linear_attention", "latent_attention"):
+        head = maybe(draw, head, latent_ratio=st.sampled_from([0.25, 0.5, 2]))
+    return maybe(draw, head, fusion=st.sampled_from(FUSIONS))
 
 
 def stream(draw: Draw, name: str) -> Document:
@@ -201,6 +214,10 @@ MUTATIONS: list[tuple[tuple[str, ...], list[Any]]] = [
     (("exchange", "order"), [["read"], ["process", "write"], ["read", "read"], []]),
     (("exchange", "norm", "shared"), [True, False]),
     (("exchange", "read"), [None, {"type": "linear_attention", "latent_ratio": 0.3}]),
+    (("exchange", "read"), [{"type": "cross_attention"}, {"type": "token_summary"}]),
+    (("exchange", "read", "type"), ["latent_attention", "token_summary", "tied_attention"]),
+    (("exchange", "read", "fusion"), ["erase", "add_eras", {"type": "add", "gate": "shared"}]),
+    (("exchange", "write", "fusion"), ["add_erase", {"type": "add_erase", "gate": "none"}, None]),
     (("exchange", "read", "latent_ratio"), [0.01, 1 / 3, 0.3, 7, 64]),
     (("exchange", "write", "num_heads"), [1, 4, 5, 7, 12]),
     (("output", "streams"), [["memory"], ["process"], ["memory", "memory"], []]),

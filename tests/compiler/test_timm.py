@@ -11,32 +11,9 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 import archdsl
+from archdsl.compiler.build import build_without_weights
 from archdsl.document.tree import tree_of
-from archdsl.nn.network import Network
 from archdsl.plan.read import check_model, read_model
-
-
-def translated(timm_state: dict[str, Tensor], *, pool: str) -> dict[str, Tensor]:
-    """timm's names and shapes to ours."""
-    norm = "classifiers.process." + ("norm." if pool == "cls" else "pooled_norm.")
-    prefixes = {
-        "patch_embed.proj.": "embeds.process.embed.proj.",
-        "norm.": norm,
-        "fc_norm.": norm,
-        "head.": "classifiers.process.linear.",
-    }
-    state = {}
-    for name, tensor in timm_state.items():
-        if name in ("cls_token", "pos_embed"):
-            state["embeds.process." + ("prefix" if name == "cls_token" else "position")] = tensor
-            continue
-        if name.startswith("blocks."):
-            _, layer, rest = name.split(".", 2)
-            state[f"layers.{layer}.process.blocks.0.{rest}"] = tensor
-            continue
-        [new] = [name.replace(old, new, 1) for old, new in prefixes.items() if name.startswith(old)]
-        state[new] = tensor.flatten(1) if "embed.proj.weight" in new else tensor
-    return state
 
 
 def randomised(model: VisionTransformer) -> VisionTransformer:
@@ -81,7 +58,7 @@ def test_tiny_vit_in_double_precision(pool: str, timm_pool: str) -> None:
     )
     reference = randomised(reference).double()
     model = archdsl.compile(check_model(tree_of(document(pool=pool), source="x")).spec).double()
-    model.load_state_dict(translated(reference.state_dict(), pool=pool))
+    archdsl.load_weights(model, reference.state_dict())
     images = torch.randn(2, 2, 32, 16, dtype=torch.float64)
     with torch.no_grad():
         torch.testing.assert_close(model.eval()(images), reference(images), rtol=0, atol=1e-12)
@@ -93,9 +70,8 @@ def test_vit_b_16() -> None:
     torch.manual_seed(0)
     reference = cast(VisionTransformer, create_model("vit_base_patch16_224")).eval()
     torch.nn.init.normal_(cast(Tensor, reference.head.weight), std=0.02)
-    with torch.device("meta"):
-        model: Network = archdsl.compile(read_model("vit-b-16").spec)
-    model.load_state_dict(translated(reference.state_dict(), pool="cls"), assign=True)
+    model = build_without_weights(read_model("vit-b-16").plan).to_empty(device="cpu")
+    archdsl.load_weights(model, reference.state_dict(), layout="timm")
     images = torch.randn(1, 3, 224, 224)
     with torch.no_grad():
         logits = model.eval()(images)

@@ -4,9 +4,18 @@ A head is one file here (its words, sizes and cost), one module in `archdsl/nn/h
 in the builder.
 """
 
-from archdsl.spec.heads.linear_attention import LinearAttention
+from typing import Annotated
 
-Head = LinearAttention
+from pydantic import Field
+
+from archdsl.spec.heads.cross_attention import CrossAttention
+from archdsl.spec.heads.latent_attention import LatentAttention
+from archdsl.spec.heads.linear_attention import LinearAttention
+from archdsl.spec.heads.token_summary import TokenSummary
+
+Head = Annotated[
+    LinearAttention | CrossAttention | LatentAttention | TokenSummary, Field(discriminator="type")
+]
 """Union of all heads."""
 
-__all__ = ["Head", "LinearAttention"]
+__all__ = ["CrossAttention", "Head", "LatentAttention", "LinearAttention", "TokenSummary"]

@@ -12,9 +12,10 @@ from typing import Literal
 from archdsl.spec.base import Node
 from archdsl.spec.cost import Cost, linear, product
 from archdsl.spec.fusion import AddFusion, Fusion
+from archdsl.spec.heads.widths import heads_of, latent_of
 from archdsl.spec.rules import Rules
 from archdsl.spec.shapes import StreamShape
-from archdsl.spec.values import Count, Ratio, whole
+from archdsl.spec.values import Count, Ratio
 
 
 class LinearAttention(Node):
@@ -32,28 +33,16 @@ class LinearAttention(Node):
         self, *, target: StreamShape, source: StreamShape, rules: Rules
     ) -> dict[str, int] | None:
         """Keyword arguments of the module for a target that reads from a source."""
-        num_heads = self.num_heads or target.num_heads or source.num_heads
+        num_heads = heads_of(target, source, num_heads=self.num_heads, rules=rules)
         if num_heads is None:
-            rules.refuse("missing: there is no process block to take it from", "num_heads")
             return None
-        if target.dim % num_heads:
-            message = f"{num_heads} does not divide the {target.name} stream's width {target.dim}"
-            rules.refuse(message, "num_heads")
-            return None
-        latent = self.latent_ratio * target.dim
-        per_head = whole(latent / num_heads)
-        if not per_head:
-            rules.refuse(
-                f"{self.latent_ratio:g} of the width {target.dim} is {latent:g} channels: no whole "
-                f"number for each of {num_heads} heads; use a multiple of "
-                f"{num_heads}/{target.dim}, such as {_near(latent, num_heads) / target.dim:g}",
-                "latent_ratio",
-            )
+        latent = latent_of(target, latent_ratio=self.latent_ratio, num_heads=num_heads, rules=rules)
+        if latent is None:
             return None
         return {
             "target_dim": target.dim,
             "source_dim": source.dim,
-            "latent_dim": per_head * num_heads,
+            "latent_dim": latent,
             "num_heads": num_heads,
         }
 
@@ -80,8 +69,3 @@ class LinearAttention(Node):
             # which fvcore counts half a multiply-add for each latent channel.
             + product(target_tokens * latent_dim // 2)
         )
-
-
-def _near(latent: float, num_heads: int) -> int:
-    """The nearest usable number of latent channels."""
-    return max(1, round(latent / num_heads)) * num_heads

@@ -1,0 +1,61 @@
+"""Names of tensors in published weights, and what they are called here.
+
+Each layout is an ordered list of (pattern, replacement); the first pattern that matches a whole
+name renames it. Nothing here knows shapes or values.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Layout = Literal["archdsl", "timm", "vittm"]
+LAYOUTS: tuple[Layout, ...] = ("archdsl", "timm", "vittm")
+
+_HEAD_PARTS = r"(?:q|k|v|q_norm|k_norm|v_norm|proj|norm|fc1|fc2)"
+
+_VITTM = [
+    (r"memory_pos_embed", r"embeds.memory.position"),
+    (r"process_pos_embed", r"embeds.process.position"),
+    (r"(memory|process)_embedder\.proj\.(\w+)", r"embeds.\1.embed.proj.\2"),
+    (r"patch_embed\.proj\.(\w+)", r"embeds.memory.embed.proj.\1"),
+    (r"blocks\.(\d+)\.(.+)", r"layers.\1.process.blocks.0.\2"),
+    (r"(read|write)_norm\.(\d+)\.(\w+)", r"layers.\2.\1.norms.both.\3"),
+    (r"(read|write)_head\.(\d+)\.(?:mlp\.)?(" + _HEAD_PARTS + r"\.\w+)", r"layers.\2.\1.head.\3"),
+    (r"(read|write)_fusion\.linear\.(\w+)", r"shared.\1_fusion.gate.\2"),
+    (r"mem_blocks\.(\d+)\.(?:mlp\.)?(\w+\.\w+)", r"layers.\1.memory.blocks.0.\2"),
+    (r"fc_norm\.(\w+)", r"classifiers.memory.pooled_norm.\1"),
+    (r"head\.(\w+)", r"classifiers.memory.linear.\1"),
+    (r"process_norm\.(\w+)", r"classifiers.process.norm.\1"),
+    (r"fc_norm_process\.(\w+)", r"classifiers.process.pooled_norm.\1"),
+    (r"process_head\.(\w+)", r"classifiers.process.linear.\1"),
+]
+_TIMM = [
+    (r"cls_token", r"embeds.process.prefix"),
+    (r"pos_embed", r"embeds.process.position"),
+    (r"patch_embed\.proj\.(\w+)", r"embeds.process.embed.proj.\1"),
+    (r"blocks\.(\d+)\.(.+)", r"layers.\1.process.blocks.0.\2"),
+    (r"norm\.(\w+)", r"classifiers.process.norm.\1"),
+    (r"fc_norm\.(\w+)", r"classifiers.process.pooled_norm.\1"),
+    (r"head\.(\w+)", r"classifiers.process.linear.\1"),
+]
+_PATTERNS: dict[Layout, list[tuple[re.Pattern[str], str]]] = {
+    "archdsl": [],
+    "timm": [(re.compile(pattern), name) for pattern, name in _TIMM],
+    "vittm": [(re.compile(pattern), name) for pattern, name in _VITTM],
+}
+
+
+def guess(names: set[str]) -> Layout:
+    """The layout that a set of tensor names is written in."""
+    if any(name.startswith(("embeds.", "layers.", "classifiers.")) for name in names):
+        return "archdsl"
+    return "vittm" if "memory_pos_embed" in names else "timm"
+
+
+def renamed(name: str, layout: Layout) -> str:
+    """The name a tensor has in our modules; unchanged where no pattern knows it."""
+    for pattern, replacement in _PATTERNS[layout]:
+        if pattern.fullmatch(name):
+            return pattern.sub(replacement, name)
+    return name
