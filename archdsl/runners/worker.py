@@ -78,7 +78,7 @@ def evaluate_job(
         broken = [bound for bound in concerned if bound.excess(measurement.value) > 0]
         if broken:
             found = f"{measurement.quantity} is {measurement.value:.4g} {measurement.unit}"
-            asked = " and ".join(map(str, broken))
+            asked = " and ".join(f"{bound} {measurement.unit}" for bound in broken)
             excess = sum(bound.excess(measurement.value) for bound in broken)
             return end(State.INFEASIBLE, f"{found}, but {asked} is asked for", excess)
     return end(State.COMPLETE)

@@ -126,7 +126,7 @@ def make_runner(checked: CheckedStudy, profile: RunProfile, *, any_device: bool)
     if any_device and "device" in evaluate.get("latency", {}):
         evaluate["latency"]["device"] = "any"
     bounds = [
-        Bound(quantity=c.left, operator=c.operator, limit=c.right)  # type: ignore[arg-type]
+        Bound(quantity=c.left, operator="<=" if c.operator == "<=" else ">=", limit=float(c.right))
         for c in study.parsed_constraints()
         if c.measured
     ]

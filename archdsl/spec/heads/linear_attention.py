@@ -12,7 +12,7 @@ from typing import Literal
 from archdsl.spec.base import Node
 from archdsl.spec.cost import Cost, linear, product
 from archdsl.spec.fusion import AddFusion, Fusion
-from archdsl.spec.heads.widths import heads_of, latent_of
+from archdsl.spec.heads.widths import latent_arguments
 from archdsl.spec.rules import Rules
 from archdsl.spec.shapes import StreamShape
 from archdsl.spec.values import Count, Ratio
@@ -33,18 +33,13 @@ class LinearAttention(Node):
         self, *, target: StreamShape, source: StreamShape, rules: Rules
     ) -> dict[str, int] | None:
         """Keyword arguments of the module for a target that reads from a source."""
-        num_heads = heads_of(target, source, num_heads=self.num_heads, rules=rules)
-        if num_heads is None:
-            return None
-        latent = latent_of(target, latent_ratio=self.latent_ratio, num_heads=num_heads, rules=rules)
-        if latent is None:
-            return None
-        return {
-            "target_dim": target.dim,
-            "source_dim": source.dim,
-            "latent_dim": latent,
-            "num_heads": num_heads,
-        }
+        return latent_arguments(
+            target,
+            source,
+            latent_ratio=self.latent_ratio,
+            num_heads=self.num_heads,
+            rules=rules,
+        )
 
     @staticmethod
     def cost(

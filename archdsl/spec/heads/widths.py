@@ -37,3 +37,26 @@ def latent_of(
         "latent_ratio",
     )
     return None
+
+
+def latent_arguments(
+    target: StreamShape,
+    source: StreamShape,
+    *,
+    latent_ratio: float,
+    num_heads: int | None,
+    rules: Rules,
+) -> dict[str, int] | None:
+    """Keyword arguments of a module whose queries and keys have latent channels."""
+    heads = heads_of(target, source, num_heads=num_heads, rules=rules)
+    if heads is None:
+        return None
+    latent = latent_of(target, latent_ratio=latent_ratio, num_heads=heads, rules=rules)
+    if latent is None:
+        return None
+    return {
+        "target_dim": target.dim,
+        "source_dim": source.dim,
+        "latent_dim": latent,
+        "num_heads": heads,
+    }
