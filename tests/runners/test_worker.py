@@ -59,7 +59,7 @@ def test_a_broken_bound_ends_before_the_training(toys: Any, make_job: MakeJob) -
     assert outcome.state is State.INFEASIBLE
     assert [m.quantity for m in outcome.measurements] == ["latency"]
     assert outcome.violation == pytest.approx(0.25)
-    assert outcome.reason == "latency is 250 ms, but latency <= 200 is asked for"
+    assert outcome.reason == "latency is 250 ms, but latency <= 200 ms is asked for"
 
 
 def test_a_known_value_can_break_a_bound(toys: Any, make_job: MakeJob) -> None:
