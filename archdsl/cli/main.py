@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -20,7 +19,6 @@ from archdsl.cli import (
     search,
     show,
 )
-from archdsl.measure.threads import WAITING
 
 app = typer.Typer(
     name="archdsl",
@@ -52,6 +50,4 @@ for module in (check, compile, measure, search, front, show, export, reproduce, 
 
 def app_main() -> None:
     """Entry point of the console script."""
-    # Before any command loads torch, so that all commands measure alike.
-    os.environ.update({**WAITING, **os.environ})
     app()

@@ -34,7 +34,6 @@ def fingerprint(device: torch.device) -> dict[str, Any]:
         **own,
         "logical_cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "wait_policy": os.environ.get("OMP_WAIT_POLICY"),
         "system": f"{platform.system()} {platform.machine()}",
         "torch": str(torch.__version__),
         "cuda": torch.version.cuda if device.type == "cuda" else None,

@@ -20,7 +20,6 @@ from typing import Any
 
 from archdsl.errors import MeasureError
 from archdsl.measure.evaluators import Evaluator
-from archdsl.measure.threads import WAITING
 from archdsl.records import Job, Outcome, State
 from archdsl.runners.profile import RunProfile
 from archdsl.runners.protocols import Bound
@@ -77,7 +76,6 @@ class Child:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                env={**WAITING, **os.environ},
             )
         try:
             self.protocols = self._answer(("prepare", make, dict(evaluate), profile))
