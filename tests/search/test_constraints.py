@@ -103,7 +103,7 @@ def test_a_measured_bound_acts_before_the_training(
     assert {depth: trial["state"] for depth, trial in by_depth.items()} == {
         1: State.COMPLETE, 2: State.COMPLETE, 3: State.INFEASIBLE, 4: State.INFEASIBLE,
     }  # fmt: skip
-    assert by_depth[3]["reason"] == "latency is 8 ms, but latency <= 1 is asked for"
+    assert by_depth[3]["reason"] == "latency is 8 ms, but latency <= 1 ms is asked for"
     assert by_depth[3]["counted"], "measuring a latency is paid for"
     assert by_depth[3]["violation"] == pytest.approx(7.0)
     assert [m.quantity for m in store.measurements(by_depth[3]["arch_id"])] == ["latency"]
