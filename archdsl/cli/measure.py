@@ -32,12 +32,33 @@ def command(
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
     threads: Annotated[int | None, typer.Option(help="CPU threads; torch's default.")] = None,
     heads: Annotated[str, typer.Option(help="all classifiers, or the predicted one.")] = "all",
+    autocast: Annotated[
+        bool, typer.Option("--autocast", help="Weights in float32, operations in --dtype.")
+    ] = False,
+    tf32: Annotated[bool, typer.Option("--tf32", help="Allow TensorFloat-32 on a GPU.")] = False,
+    channels_last: Annotated[
+        bool, typer.Option("--channels-last", help="Channels innermost in memory.")
+    ] = False,
+    compile_mode: Annotated[
+        str | None,
+        typer.Option("--compile", metavar="MODE", help="torch.compile: default, …"),
+    ] = None,
+    cuda_graphs: Annotated[
+        bool, typer.Option("--cuda-graphs", help="Replay the recorded kernels on a GPU.")
+    ] = False,
+    precision: Annotated[
+        float, typer.Option(help="Half-width of the interval, over the median, to stop at.")
+    ] = 0.01,
     max_seconds: Annotated[float, typer.Option(help="Limit of timed seconds for each model.")] = 8,
     sets: Sets = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Measure latency: median of one batch with its 95 % interval, in ms."""
+    """Measure latency: median of one batch with its 95 % interval, in ms.
+
+    The device is leased for it: other trainings and measurements of archdsl on this host wait.
+    Other programs cannot be made to wait, but are noticed, and said to have been there.
+    """
     from archdsl.measure.conditions import Conditions
     from archdsl.measure.settings import settings_of
     from archdsl.plan.read import read_model
@@ -48,6 +69,12 @@ def command(
         "dtype": dtype,
         "threads": threads,
         "heads": heads,
+        "autocast": autocast,
+        "tf32": tf32,
+        "channels_last": channels_last,
+        "compile": compile_mode,
+        "cuda_graphs": cuda_graphs,
+        "precision": precision,
         "max_seconds": float(max_seconds),
     }
     conditions = settings_of(Conditions, words, "measure")
@@ -60,25 +87,37 @@ def command(
 
 def _one(model: Checked, conditions: Conditions, as_json: bool) -> None:
     from archdsl.compiler.build import build_plan
+    from archdsl.measure.conditions import MemoryConditions
     from archdsl.measure.latency import measure_latency
+    from archdsl.measure.memory import measure_memory
 
     say(f"measuring {model.spec.name} …")
-    found = measure_latency(
-        build_plan(model.plan), image_shape=model.plan.image, conditions=conditions
+    network, shape = build_plan(model.plan), model.plan.image
+    found = measure_latency(network, image_shape=shape, conditions=conditions)
+    shared = conditions.model_dump(include=set(MemoryConditions.model_fields))
+    memory = measure_memory(
+        network,
+        image_shape=shape,
+        conditions=MemoryConditions.model_validate(shared),
+        fingerprint=found.protocol["fingerprint"],
     )
     if as_json:
-        print_json(_as_json(model, found))
+        print_json({**_as_json(model, found), "memory_mib": memory.value})
         return
     detail = found.detail
     low, high = found.low, found.high
     print(f"{model.spec.name}  arch_id {model.plan.arch_id}")
     print(f"latency  {found.value:.4g} ms per batch of {conditions.batch} (median)", end="")
-    print("" if detail["steady"] else "  UNSTEADY: the interval did not close in time")
+    print("" if detail["steady"] else "  UNSTEADY")
     print(
         f"         95 % interval {low:.4g} to {high:.4g} ms, p95 {detail['p95_ms']:.4g} ms, ",
         end="",
     )
     print(f"{detail['count']} samples, {detail['images_per_s']:.4g} images/s")
+    for reason in detail["unsteady"]:
+        print(f"unsteady {reason}")
+    uncompiled = ", uncompiled" if conditions.compile else ""
+    print(f"memory   {memory.value:.4g} MiB at its peak{uncompiled}")
     print(f"device   {_device(found.protocol)}")
 
 
@@ -106,6 +145,8 @@ def _two(a: Checked, b: Checked, conditions: Conditions, as_json: bool) -> None:
                 "ratio": found.ratio,
                 "low": found.low,
                 "high": found.high,
+                "disturbances": list(found.disturbances),
+                "device": dict(found.readings),
                 "protocol": dict(found.protocol),
             }
         )
@@ -114,6 +155,8 @@ def _two(a: Checked, b: Checked, conditions: Conditions, as_json: bool) -> None:
         f"{found.verdict.value}: {a.spec.name} takes {found.ratio:.3f} of the time of {b.spec.name}"
     )
     print(f"         95 % interval of the ratio {found.low:.3f} to {found.high:.3f}")
+    for reason in found.disturbances:
+        print(f"unclear  {reason}")
     print(f"device   {_device(found.protocol)}")
 
 

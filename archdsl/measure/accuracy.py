@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import nn
 
+from archdsl.lease import SharedLease
 from archdsl.measure.candidate import build_candidate
 from archdsl.measure.settings import AccuracySettings
 from archdsl.measure.statistics import mean_interval
@@ -20,7 +21,7 @@ from archdsl.records import Job, Measurement, digest
 from archdsl.spec.model import ModelSpec
 from archdsl.train.data.dataset import Dataset, check_data
 from archdsl.train.data.source import open_data
-from archdsl.train.device import choose_device
+from archdsl.train.device import choose_device, lease_names
 from archdsl.train.evaluate import evaluate, wilson_interval
 from archdsl.train.loop import FitResult, fit
 
@@ -186,9 +187,16 @@ def score_test(candidate: Job, *, trainings: Trainings, report: Report) -> Measu
     scores = []
     for seed in trainings.seeds:
         model, dataset, _ = trainings.train(candidate, seed=seed, report=report)
-        scores.append(
-            evaluate(model, dataset.test, device=trainings.device, batch=trainings.recipe.batch)
-        )
+        with SharedLease(lease_names(trainings.device)) as lease:
+            scores.append(
+                evaluate(
+                    model,
+                    dataset.test,
+                    device=trainings.device,
+                    batch=trainings.recipe.batch,
+                    after_batch=lease.give_way,
+                )
+            )
     return accuracy(
         "test_top1", scores, protocol={**trainings.protocol, "evaluator": TEST_EVALUATOR}, detail={}
     )

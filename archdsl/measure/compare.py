@@ -6,15 +6,17 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from torch import nn
 
 from archdsl.measure.conditions import Conditions
-from archdsl.measure.devices import applied, find_device
-from archdsl.measure.latency import WARM_UP_SHARE, latency_protocol
-from archdsl.measure.statistics import Interval, ratio_interval, ratio_of_medians
-from archdsl.measure.timing import PAUSE_SECONDS, Workload, block_seconds, timed_block, warm_up
+from archdsl.measure.devices import applied, find_device, leased
+from archdsl.measure.latency import WARM_UP_SHARE, latency_protocol, watch_of
+from archdsl.measure.statistics import ratio_interval, ratio_of_medians
+from archdsl.measure.timing import Workload, block_seconds, timed_block, warm_up
+from archdsl.measure.watch import Block, Watch
 
 SAME_WITHIN = 0.01
 """Two latencies are the same when their ratio is surely between 0.99 and 1.01."""
@@ -34,7 +36,7 @@ class Verdict(StrEnum):
     SLOWER = "SLOWER"
     """The interval lies above 1."""
     UNCLEAR = "UNCLEAR"
-    """None of these when the time was spent."""
+    """None of these when the time was spent, or the device was not ours alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,8 @@ class Comparison:
         protocol: what both were timed under.
         blocks_a_ms: samples of A in ms, block by block.
         blocks_b_ms: samples of B; block i was timed right after block i of A.
+        disturbances: why the ratio cannot be trusted, in words; then the verdict is UNCLEAR.
+        readings: of the device around the blocks.
     """
 
     verdict: Verdict
@@ -58,6 +62,8 @@ class Comparison:
     protocol: Mapping[str, Any]
     blocks_a_ms: Sequence[Sequence[float]]
     blocks_b_ms: Sequence[Sequence[float]]
+    disturbances: Sequence[str]
+    readings: Mapping[str, Any]
 
 
 def compare_latency(
@@ -69,6 +75,9 @@ def compare_latency(
 ) -> Comparison:
     """Time two networks in alternating blocks until it is clear which is faster.
 
+    Pairs of blocks in which the device was not ours alone are taken again, within limits; where
+    too few are left, the verdict is UNCLEAR whatever the ratio.
+
     Args:
         model_a: takes images (batch, channels, height, width); left as it is.
         model_b: takes the same images.
@@ -77,7 +86,9 @@ def compare_latency(
 
     Raises:
         DeviceError: the device is not there.
-        MeasureError: all heads are asked for and a model has no `forward_heads`.
+        MeasureError: all heads are asked for and a model has no `forward_heads`, or it cannot be
+            compiled as asked.
+        LeaseError: other processes of ours do not leave the device in time.
     """
     device = find_device(conditions.device)
     with applied(conditions, device):
@@ -86,16 +97,25 @@ def compare_latency(
             Workload(model, image_shape=image_shape, conditions=conditions, device=device)
             for model in (model_a, model_b)
         ]
-        blocks_a, blocks_b = _take_pairs(workloads, conditions.max_seconds)
+        first_ms = [workload.sample_ms() for workload in workloads]
+        with leased(device):
+            limit = conditions.max_seconds
+            lengths = _block_lengths(workloads, first_ms, max_seconds=limit)
+            watch = watch_of(protocol, device, max_seconds=2 * limit)
+            pairs, disturbances = _take_pairs(workloads, watch, lengths, max_seconds=2 * limit)
+            watch.close()
+    blocks_a, blocks_b = ([list(pair[i].samples_ms) for pair in pairs] for i in (0, 1))
     low, high, _ = ratio_interval(blocks_a, blocks_b)
     return Comparison(
-        verdict=verdict_of(low, high),
+        verdict=Verdict.UNCLEAR if disturbances else verdict_of(low, high),
         ratio=ratio_of_medians(blocks_a, blocks_b),
         low=low,
         high=high,
         protocol=protocol,
         blocks_a_ms=blocks_a,
         blocks_b_ms=blocks_b,
+        disturbances=disturbances,
+        readings=watch.readings([block for pair in pairs for block in pair]),
     )
 
 
@@ -108,30 +128,50 @@ def verdict_of(low: float, high: float) -> Verdict:
     return Verdict.SLOWER if low > 1 else Verdict.UNCLEAR
 
 
-def _take_pairs(
-    workloads: Sequence[Workload], max_seconds: float
-) -> tuple[list[list[float]], list[list[float]]]:
-    """Blocks of A and B in turn; looks whether it is clear each time their number has doubled."""
+def _block_lengths(
+    workloads: Sequence[Workload], first_ms: Sequence[float], *, max_seconds: float
+) -> list[float]:
+    """Seconds of one block of each workload, once both are warm."""
     lengths = []
-    for workload in workloads:
-        warm = warm_up(workload, max_seconds=max_seconds * WARM_UP_SHARE)
+    for workload, first in zip(workloads, first_ms, strict=True):
+        warm = warm_up(workload, first_ms=first, max_seconds=max_seconds * WARM_UP_SHARE)
         lengths.append(
             block_seconds(
                 workload, call_ms=warm.call_ms, max_seconds=max_seconds, blocks=LEAST_PAIRS
             )
         )
-    blocks: tuple[list[list[float]], list[list[float]]] = ([], [])
+    return lengths
+
+
+Pair = tuple[Block, Block]
+
+
+def _take_pairs(
+    workloads: Sequence[Workload], watch: Watch, lengths: Sequence[float], *, max_seconds: float
+) -> tuple[list[Pair], list[str]]:
+    """Blocks of A and B in turn, and what disturbed them if they are not to be trusted.
+
+    Looks whether it is clear each time the number of undisturbed pairs has doubled.
+    """
+    taken: list[Pair] = []
     started, next_look = time.perf_counter(), LEAST_PAIRS
-    while len(blocks[0]) < LEAST_PAIRS or time.perf_counter() - started < 2 * max_seconds:
-        for workload, taken, seconds in zip(workloads, blocks, lengths, strict=True):
-            time.sleep(PAUSE_SECONDS)
-            taken.append(timed_block(workload, seconds=seconds))
-        if len(blocks[0]) == next_look:
+    while True:
+        calm = [pair for pair in taken if not any(map(watch.doubts, pair))]
+        late = time.perf_counter() - started >= max_seconds
+        if len(calm) >= LEAST_PAIRS and (late or (len(calm) >= next_look and _clear(calm))):
+            return calm, []
+        if len(taken) >= LEAST_PAIRS and (late or not watch.patient) and len(calm) < LEAST_PAIRS:
+            return taken, watch.told([block for pair in taken for block in pair])
+        if len(calm) >= next_look:
             next_look *= 2
-            if _clear(ratio_interval(*blocks, confidence=STOP_CONFIDENCE)):
-                break
-    return blocks
+        a, b = (
+            watch.block(partial(timed_block, workload, seconds=seconds))
+            for workload, seconds in zip(workloads, lengths, strict=True)
+        )
+        taken.append((a, b))
 
 
-def _clear(interval: Interval) -> bool:
-    return verdict_of(interval.low, interval.high) is not Verdict.UNCLEAR
+def _clear(pairs: Sequence[Pair]) -> bool:
+    blocks_a, blocks_b = ([pair[i].samples_ms for pair in pairs] for i in (0, 1))
+    low, high, _ = ratio_interval(blocks_a, blocks_b, confidence=STOP_CONFIDENCE)
+    return verdict_of(low, high) is not Verdict.UNCLEAR

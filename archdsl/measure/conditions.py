@@ -6,46 +6,101 @@ latency say only how hard to try, and are not.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from archdsl.spec.base import Node
 
 NOT_KEYED = frozenset({"device", "precision", "max_seconds"})
 """Fields outside the key: the fingerprint tells the real device; limits change only the effort."""
 
+ADDED = frozenset({"autocast", "channels_last", "compile", "cuda_graphs"})
+"""Fields younger than the first stored measurements. At their defaults they are left out wherever
+conditions are written, so that older measurements and studies keep their identity."""
 
-class Conditions(Node):
-    """What a latency is measured under."""
+
+class MemoryConditions(Node):
+    """What one batch is sent through the network under."""
 
     device: Annotated[str, Field(min_length=1)]
     """`cpu`, `cuda`, a part of a GPU's name such as `A100`, or `any` (a GPU where there is one)."""
     batch: Annotated[int, Field(ge=1)]
     """Images per call."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Type of weights and images."""
+    """Type of weights and images; with `autocast`, of the operations that bear it."""
+    autocast: bool = False
+    """Keep weights and images in float32 and let torch choose which operations run in `dtype`."""
+    channels_last: bool = False
+    """Images and convolutions' weights with the channels innermost in memory."""
+    heads: Literal["all", "predicted"] = "all"
+    """Run every stream's classifier, or only what the model's prediction needs."""
+
+    @model_validator(mode="after")
+    def _have_an_effect(self) -> Self:
+        found = [
+            InitErrorDetails(
+                type=PydanticCustomError("no_effect", "{why}", {"why": why}),
+                loc=(name,),
+                input=getattr(self, name),
+            )
+            for name, why in self._without_effect().items()
+        ]
+        if found:
+            raise ValidationError.from_exception_data(type(self).__name__, found)
+        return self
+
+    def _without_effect(self) -> dict[str, str]:
+        """Words that change nothing beside the others, and why."""
+        if self.autocast and self.dtype == "float32":
+            return {"autocast": "has no effect with float32; name another dtype, or remove it"}
+        return {}
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        defaults = {name: type(self).model_fields[name].default for name in self._added()}
+        fields: dict[str, Any] = write(self)
+        return {
+            name: value
+            for name, value in fields.items()
+            if name not in defaults or value != defaults[name]
+        }
+
+    def _added(self) -> frozenset[str]:
+        return ADDED & type(self).model_fields.keys()
+
+    def keyed(self) -> dict[str, Any]:
+        """The conditions that are part of a measurement's key."""
+        fields: dict[str, Any] = self.model_dump(mode="json")
+        return {name: value for name, value in fields.items() if name not in NOT_KEYED}
+
+
+class Conditions(MemoryConditions):
+    """What a latency is measured under."""
+
     tf32: bool = False
     """Whether float32 products may run in TensorFloat-32 (NVIDIA, Ampere and later)."""
     threads: Annotated[int, Field(ge=1)] | None = None
     """CPU threads; torch's own default unless given."""
-    heads: Literal["all", "predicted"] = "all"
-    """Run every stream's classifier, or only what the model's prediction needs."""
+    compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None
+    """Mode of torch.compile; the network runs as it is unless given."""
+    cuda_graphs: bool = False
+    """Record the call's kernels once and replay them together: no launch costs."""
     precision: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Half-width of the median's 95 % interval, over the median, at which sampling stops."""
     max_seconds: Annotated[float, Field(gt=0)] = 8.0
     """Timed seconds after which sampling stops all the same (the result is then not steady)."""
 
-    @field_validator("tf32")
-    @classmethod
-    def _has_an_effect(cls, tf32: bool, info: ValidationInfo) -> bool:
-        if tf32 and (info.data.get("device") == "cpu" or info.data.get("dtype") != "float32"):
-            raise PydanticCustomError(
-                "no_effect", "TensorFloat-32 exists only for float32 on a CUDA device; remove tf32"
+    def _without_effect(self) -> dict[str, str]:
+        found = super()._without_effect()
+        if self.tf32 and (self.device == "cpu" or self.dtype != "float32"):
+            found["tf32"] = "has an effect only on float32 products of a CUDA device; remove it"
+        if self.cuda_graphs and self.device == "cpu":
+            found["cuda_graphs"] = "has an effect only on a CUDA device; remove it"
+        if self.cuda_graphs and self.compile is not None:
+            found["cuda_graphs"] = (
+                "a compiled network makes its own graphs in the mode reduce-overhead; name either "
+                "cuda_graphs or compile"
             )
-        return tf32
-
-    def keyed(self) -> dict[str, Any]:
-        """The conditions that are part of a measurement's key."""
-        return self.model_dump(mode="json", exclude=set(NOT_KEYED))
+        return found

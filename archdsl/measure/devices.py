@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import torch
 
 from archdsl.errors import DeviceError
+from archdsl.lease import SharedLease, exclusive
 from archdsl.measure.conditions import Conditions
 from archdsl.measure.fingerprint import cpu_name
+from archdsl.train.device import lease_names
 
 
 def find_device(asked: str) -> torch.device:
@@ -40,6 +42,23 @@ def find_device(asked: str) -> torch.device:
 def gpu_names() -> list[str]:
     """Names of the CUDA devices this process may use, by index."""
     return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+
+
+@contextmanager
+def leased(device: torch.device) -> Iterator[None]:
+    """The device for this process alone, among all that use archdsl on this host.
+
+    On a GPU the processors, which feed it, are shared with trainers and with measurements of
+    other GPUs, but not with a measurement of the processors themselves.
+
+    Raises:
+        LeaseError: others do not leave it in time.
+    """
+    own, *beside = lease_names(device)
+    with ExitStack() as held:
+        held.enter_context(exclusive(own))
+        held.enter_context(SharedLease(beside))
+        yield
 
 
 @contextmanager

@@ -68,6 +68,20 @@ def _latency(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluato
     return [LatencyEvaluator(settings_of(Conditions, settings, "evaluate.latency"))]
 
 
+def _memory(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
+    from archdsl.measure.conditions import MemoryConditions
+    from archdsl.measure.memory import MemoryEvaluator
+
+    return [MemoryEvaluator(settings_of(MemoryConditions, settings, "evaluate.memory"))]
+
+
+def _throughput(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
+    from archdsl.measure.conditions import Conditions
+    from archdsl.measure.throughput import ThroughputEvaluator
+
+    return [ThroughputEvaluator(settings_of(Conditions, settings, "evaluate.throughput"))]
+
+
 def _top1(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
     from archdsl.measure.accuracy import AccuracyEvaluator, FinalAccuracyEvaluator, Trainings
 
@@ -80,7 +94,12 @@ def _top1(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
     return [AccuracyEvaluator(trainings), FinalAccuracyEvaluator(trainings)]
 
 
-EVALUATORS: Mapping[str, Make] = {"latency": _latency, "top1": _top1}
+EVALUATORS: Mapping[str, Make] = {
+    "memory": _memory,
+    "latency": _latency,
+    "throughput": _throughput,
+    "top1": _top1,
+}
 """Quantity to what makes its evaluators, cheap ones first."""
 
 
@@ -93,8 +112,9 @@ def make_evaluators(
     of a running search is measured by. A table gives it only if it has such a column.
 
     Args:
-        evaluate: quantity to settings: those of `Conditions` for `latency`, `AccuracySettings` for
-            `top1`, or `{table: FILE}` for either.
+        evaluate: quantity to settings: those of `Conditions` for `latency` and `throughput`, of
+            `MemoryConditions` for `memory`, of `AccuracySettings` for `top1`, or `{table: FILE}`
+            for any of them.
         workplace: the run profile.
 
     Raises:
@@ -115,7 +135,8 @@ def make_evaluators(
 
 
 def _tables(quantity: str, settings: Mapping[str, Any]) -> list[Evaluator]:
-    table = Table(Path(settings_of(TableSettings, settings, f"evaluate.{quantity}").table))
+    read = settings_of(TableSettings, settings, f"evaluate.{quantity}")
+    table, repeat = Table(Path(read.table)), read.repeat or 0
     final = f"test_{quantity}"
     names = [quantity, final] if final in table.columns else [quantity]
-    return [TableEvaluator(quantity=name, table=table) for name in names]
+    return [TableEvaluator(quantity=name, table=table, repeat=repeat) for name in names]

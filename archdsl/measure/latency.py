@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -15,18 +15,11 @@ from torch import nn
 
 from archdsl.measure.candidate import build_candidate
 from archdsl.measure.conditions import Conditions
-from archdsl.measure.devices import applied, find_device
+from archdsl.measure.devices import applied, find_device, leased
 from archdsl.measure.fingerprint import fingerprint as fingerprint_of
-from archdsl.measure.statistics import median_interval, percentile
-from archdsl.measure.timing import (
-    PAUSE_SECONDS,
-    WarmUp,
-    Workload,
-    block_seconds,
-    timed_block,
-    timed_seconds,
-    warm_up,
-)
+from archdsl.measure.statistics import CONFIDENCE, Interval, blocks_interval, percentile
+from archdsl.measure.timing import Workload, block_seconds, timed_block, timed_seconds, warm_up
+from archdsl.measure.watch import Block, Watch
 from archdsl.records import Job, Measurement
 
 EVALUATOR = "latency/1"
@@ -45,9 +38,11 @@ def measure_latency(
 ) -> Measurement:
     """Time the forward call of `model` on random images until its median is known well enough.
 
-    Warms up until steady, then takes samples in at least three separated blocks until the 95 %
-    interval of the median is within `conditions.precision` of it, or `conditions.max_seconds` of
-    timed calls are spent; `detail["steady"]` says which. The value is ms per batch.
+    With the device leased, warms up until steady, then takes samples in at least three blocks with
+    control probes between them, until the 95 % interval of the median is within
+    `conditions.precision` of it, or `conditions.max_seconds` of timed calls are spent. Blocks in
+    which the device was not ours alone are taken again, within limits. `detail["steady"]` says
+    whether all went well, `detail["unsteady"]` what did not. The value is ms per batch.
 
     Args:
         model: takes images (batch, channels, height, width); left as it is.
@@ -57,34 +52,47 @@ def measure_latency(
 
     Raises:
         DeviceError: the device is not there.
-        MeasureError: all heads are asked for and the model has no `forward_heads`.
+        MeasureError: all heads are asked for and the model has no `forward_heads`, or it cannot be
+            compiled as asked.
+        LeaseError: other processes of ours do not leave the device in time.
     """
     device = find_device(conditions.device)
     with applied(conditions, device):
         protocol = latency_protocol(conditions, device, fingerprint)
         workload = Workload(model, image_shape=image_shape, conditions=conditions, device=device)
-        warm, blocks = take_blocks(workload, conditions)
-    samples = list(chain.from_iterable(blocks))
-    middle, interval = median(samples), median_interval(samples)
+        first_ms = workload.sample_ms()
+        with leased(device):
+            limit = conditions.max_seconds
+            warm = warm_up(workload, first_ms=first_ms, max_seconds=limit * WARM_UP_SHARE)
+            watch = watch_of(protocol, device, max_seconds=limit)
+            taken = take_blocks(workload, watch, call_ms=warm.call_ms, conditions=conditions)
+            watch.close()
     return Measurement(
         quantity="latency",
-        value=middle,
-        low=interval.low,
-        high=interval.high,
+        value=taken.median_ms,
+        low=taken.interval.low,
+        high=taken.interval.high,
         unit="ms",
         protocol=protocol,
         detail={
-            "blocks_ms": [[round(sample, 6) for sample in block] for block in blocks],
-            "count": len(samples),
+            **taken.detail(),
             "calls_per_sample": workload.calls_per_sample,
             "warm_up_calls": warm.calls,
-            "p95_ms": percentile(samples, 95),
-            "images_per_s": conditions.batch * 1e3 / middle,
-            "coverage": interval.coverage,
-            "steady": _precise(blocks, conditions.precision),
+            "images_per_s": conditions.batch * 1e3 / taken.median_ms,
+            "device": watch.readings(taken.blocks),
             "system_release": platform.release(),
             "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         },
+    )
+
+
+def watch_of(protocol: Mapping[str, Any], device: torch.device, *, max_seconds: float) -> Watch:
+    """A watch over a device on which something is measured under `protocol`."""
+    return Watch(
+        device,
+        fingerprint=protocol["fingerprint"],
+        threads=protocol["threads"],
+        max_seconds=max_seconds,
     )
 
 
@@ -100,25 +108,94 @@ def latency_protocol(
     }
 
 
-def take_blocks(workload: Workload, conditions: Conditions) -> tuple[WarmUp, list[list[float]]]:
-    """Samples in ms, block by block, until they are precise enough or the time is spent."""
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """The blocks a latency is computed from.
+
+    Args:
+        blocks: that count.
+        discarded: taken while the device was not ours alone.
+        precise: the interval is as narrow as was asked for.
+        disturbances: why even the blocks that count are doubtful, in words.
+    """
+
+    blocks: Sequence[Block]
+    discarded: Sequence[Block]
+    precise: bool
+    disturbances: Sequence[str]
+
+    @property
+    def samples_ms(self) -> list[float]:
+        """All samples that count."""
+        return [sample for block in self.blocks for sample in block.samples_ms]
+
+    @property
+    def median_ms(self) -> float:
+        """Their median."""
+        return median(self.samples_ms)
+
+    @property
+    def interval(self) -> Interval:
+        """The 95 % interval of the median."""
+        return blocks_interval([block.samples_ms for block in self.blocks])
+
+    def detail(self) -> dict[str, Any]:
+        """Samples and what they are worth, as plain data."""
+        samples, coverage = self.samples_ms, self.interval.coverage
+        loose = [] if self.precise else ["the interval did not close in the time given"]
+        return {
+            "blocks_ms": _rounded(self.blocks),
+            "discarded_ms": _rounded(self.discarded),
+            "count": len(samples),
+            "p95_ms": percentile(samples, 95),
+            "coverage": coverage,
+            "steady": self.precise and not self.disturbances,
+            "unsteady": [*self.disturbances, *loose],
+        }
+
+
+def take_blocks(
+    workload: Workload, watch: Watch, *, call_ms: float, conditions: Conditions
+) -> Taken:
+    """Blocks until those that count are precise enough or the time is spent.
+
+    Blocks that were disturbed count only when too many of them were: then all count.
+    """
     limit = conditions.max_seconds
-    warm = warm_up(workload, max_seconds=limit * WARM_UP_SHARE)
-    seconds = block_seconds(workload, call_ms=warm.call_ms, max_seconds=limit, blocks=LEAST_BLOCKS)
-    blocks: list[list[float]] = []
-    while len(blocks) < LEAST_BLOCKS or (
-        timed_seconds(workload, blocks) < limit and not _precise(blocks, conditions.precision)
-    ):
-        if blocks:
-            time.sleep(PAUSE_SECONDS)
-        blocks.append(timed_block(workload, seconds=seconds))
-    return warm, blocks
+    seconds = block_seconds(workload, call_ms=call_ms, max_seconds=limit, blocks=LEAST_BLOCKS)
+
+    def precise(blocks: Sequence[Block]) -> bool:
+        return len(blocks) >= LEAST_BLOCKS and _precise(blocks, conditions.precision)
+
+    def enough(blocks: Sequence[Block]) -> bool:
+        spent = timed_seconds(workload, [block.samples_ms for block in blocks])
+        return len(blocks) >= LEAST_BLOCKS and (spent >= limit or precise(blocks))
+
+    taken: list[Block] = []
+    while True:
+        calm = [block for block in taken if not watch.doubts(block)]
+        if enough(calm):
+            rest = [block for block in taken if block not in calm]
+            return Taken(blocks=calm, discarded=rest, precise=precise(calm), disturbances=())
+        if not watch.patient and enough(taken):
+            return Taken(
+                blocks=taken,
+                discarded=(),
+                precise=precise(taken),
+                disturbances=watch.told(taken),
+            )
+        taken.append(watch.block(partial(timed_block, workload, seconds=seconds)))
 
 
-def _precise(blocks: Sequence[Sequence[float]], precision: float) -> bool:
-    samples = list(chain.from_iterable(blocks))
-    low, high, coverage = median_interval(samples)
-    return coverage >= 0.95 and (high - low) / 2 <= precision * median(samples)
+def _precise(blocks: Sequence[Block], precision: float) -> bool:
+    """Looked at after each block: a block costs more than looking at them all."""
+    low, high, coverage = blocks_interval([block.samples_ms for block in blocks])
+    middle = median(sample for block in blocks for sample in block.samples_ms)
+    return coverage >= CONFIDENCE and (high - low) / 2 <= precision * middle
+
+
+def _rounded(blocks: Sequence[Block]) -> list[list[float]]:
+    return [[round(sample, 6) for sample in block.samples_ms] for block in blocks]
 
 
 class LatencyEvaluator:

@@ -60,6 +60,8 @@ class TableSettings(Node):
 
     table: Annotated[str, Field(min_length=1)]
     """CSV file; a relative path starts at the current folder."""
+    repeat: Annotated[int, Field(ge=0)] | None = None
+    """Which of a candidate's rows, where the table has a column `repeat`; the one with 0."""
 
 
 def settings_of(model: type[Model], settings: Mapping[str, Any], where: str) -> Model:

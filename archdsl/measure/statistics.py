@@ -77,6 +77,25 @@ def mean_interval(values: Sequence[float]) -> Interval:
     return Interval(fmean(values) - half, fmean(values) + half, CONFIDENCE)
 
 
+def blocks_interval(blocks: Sequence[Sequence[float]]) -> Interval:
+    """An interval of the median for samples taken in blocks.
+
+    Samples of one block resemble each other more than those of another, so the interval of all
+    samples together promises too much. It is widened to hold Student's interval of the block
+    medians, but not beyond the samples themselves.
+
+    Args:
+        blocks: samples, block by block; each holds at least one.
+    """
+    samples = [sample for block in blocks for sample in block]
+    low, high, coverage = median_interval(samples)
+    if len(blocks) > 1:
+        between = mean_interval([median(block) for block in blocks])
+        low = max(min(low, between.low), min(samples))
+        high = min(max(high, between.high), max(samples))
+    return Interval(low, high, coverage)
+
+
 def ratio_of_medians(
     blocks_a: Sequence[Sequence[float]], blocks_b: Sequence[Sequence[float]]
 ) -> float:

@@ -2,9 +2,11 @@
 
 A row is found by its `arch_id`, or by the candidate's decisions: one column per hole, named as the
 hole is, empty where the row's branch does not have that hole. The other columns are quantities
-(`latency`, `top1`, `test_top1`), the ends of their intervals where known (`latency_low`,
-`latency_high`) and `seconds`, the virtual time of the row's training, spent when its `top1` is
-read. Floats are compared as numbers: `0.50` is the decision 0.5.
+(`latency`, `memory`, `throughput`, `top1`, `test_top1`), the ends of their intervals where known
+(`latency_low`, `latency_high`) and `seconds`, the virtual time of the row's training, spent when
+its `top1` is read. Floats are compared as numbers: `0.50` is the decision 0.5.
+
+Where the same candidate was measured or trained again, a column `repeat` counts its rows from 0.
 """
 
 from __future__ import annotations
@@ -21,9 +23,15 @@ from archdsl.errors import MeasureError
 from archdsl.records import Job, Measurement, canonical_json
 
 EVALUATOR = "table/1"
-UNITS = {"latency": "ms", "top1": "%", "test_top1": "%"}
+UNITS = {
+    "latency": "ms",
+    "memory": "MiB",
+    "throughput": "images/s",
+    "top1": "%",
+    "test_top1": "%",
+}
 _VALUE_COLUMNS = frozenset(
-    {"seconds", *(name + end for name in UNITS for end in ("", "_low", "_high"))}
+    {"seconds", "repeat", *(name + end for name in UNITS for end in ("", "_low", "_high"))}
 )
 _AS_JSON = {"True": "true", "False": "false", "None": "null"}
 
@@ -84,18 +92,19 @@ class Table:
         return found
 
     def _key_of_row(self, row: Mapping[str, str]) -> Key:
+        repeat = _normal(row.get("repeat") or 0)
         if self.by_arch_id:
-            return (row["arch_id"],)
-        return tuple(_normal(row[hole]) for hole in self.holes)
+            return (row["arch_id"], repeat)
+        return (*(_normal(row[hole]) for hole in self.holes), repeat)
 
-    def row(self, candidate: Job) -> tuple[int, dict[str, str]]:
+    def row(self, candidate: Job, *, repeat: int = 0) -> tuple[int, dict[str, str]]:
         """Line number and cells of a candidate's row.
 
         Raises:
             MeasureError: no such row, or a decision the table has no column for.
         """
         if self.by_arch_id:
-            key: Key = (candidate.arch_id,)
+            key: Key = (candidate.arch_id, _normal(repeat))
             name = f"arch_id {candidate.arch_id}"
         else:
             params = candidate.params
@@ -105,8 +114,12 @@ class Table:
                     f"{self.path}: no column for the hole {', '.join(unknown)}; "
                     f"columns are: {', '.join(self.columns)}"
                 )
-            key = tuple(_normal(params[h]) if h in params else "" for h in self.holes)
+            key = (
+                *(_normal(params[h]) if h in params else "" for h in self.holes),
+                _normal(repeat),
+            )
             name = ", ".join(f"{hole} = {params[hole]}" for hole in params) or "no decisions"
+        name += f", repeat = {repeat}" if repeat else ""
         found = self._rows.get(key)
         if found is None:
             raise MeasureError(f"{self.path}: no row for {name}")
@@ -117,21 +130,30 @@ class TableEvaluator:
     """Reads one quantity of each candidate from a table.
 
     Args:
-        quantity: `latency`, `top1` or `test_top1`.
+        quantity: a key of `UNITS`.
         table: where from.
+        repeat: which of a candidate's rows.
 
     Raises:
-        MeasureError: no column of that name.
+        MeasureError: no column of that name, or none that counts repeats.
     """
 
-    def __init__(self, *, quantity: str, table: Table) -> None:
+    def __init__(self, *, quantity: str, table: Table, repeat: int = 0) -> None:
         if quantity not in table.columns:
             raise MeasureError(
                 f"{table.path}: no column '{quantity}'; columns are: {', '.join(table.columns)}"
             )
         self.quantity = quantity
         self._table = table
-        self._protocol = {"evaluator": EVALUATOR, "table": table.digest}
+        if repeat and "repeat" not in table.columns:
+            raise MeasureError(
+                f"{table.path}: each candidate has one row; a column 'repeat', from 0, tells "
+                "further ones apart"
+            )
+        self._repeat = repeat
+        self._protocol: dict[str, Any] = {"evaluator": EVALUATOR, "table": table.digest}
+        if repeat:
+            self._protocol["repeat"] = repeat
 
     def protocol(self) -> Mapping[str, Any]:
         return self._protocol
@@ -144,7 +166,7 @@ class TableEvaluator:
         Raises:
             MeasureError: no row of this candidate, or its cell is not a finite number.
         """
-        line, row = self._table.row(candidate)
+        line, row = self._table.row(candidate, repeat=self._repeat)
         value = self._number(line, row, self.quantity)
         low, high = (
             self._number(line, row, name) if row.get(name) else value

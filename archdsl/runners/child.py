@@ -121,8 +121,11 @@ class Child:
     ) -> Outcome:
         """The outcome of a job. A process that died, overran its time or its memory is ended.
 
+        The time it waits for another process to let go of a device is not counted.
+
         Raises:
             WriteError: weights cannot be stored.
+            LeaseError: another process does not let go of the device.
         """
         started = time.monotonic()
         deadline = None if time_limit_s is None else started + time_limit_s
@@ -158,6 +161,9 @@ class Child:
                 return outcome
             if message[0] == "refused":
                 raise unpacked(*message[1])
+            if message[0] == "waited":
+                deadline = None if deadline is None else deadline + message[1]
+                continue
             _, epoch, name, value = message
             report(name, epoch, value)
 

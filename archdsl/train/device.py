@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from archdsl.errors import DeviceError
+from archdsl.lease import CPU
 
 CHOICES = ("auto", "cpu", "cuda")
 
@@ -22,3 +23,20 @@ def choose_device(name: str) -> torch.device:
         reason = "finds no GPU" if torch.version.cuda else "was built without CUDA"
         raise DeviceError(f"cuda was asked for, but torch {reason}; this machine has: cpu")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def lease_names(device: torch.device) -> tuple[str, ...]:
+    """Names of the leases that work on `device` needs; the device's own is the first.
+
+    A GPU's is named by its identifier, for its index differs between processes. Work on a GPU
+    shares the processors too: it feeds the GPU from them.
+    """
+    if device.type != "cuda":
+        return (CPU,)
+    return (f"cuda-{torch.cuda.get_device_properties(device).uuid}", CPU)
+
+
+def settle(device: torch.device) -> None:
+    """Wait until `device` has finished what it was asked to do."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from statistics import NormalDist
 
 import torch
@@ -12,7 +13,12 @@ from archdsl.train.data.dataset import Split
 
 
 def evaluate(
-    model: nn.Module, split: Split, *, device: torch.device, batch: int
+    model: nn.Module,
+    split: Split,
+    *,
+    device: torch.device,
+    batch: int,
+    after_batch: Callable[[], None] = lambda: None,
 ) -> tuple[int, int]:
     """Count the images whose largest logit is their label's, in float32.
 
@@ -20,6 +26,7 @@ def evaluate(
         model: on `device`; images (batch, channels, height, width) → logits
             (batch, num_classes). Left in the mode, training or evaluation, it came in.
         batch: images per forward pass.
+        after_batch: called after each forward pass.
 
     Returns:
         Correct images and all images. Logits that are not finite are never correct.
@@ -34,6 +41,7 @@ def evaluate(
             logits = model(images)
             hits = (logits.argmax(dim=1) == labels) & logits.isfinite().all(dim=1)
             correct += hits.sum()
+            after_batch()
     model.train(training)
     return int(correct), len(split)
 

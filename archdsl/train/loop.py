@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,10 +14,12 @@ from timm.scheduler.cosine_lr import CosineLRScheduler
 from torch import Tensor, nn
 
 from archdsl.errors import ArchdslError
+from archdsl.lease import SharedLease
 from archdsl.records import digest
 from archdsl.train.augment import augment
 from archdsl.train.checkpoint import CheckpointFolder, Progress, architecture_digest
 from archdsl.train.data.dataset import Dataset, Split
+from archdsl.train.device import lease_names, settle
 from archdsl.train.evaluate import evaluate
 from archdsl.train.losses import ClassifierLoss
 from archdsl.train.optimizer import build_optimizer, build_schedule
@@ -52,7 +55,8 @@ class FitResult:
         count: validation images.
         epochs: epochs trained.
         history: validation top-1 after each epoch, in percent.
-        seconds: wall time of training, validation and checkpoints, over all runs.
+        seconds: wall time of training, validation and checkpoints, over all runs, without the
+            time that was left to measurements.
     """
 
     top1: float
@@ -75,6 +79,8 @@ def fit(
 ) -> FitResult:
     """Train `model` in place on the train split and validate it after each epoch.
 
+    Between steps it gives way to measurements on the same device, its state in place.
+
     With a folder, a run that died is continued by the same call: on the CPU it ends with
     exactly the weights of an undisturbed run. A finished training is not repeated. The test
     split is never read.
@@ -93,6 +99,7 @@ def fit(
     Raises:
         DivergedError: a loss is infinite or not a number.
         DataError: an image cannot be decoded.
+        LeaseError: a measurement keeps the device for ten minutes.
     """
     model.to(device)
     train, validation = dataset.train.to(device), dataset.validation.to(device)
@@ -102,6 +109,7 @@ def fit(
     checkpoints = CheckpointFolder(folder, key=progress.key) if folder is not None else None
     if checkpoints is not None:
         progress = checkpoints.restore(model, optimizer) or progress
+    lease = SharedLease(lease_names(device), settle=partial(settle, device))
     trainer = Trainer(
         model=model,
         train=train,
@@ -111,22 +119,26 @@ def fit(
         optimizer=optimizer,
         schedule=build_schedule(optimizer, recipe=recipe, steps_per_epoch=steps),
         steps=steps,
+        after_step=lease.give_way,
     )
     for epoch, correct in enumerate(progress.correct, start=1):
         report(epoch, 100 * correct / len(validation))
     for epoch in range(len(progress.correct) + 1, recipe.epochs + 1):
-        started = time.perf_counter()
-        trainer.train_epoch(epoch)
-        correct, count = evaluate(model, validation, device=device, batch=recipe.batch)
-        progress = replace(
-            progress,
-            correct=(*progress.correct, correct),
-            seconds=progress.seconds + time.perf_counter() - started,
-        )
-        if checkpoints is not None and epoch < recipe.epochs:
-            checkpoints.save(progress, model, optimizer)
-        elif checkpoints is not None:
-            checkpoints.finish(progress, model)
+        started = time.perf_counter() - lease.seconds_waited
+        with lease:
+            trainer.train_epoch(epoch)
+            correct, count = evaluate(
+                model, validation, device=device, batch=recipe.batch, after_batch=lease.give_way
+            )
+            progress = replace(
+                progress,
+                correct=(*progress.correct, correct),
+                seconds=progress.seconds + time.perf_counter() - lease.seconds_waited - started,
+            )
+            if checkpoints is not None and epoch < recipe.epochs:
+                checkpoints.save(progress, model, optimizer)
+            elif checkpoints is not None:
+                checkpoints.finish(progress, model)
         report(epoch, 100 * correct / count)
     return result_of(progress, count=len(validation))
 
@@ -163,6 +175,7 @@ class Trainer:
     Args:
         train: on `device`.
         steps: optimiser steps per epoch.
+        after_step: called after each of them.
     """
 
     model: nn.Module
@@ -173,6 +186,7 @@ class Trainer:
     optimizer: torch.optim.Optimizer
     schedule: CosineLRScheduler
     steps: int
+    after_step: Callable[[], None]
 
     def train_epoch(self, epoch: int) -> None:
         """Train through epoch `epoch`, counted from 1."""
@@ -197,6 +211,7 @@ class Trainer:
             if len(losses) == LOSS_CHECK_STEPS or step == self.steps:
                 check_losses(losses, epoch=epoch, first_step=step - len(losses) + 1)
                 losses.clear()
+            self.after_step()
 
     def take_step(self, loss: Tensor, *, number: int) -> None:
         """Move the weights against the gradient; `number` counts all steps from 0."""

@@ -33,10 +33,10 @@ class Sleeper(nn.Module):
 def test_half_the_time_is_faster_and_twice_is_slower() -> None:
     short, long = Sleeper("short", 0.004), Sleeper("long", 0.008)
     faster = compare_latency(short, long, image_shape=SHAPE, conditions=CONDITIONS)
-    assert faster.verdict is Verdict.FASTER
+    assert faster.verdict is (Verdict.UNCLEAR if faster.disturbances else Verdict.FASTER)
     assert 0.4 < faster.low <= faster.ratio <= faster.high < 0.8
     slower = compare_latency(long, short, image_shape=SHAPE, conditions=CONDITIONS)
-    assert slower.verdict is Verdict.SLOWER
+    assert slower.verdict is (Verdict.UNCLEAR if slower.disturbances else Verdict.SLOWER)
     assert slower.ratio > 1.25
     assert slower.protocol == faster.protocol
 
@@ -55,8 +55,10 @@ def test_blocks_alternate() -> None:
     )
     runs = [name for name, _ in groupby(Sleeper.calls)]
     assert len(result.blocks_a_ms) == len(result.blocks_b_ms) >= 8
-    # Warm-up of each, then one run of calls for each block, in turn.
-    assert runs == ["a", "b"] * (1 + len(result.blocks_a_ms))
+    # The first call of each, warm-up of each, then one run of calls for each block, in turn;
+    # disturbed pairs are taken, too.
+    assert len(runs) >= 2 * (2 + len(result.blocks_a_ms))
+    assert runs == ["a", "b"] * (len(runs) // 2)
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,11 @@ def test_data_that_do_not_fit_the_candidate(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("evaluate", "kind", "message"),
     [
-        ({"latancy": {}}, StudyError, "'latancy' is not one of: latency, top1; did you mean"),
+        (
+            {"latancy": {}},
+            StudyError,
+            "'latancy' is not one of: memory, latency, throughput, top1; did you mean",
+        ),
         ({"latency": {"batch": 1}}, StudyError, "evaluate.latency.device: missing"),
         (
             {"latency": {"device": "cpu", "batch": 0, "dtype": "int8"}},

@@ -114,3 +114,21 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe\x00a")
     with pytest.raises(MeasureError, match="cannot read the table"):
         Table(binary)
+
+
+def test_rows_of_one_candidate_are_told_apart_by_their_repeat(tmp_path: Path) -> None:
+    path = written(tmp_path, "arch_id,repeat,latency\na,,1\na,1,2\nb,0,3\n")
+    table = Table(path)
+    first, second = (TableEvaluator(quantity="latency", table=table, repeat=n) for n in (0, 1))
+    assert first.measure(job("a"), report=print).value == 1
+    assert second.measure(job("a"), report=print).value == 2
+    assert first.measure(job("b"), report=print).value == 3
+    assert second.protocol() == {**first.protocol(), "repeat": 1}
+    with pytest.raises(MeasureError, match="no row for arch_id b, repeat = 1"):
+        second.measure(job("b"), report=print)
+
+
+def test_repeats_need_a_column(tmp_path: Path) -> None:
+    table = Table(written(tmp_path, "arch_id,latency\na,1\n"))
+    with pytest.raises(MeasureError, match="a column 'repeat'"):
+        TableEvaluator(quantity="latency", table=table, repeat=1)
