@@ -5,7 +5,7 @@ Messages over the pipe are tuples whose first item is a word:
     parent to child                          child to parent
     ("prepare", make, evaluate, profile)     ("prepared", protocols) | ("refused", error)
     ("check", job)                               ("checked", None) | ("refused", error)
-    ("evaluate", job, quantities, bounds)    ("report", epoch, name, value)*,
+    ("evaluate", job, quantities, bounds)    ("report", epoch, name, value)*, ("waited", seconds)*,
                                                  ("outcome", outcome) | ("refused", error)
 """
 
@@ -24,9 +24,11 @@ from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
 from archdsl.errors import ArchdslError, WriteError
+from archdsl.lease import LeaseError, waits_told
 from archdsl.measure.evaluators import Evaluator
 from archdsl.records import Job, Measurement, Outcome, State, digest
 from archdsl.runners.protocols import Bound
+from archdsl.runners.rehearsal import TRAINED, Rehearse, make_rehearsal
 
 Report = Callable[[str, int, float], None]
 """Takes the quantity's name, the epoch and the value."""
@@ -36,15 +38,22 @@ _MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 def evaluate_job(
-    job: Job, evaluators: Sequence[Evaluator], *, bounds: Sequence[Bound], report: Report
+    job: Job,
+    evaluators: Sequence[Evaluator],
+    *,
+    bounds: Sequence[Bound],
+    report: Report,
+    rehearse: Rehearse | None = None,
 ) -> Outcome:
     """Measure a candidate, cheap quantities first; stop at the first broken bound.
 
     Measurements the job already knows are reused when their protocol is the evaluator's. What an
-    evaluator raises becomes the outcome's state and reason.
+    evaluator raises becomes the outcome's state and reason. A training that is still to come is
+    rehearsed before anything is measured: what does not fit into memory is known at once.
 
     Raises:
         WriteError: a full disk is no fault of the candidate's, and the next would fare no better.
+        LeaseError: nor is a device that another process does not let go of.
     """
     measurements: list[Measurement] = []
     seconds = 0.0
@@ -62,11 +71,14 @@ def evaluate_job(
         started = time.perf_counter()
         try:
             measurement = _known(job, evaluator)
+            if rehearse is not None and _trains(job, evaluators):
+                rehearse(job)
+                rehearse = None
             if measurement is None:
                 measurement = evaluator.measure(job, report=partial(report, evaluator.quantity))
                 wall = time.perf_counter() - started
                 seconds += measurement.detail.get("virtual_seconds", wall)
-        except WriteError:
+        except (WriteError, LeaseError):
             raise
         except Exception as error:
             seconds += time.perf_counter() - started
@@ -82,6 +94,10 @@ def evaluate_job(
             excess = sum(bound.excess(measurement.value) for bound in broken)
             return end(State.INFEASIBLE, f"{found}, but {asked} is asked for", excess)
     return end(State.COMPLETE)
+
+
+def _trains(job: Job, evaluators: Sequence[Evaluator]) -> bool:
+    return any(e.quantity == TRAINED and _known(job, e) is None for e in evaluators)
 
 
 def _known(job: Job, evaluator: Evaluator) -> Measurement | None:
@@ -130,9 +146,13 @@ def unpacked(
 def serve(connection: Connection) -> NoReturn:
     """Answer the parent's messages until it closes the pipe or dies, which ends this process."""
     evaluators: Mapping[str, Evaluator] = {}
+    rehearse: Rehearse | None = None
 
     def report(name: str, epoch: int, value: float) -> None:
         connection.send(("report", epoch, name, value))
+
+    def waited(seconds: float) -> None:
+        connection.send(("waited", seconds))
 
     messages = _received(connection)
     while True:
@@ -141,6 +161,7 @@ def serve(connection: Connection) -> NoReturn:
                 try:
                     evaluators = {e.quantity: e for e in make(evaluate, profile)}
                     protocols = {name: dict(e.protocol()) for name, e in evaluators.items()}
+                    rehearse = make_rehearsal(evaluate, profile)
                     connection.send(("prepared", protocols))
                 except ArchdslError as error:
                     connection.send(("refused", packed(error)))
@@ -154,9 +175,12 @@ def serve(connection: Connection) -> NoReturn:
             case ("evaluate", job, quantities, bounds):
                 chosen = [evaluators[name] for name in quantities]
                 try:
-                    outcome = evaluate_job(job, chosen, bounds=bounds, report=report)
+                    with waits_told(waited):
+                        outcome = evaluate_job(
+                            job, chosen, bounds=bounds, report=report, rehearse=rehearse
+                        )
                     connection.send(("outcome", outcome))
-                except WriteError as error:
+                except (WriteError, LeaseError) as error:
                     connection.send(("refused", packed(error)))
 
 
