@@ -2,70 +2,157 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, StudyName
 from archdsl.cli.printing import millions, print_json, print_table
+from archdsl.errors import ArchdslError
 
 if TYPE_CHECKING:
     from archdsl.report.front import Front, FrontRow
+    from archdsl.search.hypervolume import Growth
 
 NAME = "front"
 UNSTEADY = "~"
+MOST_ALIKE = 4
 EXAMPLE = "Example: archdsl front --study digits --json"
 
 
 @handled
 def command(
-    db: Db = DEFAULT_DB, study: StudyName = None, as_json: Json = False, debug: Debug = False
+    db: Db = DEFAULT_DB,
+    study: StudyName = None,
+    robust: Annotated[
+        bool,
+        typer.Option("--robust", help="List the robust front: none is beaten beyond the noise."),
+    ] = False,
+    settling: Annotated[
+        bool,
+        typer.Option("--settle", help="Measure and train again what cannot be told apart."),
+    ] = False,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="With --settle: how often each value may be measured again, in all (1).",
+        ),
+    ] = None,
+    runner: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --settle: the run profile (local).")
+    ] = None,
+    any_device: Annotated[
+        bool, typer.Option("--any-device", help="With --settle: as the search was told.")
+    ] = False,
+    as_json: Json = False,
+    debug: Debug = False,
 ) -> None:
-    """Show the members of a study's Pareto front and what distinguishes each from the base."""
+    """Show the members of a study's Pareto front and what distinguishes each from the base.
+
+    With --settle, first says what it may cost and then measures latency once more, and trains with
+    two more seeds, exactly those members whose intervals overlap in every objective. The same
+    command goes on after an interruption; raise --rounds to spend more.
+    """
     from archdsl.cli.stores import pick_study
     from archdsl.report.front import read_front
     from archdsl.store.store import open_store
 
-    with open_store(db, create=False, read_only=True) as store:
-        front = read_front(store, pick_study(store, study, db=db))
+    if not settling and (rounds or runner or any_device):
+        raise ArchdslError("--rounds, --runner and --any-device have an effect only with --settle")
+    settled: dict[str, Any] = {}
+    with open_store(db, create=False, read_only=not settling) as store:
+        row = pick_study(store, study, db=db)
+        if settling:
+            from archdsl.cli.settle import settle_front
+
+            settled = settle_front(
+                store, row, rounds=rounds or 1, runner=runner or "local", any_device=any_device
+            )
+        front = read_front(store, row)
     if as_json:
-        print_json(front_json(front))
+        print_json({**front_json(front, robust=robust), **settled})
     else:
-        print_front(front)
+        print_front(front, robust=robust)
 
 
-def print_front(front: Front) -> None:
+def print_front(front: Front, *, robust: bool = False) -> None:
     """The front as a table, with the device and conditions beneath."""
+    from archdsl.report.front import hypervolume_words
+
     objectives = list(front.study.objectives)
-    has_test = any(row.test_top1 for row in front.rows)
+    listed = front.robust_members if robust else front.members
+    has_test = any(row.test_top1 for row in listed)
+    has_alike = any(row.alike for row in listed)
     columns = ["trial", *(_heading(name) for name in objectives)]
     columns += ["test top1 %"] if has_test else []
+    columns += ["not told from"] if has_alike else []
     columns += ["params", "difference from the base"]
     rows = []
-    for row in front.members:
+    for row in listed:
         cells = [str(row.trial.number), *(_shown(row, name) for name in objectives)]
         if has_test:
             cells.append(f"{row.test_top1.value:.2f}" if row.test_top1 else "")
+        if has_alike:
+            cells.append(_alike(row))
         rows.append([*cells, millions(row.facts["params"]), _said(row)])
-    title = f"front of '{front.study.name}': {len(rows)} of {len(front.rows)} complete trials"
+    kind = "robust front" if robust else "front"
+    title = f"{kind} of '{front.study.name}': {len(rows)} of {len(front.rows)} complete trials"
     print_table(columns, rows, title=title)
     base = next((row for row in front.rows if row.base), None)
-    if base and not base.member:
+    if base and base not in listed:
         values = ", ".join(_told(base, name) for name in objectives)
-        print(f"base (trial {base.trial.number}) is not on the front: {values}")
-    if any(not row.steady for row in front.members):
+        print(f"base (trial {base.trial.number}) is not on the {kind}: {values}")
+    if has_alike:
+        print(_unclear(front))
+    if any(not row.steady for row in listed):
         print(f"{UNSTEADY} not steady: the interval did not close within the time for measuring")
+    print(hypervolume_words(front))
     print(front.conditions)
 
 
-def front_json(front: Front) -> dict[str, Any]:
+def front_json(front: Front, *, robust: bool = False) -> dict[str, Any]:
     """The front as plain data."""
     return {
         "study": front.study.name,
         "objectives": dict(front.study.objectives),
         "conditions": front.conditions,
         "complete": len(front.rows),
-        "members": [_row_json(row) for row in front.members],
+        "robust": robust,
+        "members": [_row_json(row) for row in (front.robust_members if robust else front.members)],
+        "not_told_apart": sorted(row.trial.number for row in front.unclear),
+        "hypervolume": _growth_json(front.growth) if front.growth else None,
     }
+
+
+def _growth_json(growth: Growth) -> dict[str, Any]:
+    return {
+        "value": growth.value,
+        "last_grew": growth.last_grew,
+        "reference": dict(growth.reference),
+        "reference_from": "study" if growth.stated else "base",
+        "series": [{"trial": trial, "hypervolume": value} for trial, value in growth.series],
+    }
+
+
+def _unclear(front: Front) -> str:
+    from archdsl.search.apart import REASON
+
+    members = [row for row in front.members if row.alike]
+    beaten = len(front.unclear) - len(members)
+    also = f" (nor {beaten} that they beat, see --robust)" if beaten else ""
+    return (
+        f"{len(members)} of {len(front.members)} members cannot be told apart{also}: {REASON}; "
+        "archdsl front --settle measures them again"
+    )
+
+
+def _alike(row: FrontRow) -> str:
+    shown = ", ".join(map(str, row.alike[:MOST_ALIKE]))
+    more = len(row.alike) - MOST_ALIKE
+    return f"{shown} +{more}" if more > 0 else shown
 
 
 def _row_json(row: FrontRow) -> dict[str, Any]:
@@ -73,6 +160,8 @@ def _row_json(row: FrontRow) -> dict[str, Any]:
         "trial": row.trial.number,
         "arch_id": row.trial.arch_id,
         "base": row.base,
+        "on_front": row.member,
+        "not_told_apart_from": list(row.alike),
         "difference": row.difference,
         "values": {
             name: {"value": value.value, "low": value.low, "high": value.high}

@@ -34,7 +34,7 @@ def write_plots(front: Front, folder: Path) -> list[Path]:
     names = list(front.study.objectives.items())
     if len(names) < 2:
         return []
-    from archdsl.report.front import axis, points
+    from archdsl.report.front import axis, hypervolume_words, points
     from archdsl.report.front_plot import plot_front, write_png
     from archdsl.report.html import write_html
 
@@ -43,7 +43,7 @@ def write_plots(front: Front, folder: Path) -> list[Path]:
     safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in front.study.name)[:80]
     png, html = folder / f"{safe}-front.png", folder / f"{safe}-front.html"
     marks = points(front, x_name, y_name)
-    title = f"front of {front.study.name}"
-    write_png(plot_front(marks, x=x, y=y, title=title, note=front.conditions), png)
-    write_html(html, marks, x=x, y=y, title=title, note=front.conditions)
+    title, note = f"front of {front.study.name}", f"{front.conditions}; {hypervolume_words(front)}"
+    write_png(plot_front(marks, x=x, y=y, title=title, note=note), png)
+    write_html(html, marks, x=x, y=y, title=title, note=note)
     return [png, html]

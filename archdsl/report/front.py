@@ -8,8 +8,10 @@ from typing import Any
 
 from archdsl.records import Measurement, State
 from archdsl.report.points import Axis, FrontPoint
+from archdsl.search.apart import alike
 from archdsl.search.difference import difference
 from archdsl.search.final import final_score
+from archdsl.search.hypervolume import Growth, growth
 from archdsl.search.objectives import OBJECTIVES
 from archdsl.store.rows import Study, Trial
 from archdsl.store.store import Store
@@ -22,6 +24,8 @@ class FrontRow:
     Args:
         trial: its row in the store.
         member: no other trial is at least as good in everything and better in something.
+        robust: it is on the robust front: no other trial is so beyond the noise.
+        alike: numbers of those it cannot be told apart from; of any two at least one is a member.
         base: it is the study's base.
         difference: what distinguishes it from the base; empty for the base itself.
         facts: what is known of the architecture.
@@ -31,6 +35,8 @@ class FrontRow:
 
     trial: Trial
     member: bool
+    robust: bool
+    alike: tuple[int, ...]
     base: bool
     difference: str
     facts: Mapping[str, Any]
@@ -40,21 +46,41 @@ class FrontRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Front:
-    """All complete trials of a study; members first, best first objective first."""
+    """All complete trials of a study; members first, best first objective first.
+
+    Args:
+        study: its row in the store.
+        rows: one per complete trial.
+        conditions: device, conditions and data, in words.
+        growth: the hypervolume over time; None without a point to measure it from.
+    """
 
     study: Study
     rows: list[FrontRow]
     conditions: str
+    growth: Growth | None
 
     @property
     def members(self) -> list[FrontRow]:
         """The front itself."""
         return [row for row in self.rows if row.member]
 
+    @property
+    def robust_members(self) -> list[FrontRow]:
+        """The robust front: the members, and what cannot be told apart from one of them."""
+        return [row for row in self.rows if row.robust]
+
+    @property
+    def unclear(self) -> list[FrontRow]:
+        """What cannot be told apart."""
+        return [row for row in self.rows if row.alike]
+
 
 def read_front(store: Store, study: Study) -> Front:
     """Read the front of a study from the store."""
     members = {trial.number for trial in store.front(study.id)}
+    robust = store.front(study.id, robust=True)
+    robust_numbers, unclear = {trial.number for trial in robust}, alike(robust)
     complete = [t for t in store.trials(study.id) if t.state is State.COMPLETE]
     architectures = {t.number: store.find_architecture(t.arch_id) for t in complete}
     behind = {t.number: store.behind(t.id) for t in complete}
@@ -64,6 +90,8 @@ def read_front(store: Store, study: Study) -> Front:
         FrontRow(
             trial=trial,
             member=trial.number in members,
+            robust=trial.number in robust_numbers,
+            alike=_shown(trial.number, unclear, members),
             base=has_base and trial.number == 0,
             difference=difference(base.spec, architectures[trial.number].spec) if base else "",
             facts=architectures[trial.number].facts,
@@ -75,7 +103,20 @@ def read_front(store: Store, study: Study) -> Front:
     first, direction = next(iter(study.objectives.items()))
     sign = 1 if direction == "minimize" else -1
     rows.sort(key=lambda row: (not row.member, sign * row.trial.values[first].value))
-    return Front(study=study, rows=rows, conditions=_conditions(study, list(behind.values())))
+    return Front(
+        study=study,
+        rows=rows,
+        conditions=_conditions(study, list(behind.values())),
+        growth=growth(study, complete),
+    )
+
+
+def _shown(
+    number: int, unclear: Mapping[int, tuple[int, ...]], members: set[int]
+) -> tuple[int, ...]:
+    """Of two trials at least one is a member: two others say nothing of the front."""
+    others = unclear.get(number, ())
+    return tuple(other for other in others if number in members or other in members)
 
 
 def _steady(behind: Mapping[str, Measurement]) -> bool:
@@ -109,6 +150,26 @@ def _latency_words(protocol: Mapping[str, Any]) -> str:
     )
 
 
+def hypervolume_words(front: Front) -> str:
+    """How large the hypervolume is, from where it is measured, and when it last grew."""
+    found = front.growth
+    if found is None:
+        return (
+            "no hypervolume: the study states no reference and has no base with values to take "
+            "in its place"
+        )
+    point = ", ".join(
+        f"{name} {value:.4g} {OBJECTIVES[name].unit}".rstrip()
+        for name, value in found.reference.items()
+    )
+    place = "the stated reference" if found.stated else "the base, as the study states no reference"
+    if found.last_grew is None:
+        return f"hypervolume 0: no trial is better in every objective than {place} ({point})"
+    unit = "·".join(unit for name in found.reference if (unit := OBJECTIVES[name].unit))
+    value = f"{found.value:.4g} {unit}".rstrip()
+    return f"hypervolume {value} from {place} ({point}); last grew at trial {found.last_grew}"
+
+
 def axis(name: str, direction: str) -> Axis:
     """The axis of an objective."""
     return Axis(label=name, unit=OBJECTIVES[name].unit, minimize=direction == "minimize")
@@ -119,6 +180,7 @@ def points(front: Front, x: str, y: str) -> list[FrontPoint]:
     return [
         FrontPoint(
             label=str(row.trial.number),
+            alike=tuple(str(number) for number in row.alike),
             x=row.trial.values[x].value,
             x_low=row.trial.values[x].low,
             x_high=row.trial.values[x].high,

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -61,6 +62,7 @@ def plot_front(points: Sequence[FrontPoint], *, x: Axis, y: Axis, title: str, no
         return figure
     _set_limits(axes, points, x=x, y=y)
     steps = _draw_front(axes, points, x=x, y=y)
+    _join_alike(axes, points)
     for index, point in enumerate(points):
         _draw_point(axes, point, gid=point_id(index), crowded=len(points) > 80)
     _write_legend(figure, points)
@@ -179,6 +181,21 @@ def _draw_front(axes: Axes, points: Sequence[FrontPoint], *, x: Axis, y: Axis) -
     return np.array([(*start, *end) for start, end in pairwise(corners)])
 
 
+def _join_alike(axes: Axes, points: Sequence[FrontPoint]) -> None:
+    """A dotted line between any two points that cannot be told apart."""
+    places = {p.label: (p.x, p.y) for p in points if p.alike}
+    lines = [
+        (places[p.label], places[other])
+        for p in points
+        for other in p.alike
+        if other in places and p.label < other
+    ]
+    axes.add_collection(
+        LineCollection(lines, colors=INK, linestyles=":", linewidths=1.1, alpha=0.8, zorder=3.5),
+        autolim=False,
+    )
+
+
 def _draw_point(axes: Axes, point: FrontPoint, *, gid: str, crowded: bool) -> None:
     color = BASE if point.base else FRONT if point.member else DOMINATED
     known = point.member or point.base
@@ -224,6 +241,8 @@ def _write_legend(figure: Figure, points: Sequence[FrontPoint]) -> None:
         handles.append(Patch(color=FRONT, alpha=0.1, linewidth=0, label="dominated region"))
     if any(p.x_low < p.x_high or p.y_low < p.y_high for p in points):
         handles.append(_sample(QUIET, "95 % interval", marker="", line="-"))
+    if any(p.alike for p in points):
+        handles.append(_sample(INK, "not told apart", marker="", line=":"))
     figure.legend(
         handles=handles,
         loc="upper left",
@@ -243,7 +262,7 @@ def _sample(
     label: str,
     *,
     marker: Literal["o", "D", ""] = "o",
-    line: Literal["-", "none"] = "none",
+    line: Literal["-", ":", "none"] = "none",
     hollow: bool = False,
 ) -> Line2D:
     """One entry of the legend."""

@@ -78,9 +78,14 @@ def _describe(point: FrontPoint, *, x: Axis, y: Axis) -> str:
         f"{point.label[:TOOLTIP_LENGTH]} ({'base, ' if point.base else ''}{role})",
         f"{x.heading}: {with_interval(point.x, point.x_low, point.x_high)}",
         f"{y.heading}: {with_interval(point.y, point.y_low, point.y_high)}",
+        f"cannot be told apart from {_listed(point)}" if point.alike else "",
         point.difference[:TOOLTIP_LENGTH],
     ]
     return clean("; ".join(part for part in parts if part))
+
+
+def _listed(point: FrontPoint) -> str:
+    return ", ".join(point.alike)[:TOOLTIP_LENGTH]
 
 
 def _picture(figure: Figure, points: Sequence[FrontPoint], *, x: Axis, y: Axis, title: str) -> str:
@@ -126,10 +131,14 @@ def _table(points: Iterable[FrontPoint], *, x: Axis, y: Axis, caption: str) -> s
         f"<td>{with_interval(p.x, p.x_low, p.x_high)}</td>"
         f"<td>{with_interval(p.y, p.y_low, p.y_high)}</td>"
         f"<td>{'yes' if p.member else 'no'}</td>"
+        f"<td><div>{escape(clean(', '.join(p.alike))) or '–'}</div></td>"
         f"<td><div>{escape(clean(p.difference)) or '–'}</div></td></tr>"
         for p in points
     ]
-    names = ("candidate", x.heading, y.heading, "on the front", "differs from the base in")
+    names = (
+        *("candidate", x.heading, y.heading, "on the front"),
+        *("not told apart from", "differs from the base in"),
+    )
     heads = "".join(f'<th scope="col">{escape(clean(name))}</th>' for name in names)
     body = "\n".join(rows) or f'<tr><td colspan="{len(names)}">nothing measured yet</td></tr>'
     return (

@@ -22,6 +22,7 @@ class FrontPoint:
         member: no other point is at least as good on both axes and better on one.
         base: the architecture the search started from.
         difference: what distinguishes it from the base, in words; empty for the base.
+        alike: labels of the points it cannot be told apart from.
 
     Raises:
         ValueError: a value or an end of an interval is NaN or infinite.
@@ -37,6 +38,7 @@ class FrontPoint:
     member: bool
     base: bool
     difference: str
+    alike: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         values = (self.x, self.x_low, self.x_high, self.y, self.y_low, self.y_high)

@@ -11,8 +11,13 @@ from archdsl.plan.facts import FACTS
 from archdsl.search.objectives import MEASURED
 
 _FORM = re.compile(r"\s*(\S+)\s*(<=|>=|<|>|==)\s*([^\s<>=].*?)\s*")
-_NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([a-zA-Zµ%]*)")
-_UNITS = {"latency": {"ms": 1.0, "s": 1e3, "us": 1e-3, "µs": 1e-3}, "top1": {"%": 1.0}}
+_NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([a-zA-Zµ%/]*)")
+_UNITS = {
+    "latency": {"ms": 1.0, "s": 1e3, "us": 1e-3, "µs": 1e-3},
+    "memory": {"MiB": 1.0, "GiB": 1024.0, "KiB": 1 / 1024},
+    "throughput": {"images/s": 1.0},
+    "top1": {"%": 1.0},
+}
 _HOLDS = {
     "<=": lambda a, b: a <= b,
     ">=": lambda a, b: a >= b,
@@ -70,20 +75,36 @@ def parse_constraint(text: str) -> Constraint:
         raise ConstraintError(one_of(left, known))
     if right in FACTS and left in FACTS:
         return Constraint(text=text, left=left, operator=operator, right=right)
-    number = _NUMBER.fullmatch(right)
-    if not number:
-        if left in FACTS:
-            raise ConstraintError(f"{one_of(right, FACTS)}; a number is allowed, too")
-        raise ConstraintError(f"{shown(right)} is not a number with its unit")
-    value, unit = float(number[1]), number[2]
-    units = _UNITS.get(left, {"": 1.0})
-    if unit not in units:
-        wanted = " or ".join(f"{number[1]}{each}" for each in units)
-        if left in FACTS:
-            millions = f" (or use {left}_m, in millions)" if f"{left}_m" in FACTS else ""
-            raise ConstraintError(f"{left} has no unit; write {wanted}{millions}")
-        found = f"the unit {unit!r}" if unit else "a bare number"
-        raise ConstraintError(f"{found} does not say how much {left} is meant; write {wanted}")
+    if left in FACTS and not _NUMBER.fullmatch(right):
+        raise ConstraintError(f"{one_of(right, FACTS)}; a number is allowed, too")
+    limit = amount(left, right)
     if left in MEASURED and operator not in ("<=", ">="):
         raise ConstraintError(f"a measured quantity is bounded with <= or >=, not {operator}")
-    return Constraint(text=text, left=left, operator=operator, right=value * units[unit])
+    return Constraint(text=text, left=left, operator=operator, right=limit)
+
+
+def amount(name: str, text: str) -> float:
+    """A number with its unit, in the unit that values of the quantity `name` are stored in.
+
+    Raises:
+        ConstraintError: no number, or a missing or wrong unit.
+    """
+    number = _NUMBER.fullmatch(text)
+    if not number:
+        raise ConstraintError(f"{shown(text)} is not a number with its unit")
+    value, unit = float(number[1]), number[2]
+    units = _UNITS.get(name, {"": 1.0})
+    if unit in units:
+        return value * units[unit]
+    wanted = " or ".join(f"{number[1]}{each}" for each in units)
+    if name in FACTS:
+        millions = f" (or use {name}_m, in millions)" if f"{name}_m" in FACTS else ""
+        raise ConstraintError(f"{name} has no unit; write {wanted}{millions}")
+    found = f"the unit {unit!r}" if unit else "a bare number"
+    raise ConstraintError(f"{found} does not say how much {name} is meant; write {wanted}")
+
+
+def only_unit(name: str) -> str:
+    """The unit of a quantity that knows no other: what a bare number of it can only mean."""
+    units = list(_UNITS.get(name, [""]))
+    return units[0] if len(units) == 1 else ""

@@ -78,12 +78,10 @@ class Search:
 
     def next_job(self) -> Job | None:
         """A trial whose owner has died, else a new candidate, else None: the search is over."""
-        trial = self._store.take_over(study_id=self._row.id, owner=self._owner)
-        if trial is None:
-            trial = self._new_trial()
-        if trial is None:
+        begun = self._taken_over() or self._new_trial()
+        if begun is None:
             return None
-        architecture = self._store.find_architecture(trial.arch_id)
+        trial, architecture = begun
         self._running[trial.id] = (trial.token or "", architecture.facts)
         job = job_of(trial, architecture, known=self._known(trial.arch_id), folder=self._folder)
         self._observer.on_start(job)
@@ -110,21 +108,25 @@ class Search:
         self._observer.on_end(job, outcome)
 
     def _known(self, arch_id: str) -> tuple[Measurement, ...]:
-        found = (
-            self._store.find_measurement(arch_id=arch_id, quantity=quantity, key=key)
-            for quantity, key in self._keys.items()
+        return tuple(
+            each
+            for each in self._store.measurements(arch_id)
+            if each.key == self._keys.get(each.quantity)
         )
-        return tuple(measurement for measurement in found if measurement)
 
-    def _new_trial(self) -> Trial | None:
+    def _taken_over(self) -> tuple[Trial, Architecture] | None:
+        trial = self._store.take_over(study_id=self._row.id, owner=self._owner)
+        return trial if trial is None else (trial, self._store.find_architecture(trial.arch_id))
+
+    def _new_trial(self) -> tuple[Trial, Architecture] | None:
         while True:
-            count = self._store.count(self._row.id)
-            if count.counted >= self._budget:
+            size = self._store.size(self._row.id)
+            if size.counted >= self._budget:
                 return None
             self._read_past()
             try:
                 proposal = self._proposer.propose(
-                    number=sum(count.states.values()),
+                    number=size.rows,
                     past=self._past,
                     seen=self._seen,
                     only_feasible=self._infeasible_in_a_row() >= MOST_INFEASIBLE,
@@ -132,22 +134,30 @@ class Search:
             except SpaceExhaustedError as error:
                 self.exhausted = str(error)
                 return None
+            architecture = Architecture(
+                arch_id=proposal.model.plan.arch_id,
+                spec=proposal.model.spec.document(),
+                plan=proposal.model.plan.canonical(),
+                facts=dict(proposal.facts),
+            )
             try:
-                trial = self._add(proposal)
+                trial = self._add(proposal, architecture)
             except DuplicateTrialError:  # another process was quicker
                 self._seen = self._store.seen(self._row.id)
                 continue
-            self._seen.add(proposal.model.plan.arch_id)
-            if trial is None or not proposal.violation:
-                return trial
+            self._seen.add(architecture.arch_id)
+            if trial is None:
+                return None
+            if not proposal.violation:
+                return trial, architecture
 
-    def _add(self, proposal: Proposal) -> Trial | None:
+    def _add(self, proposal: Proposal, architecture: Architecture) -> Trial | None:
         row: dict[str, Any] = {
             "study_id": self._row.id,
-            "arch_id": proposal.model.plan.arch_id,
-            "spec": proposal.model.spec.document(),
-            "plan": proposal.model.plan.canonical(),
-            "facts": dict(proposal.facts),
+            "arch_id": architecture.arch_id,
+            "spec": architecture.spec,
+            "plan": architecture.plan,
+            "facts": architecture.facts,
             "params": dict(proposal.params),
             "distributions": dict(proposal.distributions),
             "sampler_attrs": dict(proposal.attributes),

@@ -29,6 +29,12 @@ OBJECTIVES: dict[str, Objective] = {
     "latency": Objective(
         unit="ms", direction="minimize", measured=True, meaning="median time of one batch"
     ),
+    "memory": Objective(
+        unit="MiB", direction="minimize", measured=True, meaning="peak memory of one batch"
+    ),
+    "throughput": Objective(
+        unit="images/s", direction="maximize", measured=True, meaning="images over median time"
+    ),
     "top1": Objective(unit="%", direction="maximize", measured=True, meaning="validation accuracy"),
     "params": Objective(unit="", direction="minimize", measured=False, meaning="parameters in use"),
     "macs": Objective(

@@ -8,7 +8,8 @@ from typing import Any
 
 from archdsl.errors import DocumentError, SpaceExhaustedError
 from archdsl.plan.facts import facts
-from archdsl.plan.read import Checked
+from archdsl.plan.read import Checked, check_model
+from archdsl.records import canonical_json
 from archdsl.search.constraints import Constraint
 from archdsl.search.deciders import Recorder
 from archdsl.search.read import CheckedStudy
@@ -54,6 +55,8 @@ class Proposer:
         self._space = checked.space
         study = checked.study
         self._constraints = [c for c in study.parsed_constraints() if not c.measured]
+        # Decisions made before, and what they came to: to find that out costs more than to draw.
+        self._known: dict[str, str | None] = {}
         self._sampling = Sampling(
             kind=study.sampler.type,
             seed=study.sampler.seed,
@@ -96,13 +99,19 @@ class Proposer:
             yield self._proposal(model, recorder, attempt=0) if model else None
 
     def _new(self, recorder: Recorder, seen: set[str]) -> Checked | None:
+        tree = self._space.tree(recorder)
+        decided = canonical_json(recorder.params)
+        if decided in self._known:
+            arch_id = self._known[decided]
+            if arch_id is None or arch_id in seen:
+                return None
         try:
-            model = self._space.candidate(recorder)
+            model = check_model(tree)
         except DocumentError:
+            self._known[decided] = None
             return None
-        if model.plan.arch_id in seen:
-            return None
-        return model
+        self._known[decided] = model.plan.arch_id
+        return None if model.plan.arch_id in seen else model
 
     def _proposal(
         self,
@@ -143,9 +152,12 @@ class Proposer:
         size = self._space.size
         extent = f"all {size}" if tried == size else f"the first {tried} of {size}"
         wanted = "new model that keeps the constraints" if only_feasible else "new model"
+        base = self._space.base_candidate()
+        outside = tried == size and base and base.plan.arch_id not in self._known.values()
         raise SpaceExhaustedError(
             f"space exhausted: {extent} combinations give no {wanted}; "
             f"{len(seen)} architectures were tried"
+            + (", one of them the base, which lies outside the space" if outside else "")
         )
 
 

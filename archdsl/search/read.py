@@ -15,6 +15,7 @@ from archdsl.errors import DocumentError, NameNotFoundError, Problem
 from archdsl.plan.read import setting_tree
 from archdsl.search import holes
 from archdsl.search.holes import Fixed, Hole, Part
+from archdsl.search.objectives import MEASURED
 from archdsl.search.space import Space
 from archdsl.search.study import Study
 
@@ -76,7 +77,7 @@ def _effects(tree: Tree, study: Study) -> list[Problem]:
     """Objectives without a way to measure them, and measurements nobody asked for."""
     bounded = {constraint.measured for constraint in study.parsed_constraints()}
     problems = []
-    for name in ("latency", "top1"):
+    for name in MEASURED:
         wanted = name in study.objectives or name in bounded
         given = getattr(study.evaluate, name) is not None
         if wanted and not given:

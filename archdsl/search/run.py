@@ -74,6 +74,8 @@ def run_search(
 ) -> Finished:
     """Search until the budget of the study is spent, then score the front on test images.
 
+    While other processes still work on trials of the study, the scoring is left to the last one.
+
     Args:
         checked: the study.
         store: the database.
@@ -108,6 +110,10 @@ def run_search(
             )
             runner.run(search)
             note = search.exhausted
+        elsewhere = store.count(row.id).states[State.RUNNING]
+        if elsewhere:
+            # Test images are for the members of a finished front: the last process scores them.
+            return Finished(row=row, ran=counting.ended, note=note or _still_running(elsewhere))
         members = store.front(row.id)
         if not members:
             raise SpaceExhaustedError(_nothing_found(row, store, note))
@@ -123,8 +129,9 @@ def make_runner(checked: CheckedStudy, profile: RunProfile, *, any_device: bool)
     if "data" in evaluate.get("top1", {}):
         # Pictures of mixed sizes need one before any candidate is known.
         evaluate["top1"].setdefault("image_size", list(_first(checked).spec.image.size))
-    if any_device and "device" in evaluate.get("latency", {}):
-        evaluate["latency"]["device"] = "any"
+    for settings in evaluate.values() if any_device else ():
+        if "device" in settings:
+            settings["device"] = "any"
     bounds = [
         Bound(quantity=c.left, operator="<=" if c.operator == "<=" else ">=", limit=float(c.right))
         for c in study.parsed_constraints()
@@ -169,21 +176,22 @@ def _refuse_mixture(
             study_id=row.id, quantity=quantity, key=digest(dict(protocol))
         )
         if others:
-            differences = "\n".join(_differences(others[0].protocol, protocol))
+            lines = "\n".join(differences(others[0].protocol, protocol))
             raise StudyError(
                 f"the study '{row.name}' holds {quantity} measured otherwise than now:\n"
-                f"{differences}\n"
+                f"{lines}\n"
                 "values that were measured differently are never compared; search under another "
                 "name (--set name=…) or in another database (--db), or restore what changed"
             )
 
 
-def _differences(before: Any, now: Any, path: str = "") -> list[str]:
+def differences(before: Any, now: Any, path: str = "") -> list[str]:
+    """What two protocols say otherwise, one line for each word."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         lines = []
         for key in dict.fromkeys([*before, *now]):
             inner = f"{path}.{key}" if path else str(key)
-            lines += _differences(before.get(key), now.get(key), inner)
+            lines += differences(before.get(key), now.get(key), inner)
         return lines
     return [] if before == now else [f"  {path}: {before} then, {now} now"]
 
@@ -200,6 +208,11 @@ def _score(members: list[Trial], runner: Runner, store: Store, folder: str) -> N
     for job, outcome in runner.score(jobs, FINAL):
         for measurement in outcome.measurements:
             store.record_measurement(job.arch_id, measurement)
+
+
+def _still_running(count: int) -> str:
+    trials = "1 trial is" if count == 1 else f"{count} trials are"
+    return f"{trials} still at work in another process; the same command later scores the front"
 
 
 def _nothing_found(row: StudyRow, store: Store, note: str | None) -> str:

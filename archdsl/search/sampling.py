@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
+from optuna import samplers
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -21,7 +22,7 @@ from optuna.distributions import (
     distribution_to_json,
     json_to_distribution,
 )
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from archdsl.records import digest
@@ -113,10 +114,12 @@ class Sampling:
             self._study.tell(self._open, state=TrialState.FAIL)
         if kind != "random":
             for trial in past[self._told :]:
-                self._study.add_trial(self._frozen(trial))
+                frozen = self._frozen(trial)
+                # NSGA-II crosses the decisions that all trials share, and a base has made none.
+                if trial.params or kind != "nsga2":
+                    self._study.add_trial(frozen)
             self._told = len(past)
-        seed = int(digest([self._seed, number, attempt])[:8], 16)
-        self._study.sampler = _sampler(kind, seed)
+        self._study.sampler = fresh_sampler(kind, seed=self._seed, number=number, attempt=attempt)
         self._open = self._study.ask()
         return Draw(trial=self._open)
 
@@ -153,15 +156,32 @@ _MINDFUL: dict[str, Any] = (
 )
 
 
-def _sampler(kind: str, seed: int) -> BaseSampler:
+def fresh_sampler(kind: str, *, seed: int, number: int, attempt: int) -> BaseSampler:
+    """The sampler of one proposal, which remembers nothing of those before."""
+    own_seed = int(digest([seed, number, attempt])[:8], 16)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return _SAMPLERS[kind](seed)
+        return _SAMPLERS[kind](own_seed)
 
 
 def _tpe(seed: int) -> BaseSampler:
     # group: holes under different options are sampled jointly where they exist together
     return TPESampler(seed=seed, multivariate=True, group=True, **_MINDFUL)
+
+
+class NSGAIISampler(samplers.NSGAIISampler):
+    """Optuna's, with parents in the order of their trials.
+
+    Optuna hands out the parents of a generation in the order of their selection when it has just
+    selected them, and in the order of their trials when it remembers them: a proposal would depend
+    on whether the search was restarted since the generation began.
+
+    The name is part of what the sampler notes about its trials, so it stays Optuna's.
+    """
+
+    def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
+        parents = super().get_parent_population(study, generation)
+        return sorted(parents, key=lambda trial: trial.number)
 
 
 def _nsga2(seed: int) -> BaseSampler:

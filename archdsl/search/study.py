@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from archdsl.document.messages import one_of
-from archdsl.measure.conditions import Conditions
+from archdsl.measure.conditions import Conditions, MemoryConditions
 from archdsl.measure.settings import AccuracySettings, TableSettings
-from archdsl.search.constraints import Constraint, ConstraintError, parse_constraint
+from archdsl.search.constraints import (
+    Constraint,
+    ConstraintError,
+    amount,
+    only_unit,
+    parse_constraint,
+)
 from archdsl.search.objectives import OBJECTIVES, Direction
 from archdsl.spec.base import Node
 from archdsl.spec.values import Name
@@ -31,24 +44,36 @@ def _readable(text: str) -> str:
     return text
 
 
-class Evaluate(Node):
-    """How each quantity is measured; a `table` of known values may stand in for either."""
+def reference_point(
+    written: Mapping[str, str | int | float] | None, objectives: Iterable[str]
+) -> dict[str, float] | None:
+    """A study's `reference` in the unit of each objective's values, in their order."""
+    if written is None:
+        return None
+    return {name: _amount(name, written[name]) for name in objectives}
 
-    latency: (
-        Annotated[
-            Annotated[Conditions, Tag("real")] | Annotated[TableSettings, Tag("table")],
-            Discriminator(_source),
-        ]
-        | None
-    ) = None
+
+def _amount(name: str, value: str | float) -> float:
+    """A bare number is enough where the quantity has one unit only."""
+    return amount(name, value if isinstance(value, str) else f"{value:.17g}{only_unit(name)}")
+
+
+Real = TypeVar("Real", bound=Node)
+OrTable = Annotated[
+    Annotated[Real, Tag("real")] | Annotated[TableSettings, Tag("table")], Discriminator(_source)
+]
+
+
+class Evaluate(Node):
+    """How each quantity is measured; a `table` of known values may stand in for any."""
+
+    latency: OrTable[Conditions] | None = None
     """Time of one batch on a named device."""
-    top1: (
-        Annotated[
-            Annotated[AccuracySettings, Tag("real")] | Annotated[TableSettings, Tag("table")],
-            Discriminator(_source),
-        ]
-        | None
-    ) = None
+    memory: OrTable[MemoryConditions] | None = None
+    """Peak memory of one batch: weights, images and what the call needs beside them."""
+    throughput: OrTable[Conditions] | None = None
+    """Images in a second, of one batch after the other."""
+    top1: OrTable[AccuracySettings] | None = None
     """Validation accuracy after a training."""
 
 
@@ -86,6 +111,9 @@ class Study(Node):
     """`name <= value`: facts are checked before any cost, measured bounds before any training."""
     objectives: Annotated[dict[str, Direction], Field(min_length=1)]
     """What is minimised and maximised."""
+    reference: dict[str, str | int | float] | None = None
+    """Worst value of each objective that still counts: where the hypervolume is measured from.
+    The base's values unless given."""
     evaluate: Evaluate
     budget: Budget
     sampler: Sampler = Sampler()
@@ -97,6 +125,25 @@ class Study(Node):
         if unknown:
             raise PydanticCustomError("objective", "{text}", {"text": "; ".join(unknown)})
         return objectives
+
+    @field_validator("reference")
+    @classmethod
+    def _is_one_point(
+        cls, reference: dict[str, str | int | float] | None, info: ValidationInfo
+    ) -> dict[str, str | int | float] | None:
+        objectives = info.data.get("objectives")
+        if reference is None or objectives is None:
+            return reference
+        wrong = [one_of(name, objectives) for name in reference if name not in objectives]
+        wrong += [f"missing: {name}" for name in objectives if name not in reference]
+        for name in [name for name in reference if name in objectives]:
+            try:
+                _amount(name, reference[name])
+            except ConstraintError as error:
+                wrong.append(f"{name}: {error}")
+        if wrong:
+            raise PydanticCustomError("reference", "{text}", {"text": "; ".join(wrong)})
+        return reference
 
     def parsed_constraints(self) -> list[Constraint]:
         """The constraints, read."""

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, column, func, select, tab
 
 from archdsl.errors import StoreError
 from archdsl.records import State
-from archdsl.store.rows import EpochValue, Trial, TrialCounts, Value
+from archdsl.store.rows import EpochValue, StudySize, Trial, TrialCounts, Value
 from archdsl.store.tables import epoch_values, trial_values, trials
 
 
@@ -58,6 +58,15 @@ def front(connection: Connection, *, study_id: int, robust: bool) -> list[Trial]
 
 def seen(connection: Connection, *, study_id: int) -> set[str]:
     return set(connection.scalars(select(trials.c.arch_id).where(trials.c.study_id == study_id)))
+
+
+def size(connection: Connection, *, study_id: int) -> StudySize:
+    """In a time that does not grow with the trials: numbers run from 0 without a gap."""
+    mine = trials.c.study_id == study_id
+    last = connection.scalar(select(func.max(trials.c.number)).where(mine))
+    rows = 0 if last is None else last + 1
+    free = select(func.count()).where(mine, trials.c.counted.is_(False))
+    return StudySize(rows=rows, counted=rows - (connection.scalar(free) or 0))
 
 
 def count(connection: Connection, *, study_id: int) -> TrialCounts:

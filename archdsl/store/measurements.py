@@ -54,14 +54,14 @@ def record(connection: Connection, *, arch_id: str, measurement: Measurement, pl
 
 def find(connection: Connection, *, arch_id: str, quantity: str, key: str) -> Measurement | None:
     row = _find(connection, arch_id, quantity, key)
-    return None if row is None else _measurement(row)
+    return None if row is None else measurement_of(row)
 
 
 def of_architecture(connection: Connection, arch_id: str) -> list[Measurement]:
     rows = connection.execute(
         select(measurements).where(measurements.c.arch_id == arch_id).order_by(measurements.c.id)
     )
-    return [_measurement(row) for row in rows]
+    return [measurement_of(row) for row in rows]
 
 
 def behind(connection: Connection, *, trial_id: int) -> dict[str, Measurement]:
@@ -71,7 +71,7 @@ def behind(connection: Connection, *, trial_id: int) -> dict[str, Measurement]:
         .where(trial_values.c.trial_id == trial_id)
         .order_by(trial_values.c.position)
     )
-    return {row.objective: _measurement(row) for row in rows}
+    return {row.objective: measurement_of(row) for row in rows}
 
 
 def foreign_protocols(
@@ -111,7 +111,7 @@ def _find(connection: Connection, arch_id: str, quantity: str, key: str) -> Row[
     ).one_or_none()
 
 
-def _measurement(row: Row[Any]) -> Measurement:
+def measurement_of(row: Row[Any]) -> Measurement:
     return Measurement(
         quantity=row.quantity,
         value=row.value,

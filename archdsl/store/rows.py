@@ -89,6 +89,14 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StudySize:
+    """How many rows a study has: of all, and of those that use up budget."""
+
+    rows: int
+    counted: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrialCounts:
     """How many rows a study has: per state (every state has an entry), and within the budget."""
 

@@ -11,10 +11,18 @@ from types import TracebackType
 from typing import Any, Self
 
 from archdsl.records import Measurement, Outcome, State
-from archdsl.store import claims, history, measurements, studies, trials
-from archdsl.store.database import Database, open_database
+from archdsl.store import claims, history, studies, trials
+from archdsl.store.database import open_database
+from archdsl.store.measured import Measured
 from archdsl.store.owner import Owner
-from archdsl.store.rows import Architecture, EpochValue, ProtocolUse, Study, Trial, TrialCounts
+from archdsl.store.rows import (
+    Architecture,
+    EpochValue,
+    Study,
+    StudySize,
+    Trial,
+    TrialCounts,
+)
 
 
 def open_store(
@@ -33,12 +41,8 @@ def open_store(
     return Store(database=open_database(url, create=create, read_only=read_only))
 
 
-class Store:
+class Store(Measured):
     """An open database; close it, or use it in a `with`. Made by `open_store`."""
-
-    def __init__(self, *, database: Database) -> None:
-        self._database = database
-        self._place = str(database.location)
 
     def close(self) -> None:
         self._database.close()
@@ -242,6 +246,8 @@ class Store:
         A trial whose third claim in a row has brought no new epoch ends as crashed instead.
         """
         local = self._database.is_local_file
+        if all(claim.alive for claim in self.claims(study_id)):
+            return None  # as nearly always: no writer was kept waiting for it
         with self._database.write() as connection:
             taken = trials.take_over(connection, study_id=study_id, owner=owner, local=local)
             if taken is None:
@@ -254,38 +260,6 @@ class Store:
         local = self._database.is_local_file
         with self._database.read() as connection:
             return claims.of_study(connection, study_id=study_id, local=local)
-
-    def record_measurement(self, arch_id: str, measurement: Measurement) -> None:
-        """Keep a measurement, unless one of the same quantity and protocol is stored.
-
-        Raises:
-            StoreError: the architecture is unknown.
-        """
-        with self._database.write() as connection:
-            measurements.record(
-                connection, arch_id=arch_id, measurement=measurement, place=self._place
-            )
-
-    def find_measurement(self, *, arch_id: str, quantity: str, key: str) -> Measurement | None:
-        with self._database.read() as connection:
-            return measurements.find(connection, arch_id=arch_id, quantity=quantity, key=key)
-
-    def measurements(self, arch_id: str) -> list[Measurement]:
-        """All measurements of an architecture, oldest first."""
-        with self._database.read() as connection:
-            return measurements.of_architecture(connection, arch_id)
-
-    def behind(self, trial_id: int) -> dict[str, Measurement]:
-        """Objective to the measurement that a complete trial's value is of."""
-        with self._database.read() as connection:
-            return measurements.behind(connection, trial_id=trial_id)
-
-    def foreign_protocols(self, *, study_id: int, quantity: str, key: str) -> list[ProtocolUse]:
-        """The protocols other than `key` of the `quantity` that complete trials stand on."""
-        with self._database.read() as connection:
-            return measurements.foreign_protocols(
-                connection, study_id=study_id, quantity=quantity, key=key
-            )
 
     def history(self, study_id: int, after: int = 0) -> list[Trial]:
         """Finished trials in commit order, those with a `finish_order` beyond `after`."""
@@ -326,6 +300,12 @@ class Store:
         with self._database.read() as connection:
             return history.seen(connection, study_id=study_id)
 
+    def size(self, study_id: int) -> StudySize:
+        """How many trials there are, without looking at each."""
+        with self._database.read() as connection:
+            return history.size(connection, study_id=study_id)
+
     def count(self, study_id: int) -> TrialCounts:
+        """How many trials there are in each state."""
         with self._database.read() as connection:
             return history.count(connection, study_id=study_id)

@@ -113,6 +113,16 @@ trial_values = Table(
     Index(None, "study_id", "position", "loss_high"),
 )
 
+# Further measurements that a trial's value was made more precise with; the first one, which every
+# trial has, is `trial_values.measurement_id`.
+trial_samples = Table(
+    "trial_samples",
+    metadata,
+    Column("trial_id", ForeignKey("trials.id"), primary_key=True),
+    Column("objective", String(100), primary_key=True),
+    Column("measurement_id", ForeignKey("measurements.id"), primary_key=True),
+)
+
 # An empty `value` is a NaN, which SQLite cannot store.
 epoch_values = Table(
     "epoch_values",

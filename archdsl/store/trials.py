@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from archdsl.records import Measurement, Outcome, State
-from archdsl.store import claims, measurements
+from archdsl.store import claims, history, measurements, samples
 from archdsl.store.errors import DuplicateTrialError
 from archdsl.store.owner import Owner
+from archdsl.store.rows import Value
 from archdsl.store.studies import add_architecture, now
 from archdsl.store.tables import claims as claims_table
 from archdsl.store.tables import epoch_values, studies, trial_values, trials
@@ -35,21 +36,19 @@ def add(
     """A running trial without a claim; its row, or None when the budget is used up."""
     _lock_study(connection, study_id)
     mine = trials.c.study_id == study_id
-    if budget is not None:
-        used = connection.scalar(select(func.count()).where(mine, trials.c.counted.is_(True)))
-        if used is not None and used >= budget:
-            return None
+    size = history.size(connection, study_id=study_id)
+    if budget is not None and size.counted >= budget:
+        return None
     twin = connection.scalar(select(trials.c.number).where(mine, trials.c.arch_id == arch_id))
     if twin is not None:
         raise DuplicateTrialError(arch_id=arch_id, number=twin)
     add_architecture(connection, arch_id=arch_id, spec=spec, plan=plan, facts=facts)
-    last = connection.scalar(select(func.max(trials.c.number)).where(mine))
     row_ids = connection.scalars(
         insert(trials)
         .returning(trials.c.id)
         .values(
             study_id=study_id,
-            number=0 if last is None else last + 1,
+            number=size.rows,
             arch_id=arch_id,
             state=State.RUNNING,
             params=dict(params),
@@ -94,10 +93,15 @@ def finish(
 ) -> None:
     trial = claims.check(connection, trial_id=trial_id, token=token)
     objectives = _lock_study(connection, trial.study_id)
-    for measurement in outcome.measurements:
-        measurements.keep(connection, arch_id=trial.arch_id, measurement=measurement)
+    kept: dict[tuple[str, str], Row[Any]] = {}
+    for measurement in (*outcome.measurements, *values.values()):
+        place = (measurement.quantity, measurement.key)
+        kept[place] = kept.get(place) or measurements.keep(
+            connection, arch_id=trial.arch_id, measurement=measurement
+        )
     if outcome.state is State.COMPLETE:
-        _write_values(connection, trial=trial, objectives=objectives, values=values)
+        rows = {name: kept[each.quantity, each.key] for name, each in values.items()}
+        _write_values(connection, trial=trial, objectives=objectives, rows=rows)
     end(
         connection,
         study_id=trial.study_id,
@@ -177,15 +181,14 @@ def _write_values(
     *,
     trial: Row[Any],
     objectives: Mapping[str, str],
-    values: Mapping[str, Measurement],
+    rows: Mapping[str, Row[Any]],
 ) -> None:
-    if set(values) != set(objectives):
-        raise ValueError(f"a complete trial needs {sorted(objectives)}, not {sorted(values)}")
+    """`rows`: objective to the stored measurement."""
+    if set(rows) != set(objectives):
+        raise ValueError(f"a complete trial needs {sorted(objectives)}, not {sorted(rows)}")
     for position, (objective, goal) in enumerate(objectives.items()):
-        kept = measurements.keep(connection, arch_id=trial.arch_id, measurement=values[objective])
-        # Rounding may leave the value a hair outside of its interval; the front relies on it.
-        low, high = min(kept.low, kept.value), max(kept.high, kept.value)
-        minimized = goal == "minimize"
+        kept = rows[objective]
+        value = Value(value=kept.value, low=kept.low, high=kept.high)
         connection.execute(
             insert(trial_values).values(
                 trial_id=trial.id,
@@ -193,11 +196,6 @@ def _write_values(
                 study_id=trial.study_id,
                 position=position,
                 measurement_id=kept.id,
-                value=kept.value,
-                low=low,
-                high=high,
-                loss=kept.value if minimized else -kept.value,
-                loss_low=low if minimized else -high,
-                loss_high=high if minimized else -low,
+                **samples.columns(value, goal=goal),
             )
         )

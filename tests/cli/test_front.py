@@ -138,3 +138,117 @@ def test_an_empty_front_is_said_to_be(run: Run) -> None:
     assert "empty" in run("export", "--front", "--db", "e.db", code=2).err
     assert run("front", "--db", "e.db", "--json").json()["members"] == []
     assert "nothing measured yet" in run("front", "--db", "e.db").out
+
+
+UNCLEAR = """\
+depth,repeat,process.dim,latency,latency_low,latency_high,top1,top1_low,top1_high
+,,,9,8.9,9.1,60,59,61
+1,,32,1.0,0.8,1.2,50,48,52
+1,,64,1.1,0.9,1.3,51,49,53
+2,,32,1.15,0.9,1.4,49.5,47,52
+2,,64,3,3,3,70,69,71
+1,1,32,0.9,0.8,1.0,50,48,52
+1,1,64,1.5,1.4,1.6,51,49,53
+2,1,32,2.0,1.9,2.1,47,46,48
+"""
+
+
+@pytest.fixture
+def unclear(run: Run, folder: Path) -> Any:
+    """A study of which three trials cannot be told apart, one of them beaten by the others."""
+    (folder / "values.csv").write_text(UNCLEAR)
+    return run(
+        "search", "study.yaml", "--db", "u.db", "--trials", "5", "--json",
+        "--set", "space.depth={choose: [1, 2]}",
+        "--set", "reference={latency: 10ms, top1: 40}",
+    ).json()  # fmt: skip
+
+
+def _by_params(front: Any) -> dict[tuple[int, int], Any]:
+    return {
+        (member["params"]["depth"], member["params"]["process.dim"]): member
+        for member in front["members"]
+    }
+
+
+def test_members_that_cannot_be_told_apart_are_marked(run: Run, unclear: Any, folder: Path) -> None:
+    robust = run("front", "--db", "u.db", "--robust", "--json").json()
+    members, kept = _by_params(unclear), _by_params(robust)
+    assert set(members) == {(1, 32), (1, 64), (2, 64)}
+    assert set(kept) == {*members, (2, 32)}
+    assert robust["robust"] and not unclear["robust"]
+    assert not kept[2, 32]["on_front"]
+    numbers = {where: member["trial"] for where, member in kept.items()}
+    assert set(members[1, 32]["not_told_apart_from"]) == {numbers[1, 64], numbers[2, 32]}
+    assert set(kept[2, 32]["not_told_apart_from"]) == {numbers[1, 32], numbers[1, 64]}
+    assert members[2, 64]["not_told_apart_from"] == []
+    assert unclear["not_told_apart"] == sorted(numbers[w] for w in [(1, 32), (1, 64), (2, 32)])
+    table = run("front", "--db", "u.db").out
+    assert "2 of 3 members cannot be told apart (nor 1 that they beat, see --robust)" in table
+    assert "their 95 % intervals overlap in every objective" in table
+    assert "not told from" in table
+    page = (folder / "tabular-front.html").read_text()
+    assert "cannot be told apart from" in page
+
+
+def test_settling_states_its_budget_and_goes_on(run: Run, unclear: Any) -> None:
+    done = run("front", "--db", "u.db", "--settle", "--json")
+    first, *rest = done.err.splitlines()
+    numbers = ", ".join(map(str, unclear["not_told_apart"]))
+    assert first == (
+        f"settling trials {numbers} of 'tabular', which cannot be told apart: at most 6 "
+        "measurements"
+    )
+    assert rest[-1] == "all members can be told apart now"
+    front = done.json()
+    assert front["settled"]["allowed"]["measurements"] == 6
+    assert 3 <= front["settled"]["made"]["measurements"] <= 6
+    assert front["not_told_apart"] == front["settled"]["not_told_apart"] == []
+    assert all(not member["not_told_apart_from"] for member in front["members"])
+    again = run("front", "--db", "u.db", "--settle")
+    assert "nothing to settle" in again.err
+    assert "not told from" not in again.out
+
+
+def test_settling_says_what_it_could_not_measure(run: Run, unclear: Any, folder: Path) -> None:
+    done = run("front", "--db", "u.db", "--settle", "--rounds", "3", "--json")
+    assert "at most 18 measurements" in done.err
+    (folder / "gone").mkdir()
+    (folder / "values.csv").rename(folder / "gone" / "values.csv")
+    assert run("front", "--db", "u.db", "--settle").err.startswith("nothing to settle")
+    options = run("front", "--db", "u.db", "--rounds", "2", code=2).err
+    assert "have an effect only with --settle" in options
+
+
+def test_the_hypervolume_and_when_it_last_grew(run: Run, unclear: Any, found: Any) -> None:
+    growth = unclear["hypervolume"]
+    assert growth["reference"] == {"latency": 10.0, "top1": 40.0}
+    assert growth["reference_from"] == "study"
+    # From the left: 9 ms wide and 10 % high, 8.9 by 1, 7 by 19.
+    assert growth["value"] == pytest.approx(9 * 10 + 8.9 * 1 + 7 * 19)
+    assert [each["trial"] for each in growth["series"]] == list(range(5))
+    assert growth["series"][-1]["hypervolume"] == growth["value"]
+    told = run("front", "--db", "u.db").out
+    assert "hypervolume 231.9 ms·% from the stated reference (latency 10 ms, top1 40 %)" in told
+    assert f"last grew at trial {growth['last_grew']}" in told
+    assert found["hypervolume"]["reference_from"] == "base"
+    assert "the base, as the study states no reference (latency 2 ms" in run("front").out
+
+
+def test_fewer_objectives_keep_their_part_of_the_reference(run: Run, folder: Path) -> None:
+    reference = ["--set", "reference={latency: 10ms, top1: 40}"]
+    one = run(
+        "search", "study.yaml", "--db", "o.db", "--objective", "latency", *reference, "--json"
+    )
+    assert one.json()["hypervolume"]["reference"] == {"latency": 10.0}
+    other = run(
+        "search",
+        "study.yaml",
+        "--db",
+        "p.db",
+        "--objective",
+        "latency,params",
+        *reference,
+        "--json",
+    )
+    assert other.json()["hypervolume"]["reference_from"] == "base"

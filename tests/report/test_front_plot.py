@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from PIL import Image
 
 from archdsl.errors import ArchdslError
@@ -175,3 +177,15 @@ def test_unwritable_place_is_a_clear_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(ArchdslError, match="cannot write"):
         write_png(figure, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_points_that_cannot_be_told_apart_are_joined_once() -> None:
+    points = [point(1, 90, label="a"), point(1.1, 91, label="b"), point(5, 99, label="c")]
+    joined = [replace(points[0], alike=("b",)), replace(points[1], alike=("a",)), points[2]]
+    lines = {}
+    for name, drawn in (("alone", points), ("joined", joined)):
+        (axes,) = plot_front(drawn, x=LATENCY, y=TOP1, title="", note="").axes
+        [dotted] = [c for c in axes.collections if c.get_zorder() == 3.5]
+        assert isinstance(dotted, LineCollection)
+        lines[name] = [np.asarray(segment).tolist() for segment in dotted.get_segments()]
+    assert lines == {"alone": [], "joined": [[[1.0, 90.0], [1.1, 91.0]]]}

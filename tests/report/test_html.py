@@ -124,3 +124,12 @@ def test_script_is_valid(tmp_path: Path) -> None:
     script = tmp_path / "page.js"
     script.write_text(Page(write(tmp_path, [POINT])).under("script"))
     subprocess.run(["node", "--check", str(script)], check=True, timeout=30)
+
+
+def test_what_cannot_be_told_apart_is_said_of_both(tmp_path: Path) -> None:
+    one = replace(POINT, label="one", alike=("two",))
+    other = replace(POINT, label="two", x=5.05, alike=("one",))
+    page = Page(write(tmp_path, [one, other, replace(POINT, label="three", x=9.0)]))
+    assert page.under("title").count("cannot be told apart from") == 2
+    assert "cannot be told apart from two" in page.under("title")
+    assert "not told apart from" in page.under("th")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,3 +143,49 @@ def test_the_only_feasible_candidate_of_a_large_space_is_found(
     done = run(checked)
     states = [trial.state for trial in store.trials(done.row.id)]
     assert states == [State.INFEASIBLE] * MOST_INFEASIBLE + [State.COMPLETE]
+
+
+def test_a_base_outside_the_space_is_counted_apart(
+    study: ReadStudy, write_values: Callable[[CheckedStudy], None], run: Run
+) -> None:
+    """The base has depth 2, so three combinations and four architectures."""
+    checked = study("depth: {choose: [1, 3, 4]}", constraints=["params <= 10"])
+    write_values(checked)
+    with pytest.raises(SpaceExhaustedError) as caught:
+        run(checked)
+    assert "space exhausted: all 3 combinations" in str(caught.value)
+    assert "4 architectures were tried, one of them the base, which lies outside the space" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+def test_a_search_learns_from_broken_latency_bounds(
+    study: ReadStudy, run: Run, store: Store, folder: Path, sampler: str
+) -> None:
+    """Latency grows with depth and widths; a tenth of the space keeps the bound."""
+    rows = [
+        f"{depth},{dim},{ratio},{depth * dim * ratio / 16},{depth + dim / 16 + ratio}"
+        for depth in range(1, 13)
+        for dim in range(16, 208, 16)
+        for ratio in range(1, 9)
+    ]
+    heading = "depth,process.dim,process.block.mlp_ratio,latency,top1"
+    (folder / "values.csv").write_text("\n".join([heading, ",,,4,4", *rows]) + "\n")
+    kept = {}
+    for kind in (sampler, "random"):
+        checked = study(
+            "depth: {range: [1, 12]}\n"
+            "process: {dim: {range: [16, 192], step: 16}, block: {mlp_ratio: {range: [1, 8]}}}",
+            name=kind,
+            sampler={"type": kind, "seed": 0},
+            constraints=["latency <= 40ms"],
+            trials=90,
+        )
+        row = run(checked).row
+        states = [trial.state for trial in store.trials(row.id)]
+        infeasible = [t for t in store.trials(row.id) if t.state is State.INFEASIBLE]
+        assert all(m.value > 40 for t in infeasible for m in store.measurements(t.arch_id))
+        assert all(trial.violation > 0 for trial in infeasible)
+        kept[kind] = states[45:].count(State.COMPLETE)
+    assert kept[sampler] > 1.3 * kept["random"]

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, event
 
 from archdsl.errors import StoreError
 from archdsl.store import location
+from archdsl.store.schema import REVISIONS
 from archdsl.store.store import open_store
 
 OBJECTIVES = {"top1": "maximize"}
@@ -156,7 +157,7 @@ def test_a_later_schema_names_both(path: Path) -> None:
     connection.commit()
     connection.close()
     for read_only in (False, True):
-        with pytest.raises(StoreError, match=r"schema 0042.*0001.*pip install --upgrade archdsl"):
+        with pytest.raises(StoreError, match=rf"schema 0042.*{REVISIONS[-1]}.*pip install --upgr"):
             open_store(str(path), read_only=read_only)
 
 

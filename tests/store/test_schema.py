@@ -53,8 +53,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "{present}"
 
 
 def upgrade() -> None:
@@ -70,14 +70,15 @@ def test_an_older_schema_is_upgraded_in_place(
     with open_store(str(path)) as store:
         study = store.ensure_study(name="a", document={}, objectives={"top1": "maximize"})
     migrations = shutil.copytree(schema.MIGRATIONS, tmp_path / "migrations")
-    (migrations / "versions" / "0002_next.py").write_text(NEXT)
+    present = schema.REVISIONS[-1]
+    (migrations / "versions" / "9999_next.py").write_text(NEXT.format(present=present))
     monkeypatch.setattr(schema, "MIGRATIONS", migrations)
-    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "9999"))
     with open_store(str(path), create=False, read_only=read_only) as store:
         assert store.studies() == [study]
         assert store.front(study.id) == []
     connection = sqlite3.connect(path)
-    assert connection.execute("SELECT version_num FROM archdsl_version").fetchone() == ("0002",)
+    assert connection.execute("SELECT version_num FROM archdsl_version").fetchone() == ("9999",)
     connection.execute("SELECT note FROM trial_values")
     connection.close()
 
@@ -112,7 +113,9 @@ def test_a_database_of_an_old_schema_is_read(
         assert [trial.number for trial in store.front(study.id, robust=True)] == [0, 1, 2]
         running = store.trial(study.id, 4)
         assert [(e.epoch, e.value) for e in store.epochs(running.id)] == [(1, 41.5), (2, 55.25)]
-        assert len(store.measurements("a0")) == 2
+        assert {m.quantity for m in store.measurements("a0")} == {"latency", "top1"}
+        behind = store.samples(store.trial(study.id, 0).id)
+        assert len(behind["top1"]) == (1 if revision == "0001" else 3)
     connection = sqlite3.connect(path)
     (present,) = connection.execute("SELECT version_num FROM archdsl_version").fetchone()
     connection.close()

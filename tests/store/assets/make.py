@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from archdsl.records import Measurement, Outcome, State
 from archdsl.store.owner import Owner
+from archdsl.store.rows import Value
 from archdsl.store.schema import REVISIONS
 from archdsl.store.store import Store, open_store
 
@@ -38,6 +40,19 @@ def measurement(quantity: str, unit: str, value: float, spread: float) -> Measur
     )
 
 
+def settle(store: Store, study_id: int) -> None:
+    """Two more seeds of trial 0."""
+    for seed, value in ((1, 69.0), (2, 71.0)):
+        store.add_sample(
+            trial_id=store.trial(study_id, 0).id,
+            objective="top1",
+            measurement=replace(
+                measurement("top1", "%", value, 1.0), protocol={"quantity": "top1", "seeds": [seed]}
+            ),
+            pool=lambda made: Value(value=70.0, low=67.5, high=72.5),
+        )
+
+
 def fill(store: Store) -> None:
     study = store.ensure_study(
         name="digits",
@@ -57,6 +72,7 @@ def fill(store: Store) -> None:
             outcome=Outcome(state=State.COMPLETE, measurements=tuple(values.values()), seconds=1.0),
             values=values,
         )
+    settle(store, study.id)
     store.add_finished_trial(
         study_id=study.id,
         budget=9,

@@ -1,0 +1,139 @@
+"""What `archdsl front --settle` says and shows while it spends."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from archdsl.cli.printing import duration, say
+from archdsl.errors import ArchdslError
+
+if TYPE_CHECKING:
+    from archdsl.search.settle import Bill, Purchase, Settled
+    from archdsl.store.rows import Study
+    from archdsl.store.store import Store
+
+
+def settle_front(
+    store: Store, study: Study, *, rounds: int, runner: str, any_device: bool
+) -> dict[str, Any]:
+    """State the budget, spend it as far as needed, say what came of it.
+
+    Returns:
+        The same for `--json`.
+
+    Raises:
+        ArchdslError: interrupted, or what cannot be measured here.
+    """
+    from rich.console import Console
+    from rich.status import Status
+
+    from archdsl.runners.read import read_profile
+    from archdsl.search.settle import bill, settle
+
+    profile = read_profile(runner)
+    agreed = bill(store, study, rounds=rounds)
+    say(_stated(agreed, study, rounds))
+    if not agreed.purchases:
+        return {"settled": _plain(agreed, None)}
+    status = Status("", console=Console(stderr=True))
+    begun = 0
+
+    def watch(purchase: Purchase, before: int) -> None:
+        nonlocal begun
+        begun = before
+        status.update(f"{_named(purchase)} ({before} of at most {len(agreed.purchases)} done)")
+
+    if sys.stderr.isatty():
+        status.start()
+    try:
+        done = settle(
+            store,
+            study,
+            agreed=agreed,
+            rounds=rounds,
+            profile=profile,
+            watch=watch,
+            any_device=any_device,
+        )
+    except KeyboardInterrupt:
+        raise ArchdslError(
+            f"interrupted; {begun} of at most {len(agreed.purchases)} purchases are made and "
+            "stored\nthe same command goes on from there"
+        ) from None
+    finally:
+        status.stop()
+    for line in _came_of_it(done, rounds):
+        say(line)
+    return {"settled": _plain(agreed, done)}
+
+
+def _stated(agreed: Bill, study: Study, rounds: int) -> str:
+    numbers = ", ".join(map(str, agreed.unsettled))
+    if not agreed.unsettled:
+        return f"nothing to settle: all members of the front of '{study.name}' can be told apart"
+    if not agreed.purchases:
+        return (
+            f"trials {numbers} of '{study.name}' cannot be told apart, and all that --rounds "
+            f"{rounds} allows is spent on them; raise it to go on"
+        )
+    parts = [
+        _counted(agreed.measurements, "measurement"),
+        _counted(agreed.trainings, "training"),
+    ]
+    spent = " and ".join(part for part in parts if part)
+    time = "" if agreed.seconds is None else f", about {duration(agreed.seconds)}"
+    return (
+        f"settling trials {numbers} of '{study.name}', which cannot be told apart: "
+        f"at most {spent}{time}"
+    )
+
+
+def _came_of_it(done: Settled, rounds: int) -> list[str]:
+    measured = sum(not purchase.trainings for purchase in done.made)
+    trained = sum(purchase.trainings for purchase in done.made)
+    parts = [_counted(measured, "measurement"), _counted(trained, "training")]
+    lines = [f"made {' and '.join(part for part in parts if part) or 'nothing'}"]
+    lines += [f"{_named(purchase)} failed: {reason}" for purchase, reason in done.failed]
+    if done.left:
+        numbers = ", ".join(map(str, sorted({each.trial.number for each in done.left})))
+        lines.append(f"trials {numbers} have become unclear meanwhile; the same command goes on")
+    elif done.unsettled:
+        numbers = ", ".join(map(str, done.unsettled))
+        lines.append(
+            f"trials {numbers} still cannot be told apart; --rounds {rounds + 1} spends more"
+        )
+    else:
+        lines.append("all members can be told apart now")
+    return lines
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'s' if number != 1 else ''}" if number else ""
+
+
+def _named(purchase: Purchase) -> str:
+    seeds = purchase.words.get("seeds")
+    if seeds:
+        return f"trial {purchase.trial.number}: training with seeds {', '.join(map(str, seeds))}"
+    return f"trial {purchase.trial.number}: {purchase.objective}, repeat {purchase.turn}"
+
+
+def _plain(agreed: Bill, done: Settled | None) -> dict[str, Any]:
+    made = done.made if done else ()
+    return {
+        "allowed": {
+            "measurements": agreed.measurements,
+            "trainings": agreed.trainings,
+            "seconds": agreed.seconds,
+        },
+        "made": {
+            "measurements": sum(not purchase.trainings for purchase in made),
+            "trainings": sum(purchase.trainings for purchase in made),
+        },
+        "failed": [
+            {"trial": purchase.trial.number, "objective": purchase.objective, "reason": reason}
+            for purchase, reason in (done.failed if done else ())
+        ],
+        "not_told_apart": list(done.unsettled if done else agreed.unsettled),
+    }
