@@ -12,10 +12,13 @@ import yaml
 
 from archdsl.errors import DocumentError, Problem
 from archdsl.records import Job, Outcome
+from archdsl.runners.protocols import JobSource
 from archdsl.runners.read import read_profile
 from archdsl.search.deciders import Recorder
+from archdsl.search.loop import Search
 from archdsl.search.read import CheckedStudy, read_study
 from archdsl.search.run import Finished, run_search
+from archdsl.store.owner import Owner
 from archdsl.store.store import Store, open_store
 
 BASE = """\
@@ -154,6 +157,37 @@ def run(store: Store) -> Run:
         return run_search(checked, store=store, profile=read_profile("local"), observer=Quiet())
 
     return ran
+
+
+Begin = Callable[..., JobSource]
+
+
+@pytest.fixture
+def begin(store: Store) -> Begin:
+    """Begins a search without a runner: the test itself asks for jobs and answers them."""
+
+    def begun(
+        checked: CheckedStudy,
+        *,
+        store: Store = store,
+        protocols: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> JobSource:
+        study = checked.study
+        row = store.ensure_study(
+            name=study.name, document=study.identity(), objectives=dict(study.objectives)
+        )
+        return Search(
+            checked=checked,
+            row=row,
+            store=store,
+            owner=Owner.current(),
+            budget=study.budget.trials,
+            protocols=protocols or {},
+            folder="files",
+            observer=Quiet(),
+        )
+
+    return begun
 
 
 Table = list[dict[str, Any]]
