@@ -134,9 +134,21 @@ def _with_objectives(tree: Tree, text: str) -> Tree:
         key_origin=Origin(source="--objective"), tree=_tree(chosen, "--objective")
     )
     tree = Tree(value=entries, origin=tree.origin)
+    tree = _with_reference(tree, names)
     bounded = " ".join(_constraints(tree))
     dropped = [name for name in MEASURED if name not in names and name not in bounded]
     return merge_trees(tree, _tree({"evaluate": dict.fromkeys(dropped)}, "--objective"))
+
+
+def _with_reference(tree: Tree, names: list[str]) -> Tree:
+    """The reference of the objectives that are left; none where it knows not all of them."""
+    written = tree.child("reference")
+    point = written.plain() if written and isinstance(written.value, dict) else {}
+    if not point:
+        return tree
+    known = all(name in point for name in names)
+    left = {name: None for name in point if name not in names} if known else None
+    return merge_trees(tree, _tree({"reference": left}, "--objective"))
 
 
 def _constraints(tree: Tree) -> list[str]:
