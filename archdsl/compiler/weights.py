@@ -19,6 +19,7 @@ from archdsl.compiler.layouts import LAYOUTS, Layout, guess, renamed
 from archdsl.document.messages import one_of
 from archdsl.errors import WeightsError
 from archdsl.nn.network import Network
+from archdsl.plan.plan import ExchangeStep, word_steps
 
 StateDict = Mapping[str, Tensor]
 """Tensors by name."""
@@ -88,8 +89,8 @@ def _known_dead(state: Mapping[str, Tensor], model: Network, layout: Layout) -> 
     if "memory_embedder.proj.weight" in state:  # otherwise the memory stream inherits it
         dead |= {name for name in state if name.startswith("patch_embed.")}
     for number, layer in enumerate(model.plan.layers):
-        for step in layer:
-            if getattr(getattr(step, "head", None), "type", "") == "linear_attention":
+        for step in word_steps(layer):
+            if isinstance(step, ExchangeStep) and step.head.type == "linear_attention":
                 prefix = f"{step.word}_head.{number}.proj."
                 dead |= {name for name in state if name.startswith(prefix)}
     return dead
