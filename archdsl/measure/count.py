@@ -21,6 +21,7 @@ from torch.nn.functional import unfold
 
 from archdsl.compiler.build import build_without_weights
 from archdsl.errors import MeasureError
+from archdsl.nn.fusion import EraseFusion
 from archdsl.nn.network import Network
 from archdsl.plan.cost import cost
 from archdsl.plan.plan import BlocksStep, ParallelStep, Plan, Step, WordStep
@@ -138,12 +139,22 @@ class _Unfolded(nn.Module):
         return torch.matmul(conv.weight.flatten(1), patches).reshape(1, -1, *grid)
 
 
+class _Erased(nn.Module):
+    """Erase fusion that looks at what it erases: the tracer drops what leads to no output, and a
+    network computes it all the same."""
+
+    def forward(self, target: Tensor, read: Tensor) -> Tensor:
+        return read + (target - target)
+
+
 def _traceable(network: nn.Module) -> None:
-    """Put what can be traced without weights in place of convolutions."""
+    """Put modules that are traced whole, and without weights, in place of others."""
     for module in list(network.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.Conv2d):
                 setattr(module, name, _Unfolded(child))
+            elif isinstance(child, EraseFusion):
+                setattr(module, name, _Erased())
 
 
 def _analyse(network: Network, image: tuple[int, int, int]) -> dict[str, Counter[str]]:

@@ -115,8 +115,12 @@ def _read_of(
     """The read whose attention map a tied write goes back along."""
     at = rules.at("exchange", word)
     read = exchange.read
-    if word == "read" or not isinstance(read, CrossAttention):
-        at.refuse("there is no cross_attention read whose map it could take", "type")
+    if word == "read":
+        at.refuse("a write goes back along the read's map; a read has none to take", "type")
+        return None
+    if not isinstance(read, CrossAttention):
+        found = f"the layer's read is {read.type}" if read else "the layer has no read"
+        at.refuse(f"takes the map of a cross_attention read; {found}", "type")
         return None
     _check_order(exchange, at)
     _check_whole(read, rules.at("exchange", "read"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from archdsl.plan.plan import PartPlan, StreamName, StreamPlan
 from archdsl.spec.blocks import TransformerBlock
@@ -24,6 +24,7 @@ class _Expansion:
 
     spec: ModelSpec
     rules: Rules
+    refused: set[StreamName] = field(default_factory=set)
 
     def stream(self, name: StreamName) -> ProcessStream | MemoryStream:
         stream = self.spec.process if name == "process" else self.spec.memory
@@ -41,6 +42,8 @@ class _Expansion:
             rules.refuse("has no effect: this stream does not see the image", "resize")
         source = self._source(name, made)
         grid = source and stream.embed.layout(source, rules.at("embed"))
+        if grid is None:
+            self.refused.add(name)
         prefix: tuple[str, ...] = stream.prefix_tokens
         _check_prefix(prefix, rules)
         if origin == "copy":
@@ -84,6 +87,9 @@ class _Expansion:
                 f"the {OTHER[name]} stream has the width {other.dim}, this one {self.dim(name)}"
             )
             rules.refuse(f"{message}; a copy has the same", "type")
+        # What has no size cannot be compared with.
+        if OTHER[name] in self.refused:
+            return None
         return Source(grid=other.grid, channels=other.dim)
 
     def _copied_prefix(
@@ -103,6 +109,10 @@ def expand_streams(spec: ModelSpec, rules: Rules) -> dict[StreamName, StreamPlan
     made: dict[StreamName, StreamPlan] = {}
     for name in sorted(names, key=lambda each: _comes_later(expansion.stream(each))):
         made[name] = expansion.make(name, made)
+    origins = {expansion.stream(name).embed.origin for name in names}
+    if "image" not in origins and not rules.broken:
+        message = "no stream sees the image; start one with patch or conv_stem"
+        rules.refuse(message, "process", "embed", "type")
     return {name: made[name] for name in names}
 
 

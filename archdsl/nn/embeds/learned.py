@@ -10,13 +10,13 @@ class LearnedEmbed(nn.Module):
     """A table of tokens.
 
     Args:
-        tokens: their number.
+        num_tokens: their number.
         dim: their width.
     """
 
-    def __init__(self, *, tokens: int, dim: int) -> None:
+    def __init__(self, *, num_tokens: int, dim: int) -> None:
         super().__init__()
-        self.table = nn.Parameter(torch.empty(1, tokens, dim))
+        self.table = nn.Parameter(torch.empty(1, num_tokens, dim))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -25,5 +25,5 @@ class LearnedEmbed(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """images: (batch, channels, height, width), of which only the number counts -> tokens:
-        (batch, tokens, dim)."""
+        (batch, num_tokens, dim)."""
         return self.table.expand(images.shape[0], -1, -1)

@@ -26,9 +26,9 @@ class LearnedEmbed(EmbedWords):
 
     def arguments(self, *, source: Source, dim: int, grid: Grid) -> Arguments:
         """Keyword arguments of the module."""
-        return {"tokens": self.num_tokens, "dim": dim}
+        return {"num_tokens": self.num_tokens, "dim": dim}
 
     @staticmethod
-    def cost(*, tokens: int, dim: int) -> Cost:
+    def cost(*, tokens: int, num_tokens: int, dim: int) -> Cost:
         """Nothing is computed."""
-        return Cost(params=tokens * dim)
+        return Cost(params=num_tokens * dim)
