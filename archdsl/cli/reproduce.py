@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from archdsl.cli.handling import OURS, handled
-from archdsl.cli.options import Debug, Json
+from archdsl.cli.options import DEFAULT_DB, Debug, Json
 from archdsl.cli.printing import billions, print_json, print_table
 
 if TYPE_CHECKING:
     from archdsl.report.reproduce import Figure
+    from archdsl.store.store import Store
 
 NAME = "reproduce"
 EXAMPLE = "Example: archdsl reproduce 5"
@@ -29,16 +32,27 @@ def command(
         str | None,
         typer.Argument(metavar="[TABLE]", help="Number of a table, 1 to 5; all if omitted."),
     ] = None,
+    db: Annotated[
+        str | None,
+        typer.Option(
+            "--db",
+            metavar="URL",
+            help="Store whose measurements stand beside latencies and accuracies; "
+            "./archdsl.db if there is one.",
+        ),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Print the figures of the ViTTM paper's tables beside those computed from documents.
 
-    Exit code 1 when a figure that has a document does not come out with the printed digits.
+    Exit code 1 when a computed figure does not come out with the printed digits.
     """
     from archdsl.report.reproduce import reproduce, rows_of
 
-    figures = reproduce(rows_of(table))
+    rows = rows_of(table)
+    with _store(db) as store:
+        figures = reproduce(rows, store)
     if as_json:
         print_json({"rows": [_row(figure) for figure in figures]})
     else:
@@ -49,8 +63,16 @@ def command(
         raise typer.Exit(OURS)
 
 
+def _store(db: str | None) -> AbstractContextManager[Store | None]:
+    """The store that was named, or that lies here."""
+    from archdsl.store.store import open_store
+
+    if db is None and not Path(DEFAULT_DB).is_file():
+        return nullcontext()
+    return open_store(db or DEFAULT_DB, create=False, read_only=True)
+
+
 def _row(figure: Figure) -> dict[str, Any]:
-    document = figure.document
     return {
         "table": figure.table,
         "row": figure.row,
@@ -58,8 +80,9 @@ def _row(figure: Figure) -> dict[str, Any]:
         "published": float(figure.printed),
         "computed": figure.computed,
         "convention": figure.convention,
-        "spec": document.spec if document else None,
-        "set": list(document.set) if document else [],
+        "spec": figure.document.spec,
+        "set": list(figure.document.set),
+        "measured": [vars(each) for each in figure.measured],
         "macs": figure.macs,
         "verdict": figure.verdict,
         "note": figure.note,
@@ -86,6 +109,10 @@ def _print_table(number: int, figures: list[Figure]) -> None:
     print_table(columns, rows, title=f"Table {number}: {TITLES[number]}")
     for position, note in enumerate(notes, start=1):
         print(f"[{position}] {note}")
+    for figure in figures:
+        for ours in figure.measured:
+            value = f"{ours.value:.4g} {ours.unit} ({ours.low:.4g} to {ours.high:.4g})"
+            print(f"{figure.row}, {UNITS[figure.quantity]}: measured {value} on {ours.where}")
     print()
 
 
