@@ -203,7 +203,7 @@ def _values(read: nn.Module) -> nn.Module:
 def _norms(plan: Plan, step: ExchangeStep, shared: _Shared) -> dict[str, nn.Module]:
     dims = {str(name): plan.streams[name].dim for name in step.normalised}
     if step.norm.shared and dims:
-        dims = {"both": dims[step.target]}
+        dims = {"both": next(iter(dims.values()))}
     if not step.norm.weights_shared:
         return {name: stream_norm(dim) for name, dim in dims.items()}
     return {

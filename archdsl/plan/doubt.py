@@ -131,7 +131,7 @@ def _words(size: int, heads: str, embed: dict[str, Any], prefix: list[str]) -> d
     block = {"type": "transformer", heads: 1, "mlp_ratio": 1}
     fusion = {"type": "add_erase", "gate": "per_layer"}
     head = {"type": "linear_attention", "latent_ratio": 1, "num_heads": 1, "fusion": fusion}
-    exchange = {"norm": {"placement": "pre", "shared": False}, "read": head, "write": head}
+    exchange = {"norm": {"placement": "none", "shared": False}, "read": head, "write": head}
     stream = {"embed": embed, "prefix_tokens": prefix, "dim": size, "block": block}
     return {
         "archdsl": 1,

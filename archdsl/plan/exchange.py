@@ -31,7 +31,8 @@ def exchange_step(
     target, source = shapes[names[0]], shapes[names[1]]
     norm = _norm(exchange, head, names, shapes, rules)
     at = rules.at("exchange", word)
-    if head.token_by_token and target.tokens != source.tokens:
+    sized = target.sized and source.sized
+    if head.token_by_token and sized and target.tokens != source.tokens:
         found = f"{target.name} has {target.tokens} tokens, {source.name} {source.tokens}"
         at.refuse(f"{head.type} joins the streams token by token: {found}", "type")
     arguments = head.arguments(target=target, source=source, rules=at)
@@ -93,13 +94,15 @@ def _norm(
     whole = NormPlan(
         placement=norm.placement, shared=norm.shared, weights_shared=norm.weights == "shared"
     )
-    if norm.placement == "pre" and not head.reads_target:
+    source_only = norm.placement == "pre" and not head.reads_target
+    if source_only and not whole.weights_shared:
+        # One stream's own norm is the same however many streams it could serve.
         return replace(whole, shared=False, streams=(names[1],))
     if norm.shared and len({shapes[name].dim for name in names}) > 1:
         widths = " and ".join(str(shape.dim) for shape in shapes.values())
         message = f"one norm cannot serve the widths {widths}; write shared: false"
         rules.refuse(message, "exchange", "norm", "shared")
-    return whole
+    return replace(whole, streams=(names[1],)) if source_only else whole
 
 
 def _tied(arguments: Arguments | None, read: PartPlan | None) -> Arguments | None:

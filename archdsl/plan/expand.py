@@ -7,7 +7,7 @@ from archdsl.plan.exchange import exchange_step
 from archdsl.plan.output import expand_output
 from archdsl.plan.plan import BlocksStep, ParallelStep, PartPlan, Plan, Step, StreamName, WordStep
 from archdsl.plan.published import unused_tensors
-from archdsl.plan.streams import Shapes, expand_streams, shapes_of
+from archdsl.plan.streams import Shapes, expand_streams
 from archdsl.spec.exchange import Exchange, Word
 from archdsl.spec.layers import LayerSpec
 from archdsl.spec.model import ModelSpec
@@ -30,8 +30,8 @@ def expand(spec: ModelSpec) -> Plan:
         InvalidSpecError: every broken rule (a patch that does not divide the image, …).
     """
     rules = Rules()
-    streams = expand_streams(spec, rules)
-    layers = _layers(spec, shapes_of(spec, streams, rules), rules)
+    streams, shapes = expand_streams(spec, rules)
+    layers = _layers(spec, shapes, rules)
     output = expand_output(spec, streams, rules)
     if spec.published_layout and not spec.memory:
         rules.refuse("only two-stream models have a published layout", "published_layout")
@@ -112,6 +112,8 @@ def _check_words(layer: LayerSpec, shapes: Shapes, rules: Rules) -> None:
     order = exchange.words()
     if len(set(order)) < len(order):
         rules.refuse("each word runs at most once in a layer", "exchange", "order")
+    else:
+        _check_together(exchange, rules)
     words = {
         "read": (exchange.read, ("exchange", "read")),
         "process": (layer.process.block, ("process", "block")),
@@ -121,12 +123,14 @@ def _check_words(layer: LayerSpec, shapes: Shapes, rules: Rules) -> None:
     for word, (value, path) in words.items():
         if value and word not in order:
             rules.refuse("never runs: exchange.order leaves it out", *path)
-    _check_together(exchange, rules)
 
 
 def _check_together(exchange: Exchange, rules: Rules) -> None:
     """Words that run from the same state change streams of their own, and nothing else."""
     for number, place in enumerate(exchange.places()):
+        if not isinstance(exchange.order[number], str) and len(place) < 2:
+            message = "an inner list holds two or more words that run from the same state"
+            rules.refuse(message, "exchange", "order", number)
         changed = [WRITES[word] for word in place]
         for stream in sorted({name for name in changed if changed.count(name) > 1}):
             both = " and ".join(word for word in place if WRITES[word] == stream)
@@ -135,8 +139,8 @@ def _check_together(exchange: Exchange, rules: Rules) -> None:
         exchanges = [w for w in place if w in ("read", "write") and getattr(exchange, w)]
         if len(place) > 1 and exchanges and exchange.norm.placement == "replace":
             message = (
-                f"replace changes both streams, and {' and '.join(exchanges)} runs together with "
-                "another word; write pre or none"
+                f"replace changes both streams, so {' and '.join(exchanges)} cannot run together "
+                "with another word; write pre or none"
             )
             rules.refuse(message, "exchange", "norm", "placement")
 

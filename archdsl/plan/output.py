@@ -23,7 +23,7 @@ _OF_DISTILLATION: dict[str, Literal["none", "pooled"]] = {
 
 def expand_output(spec: ModelSpec, streams: Streams, rules: Rules) -> OutputPlan:
     """Classifiers of `spec.output`; broken rules are added to `rules`."""
-    output, rules = spec.output, rules.at("output")
+    output, root, rules = spec.output, rules, rules.at("output")
     names = _names(spec, rules)
     _check_norms(spec, names, rules)
     for name in names:
@@ -35,9 +35,9 @@ def expand_output(spec: ModelSpec, streams: Streams, rules: Rules) -> OutputPlan
     classifiers = (
         {"concat": _together(spec, names, rules)}
         if output.combine
-        else _apart(spec, streams, names, rules)
+        else _apart(spec, streams, names, root)
     )
-    _check_distillation(streams, classifiers, rules)
+    _check_distillation(spec, streams, classifiers, names, rules)
     return OutputPlan(
         num_classes=output.num_classes,
         classifiers=classifiers,
@@ -71,7 +71,8 @@ def _check_norms(spec: ModelSpec, names: tuple[StreamName, ...], rules: Rules) -
 def _check_pool(spec: ModelSpec, streams: Streams, name: StreamName, rules: Rules) -> None:
     if spec.output.pool_of(name) == "cls" and "cls" not in streams[name].prefix_tokens:
         message = f"the {name} stream has no class token; write {name}.prefix_tokens: [cls]"
-        rules.refuse(message, "pool")
+        where = ("pool", name) if isinstance(spec.output.pool, OutputPools) else ("pool",)
+        rules.refuse(message, *where)
 
 
 def _together(spec: ModelSpec, names: tuple[StreamName, ...], rules: Rules) -> ClassifierPlan:
@@ -96,7 +97,8 @@ def _apart(
         classifiers[name] = ClassifierPlan(pool=pool, norm=norm)
         if pool == "cls" and "distillation" in streams[name].prefix_tokens:
             if "distillation" in classifiers:
-                rules.refuse("both streams have a distillation token; one may", "streams")
+                message = "the other stream has a distillation token too; only one may"
+                rules.refuse(message, name, "prefix_tokens")
             classifiers["distillation"] = ClassifierPlan(
                 pool="distillation", norm=_OF_DISTILLATION[norm], streams=(name,)
             )
@@ -104,15 +106,23 @@ def _apart(
 
 
 def _check_distillation(
-    streams: Streams, classifiers: Mapping[str, ClassifierPlan], rules: Rules
+    spec: ModelSpec,
+    streams: Streams,
+    classifiers: Mapping[str, ClassifierPlan],
+    names: tuple[StreamName, ...],
+    rules: Rules,
 ) -> None:
+    """A distillation token is there for a classifier of its own beside the class token's."""
     for name, stream in streams.items():
-        if "distillation" in stream.prefix_tokens and "distillation" not in classifiers:
-            message = (
-                f"the {name} stream's distillation token needs a classifier of its own beside the "
-                "class token's: write cls"
-            )
-            rules.refuse(message, "pool")
+        if "distillation" not in stream.prefix_tokens or "distillation" in classifiers:
+            continue
+        token = f"the {name} stream's distillation token needs a classifier of its own"
+        if spec.output.combine:
+            rules.refuse(f"{token}; with concat there is none", "combine")
+        elif name not in names:
+            rules.refuse(f"{token}; add {name}", "streams")
+        else:
+            rules.refuse(f"{token} beside the class token's; write cls", "pool")
 
 
 def _predict(spec: ModelSpec, names: list[str], rules: Rules) -> str:

@@ -45,7 +45,7 @@ class _Expansion:
         if grid is None:
             self.refused.add(name)
         prefix: tuple[str, ...] = stream.prefix_tokens
-        _check_prefix(prefix, rules)
+        prefix = _checked_prefix(prefix, rules)
         if origin == "copy":
             prefix = self._copied_prefix(name, made)
         shape = grid or _ANY
@@ -95,15 +95,19 @@ class _Expansion:
     def _copied_prefix(
         self, name: StreamName, made: dict[StreamName, StreamPlan]
     ) -> tuple[str, ...]:
-        if self.stream(name).prefix_tokens:
+        if self.stream(name).prefix_tokens and self.spec.memory:
             message = f"has no effect: the {OTHER[name]} stream's prefix tokens are copied"
             self.rules.refuse(message, name, "prefix_tokens")
         other = made.get(OTHER[name])
         return other.prefix_tokens if other else ()
 
 
-def expand_streams(spec: ModelSpec, rules: Rules) -> dict[StreamName, StreamPlan]:
-    """The plans of the streams, process first; broken rules are added to `rules`."""
+Streams = dict[StreamName, StreamPlan]
+
+
+def expand_streams(spec: ModelSpec, rules: Rules) -> tuple[Streams, Shapes]:
+    """The plans of the streams, process first, and their sizes as words around them need them;
+    broken rules are added to `rules`."""
     expansion = _Expansion(spec, rules)
     names: list[StreamName] = ["process", "memory"] if spec.memory else ["process"]
     made: dict[StreamName, StreamPlan] = {}
@@ -113,11 +117,11 @@ def expand_streams(spec: ModelSpec, rules: Rules) -> dict[StreamName, StreamPlan
     if "image" not in origins and not rules.broken:
         message = "no stream sees the image; start one with patch or conv_stem"
         rules.refuse(message, "process", "embed", "type")
-    return {name: made[name] for name in names}
+    streams = {name: made[name] for name in names}
+    return streams, _shapes(spec, streams, expansion.refused, rules)
 
 
-def shapes_of(spec: ModelSpec, streams: dict[StreamName, StreamPlan], rules: Rules) -> Shapes:
-    """Sizes of the streams as words around them need them."""
+def _shapes(spec: ModelSpec, streams: Streams, refused: set[StreamName], rules: Rules) -> Shapes:
     block = spec.process.block
     num_heads = None
     if isinstance(block, TransformerBlock):
@@ -129,6 +133,7 @@ def shapes_of(spec: ModelSpec, streams: dict[StreamName, StreamPlan], rules: Rul
             prefix_tokens=len(stream.prefix_tokens),
             dim=stream.dim,
             num_heads=num_heads,
+            sized=name not in refused,
         )
         for name, stream in streams.items()
     }
@@ -138,8 +143,11 @@ def _comes_later(stream: ProcessStream | MemoryStream) -> bool:
     return stream.embed.origin in ("other", "copy")
 
 
-def _check_prefix(prefix: tuple[str, ...], rules: Rules) -> None:
+def _checked_prefix(prefix: tuple[str, ...], rules: Rules) -> tuple[str, ...]:
+    """Prefix tokens as they would be, written right."""
     if len(set(prefix)) < len(prefix):
         rules.refuse("names a token twice", "prefix_tokens")
     elif prefix and prefix[0] != "cls":
         rules.refuse("the class token comes first; write [cls, distillation]", "prefix_tokens")
+        return ("cls", "distillation")
+    return tuple(dict.fromkeys(prefix))

@@ -12,7 +12,7 @@ from archdsl.spec.heads import Head
 
 Word = Literal["read", "process", "write", "memory"]
 DEFAULT_ORDER: tuple[Word, ...] = ("read", "process", "write", "memory")
-Together = Annotated[tuple[Word, ...], Field(strict=False, min_length=2)]
+Together = Annotated[tuple[Word, ...], Field(strict=False)]
 
 
 def _kind_of_place(value: Any) -> str:

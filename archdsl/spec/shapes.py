@@ -31,6 +31,7 @@ class StreamShape:
         prefix_tokens: learned tokens in front of them (class token, distillation token).
         dim: width.
         num_heads: attention heads of the process blocks, the default of every head.
+        sized: whether the grid is known; it is not where what it comes from is refused.
     """
 
     name: str
@@ -38,6 +39,7 @@ class StreamShape:
     prefix_tokens: int
     dim: int
     num_heads: int | None
+    sized: bool = True
 
     @property
     def tokens(self) -> int:

@@ -42,13 +42,18 @@ class ConvStem(EmbedWords):
 
     def _check_kernels(self, rules: Rules) -> None:
         if len(self.kernels) != len(self.strides):
-            found = f"{len(self.kernels)} kernels for {len(self.strides)} strides"
-            rules.refuse(f"{found}; give one for each", "kernels")
+            found = f"{len(self.kernels)} for {len(self.strides)} strides"
+            unless = "" if "kernels" in self.model_fields_set else " (7, 3, 3 unless given)"
+            rules.refuse(f"{found}{unless}; give one for each", "kernels")
             return
         for number, (kernel, stride) in enumerate(zip(self.kernels, self.strides, strict=True)):
             if kernel != stride and (kernel % 2 == 0 or kernel < stride):
-                message = f"{kernel} at a stride of {stride}: the stride, or an odd number above it"
-                rules.refuse(message, "kernels", number)
+                rules.refuse(
+                    f"{kernel} at a stride of {stride}; give {stride} (patches side by side) or a "
+                    "larger odd number (overlapping, padded by half)",
+                    "kernels",
+                    number,
+                )
 
     def arguments(self, *, source: Source, dim: int, grid: Grid) -> Arguments:
         """Keyword arguments of the module."""
