@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from archdsl.compiler.reading import StateDict
-    from archdsl.compiler.warm_start import WarmStart
+    from archdsl.compiler.weights.reading import StateDict
+    from archdsl.compiler.weights.warm_start import WarmStart
     from archdsl.nn.network import Network
     from archdsl.spec.model import ModelSpec
 
@@ -60,7 +60,7 @@ def load_weights(
         WeightsError: the file cannot be read, or its tensors are not those of `model`, which is
             then unchanged.
     """
-    from archdsl.compiler.weights import load_weights as copy_weights
+    from archdsl.compiler.weights.load import load_weights as copy_weights
 
     copy_weights(model, weights, layout)
 
@@ -81,6 +81,6 @@ def warm_start(model: Network, weights: str | Path | StateDict) -> WarmStart:
         WeightsError: the file cannot be read, or its blocks are not those of the process stream;
             the model is then unchanged.
     """
-    from archdsl.compiler.warm_start import warm_start as start
+    from archdsl.compiler.weights.warm_start import warm_start as start
 
     return start(model, weights)

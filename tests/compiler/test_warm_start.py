@@ -15,7 +15,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 import archdsl
-from archdsl.compiler.warm_start import WarmStart
+from archdsl.compiler.weights.warm_start import WarmStart
 from archdsl.errors import WeightsError
 from archdsl.nn.network import Network
 from archdsl.plan.read import read_model

@@ -10,10 +10,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from archdsl.compiler.layouts import LAYOUTS, Layout, guess, renamed, whole
-from archdsl.compiler.mismatch import kernel_shape, mismatches
-from archdsl.compiler.positions import on_grid
-from archdsl.compiler.reading import StateDict, read_state
+from archdsl.compiler.weights.layouts import LAYOUTS, Layout, guess, renamed, whole
+from archdsl.compiler.weights.mismatch import kernel_shape, mismatches
+from archdsl.compiler.weights.positions import on_grid
+from archdsl.compiler.weights.reading import StateDict, read_state
 from archdsl.document.messages import one_of
 from archdsl.errors import WeightsError
 from archdsl.nn.network import Network

@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from archdsl.compiler.layouts import renamed
-from archdsl.compiler.mismatch import differences, kernel_shape, listed
-from archdsl.compiler.positions import on_grid, prefix_rows
-from archdsl.compiler.reading import StateDict, read_state
+from archdsl.compiler.weights.layouts import renamed
+from archdsl.compiler.weights.mismatch import differences, kernel_shape, listed
+from archdsl.compiler.weights.positions import on_grid, prefix_rows
+from archdsl.compiler.weights.reading import StateDict, read_state
 from archdsl.errors import WeightsError
 from archdsl.nn.network import Network
 from archdsl.plan.plan import BlocksStep, Plan, StreamName, StreamPlan, word_steps
