@@ -76,8 +76,9 @@ def test_the_page_adds_a_head(root: Path) -> None:
     tried = python(root, "try.py")
     assert tried.returncode == 0, tried.stderr
     assert tried.stdout.startswith("(2, 10) ")
-    compiled = python(root, "-m", "archdsl.cli.main", "compile", "mean.yaml")
+    compiled = python(root, "-m", "archdsl", "compile", "mean.yaml")
     assert compiled.returncode == 0, compiled.stderr
+    assert "multiply-adds" in compiled.stdout
     complete = python(root, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_completeness.py")
     assert complete.returncode == 0, complete.stdout
 

@@ -2,36 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from archdsl.nn.blocks import MlpBlock, transformer_block
 from archdsl.nn.classifier import Classifier
-from archdsl.nn.embed import PatchEmbed, StreamEmbed
+from archdsl.nn.embeds.conv_stem import ConvStem
+from archdsl.nn.embeds.downsample import Downsample
+from archdsl.nn.embeds.learned import LearnedEmbed
+from archdsl.nn.embeds.patch import PatchEmbed
+from archdsl.nn.embeds.stream import StreamEmbed
 from archdsl.nn.fusion import AddEraseFusion, AddFusion, EraseFusion
-from archdsl.nn.heads.cross_attention import CrossAttention
+from archdsl.nn.heads.cross_attention import cross_attention
 from archdsl.nn.heads.latent_attention import LatentAttention
 from archdsl.nn.heads.linear_attention import LinearAttention
+from archdsl.nn.heads.mlp import MlpHead
+from archdsl.nn.heads.self_attention import SelfAttention
+from archdsl.nn.heads.tied_attention import TiedAttention
 from archdsl.nn.heads.token_summary import TokenSummary
 from archdsl.nn.initialise import initialise
-from archdsl.nn.layer import Blocks, Borrowed, Exchange, Layer
+from archdsl.nn.layer import (
+    Blocks,
+    Borrowed,
+    Exchange,
+    Layer,
+    MappedExchange,
+    TiedExchange,
+    stream_norm,
+)
 from archdsl.nn.network import Network
 from archdsl.plan.expand import expand
-from archdsl.plan.plan import BlocksStep, ExchangeStep, PartPlan, Plan, Step
+from archdsl.plan.plan import (
+    BlocksStep,
+    ClassifierPlan,
+    ExchangeStep,
+    ParallelStep,
+    PartPlan,
+    Plan,
+    Step,
+    StreamPlan,
+    WordStep,
+    classifier_streams,
+    word_steps,
+)
+from archdsl.spec.base import words
+from archdsl.spec.embeds import Embed
 from archdsl.spec.model import ModelSpec
 
-EMBEDS: dict[str, Callable[..., nn.Module]] = {"patch": PatchEmbed}
-BLOCKS: dict[str, Callable[..., nn.Module]] = {"transformer": transformer_block, "mlp": MlpBlock}
-HEADS: dict[str, Callable[..., nn.Module]] = {
+Makers = dict[str, Callable[..., nn.Module]]
+
+EMBEDS: Makers = {
+    "patch": PatchEmbed,
+    "conv_stem": ConvStem,
+    "downsample": Downsample,
+    "learned": LearnedEmbed,
+    "copy": nn.Identity,
+}
+BLOCKS: Makers = {"transformer": transformer_block, "mlp": MlpBlock}
+HEADS: Makers = {
     "linear_attention": LinearAttention,
-    "cross_attention": CrossAttention,
+    "cross_attention": cross_attention,
     "latent_attention": LatentAttention,
+    "tied_attention": TiedAttention,
+    "self_attention": SelfAttention,
+    "mlp": MlpHead,
     "token_summary": TokenSummary,
 }
-FUSIONS: dict[str, Callable[..., nn.Module]] = {
+FUSIONS: Makers = {
     "add": AddFusion,
     "erase": EraseFusion,
     "add_erase": AddEraseFusion,
@@ -62,65 +103,123 @@ def build_without_weights(plan: Plan) -> Network:
 
 
 def _assemble(plan: Plan) -> Network:
-    embeds = {
-        name: StreamEmbed(
-            embed=_make(EMBEDS, stream.embed),
-            tokens=stream.tokens,
-            dim=stream.dim,
-            prefix_tokens=stream.prefix_tokens,
-        )
-        for name, stream in plan.streams.items()
-    }
-    shared: dict[str, nn.Module] = {}
-    layers = [
-        Layer({step.word: _step(plan, step, shared) for step in layer}) for layer in plan.layers
-    ]
-    classifiers = {
-        name: Classifier(
-            dim=plan.streams[name].dim,
-            prefix_tokens=len(plan.streams[name].prefix_tokens),
-            num_classes=plan.output.num_classes,
-            pool=classifier.pool,
-            norm=classifier.norm,
-        )
-        for name, classifier in plan.output.classifiers.items()
-    }
+    shared = _Shared()
+    layers = [_layer(plan, layer, shared) for layer in plan.layers]
     return Network(
-        embeds={str(name): embed for name, embed in embeds.items()},
+        embeds={name: _embed(stream) for name, stream in plan.streams.items()},
         layers=layers,
-        classifiers={str(name): classifier for name, classifier in classifiers.items()},
-        shared=shared,
+        classifiers={
+            name: _classifier(plan, name, each) for name, each in plan.output.classifiers.items()
+        },
+        shared=shared.modules,
         plan=plan,
     )
 
 
-def _step(plan: Plan, step: Step, shared: dict[str, nn.Module]) -> nn.Module:
-    if isinstance(step, BlocksStep):
-        return Blocks(stream=step.word, blocks=[_make(BLOCKS, block) for block in step.blocks])
-    return _exchange(plan, step, shared)
+class _Shared:
+    """Modules whose weights several layers borrow, by role; a second one of a role is numbered."""
+
+    def __init__(self) -> None:
+        self.modules: dict[str, nn.Module] = {}
+        self._roles: dict[tuple[str, object], str] = {}
+
+    def borrow(self, role: str, key: object, make: Callable[[], nn.Module]) -> Borrowed:
+        """The module that all words of one role and equal keys share."""
+        if (role, key) not in self._roles:
+            number = sum(known == role for known, _ in self._roles) + 1
+            self._roles[role, key] = role if number == 1 else f"{role}_{number}"
+            self.modules[self._roles[role, key]] = make()
+        return Borrowed(self.modules[self._roles[role, key]])
 
 
-def _exchange(plan: Plan, step: ExchangeStep, shared: dict[str, nn.Module]) -> Exchange:
-    return Exchange(
-        target=step.target,
-        source=step.source,
-        target_dim=plan.streams[step.target].dim,
-        source_dim=plan.streams[step.source].dim,
-        replace=step.norm.placement == "replace",
-        shared_norm=step.norm.shared,
-        head=_make(HEADS, step.head),
-        fusion=_fusion(step, shared),
+def _embed(stream: StreamPlan) -> StreamEmbed:
+    copied = stream.embed.type == "copy"
+    return StreamEmbed(
+        embed=_make(EMBEDS, stream.embed),
+        tokens=stream.tokens,
+        dim=stream.dim,
+        prefix_tokens=() if copied else stream.prefix_tokens,
+        origin=words(Embed)[stream.embed.type].origin,
+        positions=stream.embed.type not in ("copy", "learned"),
+        resize=stream.resize,
     )
 
 
-def _fusion(step: ExchangeStep, shared: dict[str, nn.Module]) -> nn.Module:
-    """The fusion of a step; a shared one is made once for all reads, once for all writes."""
-    if not step.fusion.shared:
-        return _make(FUSIONS, step.fusion)
-    owned = shared.setdefault(f"{step.word}_fusion", _make(FUSIONS, step.fusion))
-    return Borrowed(owned)
+def _classifier(plan: Plan, name: str, classifier: ClassifierPlan) -> Classifier:
+    streams = {each: plan.streams[each] for each in classifier_streams(name, classifier)}
+    return Classifier(
+        streams={each: len(stream.prefix_tokens) for each, stream in streams.items()},
+        dim=sum(stream.dim for stream in streams.values()),
+        num_classes=plan.output.num_classes,
+        pool=classifier.pool,
+        norm=classifier.norm,
+    )
 
 
-def _make(makers: dict[str, Callable[..., nn.Module]], part: PartPlan) -> nn.Module:
-    arguments: dict[str, Any] = dict(part.arguments)
-    return makers[part.type](**arguments)
+def _layer(plan: Plan, layer: tuple[Step, ...], shared: _Shared) -> Layer:
+    made: dict[str, nn.Module] = {}
+    for step in word_steps(layer):
+        made[step.word] = _step(plan, step, shared, made)
+    together: list[dict[str, str]] = [
+        {step.word: _changes(step) for step in group.parallel}
+        for group in layer
+        if isinstance(group, ParallelStep)
+    ]
+    return Layer(made, together)
+
+
+def _changes(step: WordStep) -> str:
+    return step.word if isinstance(step, BlocksStep) else step.target
+
+
+def _step(plan: Plan, step: WordStep, shared: _Shared, layer: Mapping[str, nn.Module]) -> nn.Module:
+    if isinstance(step, BlocksStep):
+        blocks = [_part(BLOCKS, block, f"{step.word}_block", shared) for block in step.blocks]
+        return Blocks(stream=step.word, blocks=blocks)
+    source = plan.streams[step.source]
+    arguments: dict[str, Any] = {
+        "target": step.target,
+        "source": step.source,
+        "norms": _norms(plan, step, shared),
+        "replace": step.norm.placement == "replace",
+        "head": _part(HEADS, step.head, f"{step.word}_head", shared, step.takes_map_of),
+        "fusion": _part(FUSIONS, step.fusion, f"{step.word}_fusion", shared),
+        "queries": 1 if step.queries == "cls" else None,
+        "skipped": len(source.prefix_tokens) if step.keys == "patches" else 0,
+    }
+    if step.takes_map_of:
+        tied = step.head.arguments.get("tied_values")
+        return TiedExchange(values=_values(layer["read"]) if tied else None, **arguments)
+    return MappedExchange(**arguments) if step.gives_map else Exchange(**arguments)
+
+
+def _values(read: nn.Module) -> nn.Module:
+    """The value projection of a layer's read."""
+    head = cast(Exchange, read).head
+    projection = (head.owned if isinstance(head, Borrowed) else head).v
+    return cast(nn.Module, projection)
+
+
+def _norms(plan: Plan, step: ExchangeStep, shared: _Shared) -> dict[str, nn.Module]:
+    dims = {str(name): plan.streams[name].dim for name in step.normalised}
+    if step.norm.shared and dims:
+        dims = {"both": next(iter(dims.values()))}
+    if not step.norm.weights_shared:
+        return {name: stream_norm(dim) for name, dim in dims.items()}
+    return {
+        name: shared.borrow(f"{name}_norm", dim, partial(stream_norm, dim))
+        for name, dim in dims.items()
+    }
+
+
+def _part(
+    makers: Makers, part: PartPlan, role: str, shared: _Shared, beside: PartPlan | None = None
+) -> nn.Module:
+    """A module of a layer's own, or the one all layers share."""
+    if not part.shared:
+        return _make(makers, part)
+    return shared.borrow(role, (part, beside), partial(_make, makers, part))
+
+
+def _make(makers: Makers, part: PartPlan) -> nn.Module:
+    return makers[part.type](**dict(part.arguments))

@@ -59,7 +59,8 @@ def documents(folder: Path) -> list[Path]:
     """The YAML documents of a folder, sorted by name."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
+    found = (path for path in folder.iterdir() if path.suffix in _SUFFIXES)
+    return sorted(found, key=lambda path: path.stem)
 
 
 @cache

@@ -17,12 +17,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import unfold
 
 from archdsl.compiler.build import build_without_weights
 from archdsl.errors import MeasureError
+from archdsl.nn.fusion import EraseFusion
 from archdsl.nn.network import Network
 from archdsl.plan.cost import cost
-from archdsl.plan.plan import ExchangeStep, Plan, Step
+from archdsl.plan.plan import BlocksStep, ParallelStep, Plan, Step, WordStep
 
 with warnings.catch_warnings():
     # torch announces the end of TorchScript, which fvcore still traces with.
@@ -35,6 +37,7 @@ _FREE = (
     "add", "add_", "sub", "mul", "rsub", "neg", "exp", "elu", "gelu", "sigmoid", "softmax", "mean",
     "sum", "stack", "cat", "expand", "expand_as", "unflatten", "flatten", "reshape", "transpose",
     "permute", "select", "slice", "unbind", "chunk", "split", "dropout", "contiguous",
+    "relu", "reciprocal", "im2col", "upsample_bicubic2d",
 )  # fmt: skip
 _ATTENTION = "fused attention"
 
@@ -89,9 +92,21 @@ def _traced(plan: Plan) -> Counter[str]:
 
 def _unshared(step: Step) -> Step:
     """The step with weights of its own: what a layer does is then counted under its own name."""
-    if isinstance(step, ExchangeStep) and step.fusion.shared:
-        return replace(step, fusion=replace(step.fusion, shared=False))
-    return step
+    if isinstance(step, ParallelStep):
+        words = tuple(_word_unshared(word) for word in step.parallel)
+        return ParallelStep(parallel=words)
+    return _word_unshared(step)
+
+
+def _word_unshared(step: WordStep) -> WordStep:
+    if isinstance(step, BlocksStep):
+        return replace(step, blocks=tuple(replace(block, shared=False) for block in step.blocks))
+    return replace(
+        step,
+        head=replace(step.head, shared=False),
+        fusion=replace(step.fusion, shared=False),
+        norm=replace(step.norm, weights_shared=False),
+    )
 
 
 class _Everything(nn.Module):
@@ -109,8 +124,42 @@ class _Everything(nn.Module):
         return (*self.network.forward_head(features).values(), *features.values())
 
 
+class _Unfolded(nn.Module):
+    """A convolution as one matrix product over its patches, which can be traced without weights."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, images: Tensor) -> Tensor:
+        conv, padding = self.conv, int(self.conv.padding[0])
+        sides = zip(images.shape[-2:], conv.kernel_size, conv.stride, strict=True)
+        grid = [(int(side) + 2 * padding - kernel) // stride + 1 for side, kernel, stride in sides]
+        patches = unfold(images, conv.kernel_size, stride=conv.stride, padding=padding)
+        return torch.matmul(conv.weight.flatten(1), patches).reshape(1, -1, *grid)
+
+
+class _Erased(nn.Module):
+    """Erase fusion that looks at what it erases: the tracer drops what leads to no output, and a
+    network computes it all the same."""
+
+    def forward(self, target: Tensor, read: Tensor) -> Tensor:
+        return read + (target - target)
+
+
+def _traceable(network: nn.Module) -> None:
+    """Put modules that are traced whole, and without weights, in place of others."""
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.Conv2d):
+                setattr(module, name, _Unfolded(child))
+            elif isinstance(child, EraseFusion):
+                setattr(module, name, _Erased())
+
+
 def _analyse(network: Network, image: tuple[int, int, int]) -> dict[str, Counter[str]]:
     """Multiply-adds by module and operation."""
+    _traceable(network)
     analysis = FlopCountAnalysis(_Everything(network).eval(), torch.empty(1, *image, device="meta"))
     analysis.set_op_handle("aten::scaled_dot_product_attention", _attention)
     analysis.set_op_handle("aten::div", _half_for_each_element)

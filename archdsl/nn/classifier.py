@@ -1,28 +1,34 @@
-"""From a stream's tokens to logits."""
+"""From streams' tokens to logits."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor, nn
 
 NORM_EPS = 1e-6
+TOKEN = {"cls": 0, "distillation": 1}
+"""Places of the prefix tokens a classifier may take."""
 
 
 class Classifier(nn.Module):
     """Optional norm of all tokens, pooling, optional norm of the pooled token, linear map.
 
     Args:
-        dim: width of the tokens.
-        prefix_tokens: learned tokens in front, left out of a mean.
+        streams: names of the streams it sees, in order, with their numbers of prefix tokens, which
+            are left out of a mean; pooled tokens of several stand side by side.
+        dim: width of a pooled token, all streams together.
         num_classes: number of logits; 0 leaves the pooled features.
-        pool: `mean` or `cls` (the first token).
-        norm: `tokens`, `pooled` or `both`: where LayerNorms stand.
+        pool: `mean`, `cls` or `distillation` (the first, the second token).
+        norm: `tokens`, `pooled`, `both` or `none`: where LayerNorms stand.
     """
 
     def __init__(
-        self, *, dim: int, prefix_tokens: int, num_classes: int, pool: str, norm: str
+        self, *, streams: Mapping[str, int], dim: int, num_classes: int, pool: str, norm: str
     ) -> None:
         super().__init__()
-        self.dim, self.prefix_tokens, self.pool = dim, prefix_tokens, pool
+        self.streams, self.dim, self.pool = dict(streams), dim, pool
         tokens, pooled = norm in ("tokens", "both"), norm in ("pooled", "both")
         self.norm = nn.LayerNorm(dim, eps=NORM_EPS) if tokens else nn.Identity()
         self.pooled_norm = nn.LayerNorm(dim, eps=NORM_EPS) if pooled else nn.Identity()
@@ -41,8 +47,18 @@ class Classifier(nn.Module):
         nn.init.zeros_(linear.bias)
         self.linear = linear
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """tokens: (batch, tokens, dim), already through `norm` -> logits: (batch, num_classes)."""
-        pooled = tokens[:, 0] if self.pool == "cls" else tokens[:, self.prefix_tokens :].mean(dim=1)
-        logits: Tensor = self.linear(self.pooled_norm(pooled))
+    def normalised(self, streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tokens of its streams: (batch, tokens, dim), through the norm of all tokens."""
+        return {name: self.norm(streams[name]) for name in self.streams}
+
+    def forward(self, streams: Mapping[str, Tensor]) -> Tensor:
+        """`normalised` tokens by stream: (batch, tokens, dim) -> (batch, num_classes)."""
+        pooled = [self._pooled(streams[name], prefix) for name, prefix in self.streams.items()]
+        together = pooled[0] if len(pooled) == 1 else torch.cat(pooled, dim=-1)
+        logits: Tensor = self.linear(self.pooled_norm(together))
         return logits
+
+    def _pooled(self, tokens: Tensor, prefix: int) -> Tensor:
+        if self.pool in TOKEN:
+            return tokens[:, TOKEN[self.pool]]
+        return (tokens[:, prefix:] if prefix else tokens).mean(dim=1)

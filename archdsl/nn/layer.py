@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 
 Streams = dict[str, Tensor]
-"""Stream name -> tokens: (batch, tokens, dim)."""
+"""Stream name -> tokens: (batch, tokens, dim). Inside a layer also `MAP`."""
 
 NORM_EPS = 1e-6
+MAP = "attention map"
+"""Where a read leaves its attention map for a later word of the layer."""
+
+
+def stream_norm(dim: int) -> nn.LayerNorm:
+    """The LayerNorm before an exchange."""
+    return nn.LayerNorm(dim, eps=NORM_EPS)
 
 
 class Exchange(nn.Module):
-    """target <- fusion(target, head(target, source)), both normalised first.
+    """target <- fusion(target, head(target, source)), normalised first.
 
     Args:
         target: name of the stream that reads.
         source: name of the stream that is read.
-        target_dim: width of the target.
-        source_dim: width of the source.
+        norms: LayerNorms by the name of their stream, or one for `both`; a stream without one is
+            not normalised.
         replace: the normalised tokens become the streams (published ViTTM); otherwise only the
             head sees them.
-        shared_norm: one LayerNorm for both streams.
         head: forward(target, source) -> read.
         fusion: forward(target, read) -> target.
+        queries: only that many of the first tokens of the target ask and change; all unless given.
+        skipped: number of first tokens of the source that are not read.
     """
 
     def __init__(
@@ -30,19 +42,17 @@ class Exchange(nn.Module):
         *,
         target: str,
         source: str,
-        target_dim: int,
-        source_dim: int,
+        norms: Mapping[str, nn.Module],
         replace: bool,
-        shared_norm: bool,
         head: nn.Module,
         fusion: nn.Module,
+        queries: int | None = None,
+        skipped: int = 0,
     ) -> None:
         super().__init__()
         self.target, self.source, self.replace = target, source, replace
-        dims = {"both": target_dim} if shared_norm else {target: target_dim, source: source_dim}
-        self.norms = nn.ModuleDict(
-            {name: nn.LayerNorm(dim, eps=NORM_EPS) for name, dim in dims.items()}
-        )
+        self.queries, self.skipped = queries, skipped
+        self.norms = nn.ModuleDict(dict(norms))
         self.head = head
         self.fusion = fusion
 
@@ -50,15 +60,52 @@ class Exchange(nn.Module):
         """All streams -> all streams."""
         target = self._norm(self.target, streams)
         source = self._norm(self.source, streams)
-        read = self.head(target, source)
-        if self.replace:
-            return {**streams, self.target: self.fusion(target, read), self.source: source}
-        return {**streams, self.target: self.fusion(streams[self.target], read)}
+        start = target if self.replace else streams[self.target]
+        changed = {self.source: source} if self.replace else {}
+        if self.skipped:
+            source = source[:, self.skipped :]
+        if self.queries is None:
+            read, left = self.read(streams, target, source)
+            fused = self.fusion(start, read)
+        else:
+            read, left = self.read(streams, target[:, : self.queries], source)
+            fused = self.fusion(start[:, : self.queries], read)
+            fused = torch.cat([fused, start[:, self.queries :]], dim=1)
+        return {**streams, **changed, **left, self.target: fused}
+
+    def read(self, streams: Streams, target: Tensor, source: Tensor) -> tuple[Tensor, Streams]:
+        """What the head gathers for the target, and what it leaves for later words."""
+        return self.head(target, source), {}
 
     def _norm(self, name: str, streams: Streams) -> Tensor:
-        norm = self.norms[name if name in self.norms else "both"]
-        normalised: Tensor = norm(streams[name])
-        return normalised
+        found = name if name in self.norms else "both"
+        return self.norms[found](streams[name]) if found in self.norms else streams[name]
+
+
+class MappedExchange(Exchange):
+    """An exchange whose head leaves its attention map for a later word of the layer."""
+
+    def read(self, streams: Streams, target: Tensor, source: Tensor) -> tuple[Tensor, Streams]:
+        """What the head gathers for the target, and its map."""
+        read, shares = self.head(target, source, need_map=True)
+        return read, {MAP: shares}
+
+
+class TiedExchange(Exchange):
+    """An exchange whose head goes back along the map that an earlier word has left.
+
+    Args:
+        values: projects the source in place of the head, and belongs to somebody else.
+        arguments: those of `Exchange`.
+    """
+
+    def __init__(self, *, values: nn.Module | None, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.values = Borrowed(values) if values is not None else nn.Identity()
+
+    def read(self, streams: Streams, target: Tensor, source: Tensor) -> tuple[Tensor, Streams]:
+        """What comes back to the target along the map."""
+        return self.head(streams[MAP], self.values(source)), {}
 
 
 class Borrowed(nn.Module):
@@ -72,10 +119,14 @@ class Borrowed(nn.Module):
         super().__init__()
         self._owned = (owned,)  # a tuple, so that torch does not register it a second time
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    @property
+    def owned(self) -> nn.Module:
+        """The module all borrowers share."""
+        return self._owned[0]
+
+    def forward(self, *inputs: Tensor, **options: bool) -> Any:
         """What the shared module answers."""
-        answer: Tensor = self._owned[0](*inputs)
-        return answer
+        return self.owned(*inputs, **options)
 
 
 class Blocks(nn.Module):
@@ -92,10 +143,34 @@ class Blocks(nn.Module):
 
 
 class Layer(nn.ModuleDict):
-    """Words of a layer, by name, in the order they run (`layers[0].read` as in a document)."""
+    """Words of a layer, by name (`layers[0].read` as in a document).
+
+    Args:
+        words: name -> module, in the order they run.
+        together: groups of words that run from the same state, each with the stream it changes.
+    """
+
+    def __init__(
+        self, words: Mapping[str, nn.Module], together: Sequence[Mapping[str, str]] = ()
+    ) -> None:
+        super().__init__(dict(words))
+        self.together = {word: dict(group) for group in together for word in group}
 
     def forward(self, streams: Streams) -> Streams:
         """All streams -> all streams."""
-        for step in self.values():
-            streams = step(streams)
-        return streams
+        state = streams
+        for word, step in self.items():
+            group = self.together.get(word)
+            if group is None:
+                state = step(state)
+            elif word == next(iter(group)):
+                state = self._together(state, group)
+        return {name: state[name] for name in streams}
+
+    def _together(self, state: Streams, group: Mapping[str, str]) -> Streams:
+        """All words of a group from one state; each gives its stream, and its map if any."""
+        changed: Streams = {}
+        for word, stream in group.items():
+            after = self[word](state)
+            changed |= {name: after[name] for name in (stream, MAP) if name in after}
+        return {**state, **changed}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from archdsl.nn.classifier import Classifier
-from archdsl.nn.embed import StreamEmbed
+from archdsl.nn.embeds.stream import Embeds, StreamEmbed
 from archdsl.nn.layer import Layer, Streams
 from archdsl.plan.plan import Plan
 
@@ -24,7 +24,7 @@ class Network(nn.Module):
     Args:
         embeds: stream name -> its embedding.
         layers: the layers, in order.
-        classifiers: stream name -> its classifier, in the order of `forward_heads`.
+        classifiers: name -> classifier, in the order of `forward_heads`.
         shared: modules whose weights several layers borrow, by role.
         plan: what the modules were made from.
     """
@@ -40,7 +40,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.plan = plan
-        self.embeds = nn.ModuleDict(dict(embeds))
+        self.embeds = Embeds(embeds)
         self.shared = nn.ModuleDict(dict(shared))
         self.layers = nn.ModuleList(layers)
         self.classifiers = nn.ModuleDict(dict(classifiers))
@@ -66,7 +66,10 @@ class Network(nn.Module):
         return logits[predict]
 
     def forward_heads(self, images: Tensor) -> dict[str, Tensor]:
-        """images: (batch, channels, height, width) -> stream name -> (batch, num_classes)."""
+        """images: (batch, channels, height, width) -> classifier -> (batch, num_classes).
+
+        A classifier has the name of its stream, or is `distillation` or `concat`.
+        """
         return self.forward_head(self.forward_features(images))
 
     def forward_features(self, images: Tensor) -> Streams:
@@ -74,18 +77,16 @@ class Network(nn.Module):
 
         Final tokens, normalised where the output normalises tokens before pooling.
         """
-        streams: Streams = {name: embed(images) for name, embed in self.embeds.items()}
+        streams: Streams = self.embeds(images)
         for layer in self.layers:
             streams = layer(streams)
-        for name, classifier in self._classifiers().items():
-            streams = {**streams, name: classifier.norm(streams[name])}
+        for classifier in self._classifiers().values():
+            streams = {**streams, **classifier.normalised(streams)}
         return streams
 
     def forward_head(self, features: Streams) -> dict[str, Tensor]:
-        """Tokens of `forward_features` -> stream name -> (batch, num_classes)."""
-        return {
-            name: classifier(features[name]) for name, classifier in self._classifiers().items()
-        }
+        """Tokens of `forward_features` -> classifier -> (batch, num_classes)."""
+        return {name: classifier(features) for name, classifier in self._classifiers().items()}
 
     def reset_classifier(self, num_classes: int) -> None:
         """Replace every classifier's linear map; 0 leaves the pooled features."""

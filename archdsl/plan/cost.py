@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from math import prod
 
-from archdsl.plan.plan import ClassifierPlan, ExchangeStep, PartPlan, Plan, Step, StreamPlan
+from archdsl.plan.plan import (
+    BlocksStep,
+    ClassifierPlan,
+    ExchangeStep,
+    PartPlan,
+    Plan,
+    StreamPlan,
+    classifier_streams,
+    word_steps,
+)
 from archdsl.spec.base import words
 from archdsl.spec.blocks import Block
 from archdsl.spec.cost import Cost, layer_norm, linear
-from archdsl.spec.embed import Embed
+from archdsl.spec.embeds import Embed
 from archdsl.spec.fusion import Fusion
 from archdsl.spec.heads import Head
 
@@ -27,14 +37,14 @@ def cost(plan: Plan) -> Cost:
     total = Cost()
     for stream in plan.streams.values():
         total += _embed(stream)
-    shared: set[tuple[str, PartPlan]] = set()
+    layers = _Layers(plan)
     for layer in plan.layers:
-        for step in layer:
-            total += _step(plan, step)
-            if isinstance(step, ExchangeStep):
-                total += _fusion(step, shared)
+        for step in word_steps(layer):
+            total += (
+                layers.exchange(step) if isinstance(step, ExchangeStep) else layers.blocks(step)
+            )
     for name, classifier in plan.output.classifiers.items():
-        total += _classifier(plan.streams[name], classifier, plan.output.num_classes)
+        total += _classifier(plan, name, classifier)
     return total
 
 
@@ -45,40 +55,77 @@ def params_allocated(plan: Plan) -> int:
 
 def _embed(stream: StreamPlan) -> Cost:
     tokens = stream.grid[0] * stream.grid[1]
-    tables = (stream.tokens + len(stream.prefix_tokens)) * stream.dim
     embed = EMBEDS[stream.embed.type](tokens=tokens, **stream.embed.arguments)
-    return embed + Cost(params=tables)
+    tables = len(stream.prefix_tokens)
+    if stream.embed.type == "copy":
+        return embed
+    if stream.embed.type != "learned":
+        tables += stream.tokens
+    return embed + Cost(params=tables * stream.dim)
 
 
-def _step(plan: Plan, step: Step) -> Cost:
-    if isinstance(step, ExchangeStep):
-        target, source = plan.streams[step.target], plan.streams[step.source]
-        norms = layer_norm(target.tokens, target.dim) + layer_norm(source.tokens, source.dim)
-        if step.norm.shared:
-            norms += Cost(params=-2 * target.dim)
-        return norms + HEADS[step.head.type](
-            target_tokens=target.tokens, source_tokens=source.tokens, **step.head.arguments
+@dataclass(frozen=True)
+class _Layers:
+    """Costs of steps; the weights of a shared part count where it is met first."""
+
+    plan: Plan
+    met: set[object] = field(default_factory=set)
+
+    def exchange(self, step: ExchangeStep) -> Cost:
+        target, source = self.plan.streams[step.target], self.plan.streams[step.source]
+        head = HEADS[step.head.type](
+            target_tokens=1 if step.queries == "cls" else target.tokens,
+            source_tokens=source.tokens - (len(source.prefix_tokens) if step.keys != "all" else 0),
+            **step.head.arguments,
+            **({"need_map": True} if step.gives_map else {}),
         )
-    total = Cost()
-    for block in step.blocks:
-        tokens = plan.streams[step.word].tokens
-        total += BLOCKS[block.type](tokens=tokens, **block.arguments)
-    return total
+        fusion = FUSIONS[step.fusion.type](**step.fusion.arguments)
+        return (
+            self._norms(step)
+            + self._once(head, step.head, f"{step.word}_head", step.takes_map_of)
+            + self._once(fusion, step.fusion, f"{step.word}_fusion")
+        )
+
+    def blocks(self, step: BlocksStep) -> Cost:
+        total, tokens = Cost(), self.plan.streams[step.word].tokens
+        for block in step.blocks:
+            each = BLOCKS[block.type](tokens=tokens, **block.arguments)
+            total += self._once(each, block, f"{step.word}_block")
+        return total
+
+    def _norms(self, step: ExchangeStep) -> Cost:
+        total = Cost()
+        for position, name in enumerate(step.normalised):
+            stream = self.plan.streams[name]
+            norm = layer_norm(stream.tokens, stream.dim)
+            owned = not (step.norm.shared and position)
+            role = "both" if step.norm.shared else name
+            if owned and not (step.norm.weights_shared and self._is_met(("norm", role))):
+                total += norm
+            else:
+                total += _without_params(norm)
+        return total
+
+    def _once(self, cost: Cost, part: PartPlan, *role: object) -> Cost:
+        repeated = part.shared and self._is_met((*role, part))
+        return _without_params(cost) if repeated else cost
+
+    def _is_met(self, key: object) -> bool:
+        met = key in self.met
+        self.met.add(key)
+        return met
 
 
-def _fusion(step: ExchangeStep, shared: set[tuple[str, PartPlan]]) -> Cost:
-    """Cost of a fusion; the weights of a shared one count where it is met first."""
-    total = FUSIONS[step.fusion.type](**step.fusion.arguments)
-    if step.fusion.shared and (step.word, step.fusion) in shared:
-        total += Cost(params=-total.params)
-    shared.add((step.word, step.fusion))
-    return total
+def _without_params(cost: Cost) -> Cost:
+    return cost + Cost(params=-cost.params)
 
 
-def _classifier(stream: StreamPlan, classifier: ClassifierPlan, num_classes: int) -> Cost:
-    total = linear(1, stream.dim, num_classes)
+def _classifier(plan: Plan, name: str, classifier: ClassifierPlan) -> Cost:
+    names = classifier_streams(name, classifier)
+    dim = sum(plan.streams[each].dim for each in names)
+    total = linear(1, dim, plan.output.num_classes)
     if classifier.norm in ("tokens", "both"):
-        total += layer_norm(stream.tokens, stream.dim)
+        total += layer_norm(plan.streams[names[0]].tokens, dim)
     if classifier.norm in ("pooled", "both"):
-        total += layer_norm(1, stream.dim)
+        total += layer_norm(1, dim)
     return total

@@ -7,7 +7,7 @@ doubtful word then fails one of the fillings or quotes another value, and is not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from archdsl.document.tree import Path, Tree, tree_of
@@ -16,6 +16,8 @@ from archdsl.plan.expand import expand
 from archdsl.spec.model import ModelSpec
 from archdsl.spec.rules import InvalidSpecError, Rule
 
+DIVISIBLE = 55_440
+"""A side of an image that every number up to 12 divides, and most patches."""
 ROUNDS = 4
 """Repairs before a document is given up: a node filled in may show the next word that is wrong."""
 
@@ -28,29 +30,38 @@ def certain_rules(tree: Tree, flaws: Sequence[Flaw], doubtful: Iterable[Path]) -
         flaws: what its schema refuses.
         doubtful: paths of other values in doubt.
     """
-    nodes = sorted({_node(path) for path in [*_in_doubt(flaws), *doubtful]}, key=len)
+    nodes = sorted({_node(path) for path in [*_in_doubt(tree, flaws), *doubtful]}, key=len)
     unknown = [flaw.path for flaw in flaws if flaw.on_key]
     if not all(nodes):
         return []
-    filled = _broken(_repaired(tree, unknown, nodes, _words(60, "head_dim"), bare=False))
-    bare = _broken(_repaired(tree, unknown, nodes, _words(77, "num_heads"), bare=True))
+    filled = _broken(_repaired(tree, unknown, nodes, FILLED, bare=False))
+    bare = _broken(_repaired(tree, unknown, nodes, BARE, bare=True))
     return [rule for rule in filled if rule in bare and not _touched(rule.path, nodes)]
 
 
-def _in_doubt(flaws: Iterable[Flaw]) -> Iterator[Path]:
-    """Words whose meaning flaws leave in doubt, among them the one an unknown key stands for."""
+def _in_doubt(tree: Tree, flaws: Iterable[Flaw]) -> Iterator[Path]:
+    """Words whose meaning flaws leave in doubt, among them the one an unknown key stands for, and a
+    mapping that says nothing else."""
     for flaw in flaws:
         if not flaw.on_key or flaw.path[0] == "layers":
             yield flaw.path
         elif flaw.meant:
             yield (*flaw.path[:-1], flaw.meant)
+        elif _is_alone(tree, flaw.path):
+            yield flaw.path[:-1]
+
+
+def _is_alone(tree: Tree, path: Path) -> bool:
+    around = tree.at(path[:-1])
+    value = around.value if around else None
+    return isinstance(value, Mapping) and len(value) == 1
 
 
 def _node(path: Path) -> Path:
     """The words that stand or fall together: an exception, a list, a node with its type."""
     if path[:1] == ("layers",):
         return path[:2]
-    words: Any = _words(1, "head_dim")
+    words: Any = FILLED
     for position, step in enumerate(path):
         typed = isinstance(words, dict) and "type" in words
         if isinstance(step, int) or (typed and (step == "type" or step not in words)):
@@ -108,27 +119,39 @@ def _put(document: dict[str, Any], path: Path, words: Any) -> None:
         here.pop(path[-1], None)
 
 
-def _words(size: int, heads: str) -> dict[str, Any]:
+def _words(size: int, heads: str, embed: dict[str, Any], prefix: list[str]) -> dict[str, Any]:
     """A value for every word whose presence may keep or break a rule.
 
     Args:
         size: of the image and of the streams' width.
         heads: the word that says how many heads a block has.
+        embed: what starts a stream.
+        prefix: the streams' prefix tokens.
     """
-    embed = {"type": "patch", "patch_size": 1}
     block = {"type": "transformer", heads: 1, "mlp_ratio": 1}
     fusion = {"type": "add_erase", "gate": "per_layer"}
     head = {"type": "linear_attention", "latent_ratio": 1, "num_heads": 1, "fusion": fusion}
-    exchange = {"norm": {"placement": "pre", "shared": False}, "read": head, "write": head}
-    stream = {"embed": embed, "prefix_tokens": ["cls"], "dim": size, "block": block}
+    exchange = {"norm": {"placement": "none", "shared": False}, "read": head, "write": head}
+    stream = {"embed": embed, "prefix_tokens": prefix, "dim": size, "block": block}
     return {
         "archdsl": 1,
         "name": "x",
         "image": {"size": size},
         "depth": 1024,
-        "process": stream,
-        "memory": stream,
+        "process": {**stream, "resize": DIVISIBLE},
+        "memory": {**stream, "resize": DIVISIBLE},
         "exchange": exchange,
         "exception": {"at": {"every": 1}, "process": {"block": block}, "exchange": exchange},
+        "output": {
+            "pool": {"process": "cls", "memory": "cls"},
+            "norm": {"process": "tokens", "memory": "tokens"},
+            "streams": ["process"],
+            "combine": "concat",
+            "predict": "process",
+        },
         "published_layout": True,
     }
+
+
+FILLED = _words(60, "head_dim", {"type": "patch", "patch_size": 1}, ["cls", "distillation"])
+BARE = _words(77, "num_heads", {"type": "copy"}, ["cls"])

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from archdsl.plan.exceptions import LayerWords, base_layer, layer_words
+from archdsl.plan.exchange import exchange_step
 from archdsl.plan.output import expand_output
-from archdsl.plan.plan import (
-    BlocksStep,
-    ExchangeStep,
-    NormPlan,
-    PartPlan,
-    Plan,
-    Step,
-    StreamName,
-    StreamPlan,
-)
+from archdsl.plan.plan import BlocksStep, ParallelStep, PartPlan, Plan, Step, StreamName, WordStep
 from archdsl.plan.published import unused_tensors
-from archdsl.spec.blocks import TransformerBlock
-from archdsl.spec.exchange import Exchange
+from archdsl.plan.streams import Shapes, expand_streams
+from archdsl.spec.exchange import Exchange, Word
 from archdsl.spec.layers import LayerSpec
 from archdsl.spec.model import ModelSpec
 from archdsl.spec.rules import Rules
-from archdsl.spec.shapes import StreamShape
-from archdsl.spec.streams import MemoryStream, ProcessStream, StreamLayer
+from archdsl.spec.streams import StreamLayer
 
-Shapes = dict[StreamName, StreamShape]
+WRITES: dict[Word, StreamName] = {
+    "read": "process",
+    "process": "process",
+    "write": "memory",
+    "memory": "memory",
+}
+"""The stream each word changes."""
 
 
 def expand(spec: ModelSpec) -> Plan:
@@ -33,64 +30,19 @@ def expand(spec: ModelSpec) -> Plan:
         InvalidSpecError: every broken rule (a patch that does not divide the image, …).
     """
     rules = Rules()
-    shapes, embeds = _streams(spec, rules)
+    streams, shapes = expand_streams(spec, rules)
     layers = _layers(spec, shapes, rules)
-    output = expand_output(spec, rules)
+    output = expand_output(spec, streams, rules)
     if spec.published_layout and not spec.memory:
         rules.refuse("only two-stream models have a published layout", "published_layout")
     rules.raise_broken()
-    streams = {
-        name: StreamPlan(
-            tokens=shape.tokens,
-            dim=shape.dim,
-            grid=shape.grid,
-            embed=embeds[name],
-            prefix_tokens=_stream(spec, name).prefix_tokens,
-        )
-        for name, shape in shapes.items()
-    }
     plan = Plan(
         image=(spec.image.channels, *spec.image.size),
         streams=streams,
         layers=layers,
         output=output,
     )
-    return unused_tensors(plan) if spec.published_layout else plan
-
-
-def _stream(spec: ModelSpec, name: StreamName) -> ProcessStream | MemoryStream:
-    stream = spec.process if name == "process" else spec.memory
-    if stream is None:
-        raise LookupError(name)
-    return stream
-
-
-def _streams(spec: ModelSpec, rules: Rules) -> tuple[Shapes, dict[StreamName, PartPlan]]:
-    """Shapes and embeddings of the streams. What is refused here gets a size that fits anything, so
-    that every other word can still be judged."""
-    names: tuple[StreamName, ...] = ("process", "memory") if spec.memory else ("process",)
-    block = spec.process.block
-    num_heads = None
-    if isinstance(block, TransformerBlock):
-        num_heads = block.heads(spec.process.dim, rules.at("process", "block")) or 1
-    shapes: Shapes = {}
-    embeds: dict[StreamName, PartPlan] = {}
-    for name in names:
-        stream = _stream(spec, name)
-        dim = stream.dim or spec.process.dim
-        grid = stream.embed.grid(spec.image.size, rules.at(name, "embed")) or (1, 1)
-        shapes[name] = StreamShape(
-            name=name,
-            grid=grid,
-            prefix_tokens=len(stream.prefix_tokens),
-            dim=dim,
-            num_heads=num_heads,
-        )
-        embeds[name] = PartPlan(
-            type=stream.embed.type,
-            arguments=stream.embed.arguments(channels=spec.image.channels, dim=dim),
-        )
-    return shapes, embeds
+    return unused_tensors(plan, inherited=spec.published_layout)
 
 
 def _layers(spec: ModelSpec, shapes: Shapes, rules: Rules) -> tuple[tuple[Step, ...], ...]:
@@ -132,29 +84,36 @@ def _layer(layer: LayerWords, shapes: Shapes, rules: Rules) -> tuple[Step, ...]:
     if layer.spec is None:
         return ()
     _check_words(layer.spec, shapes, rules)
-    exchange = layer.spec.exchange or Exchange()
     steps: list[Step] = []
-    for word in exchange.order:
-        step: Step | None
-        if word in ("read", "write"):
-            step = _exchange_step(word, exchange, shapes, rules)
+    for place in (layer.spec.exchange or Exchange()).places():
+        made = [_word_step(word, layer.spec, shapes, rules) for word in place]
+        found = tuple(step for step in made if step)
+        if len(found) > 1:
+            steps.append(ParallelStep(parallel=found))
         else:
-            step = _blocks_step(word, layer.spec, shapes, rules)
-        if step:
-            steps.append(step)
+            steps.extend(found)
     return tuple(steps)
 
 
+def _word_step(word: Word, layer: LayerSpec, shapes: Shapes, rules: Rules) -> WordStep | None:
+    if word in ("read", "write"):
+        return exchange_step(word, layer.exchange or Exchange(), shapes, rules)
+    return _blocks_step(WRITES[word], layer, shapes, rules)
+
+
 def _check_words(layer: LayerSpec, shapes: Shapes, rules: Rules) -> None:
-    """Words of a layer that have no effect where they stand."""
+    """Words of a layer that have no effect where they stand, or cannot stand there."""
     if "memory" not in shapes:
         if layer.memory:
             rules.refuse("there is no memory stream", "memory")
         if layer.exchange:
             rules.refuse("there is no memory stream to exchange with", "exchange")
     exchange = layer.exchange or Exchange()
-    if len(set(exchange.order)) < len(exchange.order):
+    order = exchange.words()
+    if len(set(order)) < len(order):
         rules.refuse("each word runs at most once in a layer", "exchange", "order")
+    else:
+        _check_together(exchange, rules)
     words = {
         "read": (exchange.read, ("exchange", "read")),
         "process": (layer.process.block, ("process", "block")),
@@ -162,47 +121,33 @@ def _check_words(layer: LayerSpec, shapes: Shapes, rules: Rules) -> None:
         "memory": (layer.memory and layer.memory.block, ("memory", "block")),
     }
     for word, (value, path) in words.items():
-        if value and word not in exchange.order:
+        if value and word not in order:
             rules.refuse("never runs: exchange.order leaves it out", *path)
 
 
-def _exchange_step(
-    word: str, exchange: Exchange, shapes: Shapes, rules: Rules
-) -> ExchangeStep | None:
-    head = exchange.read if word == "read" else exchange.write
-    if head is None or len(shapes) < 2:
-        return None
-    names: tuple[StreamName, StreamName] = (
-        ("process", "memory") if word == "read" else ("memory", "process")
-    )
-    target, source = shapes[names[0]], shapes[names[1]]
-    if exchange.norm.shared and target.dim != source.dim:
-        widths = " and ".join(str(shape.dim) for shape in shapes.values())
-        rules.refuse(
-            f"one norm cannot serve the widths {widths}; write shared: false",
-            "exchange",
-            "norm",
-            "shared",
-        )
-    arguments = head.arguments(target=target, source=source, rules=rules.at("exchange", word))
-    if arguments is None:
-        return None
-    return ExchangeStep(
-        word="read" if word == "read" else "write",
-        target=names[0],
-        source=names[1],
-        norm=NormPlan(placement=exchange.norm.placement, shared=exchange.norm.shared),
-        head=PartPlan(type=head.type, arguments=arguments),
-        fusion=PartPlan(
-            type=head.fusion.type,
-            arguments=head.fusion.arguments(target),
-            shared=head.fusion.shared,
-        ),
-    )
+def _check_together(exchange: Exchange, rules: Rules) -> None:
+    """Words that run from the same state change streams of their own, and nothing else."""
+    for number, place in enumerate(exchange.places()):
+        if not isinstance(exchange.order[number], str) and len(place) < 2:
+            message = "an inner list holds two or more words that run from the same state"
+            rules.refuse(message, "exchange", "order", number)
+        changed = [WRITES[word] for word in place]
+        for stream in sorted({name for name in changed if changed.count(name) > 1}):
+            both = " and ".join(word for word in place if WRITES[word] == stream)
+            message = f"{both} both change the {stream} stream; they cannot run together"
+            rules.refuse(message, "exchange", "order", number)
+        exchanges = [w for w in place if w in ("read", "write") and getattr(exchange, w)]
+        if len(place) > 1 and exchanges and exchange.norm.placement == "replace":
+            message = (
+                f"replace changes both streams, so {' and '.join(exchanges)} cannot run together "
+                "with another word; write pre or none"
+            )
+            rules.refuse(message, "exchange", "norm", "placement")
 
 
-def _blocks_step(word: str, layer: LayerSpec, shapes: Shapes, rules: Rules) -> BlocksStep | None:
-    name: StreamName = "process" if word == "process" else "memory"
+def _blocks_step(
+    name: StreamName, layer: LayerSpec, shapes: Shapes, rules: Rules
+) -> BlocksStep | None:
     words: StreamLayer | None = layer.process if name == "process" else layer.memory
     if words is None or name not in shapes:
         return None
@@ -213,5 +158,6 @@ def _blocks_step(word: str, layer: LayerSpec, shapes: Shapes, rules: Rules) -> B
     arguments = words.block.arguments(dim=shapes[name].dim, rules=rules.at(name, "block"))
     if arguments is None:
         return None
-    part = PartPlan(type=words.block.type, arguments=arguments)
+    shared = words.block.weights == "shared"
+    part = PartPlan(type=words.block.type, arguments=arguments, shared=shared)
     return BlocksStep(word=name, blocks=(part,) * words.blocks)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from archdsl.document.merge import merge_trees, without_nulls
+from archdsl.document.merge import HOLES, without_nulls
 from archdsl.document.reader import Draft
+from archdsl.document.settings import lay, setting_tree
 from archdsl.document.shelves import find
-from archdsl.document.text import read_draft, read_value
-from archdsl.document.tree import Entry, Origin, Path, Tree
+from archdsl.document.text import read_draft
+from archdsl.document.tree import Path, Tree
 from archdsl.document.validate import (
     Flaw,
     judge,
@@ -25,7 +26,8 @@ from archdsl.plan.plan import Plan
 from archdsl.spec.model import ModelSpec
 from archdsl.spec.rules import InvalidSpecError, Rule
 
-HOLES = ("choose", "range", "same")
+__all__ = ["Checked", "check_draft", "check_model", "read_model", "setting_tree"]
+
 OTHER_KINDS = ("study", "runner")
 
 
@@ -50,7 +52,7 @@ def read_model(name: str, sets: Sequence[str] = ()) -> Checked:
         patch = setting_tree(setting)
         draft = replace(
             draft,
-            tree=merge_trees(draft.tree, patch),
+            tree=lay(draft.tree, setting),
             problems=(*draft.problems, *located(patch, unknown_nulls(patch, ModelSpec))),
         )
     return check_draft(draft)
@@ -124,23 +126,3 @@ def _once(of_text: Sequence[Problem], of_words: Sequence[Problem]) -> list[Probl
     """All problems, without those of words whose text is already refused in the same place."""
     places = {(each.source, each.line, each.column) for each in of_text}
     return [*of_text, *(p for p in of_words if (p.source, p.line, p.column) not in places)]
-
-
-def setting_tree(setting: str) -> Tree:
-    """`path.to.word=value` as the partial document it stands for.
-
-    Raises:
-        DocumentError: not of that form, or the value is not YAML.
-    """
-    path, equals, text = setting.partition("=")
-    origin = Origin(source=f"--set {setting}")
-    steps = path.strip().split(".")
-    if not equals or not all(steps):
-        message = "a setting is path=value, such as process.dim=384"
-        raise DocumentError(
-            [Problem(source=origin.source, line=0, column=0, path="", message=message)]
-        )
-    tree = read_value(text, source=origin.source)
-    for step in reversed(steps):
-        tree = Tree(value={step: Entry(key_origin=origin, tree=tree)}, origin=origin)
-    return tree

@@ -43,7 +43,7 @@ class Row:
         table: its number in the paper.
         label: the row, in the paper's words.
         published: figures with the digits that are printed.
-        document: the model of the row; None where the language cannot write it yet.
+        document: the model of the row.
         params_document: the model that the row's parameters belong to, where it is another one.
         gflops: convention of the printed GFLOPs.
         notes: what one should know about a figure, by quantity.
@@ -52,12 +52,12 @@ class Row:
     table: int
     label: str
     published: Mapping[Quantity, str]
-    document: Document | None = None
+    document: Document
     params_document: Document | None = None
     gflops: Literal["fvcore", "full"] = "fvcore"
     notes: Mapping[Quantity, str] = field(default_factory=dict)
 
-    def document_of(self, quantity: Quantity) -> Document | None:
+    def document_of(self, quantity: Quantity) -> Document:
         """The model that a figure of this row belongs to."""
         if quantity == "params_m" and self.params_document is not None:
             return self.params_document

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -11,14 +11,17 @@ from archdsl.document.messages import one_of
 from archdsl.document.shelves import packaged
 from archdsl.errors import NameNotFoundError
 from archdsl.measure.count import Count, count
+from archdsl.plan.plan import Plan
 from archdsl.plan.read import read_model
+from archdsl.report.measured import Measured, measured
 from archdsl.report.published import ROWS, TITLES
 from archdsl.report.published_row import QUANTITIES, Document, Quantity, Row
+from archdsl.store.store import Store
 
 COUNTED: tuple[Quantity, ...] = ("params_m", "gflops")
 """Quantities that a document alone determines; the others were measured."""
 
-Verdict = Literal["reproduced", "differs", "no document yet", "published only"]
+Verdict = Literal["reproduced", "differs", "published only"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +33,11 @@ class Figure:
         row: label of the row.
         quantity: params_m (millions), gflops (billions of multiply-adds), latency_ms or top1 (%).
         printed: the digits in the paper.
-        computed: the same quantity counted from the document, in its convention; None where there
-            is no document, or nothing but a measurement could tell.
+        computed: the same quantity counted from the document, in its convention; None where
+            nothing but a measurement could tell.
+        measured: what a store holds of it, where only a measurement could tell.
         convention: what the figure counts, as in `published_row.CONVENTIONS`.
-        document: the model it belongs to, if the language can write it.
+        document: the model it belongs to.
         macs: multiply-adds with the products of attention; only beside computed gflops.
         verdict: whether the computed value has the printed digits.
         note: what one should know about the figure; may be empty.
@@ -45,7 +49,8 @@ class Figure:
     printed: str
     computed: float | None
     convention: str
-    document: Document | None
+    document: Document
+    measured: tuple[Measured, ...]
     macs: int | None
     verdict: Verdict
     note: str
@@ -65,33 +70,47 @@ def rows_of(table: str | None) -> tuple[Row, ...]:
     return tuple(row for row in ROWS if row.table == int(table))
 
 
-def reproduce(rows: Iterable[Row]) -> list[Figure]:
+def reproduce(rows: Iterable[Row], store: Store | None = None) -> list[Figure]:
     """Every figure of the rows; each distinct document is counted once.
+
+    Args:
+        rows: of the paper's tables.
+        store: where measurements of ours are looked up.
 
     Raises:
         MeasureError: a document's plan and its traced module disagree.
     """
-    counted = cache(_count)
+    planned, counted = cache(_plan), cache(_count)
 
-    def figures() -> Iterator[Figure]:
-        for row in rows:
-            for quantity in QUANTITIES:
-                if quantity in row.published:
-                    document = row.document_of(quantity)
-                    known = document is not None and quantity in COUNTED
-                    found = counted(document) if known else None
-                    yield _figure(row, quantity, document, found)
+    def figure(row: Row, quantity: Quantity) -> Figure:
+        document = row.document_of(quantity)
+        found: tuple[Measured, ...] = ()
+        if quantity not in COUNTED and store is not None:
+            found = measured(store, planned(document).arch_id, quantity)
+        count = counted(document) if quantity in COUNTED else None
+        return _figure(row, quantity, count, found)
 
-    return list(figures())
+    return [
+        figure(row, quantity)
+        for row in rows
+        for quantity in QUANTITIES
+        if quantity in row.published
+    ]
+
+
+def _plan(document: Document) -> Plan:
+    # By path: a document of the same name in the current folder is not the paper's.
+    path = packaged("specs") / f"{document.spec}.yaml"
+    return read_model(str(path), document.set).plan
 
 
 def _count(document: Document) -> Count:
-    # By path: a document of the same name in the current folder is not the paper's.
-    path = packaged("specs") / f"{document.spec}.yaml"
-    return count(read_model(str(path), document.set).plan)
+    return count(_plan(document))
 
 
-def _figure(row: Row, quantity: Quantity, document: Document | None, found: Count | None) -> Figure:
+def _figure(
+    row: Row, quantity: Quantity, found: Count | None, of_ours: tuple[Measured, ...]
+) -> Figure:
     printed = row.published[quantity]
     convention = row.convention_of(quantity)
     computed = None if found is None else _value(found, quantity, convention)
@@ -102,9 +121,10 @@ def _figure(row: Row, quantity: Quantity, document: Document | None, found: Coun
         printed=printed,
         computed=computed,
         convention=convention,
-        document=document,
+        document=row.document_of(quantity),
+        measured=of_ours,
         macs=found.macs if found is not None and quantity == "gflops" else None,
-        verdict=_verdict(quantity, printed, computed),
+        verdict=_verdict(printed, computed),
         note=row.notes.get(quantity, ""),
     )
 
@@ -115,10 +135,8 @@ def _value(found: Count, quantity: Quantity, convention: str) -> float:
     return (found.macs if convention == "full" else found.macs_fvcore) / 1e9
 
 
-def _verdict(quantity: Quantity, printed: str, computed: float | None) -> Verdict:
-    if quantity not in COUNTED:
-        return "published only"
+def _verdict(printed: str, computed: float | None) -> Verdict:
     if computed is None:
-        return "no document yet"
+        return "published only"
     decimals = len(printed.partition(".")[2])
     return "reproduced" if f"{computed:.{decimals}f}" == printed else "differs"

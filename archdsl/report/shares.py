@@ -30,7 +30,7 @@ class Share:
         row: in the paper.
         published_ms: the printed digits.
         published_share: of the reference's printed latency, the same table's where it has one.
-        latency_ms: here, per batch; None where the row has no document.
+        latency_ms: here, per batch.
         share: of the reference's latency here.
         low: lower end of the share's 95 % interval.
         high: upper end of it.
@@ -40,10 +40,10 @@ class Share:
     row: Row
     published_ms: str
     published_share: float
-    latency_ms: float | None = None
-    share: float | None = None
-    low: float | None = None
-    high: float | None = None
+    latency_ms: float
+    share: float
+    low: float
+    high: float
     disturbances: Sequence[str] = ()
 
 
@@ -93,9 +93,9 @@ def measure_shares(
     from archdsl.measure.together import measure_together
 
     base = _plan(reference)
-    own = [None if row.document is None else _plan(row.document) for row in rows]
-    plans = {plan.arch_id: plan for plan in [base, *own] if plan is not None}
-    labels = {plan.arch_id: row.label for row, plan in zip(rows, own, strict=True) if plan}
+    own = [_plan(row.document) for row in rows]
+    plans = {plan.arch_id: plan for plan in [base, *own]}
+    labels = {plan.arch_id: row.label for row, plan in zip(rows, own, strict=True)}
     found = measure_together(
         plans,
         reference=base.arch_id,
@@ -106,17 +106,13 @@ def measure_shares(
     shares = []
     for row, plan in zip(rows, own, strict=True):
         printed = row.published["latency_ms"]
-        published = float(printed) / _reference_ms(row.table)
-        if plan is None:
-            shares.append(Share(row=row, published_ms=printed, published_share=published))
-            continue
         name = plan.arch_id
         share, (low, high, _) = found.share(name, base.arch_id)
         shares.append(
             Share(
                 row=row,
                 published_ms=printed,
-                published_share=published,
+                published_share=float(printed) / _reference_ms(row.table),
                 latency_ms=found.median_ms(name),
                 share=share,
                 low=low,

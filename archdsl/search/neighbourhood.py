@@ -10,6 +10,7 @@ from archdsl.document.tree import tree_of
 from archdsl.errors import DocumentError
 from archdsl.plan.read import Checked, check_model
 from archdsl.spec.blocks import TransformerBlock
+from archdsl.spec.embeds import Downsample, Embed, LearnedEmbed, PatchEmbed
 from archdsl.spec.heads import LatentAttention, LinearAttention
 from archdsl.spec.values import whole
 
@@ -42,7 +43,7 @@ def _depths(depth: int) -> Iterable[int]:
 
 def _process(model: Checked) -> dict[str, Any]:
     stream = model.spec.process
-    words: dict[str, Any] = {"embed": {"patch_size": _patches(model, stream.embed.patch_size)}}
+    words: dict[str, Any] = {"embed": _embed(model, stream.embed)}
     if not isinstance(stream.block, TransformerBlock):
         return words
     unit = stream.block.head_dim or stream.block.num_heads or 1
@@ -55,7 +56,7 @@ def _process(model: Checked) -> dict[str, Any]:
 def _memory(model: Checked) -> dict[str, Any]:
     memory = model.spec.memory
     assert memory is not None
-    words: dict[str, Any] = {"embed": {"patch_size": _patches(model, memory.embed.patch_size)}}
+    words: dict[str, Any] = {"embed": _embed(model, memory.embed)}
     if memory.block is None:
         options = {"none": None, "mlp": {"type": "mlp", "mlp_ratio": 0.5}}
         words["block"] = {"choose": options}
@@ -74,6 +75,19 @@ def _exchange(model: Checked) -> dict[str, Any]:
             ratios = [r for r in LATENT_RATIOS if head_dim is None or whole(r * head_dim)]
             words[word] = {"latent_ratio": _choose(head.latent_ratio, ratios)}
     return words
+
+
+def _embed(model: Checked, embed: Embed) -> dict[str, Any]:
+    """Options for the number of tokens."""
+    if isinstance(embed, PatchEmbed):
+        return {"patch_size": _patches(model, embed.patch_size)}
+    if isinstance(embed, LearnedEmbed):
+        counts = (max(1, round(embed.num_tokens * share)) for share in (0.5, 0.75, 1.25))
+        return {"num_tokens": _choose(embed.num_tokens, counts)}
+    if isinstance(embed, Downsample) and embed.grid[0] == embed.grid[1]:
+        side = embed.grid[0]
+        return {"grid": _choose(side, (max(1, side - 1), side + 1))}
+    return {}
 
 
 def _patches(model: Checked, patch: tuple[int, int]) -> Any:

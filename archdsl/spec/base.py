@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
+
+Argument = int | float | str | tuple[int, ...]
+Arguments = dict[str, Argument]
+"""Keyword arguments of a module, as a word of a document works them out."""
+
+Weights = Literal["per_layer", "shared"]
+"""Whether every layer has weights of its own for a word, or all layers use the same."""
 
 
 class Node(BaseModel):

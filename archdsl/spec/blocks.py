@@ -6,15 +6,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from archdsl.spec.base import Node
+from archdsl.spec.base import Arguments, Node, Weights
 from archdsl.spec.cost import Cost, fused_attention, layer_norm, linear
 from archdsl.spec.rules import Rules
-from archdsl.spec.values import Count, Ratio, floored
-
-Arguments = dict[str, int]
+from archdsl.spec.values import Count, Ratio, hidden_width
 
 
-class TransformerBlock(Node):
+class BlockWords(Node):
+    """What every block has."""
+
+    type: str
+    weights: Weights = "per_layer"
+    """Weights of its own in every layer, or one block that all layers (and repeats) use."""
+
+
+class TransformerBlock(BlockWords):
     """timm's pre-norm block: attention, then an MLP, each with its residual."""
 
     type: Literal["transformer"]
@@ -24,6 +30,9 @@ class TransformerBlock(Node):
     """Number of attention heads; instead of `head_dim`."""
     mlp_ratio: Ratio = 4.0
     """Hidden width of the MLP as a multiple of the stream's width."""
+    layer_scale: Annotated[float, Field(gt=0, le=1)] | None = None
+    """First value of a learned factor for each channel on both residual branches; none unless
+    given (DeiT III: 1e-6)."""
 
     def heads(self, dim: int, rules: Rules) -> int | None:
         """Number of attention heads at a width."""
@@ -41,45 +50,49 @@ class TransformerBlock(Node):
     def arguments(self, *, dim: int, rules: Rules) -> Arguments | None:
         """Keyword arguments of the module."""
         num_heads = self.heads(dim, rules)
-        mlp_dim = _hidden(dim, self.mlp_ratio, rules)
+        mlp_dim = hidden_width(dim, self.mlp_ratio, rules)
         if num_heads is None or mlp_dim is None:
             return None
-        return {"dim": dim, "num_heads": num_heads, "mlp_dim": mlp_dim}
+        arguments: Arguments = {"dim": dim, "num_heads": num_heads, "mlp_dim": mlp_dim}
+        if self.layer_scale is not None:
+            arguments["layer_scale"] = self.layer_scale
+        return arguments
 
     @staticmethod
-    def cost(*, tokens: int, dim: int, num_heads: int, mlp_dim: int) -> Cost:
+    def cost(
+        *, tokens: int, dim: int, num_heads: int, mlp_dim: int, layer_scale: float | None = None
+    ) -> Cost:
         """Cost of one block; the number of heads changes nothing."""
         attention = linear(tokens, dim, 3 * dim) + fused_attention(tokens, tokens, dim)
         attention += layer_norm(tokens, dim) + linear(tokens, dim, dim)
-        return attention + MlpBlock.cost(tokens=tokens, dim=dim, mlp_dim=mlp_dim)
+        scales = Cost() if layer_scale is None else Cost(params=2 * dim)
+        return attention + MlpBlock.cost(tokens=tokens, dim=dim, mlp_dim=mlp_dim) + scales
 
 
-class MlpBlock(Node):
-    """x + MLP(LayerNorm(x)), token by token (the paper's Table 4, on the memory stream)."""
+class MlpBlock(BlockWords):
+    """x + MLP(LayerNorm(x)), token by token (the paper's Table 4, on the memory stream;
+    LookupViT's, without the norm)."""
 
     type: Literal["mlp"]
     mlp_ratio: Ratio
     """Hidden width as a multiple of the stream's width."""
+    norm: bool = True
+    """Whether the MLP sees its tokens through a LayerNorm."""
 
     def arguments(self, *, dim: int, rules: Rules) -> Arguments | None:
         """Keyword arguments of the module."""
-        mlp_dim = _hidden(dim, self.mlp_ratio, rules)
-        return None if mlp_dim is None else {"dim": dim, "mlp_dim": mlp_dim}
+        mlp_dim = hidden_width(dim, self.mlp_ratio, rules)
+        if mlp_dim is None:
+            return None
+        arguments: Arguments = {"dim": dim, "mlp_dim": mlp_dim}
+        return arguments if self.norm else {**arguments, "norm": False}
 
     @staticmethod
-    def cost(*, tokens: int, dim: int, mlp_dim: int) -> Cost:
+    def cost(*, tokens: int, dim: int, mlp_dim: int, norm: bool = True) -> Cost:
         """Cost of one block."""
         hidden = linear(tokens, dim, mlp_dim) + linear(tokens, mlp_dim, dim)
-        return layer_norm(tokens, dim) + hidden
+        return layer_norm(tokens, dim) + hidden if norm else hidden
 
 
 Block = Annotated[TransformerBlock | MlpBlock, Field(discriminator="type")]
 """Union of all blocks."""
-
-
-def _hidden(dim: int, ratio: float, rules: Rules) -> int | None:
-    hidden = floored(ratio * dim)
-    if hidden < 1:
-        rules.refuse(f"{ratio} of the width {dim} leaves no hidden channel", "mlp_ratio")
-        return None
-    return hidden

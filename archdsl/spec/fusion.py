@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from archdsl.spec.base import Node, words
+from archdsl.spec.base import Arguments, Node, words
 from archdsl.spec.cost import Cost, linear
-from archdsl.spec.shapes import StreamShape
 
 
 class _Plain(Node):
     """A fusion without weights of its own."""
+
+    fixes_tokens: ClassVar[bool] = False
 
     @property
     def shared(self) -> bool:
         """There is nothing to share."""
         return False
 
-    def arguments(self, target: StreamShape) -> dict[str, int]:
-        """Keyword arguments of the module."""
+    def arguments(self, *, tokens: int, dim: int) -> Arguments:
+        """Keyword arguments of the module for that many target tokens."""
         return {}
 
     @staticmethod
@@ -47,15 +48,16 @@ class AddEraseFusion(Node):
     type: Literal["add_erase"]
     gate: Literal["shared", "per_layer"] = "shared"
     """One gate for all layers (as published: one for reads, one for writes), or each its own."""
+    fixes_tokens: ClassVar[bool] = True
 
     @property
     def shared(self) -> bool:
         """Whether all layers use the same gate."""
         return self.gate == "shared"
 
-    def arguments(self, target: StreamShape) -> dict[str, int]:
+    def arguments(self, *, tokens: int, dim: int) -> Arguments:
         """Keyword arguments of the module: the number of tokens is part of the weights."""
-        return {"tokens": target.tokens, "dim": target.dim}
+        return {"tokens": tokens, "dim": dim}
 
     @staticmethod
     def cost(*, tokens: int, dim: int) -> Cost:

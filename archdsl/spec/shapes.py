@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+Grid = tuple[int, int]
+"""(rows, columns)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What a stream's first tokens are made from.
+
+    Args:
+        grid: (height, width) of the image, or (rows, columns) of the other stream's tokens.
+        channels: of the image, or the width of the other stream.
+    """
+
+    grid: Grid
+    channels: int
+
 
 @dataclass(frozen=True, kw_only=True)
 class StreamShape:
@@ -15,13 +31,15 @@ class StreamShape:
         prefix_tokens: learned tokens in front of them (class token, distillation token).
         dim: width.
         num_heads: attention heads of the process blocks, the default of every head.
+        sized: whether the grid is known; it is not where what it comes from is refused.
     """
 
     name: str
-    grid: tuple[int, int]
+    grid: Grid
     prefix_tokens: int
     dim: int
     num_heads: int | None
+    sized: bool = True
 
     @property
     def tokens(self) -> int:

@@ -8,10 +8,10 @@ from pydantic import Field
 
 from archdsl.spec.base import Node
 from archdsl.spec.blocks import Block
-from archdsl.spec.embed import Embed
-from archdsl.spec.values import Count
+from archdsl.spec.embeds import Embed
+from archdsl.spec.values import Count, Pair
 
-PrefixToken = Literal["cls"]
+PrefixToken = Literal["cls", "distillation"]
 
 
 class StreamLayer(Node):
@@ -28,8 +28,12 @@ class Stream(StreamLayer):
 
     embed: Embed
     """How the first tokens are made."""
-    prefix_tokens: Annotated[tuple[PrefixToken, ...], Field(strict=False, max_length=1)] = ()
-    """Learned tokens in front of the others, counted in the stream's tokens."""
+    resize: Pair | None = None
+    """Side in pixels, or [height, width], to which the stream's embedding sees the image resized
+    (bicubic, CrossViT); the image's own unless given."""
+    prefix_tokens: Annotated[tuple[PrefixToken, ...], Field(strict=False, max_length=2)] = ()
+    """Learned tokens in front of the others, counted in the stream's tokens: the class token, and
+    after it a distillation token with a classifier of its own (DeiT)."""
 
 
 class ProcessStream(Stream):

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from archdsl.document.messages import shown
+from archdsl.spec.rules import Rules
 
 LARGEST = 65_536
 """No width, token count or image side is larger: a typing error is more likely than a model."""
@@ -69,3 +70,12 @@ def floored(value: float) -> int:
     """`int(value)` as timm computes hidden widths, but not led astray by binary fractions."""
     exact = whole(value)
     return exact if exact is not None else int(value)
+
+
+def hidden_width(dim: int, ratio: float, rules: Rules) -> int | None:
+    """Hidden width of an MLP; a ratio that leaves no channel is refused."""
+    hidden = floored(ratio * dim)
+    if hidden < 1:
+        rules.refuse(f"{ratio} of the width {dim} leaves no hidden channel", "mlp_ratio")
+        return None
+    return hidden

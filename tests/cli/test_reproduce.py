@@ -12,13 +12,16 @@ import pytest
 from typer.testing import CliRunner
 
 from archdsl.cli.main import app
+from archdsl.plan.read import read_model
+from archdsl.records import Measurement
 from archdsl.report import reproduce as reproduction
 from archdsl.report.published import ROWS
+from archdsl.store.store import open_store
 
 PAGE = Path(__file__).parents[2] / "docs/reproduction.md"
 KEYS = {
     "table", "row", "quantity", "published", "computed", "convention", "spec", "set", "macs",
-    "verdict", "note",
+    "verdict", "note", "measured",
 }  # fmt: skip
 
 
@@ -67,10 +70,38 @@ def test_json_has_one_object_for_each_figure() -> None:
         "spec": "vittm-b-28-28",
         "set": [],
         "macs": pytest.approx(7.1592e9, rel=1e-5),
+        "measured": [],
         "verdict": "reproduced",
     }
     [crossvit] = [r for r in rows if r["row"] == "CrossViT-B" and r["quantity"] == "gflops"]
-    assert (crossvit["spec"], crossvit["set"], crossvit["computed"]) == (None, [], None)
+    assert (crossvit["spec"], crossvit["convention"]) == ("crossvit-b", "full")
+
+
+def test_measurements_of_the_store_here_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = read_model("vittm-b-32-16")
+    latency = Measurement(
+        quantity="latency",
+        value=901.0,
+        low=890.0,
+        high=915.0,
+        unit="ms",
+        protocol={"batch": 8, "dtype": "float32", "fingerprint": {"name": "Some Device"}},
+    )
+    with open_store("archdsl.db") as store:
+        store.add_architecture(
+            arch_id=model.plan.arch_id, spec=model.spec.document(), plan={}, facts={}
+        )
+        store.record_measurement(model.plan.arch_id, latency)
+    done = CliRunner().invoke(app, ["reproduce", "2"])
+    line = "latency (ms): measured 901 ms (890 to 915) on Some Device, batch 8, float32"
+    assert f"c = d/4, {line}" in done.stdout
+    assert done.stdout.count("measured 901") == 1
+    missing = CliRunner().invoke(app, ["reproduce", "2", "--db", "other.db"])
+    assert missing.exit_code == 2
+    assert "other.db" in missing.stderr
 
 
 def test_settings_of_the_json_are_those_of_compile() -> None:

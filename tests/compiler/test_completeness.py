@@ -12,14 +12,14 @@ import archdsl
 from archdsl.compiler import build
 from archdsl.spec.base import words
 from archdsl.spec.blocks import Block
-from archdsl.spec.embed import Embed
+from archdsl.spec.embeds import Embed
 from archdsl.spec.fusion import Fusion
 from archdsl.spec.heads import Head
 
 PACKAGE = Path(archdsl.__file__).parent
 KINDS = {"embed": Embed, "block": Block, "head": Head, "fusion": Fusion}
 MAKERS = {"embed": "EMBEDS", "block": "BLOCKS", "head": "HEADS", "fusion": "FUSIONS"}
-SIZES = {"tokens", "target_tokens", "source_tokens"}
+SIZES = {"tokens", "target_tokens", "source_tokens", "need_map"}
 """What a cost is told besides the arguments of the module, unless they are among them."""
 
 
@@ -43,7 +43,7 @@ def missing() -> list[str]:
 def _files() -> list[str]:
     """Heads have a file of their own in both rooms; these may lack one, or a line."""
     rooms = {room: PACKAGE / room / "heads" for room in ("spec", "nn")}
-    helpers = {"__init__", "widths"}
+    helpers = {"__init__", "base", "widths"}
     files = {
         room: {p.stem for p in folder.glob("*.py")} - helpers for room, folder in rooms.items()
     }

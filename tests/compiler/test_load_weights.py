@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from timm.layers import pos_embed
+from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from archdsl.errors import WeightsError
 from archdsl.nn.network import Network
 from archdsl.plan.read import read_model
 
+DISTILLED: type[VisionTransformer] = VisionTransformerDistilled
 GATED = (
     "exchange.read={type: latent_attention, fusion: add_erase}",
     "exchange.write={type: token_summary, fusion: {type: add_erase, gate: per_layer}}",
@@ -126,6 +128,107 @@ def test_a_table_that_is_no_square_is_not_resampled() -> None:
     assert "of another shape: embeds.memory.position (1, 15, 64) instead of (1, 16, 64)" in message
 
 
+@pytest.mark.parametrize("shape", [(), (64,), (16, 64), (2, 16, 64), (1, 0, 64), (1, 16, 32)])
+def test_what_is_no_position_table_is_misshapen(shape: tuple[int, ...]) -> None:
+    model = compiled("vittm-digits")
+    state = copied(model)
+    state["embeds.memory.position"] = torch.zeros(shape)
+    assert f"embeds.memory.position {shape} instead of (1, 16, 64)" in refused(model, state)
+
+
+SUMMARY = ("exchange.write={type: token_summary, fusion: add_erase}", "exchange.read.fusion=add")
+
+
+def test_words_that_hold_a_number_of_tokens_are_told_from_another_architecture() -> None:
+    model = compiled("vittm-digits", *SUMMARY, "memory.embed.patch_size=4")
+    message = refused(model, copied(compiled("vittm-digits", *SUMMARY)))
+    assert "shared.write_fusion.gate.weight (16, 64) instead of (4, 64)" in message
+    assert sorted(message.splitlines()[-2:]) == [
+        f"  write: {word} holds the number of tokens in its weights: these weights are for another "
+        "resolution (16 tokens, not 4)"
+        for word in ("add_erase", "token_summary")
+    ]
+    wider = copied(compiled("vittm-digits", *SUMMARY, "process.dim=128"))
+    assert "resolution" not in refused(compiled("vittm-digits", *SUMMARY), wider)
+
+
+def test_only_the_layers_that_hold_a_number_of_tokens_are_told() -> None:
+    last = "layers=[{at: [-1], exchange: {read: {type: token_summary}}}]"
+    model = compiled("vittm-digits", last)
+    state = copied(model)
+    number = max(int(name.split(".")[1]) for name in state if name.startswith("layers."))
+    state[f"layers.{number}.read.head.fc2.bias"] = torch.zeros(9)
+    message = refused(model, state)
+    assert "read: token_summary holds the number of tokens" in message
+    state = copied(model)
+    state["layers.0.read.head.q.bias"] = torch.zeros(9)
+    assert "number of tokens" not in refused(model, state)
+
+
+def test_patches_of_equal_area_and_another_shape_are_told_apart() -> None:
+    reference = VisionTransformer(
+        img_size=32, patch_size=(4, 16), embed_dim=48, depth=2, num_heads=3, num_classes=7
+    )
+    model = compiled("vit-b-16", *VIT, "process.embed.patch_size=[16, 4]")
+    name = "embeds.process.embed.proj.weight"
+    message = refused(model, reference.state_dict())
+    assert f"of another shape: {name} (48, 3, 4, 16) instead of (48, 3, 16, 4)" in message
+
+
+def test_prefix_tokens_that_do_not_fit() -> None:
+    reference = DISTILLED(
+        img_size=32, patch_size=8, embed_dim=48, depth=2, num_heads=3, num_classes=7
+    )
+    state = reference.state_dict()
+    message = refused(compiled("vit-b-16", *VIT), state)
+    assert "embeds.process.prefix (1, 2, 48) instead of (1, 1, 48)" in message
+    assert "surplus: classifiers.distillation.linear.weight" in message
+    model = compiled("deit-b-16-distilled", *VIT)
+    for changed in (None, torch.zeros(1, 1, 9), torch.zeros(7)):
+        broken = {name: tensor for name, tensor in state.items() if name != "cls_token"}
+        message = refused(model, broken if changed is None else {**broken, "cls_token": changed})
+        assert "missing: embeds.process.prefix\n" in message
+        assert "embeds.process.prefix[1]" in message
+    flat = {**state, "cls_token": torch.zeros(48), "dist_token": torch.zeros(48)}
+    assert "surplus: embeds.process.prefix[0], embeds.process.prefix[1]" in refused(model, flat)
+
+
+def test_two_tensors_for_one_place() -> None:
+    model = compiled("vit-b-16", *VIT)
+    reference = VisionTransformer(
+        img_size=32, patch_size=8, embed_dim=48, depth=2, num_heads=3, num_classes=7
+    )
+    state = {**reference.state_dict(), "embeds.process.position": torch.zeros(1, 17, 48)}
+    assert refused(model, state, layout="timm") == (
+        "pos_embed and embeds.process.position of these weights (timm layout) are both "
+        "embeds.process.position"
+    )
+
+
+@pytest.mark.parametrize("kept", [torch.float64, torch.float32])
+@pytest.mark.parametrize("own", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_values_take_the_type_of_the_model(own: torch.dtype, kept: torch.dtype) -> None:
+    state = {
+        name: tensor.to(kept) + 1 / 3 for name, tensor in copied(compiled("vittm-digits")).items()
+    }
+    model = compiled("vittm-digits", seed=1).to(own)
+    archdsl.load_weights(model, state)
+    expected = {name: tensor.to(own) for name, tensor in state.items()}
+    assert {tensor.dtype for tensor in model.state_dict().values()} == {own}
+    assert equal(copied(model), expected)
+
+
+def test_values_go_to_the_device_of_the_model(tmp_path: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("there is no second device")
+    source, target = compiled("vittm-digits"), compiled("vittm-digits", seed=1).cuda().half()
+    path = tmp_path / "weights.pth"
+    torch.save(source.state_dict(), path)
+    archdsl.load_weights(target, path)
+    assert all(tensor.is_cuda for tensor in target.state_dict().values())
+    assert equal(copied(target.cpu()), {k: v.half() for k, v in source.state_dict().items()})
+
+
 def test_missing_surplus_and_misshapen_tensors_are_named_together() -> None:
     model = compiled("vittm-digits")
     state = {name: tensor + 1 for name, tensor in copied(model).items()}
@@ -151,6 +254,7 @@ def test_a_vit_is_no_vittm() -> None:
     message = refused(compiled("vittm-digits"), reference.state_dict())
     assert message.startswith("these weights (timm layout) are not of this architecture:")
     assert "embeds.memory.position" in message
+    assert message.endswith("archdsl.warm_start takes what fits of a ViT")
 
 
 def test_an_unknown_layout() -> None:
@@ -224,3 +328,6 @@ def test_a_file_without_a_state_dict(content: Any, tmp_path: Path) -> None:
     torch.save(content, path)
     message = refused(compiled("vittm-digits"), path)
     assert message == f"{path} holds no state dict (a mapping of names to tensors)"
+    if isinstance(content, dict):
+        message = refused(compiled("vittm-digits"), content)
+        assert message == "what was given holds no state dict (a mapping of names to tensors)"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
@@ -16,10 +20,20 @@ from archdsl.document.write import to_yaml
 from archdsl.errors import DocumentError
 from archdsl.measure.count import count
 from archdsl.nn.network import Network
-from archdsl.plan.plan import Plan
+from archdsl.plan.plan import ExchangeStep, Plan, word_steps
 from archdsl.plan.read import Checked, check_model
 from archdsl.spec.base import words as words_of
 from archdsl.spec.heads import Head
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Two threads on networks this small wait for each other more than they work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
 
 Document = dict[str, Any]
 Draw = st.DrawFn
@@ -42,15 +56,23 @@ def maybe(draw: Draw, words: Document, **options: Any) -> Document:
     return {**words, **chosen}
 
 
+WEIGHTS = st.sampled_from(["per_layer", "shared"])
+
+
 def transformer(draw: Draw) -> Document:
     heads = draw(st.sampled_from([{"head_dim": 4}, {"head_dim": 12}, {"num_heads": 3}]))
     return maybe(
-        draw, {"type": "transformer", **heads}, mlp_ratio=st.sampled_from([0.1, 0.5, 1, 4 / 3])
+        draw,
+        {"type": "transformer", **heads},
+        mlp_ratio=st.sampled_from([0.1, 0.5, 1, 4 / 3]),
+        layer_scale=st.sampled_from([1e-6, 0.1]),
+        weights=WEIGHTS,
     )
 
 
 def mlp(draw: Draw) -> Document:
-    return {"type": "mlp", "mlp_ratio": draw(st.sampled_from([0.25, 1, 1.7]))}
+    words = {"type": "mlp", "mlp_ratio": draw(st.sampled_from([0.25, 1, 1.7]))}
+    return maybe(draw, words, norm=st.booleans(), weights=WEIGHTS)
 
 
 FUSIONS = [
@@ -63,19 +85,127 @@ FUSIONS = [
 ]
 
 
-def head(draw: Draw) -> Document:
-    word = draw(st.sampled_from(sorted(words_of(Head))))
-    head: Document = {"type": word}
-    if word != "token_summary":
+@dataclass(frozen=True)
+class Side:
+    """What a head must know of a stream."""
+
+    dim: int
+    tokens: int
+    prefix: int
+
+
+def sides(document: Document, word: str) -> tuple[Side, Side]:
+    """Target and source of a word."""
+    process, memory = (side(document, name) for name in ("process", "memory"))
+    return (process, memory) if word == "read" else (memory, process)
+
+
+def side(document: Document, name: str) -> Side:
+    words = document[name]
+    embed = words["embed"]
+    dim = words.get("dim", document["process"]["dim"])
+    prefix = len(words.get("prefix_tokens", ()))
+    if embed["type"] == "copy":
+        other = side(document, "memory" if name == "process" else "process")
+        return Side(dim, other.tokens, other.prefix)
+    if embed["type"] == "learned":
+        return Side(dim, embed["num_tokens"] + prefix, prefix)
+    if embed["type"] == "downsample":
+        return Side(dim, embed["grid"] ** 2 + prefix, prefix)
+    sides_ = pair(words.get("resize", document["image"]["size"]))
+    patch = pair(embed.get("patch_size") or math.prod(embed["strides"]))
+    return Side(dim, sides_[0] // patch[0] * (sides_[1] // patch[1]) + prefix, prefix)
+
+
+def pair(value: Any) -> list[int]:
+    return value if isinstance(value, list) else [value, value]
+
+
+def head(draw: Draw, document: Document, word: str) -> Document:
+    """A head that fits between the streams; never a tied one, which needs a certain read."""
+    target, source = sides(document, word)
+    known = sorted(words_of(Head).keys() - {"tied_attention"})
+    if target.tokens != source.tokens:
+        known = [each for each in known if each not in ("self_attention", "mlp")]
+    type_ = draw(st.sampled_from(known))
+    head: Document = {"type": type_}
+    if type_ == "mlp":
+        head["mlp_ratio"] = draw(st.sampled_from([0.5, 1]))
+    elif type_ == "cross_attention":
+        head = cross_attention(draw, target, source)
+    elif type_ != "token_summary":
+        head = maybe(draw, head, head_dim=st.just(12))
+    if (
+        type_ in ("linear_attention", "latent_attention", "self_attention")
+        and "head_dim" not in head
+    ):
         head["num_heads"] = draw(st.sampled_from(HEADS))
-    if word in ("linear_attention", "latent_attention"):
-        head = maybe(draw, head, latent_ratio=st.sampled_from([0.25, 0.5, 2]))
-    return maybe(draw, head, fusion=st.sampled_from(FUSIONS))
+    if type_ in ("linear_attention", "latent_attention"):
+        head = maybe(draw, head, latent_ratio=st.sampled_from([0.5, 2]))
+    if type_ == "linear_attention":
+        projections = st.sampled_from(["none", "allocated", "used"])
+        head = maybe(draw, head, normalise=st.booleans(), out_proj=projections)
+    return maybe(draw, head, fusion=st.sampled_from(FUSIONS), weights=WEIGHTS)
 
 
-def stream(draw: Draw, name: str) -> Document:
-    patch = st.sampled_from([2, 4, [4, 2], [1, 4]])
-    words: Document = {"embed": {"type": "patch", "patch_size": draw(patch)}}
+NORMS = st.lists(st.sampled_from(["q", "k", "v"]), unique=True)
+
+
+def cross_attention(draw: Draw, target: Side, source: Side) -> Document:
+    head: Document = {"type": "cross_attention", "num_heads": draw(st.sampled_from(HEADS))}
+    head = maybe(
+        draw,
+        head,
+        norms=NORMS,
+        out_proj=st.booleans(),
+        width=st.sampled_from(["target", "source"]),
+    )
+    if target.prefix:
+        head = maybe(draw, head, queries=st.sampled_from(["all", "cls"]))
+    if source.prefix:
+        head = maybe(draw, head, keys=st.sampled_from(["all", "patches"]))
+    if target.dim == source.dim or head.get("width") == "source":
+        head = maybe(draw, head, with_query=st.booleans())
+    return head
+
+
+def tied_pair(draw: Draw, document: Document) -> Document:
+    """A cross-attention read, and a write that goes back along its map."""
+    memory, process = sides(document, "write")
+    read: Document = {"type": "cross_attention", "num_heads": draw(st.sampled_from(HEADS))}
+    read = maybe(draw, read, norms=NORMS, out_proj=st.booleans(), weights=WEIGHTS)
+    write: Document = maybe(
+        draw,
+        {"type": "tied_attention"},
+        renormalise=st.booleans(),
+        norm=st.booleans(),
+        out_proj=st.booleans(),
+        fusion=st.sampled_from(FUSIONS),
+    )
+    if memory.dim == process.dim:
+        write = maybe(draw, write, values=st.sampled_from(["own", "tied"]))
+    if write.get("values") != "tied" or read.get("weights") == "shared":
+        write = maybe(draw, write, weights=WEIGHTS)
+    return {"read": read, "write": write}
+
+
+def embed(draw: Draw, *, image: bool) -> Document:
+    """An embedding that starts by itself; sides of images are multiples of four."""
+    patch = {"type": "patch", "patch_size": draw(st.sampled_from([2, 4, [4, 2], [1, 4]]))}
+    stems = [
+        {"type": "conv_stem", "strides": [2, 1, 1]},
+        {"type": "conv_stem", "strides": [2, 2], "kernels": [3, 2]},
+        {"type": "conv_stem", "strides": [4], "kernels": [4]},
+    ]
+    learned = {"type": "learned", "num_tokens": draw(st.integers(1, 5))}
+    others = [] if image else [learned]
+    return draw(st.sampled_from([patch, patch, patch, *stems, *others]))
+
+
+def stream(draw: Draw, name: str, *, image: bool = False) -> Document:
+    words: Document = {"embed": embed(draw, image=image)}
+    if words["embed"]["type"] != "learned":
+        words = maybe(draw, words, resize=st.sampled_from([4, [8, 4]]))
     if name == "process" or draw(st.booleans()):
         words["dim"] = UNIT * draw(st.integers(1, 2))
     if draw(st.booleans()):
@@ -86,15 +216,51 @@ def stream(draw: Draw, name: str) -> Document:
     return words
 
 
+def dependent(draw: Draw, document: Document) -> None:
+    """Sometimes one stream is made from the other."""
+    name, other = draw(st.permutations(["process", "memory"]))
+    if document[other]["embed"]["type"] == "learned" or draw(st.booleans()):
+        return
+    words = document[name]
+    words.pop("resize", None)
+    dims = {document[each].get("dim", document["process"]["dim"]) for each in ("process", "memory")}
+    if draw(st.booleans()) and len(dims) == 1:
+        words["embed"] = {"type": "copy"}
+        words.pop("prefix_tokens", None)
+    else:
+        method = draw(st.sampled_from(["average", "bilinear"]))
+        words["embed"] = {"type": "downsample", "grid": 1, "method": method}
+
+
+ORDERS = [
+    ["read", ["process", "memory"], "write"],
+    [["process", "memory"], ["read", "write"]],
+    [["read", "memory"], ["process", "write"]],
+]
+
+
 def exchange(draw: Draw, document: Document) -> Document:
     dims = {document[name].get("dim", document["process"]["dim"]) for name in ("process", "memory")}
     shared = st.booleans() if len(dims) == 1 else st.just(False)
-    placement = draw(st.sampled_from(["replace", "pre"]))
-    order = draw(st.permutations(["read", "process", "write", "memory"]))
-    words: Document = {"norm": {"placement": placement, "shared": draw(shared)}, "order": order}
+    placement = draw(st.sampled_from(["replace", "pre", "none"]))
+    order: Any = draw(st.permutations(["read", "process", "write", "memory"]))
+    if placement != "replace" and draw(st.booleans()):
+        order = draw(st.sampled_from(ORDERS))
+    norm: Document = {"placement": placement}
+    if placement != "none":
+        norm = maybe(draw, {**norm, "shared": draw(shared)}, weights=WEIGHTS)
+    words: Document = {"norm": norm, "order": order}
+    flat = [word for place in order for word in pair_of(place)]
+    together = any({"read", "write"} <= set(pair_of(place)) for place in order)
+    if not together and flat.index("read") < flat.index("write") and draw(st.booleans()):
+        return {**words, **tied_pair(draw, document)}
     for word in draw(st.sampled_from([["read"], ["write"], ["read", "write"]])):
-        words[word] = head(draw)
+        words[word] = head(draw, document, word)
     return words
+
+
+def pair_of(place: Any) -> list[str]:
+    return place if isinstance(place, list) else [place]
 
 
 def layers(draw: Draw, document: Document) -> list[Document]:
@@ -102,26 +268,48 @@ def layers(draw: Draw, document: Document) -> list[Document]:
     found: list[Document] = []
     for _ in range(draw(st.integers(1, 2))):
         patch: Document = {"process": {"block": transformer(draw), "blocks": 2}}
+        for key in ("weights", "layer_scale"):
+            patch["process"]["block"].setdefault(key, None)
         if "memory" in document and draw(st.booleans()):
             patch["memory"] = {"block": None, "blocks": 1}
-            patch["exchange"] = {"write": head(draw), "read": head(draw)}
+            patch["exchange"] = {"write": None, "read": whole(head(draw, document, "read"))}
         for key in ("head_dim", "num_heads"):  # a patch is merged: it must remove the other word
             patch["process"]["block"].setdefault(key, None)
         found.append({"at": draw(at), **patch})
     return found
 
 
+def whole(head: Document) -> Document:
+    """A head that replaces another of its type: words it does not have are removed."""
+    known = words_of(Head)[head["type"]].model_fields
+    return dict.fromkeys(known) | head
+
+
 def output(draw: Draw, document: Document) -> Document:
     streams = [name for name in ("process", "memory") if name in document]
     chosen = draw(st.permutations(streams))[: draw(st.integers(1, len(streams)))]
     words: Document = {"num_classes": draw(st.integers(1, 5)), "streams": chosen}
+    with_cls = [name for name in streams if side(document, name).prefix]
+    if len(chosen) > 1 and draw(st.booleans()):
+        words["combine"] = "concat"
+        if set(chosen) <= set(with_cls) and draw(st.booleans()):
+            words["pool"] = "cls"
+        return words
     predictable = [*chosen, "mean"] if len(chosen) > 1 else chosen
     words = maybe(draw, words, predict=st.sampled_from(predictable))
-    if all("prefix_tokens" in document[name] for name in chosen) and draw(st.booleans()):
-        words["pool"] = "cls"
     if draw(st.booleans()):
         norm = st.sampled_from(["tokens", "pooled", "both"])
         words["norm"] = {name: draw(norm) for name in chosen}
+    pools = {name: draw(st.sampled_from(["mean", "cls"])) for name in chosen if name in with_cls}
+    if set(pools.values()) == {"cls"} and len(pools) == len(chosen):
+        words["pool"] = "cls"
+        if draw(st.booleans()) and "predict" not in words:
+            own = next((n for n in chosen if "prefix_tokens" in document[n]), None)
+            copied = any(document[n]["embed"]["type"] == "copy" for n in streams)
+            if own and not copied:
+                document[own]["prefix_tokens"] = ["cls", "distillation"]
+    elif pools:
+        words["pool"] = pools
     return words
 
 
@@ -134,10 +322,13 @@ def documents(draw: Draw) -> Document:
         "name": "random",
         "image": maybe(draw, {"size": size}, channels=st.integers(1, 3)),
         "depth": draw(st.integers(2, 3)),
-        "process": stream(draw, "process"),
     }
-    if draw(st.sampled_from([True, True, False])):
-        document["memory"] = stream(draw, "memory")
+    two = draw(st.sampled_from([True, True, False]))
+    document["process"] = stream(draw, "process", image=not two)
+    if two:
+        learned = document["process"]["embed"]["type"] == "learned"
+        document["memory"] = stream(draw, "memory", image=learned)
+        dependent(draw, document)
         document["exchange"] = exchange(draw, document)
         if draw(st.booleans()):
             document["published_layout"] = True
@@ -179,12 +370,23 @@ def learns(plan: Plan) -> None:
     for name, parameter in network.named_parameters():
         if name.startswith("unused."):
             assert parameter.grad is None
-        else:
-            assert parameter.grad is not None, name
+        elif parameter.grad is not None:
             assert torch.isfinite(parameter.grad).all(), name
+        else:
+            assert erases(plan), name
 
 
-@settings(RANDOM, max_examples=120)
+def erases(plan: Plan) -> bool:
+    """Whether some read replaces a stream without looking at it: what made the stream is lost."""
+    return any(
+        step.fusion.type == "erase" and not words_of(Head)[step.head.type].reads_target
+        for layer in plan.layers
+        for step in word_steps(layer)
+        if isinstance(step, ExchangeStep)
+    )
+
+
+@settings(RANDOM, max_examples=200)
 @given(documents())
 def test_valid_documents(document: Document) -> None:
     model = checked(document)
@@ -204,25 +406,50 @@ MUTATIONS: list[tuple[tuple[str, ...], list[Any]]] = [
     (("memory", "dim"), [1, 5, 7, 12, 18, 36, None]),
     (("process", "embed", "patch_size"), [1, 3, 8, [8, 1], 16]),
     (("memory", "embed", "patch_size"), [1, 3, 8, [8, 1], 16]),
+    (("process", "embed"), [{"type": "copy"}, {"type": "downsample", "grid": 2}, {"type": "conv"}]),
+    (("memory", "embed"), [{"type": "copy"}, {"type": "learned", "num_tokens": 3}]),
+    (("memory", "embed"), [{"type": "conv_stem", "strides": [2, 2], "kernels": [2, 4]}]),
+    (("process", "embed", "grid"), [1, 2, [1, 3], 9]),
+    (("memory", "embed", "strides"), [[2, 2, 3], [1], [2, 1, 1]]),
+    (("process", "resize"), [3, 4, [8, 16], None]),
+    (("memory", "resize"), [3, 4, [8, 16], None]),
+    (("process", "prefix_tokens"), [["cls"], ["distillation"], ["cls", "distillation"], []]),
+    (("memory", "prefix_tokens"), [["cls"], ["cls", "cls"], ["cls", "distillation"], []]),
     (("process", "block"), [None, {"type": "mlp", "mlp_ratio": 0.01}, {"head_dim": 5}]),
     (("process", "block", "head_dim"), [1, 5, 6, None]),
     (("process", "block", "num_heads"), [1, 5, 6, None]),
     (("process", "block", "mlp_ratio"), [0.01, 0.09, 64, 65]),
+    (("process", "block", "layer_scale"), [0, 1, 2, None]),
     (("memory", "block"), [None, {"type": "mlp", "mlp_ratio": 0.01}, {"type": "mlp"}]),
     (("memory",), [None]),
     (("exchange",), [None, {}]),
     (("exchange", "order"), [["read"], ["process", "write"], ["read", "read"], []]),
+    (("exchange", "order"), [[["read", "process"]], [["read", "write"]], [["read"]], [[]]]),
+    (("exchange", "order"), [["write", "read"], [["process", "memory"], ["read", "write"]]]),
+    (("exchange", "norm", "placement"), ["replace", "pre", "none", "post"]),
     (("exchange", "norm", "shared"), [True, False]),
+    (("exchange", "norm", "weights"), ["shared", "per_layer", "own"]),
     (("exchange", "read"), [None, {"type": "linear_attention", "latent_ratio": 0.3}]),
     (("exchange", "read"), [{"type": "cross_attention"}, {"type": "token_summary"}]),
+    (("exchange", "read"), [{"type": "self_attention"}, {"type": "mlp", "mlp_ratio": 1}]),
+    (("exchange", "read"), [{"type": "tied_attention"}]),
+    (("exchange", "write"), [{"type": "tied_attention"}, {"type": "mlp", "mlp_ratio": 1}]),
+    (("exchange", "write"), [{"type": "tied_attention", "values": "tied", "weights": "shared"}]),
     (("exchange", "read", "type"), ["latent_attention", "token_summary", "tied_attention"]),
     (("exchange", "read", "fusion"), ["erase", "add_eras", {"type": "add", "gate": "shared"}]),
     (("exchange", "write", "fusion"), ["add_erase", {"type": "add_erase", "gate": "none"}, None]),
     (("exchange", "read", "latent_ratio"), [0.01, 1 / 3, 0.3, 7, 64]),
+    (("exchange", "read", "queries"), ["cls", "all"]),
+    (("exchange", "read", "keys"), ["patches"]),
+    (("exchange", "read", "with_query"), [True, 1]),
+    (("exchange", "read", "width"), ["source", "both"]),
+    (("exchange", "read", "norms"), [["q", "q"], ["x"], []]),
     (("exchange", "write", "num_heads"), [1, 4, 5, 7, 12]),
+    (("exchange", "write", "head_dim"), [1, 5, 12]),
     (("output", "streams"), [["memory"], ["process"], ["memory", "memory"], []]),
-    (("output", "predict"), ["memory", "process", "mean"]),
-    (("output", "pool"), ["mean", "cls", "max"]),
+    (("output", "predict"), ["memory", "process", "mean", "concat", "distillation"]),
+    (("output", "pool"), ["mean", "cls", "max", {"memory": "cls"}, {"process": "max"}]),
+    (("output", "combine"), ["concat", "sum", None]),
     (("published_layout",), [True]),
 ]
 

@@ -13,6 +13,7 @@ from archdsl.spec.base import words
 from archdsl.spec.fusion import Fusion
 from archdsl.spec.heads import Head
 
+TOKEN_BY_TOKEN = ("self_attention", "mlp")
 TOKENS, DIM, DEPTH = {"process": 4, "memory": 16}, 64, 4
 
 
@@ -21,8 +22,16 @@ def digits(*settings: str) -> Plan:
 
 
 def of(head: str, fusion: str) -> Plan:
-    exchange = (f"exchange.{word}={{type: {head}, fusion: {fusion}}}" for word in ("read", "write"))
-    return digits(*exchange)
+    """The model with a head in every place where it can stand."""
+    word = head.partition(",")[0]
+    words = {"mlp": "mlp, mlp_ratio: 1"}.get(head, head)
+    read = "cross_attention" if word == "tied_attention" else words
+    equal = ("process.embed.patch_size=2",) if word in TOKEN_BY_TOKEN else ()
+    return digits(
+        f"exchange.read={{type: {read}, fusion: {fusion}}}",
+        f"exchange.write={{type: {words}, fusion: {fusion}}}",
+        *equal,
+    )
 
 
 PER_LAYER = "{type: add_erase, gate: per_layer}"
@@ -60,10 +69,11 @@ def test_parameters_of_heads() -> None:
 def test_shared_gates_count_once_and_run_in_every_layer(head: str) -> None:
     plain, shared, own = (cost(of(head, fusion)) for fusion in ("erase", "add_erase", PER_LAYER))
     assert cost(of(head, "add")) == plain
-    gates = sum((DIM + 1) * tokens for tokens in TOKENS.values())
+    tokens = 32 if head in TOKEN_BY_TOKEN else sum(TOKENS.values())
+    gates = (DIM + 1) * tokens
     assert shared.params - plain.params == gates
     assert own.params - plain.params == DEPTH * gates
-    assert shared.macs == own.macs == plain.macs + DEPTH * DIM * sum(TOKENS.values())
+    assert shared.macs == own.macs == plain.macs + DEPTH * DIM * tokens
 
 
 def test_gates_of_single_layers() -> None:

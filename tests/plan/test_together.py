@@ -6,7 +6,7 @@ import copy
 import itertools
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -14,6 +14,8 @@ from archdsl.document.reader import Draft, read
 from archdsl.document.tree import path_text, tree_of
 from archdsl.errors import DocumentError
 from archdsl.plan.read import check_draft, check_model
+from archdsl.spec.base import Node
+from archdsl.spec.model import ModelSpec
 
 Path = tuple[Any, ...]
 
@@ -68,6 +70,129 @@ FULL: dict[str, Any] = {
     "published_layout": True,
 }  # fmt: skip
 
+_CROSSING = {
+    "type": "cross_attention",
+    "fusion": "erase",
+    "weights": "shared",
+    "num_heads": 3,
+    "queries": "cls",
+    "keys": "patches",
+    "with_query": True,
+    "width": "source",
+    "out_proj": False,
+}
+CROSSING: dict[str, Any] = {
+    "archdsl": 1,
+    "name": "x",
+    "image": {"size": 48},
+    "depth": 2,
+    "process": {
+        "embed": {"type": "conv_stem", "strides": [4, 2], "kernels": [7, 2]},
+        "resize": 32,
+        "prefix_tokens": ["cls", "distillation"],
+        "dim": 24,
+        "block": {"type": "transformer", "weights": "shared", "num_heads": 3, "layer_scale": 0.1},
+    },
+    "memory": {
+        "embed": {"type": "patch", "patch_size": [6, 12]},
+        "prefix_tokens": ["cls"],
+        "dim": 36,
+        "block": {"type": "mlp", "weights": "shared", "mlp_ratio": 1, "norm": False},
+    },
+    "exchange": {
+        "order": [["process", "memory"], ["read", "write"]],
+        "norm": {"placement": "pre", "shared": False, "weights": "shared"},
+        "read": {**_CROSSING, "norms": ["q"]},
+        "write": {**_CROSSING, "norms": ["v"]},
+    },
+    "layers": [{"at": {"every": 2}, "exchange": {"norm": {"weights": "per_layer"}}}],
+    "output": {
+        "num_classes": 10,
+        "pool": {"process": "cls", "memory": "mean"},
+        "norm": {"process": "tokens"},
+        "predict": "distillation",
+    },
+}
+TIED: dict[str, Any] = {
+    "archdsl": 1,
+    "name": "x",
+    "image": {"size": 32},
+    "depth": 2,
+    "process": {
+        "embed": {"type": "downsample", "grid": [3, 2], "method": "bilinear"},
+        "dim": 24,
+        "block": {"type": "transformer", "head_dim": 12},
+    },
+    "memory": {
+        "embed": {"type": "patch", "patch_size": 8},
+        "prefix_tokens": ["cls"],
+        "block": {"type": "mlp", "mlp_ratio": 0.5, "norm": False, "weights": "shared"},
+    },
+    "exchange": {
+        "order": ["read", ["process", "memory"], "write"],
+        "norm": {"placement": "pre", "shared": False, "weights": "shared"},
+        "read": {
+            "type": "cross_attention",
+            "head_dim": 8,
+            "norms": ["q", "k"],
+            "out_proj": False,
+            "weights": "shared",
+        },
+        "write": {
+            "type": "tied_attention",
+            "renormalise": True,
+            "values": "tied",
+            "norm": True,
+            "out_proj": True,
+            "weights": "shared",
+            "fusion": "add",
+        },
+    },
+    "layers": [{"at": [-1], "exchange": {"write": None}}],
+    "output": {"pool": {"memory": "cls"}, "norm": {"memory": "pooled"}, "predict": "mean"},
+}
+REVERSED: dict[str, Any] = {
+    "archdsl": 1,
+    "name": "x",
+    "image": {"size": 32},
+    "depth": 2,
+    "process": {"embed": {"type": "copy"}, "dim": 24},
+    "memory": {"embed": {"type": "patch", "patch_size": 8}, "prefix_tokens": ["cls"], "dim": 24},
+    "exchange": {
+        "norm": {"placement": "pre"},
+        "read": {"type": "self_attention", "head_dim": 12, "fusion": "add"},
+        "write": {"type": "mlp", "mlp_ratio": 2},
+    },
+    "output": {"num_classes": 3, "streams": ["process", "memory"], "combine": "concat",
+               "pool": "cls", "predict": "concat"},
+}  # fmt: skip
+LEARNED: dict[str, Any] = {
+    "archdsl": 1,
+    "name": "x",
+    "image": {"size": 32},
+    "depth": 2,
+    "process": {
+        "embed": {"type": "learned", "num_tokens": 5},
+        "dim": 24,
+        "block": {"type": "transformer", "head_dim": 12},
+    },
+    "memory": {"embed": {"type": "patch", "patch_size": 8}},
+    "exchange": {
+        "norm": {"placement": "none"},
+        "read": {
+            "type": "linear_attention",
+            "latent_ratio": 0.5,
+            "head_dim": 6,
+            "normalise": False,
+            "out_proj": "used",
+            "weights": "shared",
+        },
+    },
+}
+DOCUMENTS = {
+    "full": FULL, "crossing": CROSSING, "tied": TIED, "reversed": REVERSED, "learned": LEARNED,
+}  # fmt: skip
+
 
 def problems(document: dict[str, Any]) -> list[str]:
     """Dotted paths of what is refused."""
@@ -104,32 +229,58 @@ def misspelt(document: dict[str, Any], path: Path) -> dict[str, Any]:
     return changed
 
 
-def test_the_full_document_is_valid() -> None:
-    assert problems(FULL) == []
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_full_documents_are_valid(name: str) -> None:
+    assert problems(DOCUMENTS[name]) == []
 
 
-WORDS = list(paths(FULL))
-KEYS = [path for path in WORDS if isinstance(path[-1], str)]
+def test_the_full_documents_have_every_word() -> None:
+    written = {path[-1] for document in DOCUMENTS.values() for path in paths(document)}
+    assert set(all_words(ModelSpec)) - written == set()
 
 
-@pytest.mark.parametrize("path", [p for p in WORDS if p != ("name",)], ids=path_text)
+def all_words(node: Any) -> Iterator[str]:
+    """Every key that a model document may have."""
+    if isinstance(node, type) and issubclass(node, Node):
+        for key, field in node.model_fields.items():
+            yield key
+            yield from all_words(field.annotation)
+    for part in get_args(node):
+        yield from all_words(part)
+
+
+WORDS = [(name, path) for name, document in DOCUMENTS.items() for path in paths(document)]
+KEYS = [(name, path) for name, path in WORDS if isinstance(path[-1], str)]
+
+
+def identify(each: Any) -> str:
+    return each if isinstance(each, str) else path_text(each)
+
+
+with_words = pytest.mark.parametrize(
+    ("name", "path"), [word for word in WORDS if word[1] != ("name",)], ids=identify
+)
+with_keys = pytest.mark.parametrize(("name", "path"), KEYS, ids=identify)
+
+
+@with_words
 @pytest.mark.parametrize(
     "nonsense", ["nonsense", -7.5, {"nonsense": 1}], ids=["text", "number", "mapping"]
 )
-def test_a_word_that_cannot_be_read_is_one_problem(path: Path, nonsense: Any) -> None:
+def test_a_word_that_cannot_be_read_is_one_problem(name: str, path: Path, nonsense: Any) -> None:
     inside = path_text(path)
     if isinstance(nonsense, dict) and inside in ("image", "process", "memory", "exchange"):
         nonsense = [nonsense]  # as a mapping each lacks several keys
-    found = problems(replaced(FULL, path, nonsense))
+    found = problems(replaced(DOCUMENTS[name], path, nonsense))
     assert len(set(found)) == len(found)
     assert found
     around = re.sub(r"(\.type|\[\d\])$", "", inside)
     assert all(each.startswith(around) for each in found)
 
 
-@pytest.mark.parametrize("path", KEYS, ids=path_text)
-def test_a_misspelt_key_is_one_problem(path: Path) -> None:
-    found = problems(misspelt(FULL, path))
+@with_keys
+def test_a_misspelt_key_is_one_problem(name: str, path: Path) -> None:
+    found = problems(misspelt(DOCUMENTS[name], path))
     if path[-1] == "type":
         assert len(found) == 1
         assert found[0].startswith(path_text(path[:-1]))
@@ -137,15 +288,17 @@ def test_a_misspelt_key_is_one_problem(path: Path) -> None:
         assert found == [f"{path_text(path)}x"]
 
 
-@pytest.mark.parametrize("path", KEYS, ids=path_text)
-def test_a_key_left_out_is_at_most_one_problem(path: Path) -> None:
-    without = copy.deepcopy(FULL)
+@with_keys
+def test_a_key_left_out_is_at_most_one_problem(name: str, path: Path) -> None:
+    without = copy.deepcopy(DOCUMENTS[name])
     here = without
     for step in path[:-1]:
         here = here[step]
     del here[path[-1]]
     required = {"archdsl", "name", "image", "depth", "process", "image.size", "process.embed"}
     required |= {"process.dim", "memory.embed", "memory.block.mlp_ratio"}
+    required |= {"process.embed.strides", "process.embed.grid", "process.embed.num_tokens"}
+    required |= {"exchange.write.mlp_ratio"} if name == "reversed" else set()
     found = problems(without)
     # An exception without a type is about the type that is there.
     if path_text(path) in required or (path[-1] == "type" and path[0] != "layers"):

@@ -26,7 +26,14 @@ def first_options(space: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("fusion", words(Fusion))
 @pytest.mark.parametrize("head", words(Head))
 def test_every_head_has_a_neighbourhood(head: str, fusion: str) -> None:
-    settings = [f"exchange.{word}={{type: {head}, fusion: {fusion}}}" for word in ("read", "write")]
+    words = {"mlp": "mlp, mlp_ratio: 1"}.get(head, head)
+    read = "cross_attention" if head == "tied_attention" else words
+    settings = [
+        f"exchange.read={{type: {read}, fusion: {fusion}}}",
+        f"exchange.write={{type: {words}, fusion: {fusion}}}",
+    ]
+    if head in ("self_attention", "mlp"):
+        settings.append("process.embed.patch_size=2")
     model = read_model("vittm-digits", settings)
     space = neighbourhood(model)
     assert {"depth", "process", "memory", "exchange"} <= space.keys()

@@ -33,7 +33,7 @@ def arguments(head: dict[str, Any], **changes: Any) -> tuple[dict[str, int] | No
 
 
 WIDTHS = {"target_dim": 24, "source_dim": 32}
-FITTING: list[tuple[dict[str, Any], dict[str, int]]] = [
+FITTING: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"type": "cross_attention"}, {**WIDTHS, "num_heads": 3}),
     ({"type": "cross_attention", "num_heads": 4}, {**WIDTHS, "num_heads": 4}),
     ({"type": "latent_attention"}, {**WIDTHS, "latent_dim": 24, "num_heads": 3}),
@@ -42,11 +42,22 @@ FITTING: list[tuple[dict[str, Any], dict[str, int]]] = [
     ({"type": "linear_attention", "latent_ratio": 2, "num_heads": 2},
      {**WIDTHS, "latent_dim": 48, "num_heads": 2}),
     ({"type": "token_summary"}, {**WIDTHS, "tokens": 9}),
+    ({"type": "linear_attention", "head_dim": 6, "normalise": False, "out_proj": "used"},
+     {**WIDTHS, "latent_dim": 24, "num_heads": 4, "normalise": False, "out_proj": True}),
+    ({"type": "linear_attention", "out_proj": "allocated"},
+     {**WIDTHS, "latent_dim": 24, "num_heads": 3}),
+    ({"type": "cross_attention", "norms": ["k", "q"], "out_proj": False},
+     {**WIDTHS, "num_heads": 3, "norms": "qk", "out_proj": False}),
+    ({"type": "cross_attention", "width": "source", "with_query": True, "num_heads": 4},
+     {**WIDTHS, "num_heads": 4, "norms": "", "carried": True, "with_query": True}),
+    ({"type": "tied_attention", "renormalise": True}, {**WIDTHS, "renormalise": True}),
+    ({"type": "self_attention", "head_dim": 8}, {**WIDTHS, "num_heads": 4}),
+    ({"type": "mlp", "mlp_ratio": 0.5}, {**WIDTHS, "mlp_dim": 16}),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("head", "expected"), FITTING)
-def test_arguments(head: dict[str, Any], expected: dict[str, int]) -> None:
+def test_arguments(head: dict[str, Any], expected: dict[str, Any]) -> None:
     assert arguments(head) == (expected, [])
 
 
@@ -109,6 +120,6 @@ def test_only_gates_have_sizes_and_are_shared(word: str) -> None:
     fusion = FUSIONS.validate_python(word)
     gated = word == "add_erase"
     sizes = {"tokens": 9, "dim": 24} if gated else {}
-    assert fusion.arguments(shape("process", dim=24)) == sizes
+    assert fusion.arguments(tokens=9, dim=24) == sizes
     assert fusion.shared == gated
     assert fusion.cost(**sizes).params == (25 * 9 if gated else 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from archdsl.nn.heads.cross_attention import NORM_EPS, split_heads
+from archdsl.nn.heads.cross_attention import NORM_EPS, join_heads, split_heads
 
 
 class LatentAttention(nn.Module):
@@ -40,5 +40,5 @@ class LatentAttention(nn.Module):
         v = split_heads(self.v_norm(self.v(source)), self.num_heads)
         state = torch.matmul(k.transpose(-2, -1), v)  # (batch, heads, latent/heads, dim/heads)
         read = torch.matmul(q, state)
-        projected: Tensor = self.proj(read.transpose(1, 2).flatten(2))
+        projected: Tensor = self.proj(join_heads(read))
         return projected

@@ -8,37 +8,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from archdsl.spec.base import Node
 from archdsl.spec.cost import Cost, layer_norm, linear, product
-from archdsl.spec.fusion import AddFusion, Fusion
-from archdsl.spec.heads.widths import latent_arguments
-from archdsl.spec.rules import Rules
-from archdsl.spec.shapes import StreamShape
-from archdsl.spec.values import Count, Ratio
+from archdsl.spec.heads.widths import LatentWords
 
 
-class LatentAttention(Node):
+class LatentAttention(LatentWords):
     """Attention whose cost grows with the number of tokens, through softmaxes of either side."""
 
     type: Literal["latent_attention"]
-    latent_ratio: Ratio = 1.0
-    """Latent channels c as a share of the querying stream's width."""
-    num_heads: Count | None = None
-    """Number of heads; the process blocks' unless given."""
-    fusion: Fusion = AddFusion(type="add")
-    """How the result joins the querying stream."""
-
-    def arguments(
-        self, *, target: StreamShape, source: StreamShape, rules: Rules
-    ) -> dict[str, int] | None:
-        """Keyword arguments of the module for a target that reads from a source."""
-        return latent_arguments(
-            target,
-            source,
-            latent_ratio=self.latent_ratio,
-            num_heads=self.num_heads,
-            rules=rules,
-        )
 
     @staticmethod
     def cost(

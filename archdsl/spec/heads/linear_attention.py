@@ -9,37 +9,32 @@ from __future__ import annotations
 
 from typing import Literal
 
-from archdsl.spec.base import Node
+from archdsl.spec.base import Arguments
 from archdsl.spec.cost import Cost, linear, product
-from archdsl.spec.fusion import AddFusion, Fusion
-from archdsl.spec.heads.widths import latent_arguments
+from archdsl.spec.heads.widths import LatentWords
 from archdsl.spec.rules import Rules
 from archdsl.spec.shapes import StreamShape
-from archdsl.spec.values import Count, Ratio
 
 
-class LinearAttention(Node):
+class LinearAttention(LatentWords):
     """Softmax-free attention whose cost grows with the number of tokens, not with its square."""
 
     type: Literal["linear_attention"]
-    latent_ratio: Ratio = 1.0
-    """Latent channels c as a share of the querying stream's width (the paper's c = d/4 is 0.25)."""
-    num_heads: Count | None = None
-    """Number of heads; the process blocks' unless given."""
-    fusion: Fusion = AddFusion(type="add")
-    """How the result joins the querying stream."""
+    normalise: bool = True
+    """Whether the result is divided by q sum(k) (as published; the paper's Eq. 8 is without)."""
+    out_proj: Literal["none", "allocated", "used"] = "none"
+    """A linear map behind the attention: none, used, or allocated and never called (published)."""
 
     def arguments(
         self, *, target: StreamShape, source: StreamShape, rules: Rules
-    ) -> dict[str, int] | None:
+    ) -> Arguments | None:
         """Keyword arguments of the module for a target that reads from a source."""
-        return latent_arguments(
-            target,
-            source,
-            latent_ratio=self.latent_ratio,
-            num_heads=self.num_heads,
-            rules=rules,
-        )
+        arguments = super().arguments(target=target, source=source, rules=rules)
+        if arguments is not None and not self.normalise:
+            arguments["normalise"] = False
+        if arguments is not None and self.out_proj == "used":
+            arguments["out_proj"] = True
+        return arguments
 
     @staticmethod
     def cost(
@@ -50,17 +45,21 @@ class LinearAttention(Node):
         source_dim: int,
         latent_dim: int,
         num_heads: int,
+        normalise: bool = True,
+        out_proj: bool = False,
     ) -> Cost:
         """Cost of one read (or write)."""
         state = latent_dim * target_dim // num_heads
-        return (
+        total = (
             linear(target_tokens, target_dim, latent_dim)
             + linear(source_tokens, source_dim, latent_dim)
             + linear(source_tokens, source_dim, target_dim)
             + product(source_tokens * state)  # phi(k)^T v
             + product(target_tokens * state)  # phi(q) (phi(k)^T v)
-            + product(target_tokens * latent_dim)  # the normaliser phi(q) sum(phi(k))
+        )
+        if normalise:
+            total += product(target_tokens * latent_dim)  # the normaliser phi(q) sum(phi(k))
             # The division by it: published code folds it into an einsum of three operands, of
             # which fvcore counts half a multiply-add for each latent channel.
-            + product(target_tokens * latent_dim // 2)
-        )
+            total += product(target_tokens * latent_dim // 2)
+        return total + linear(target_tokens, target_dim, target_dim) if out_proj else total

@@ -7,25 +7,24 @@ a change of resolution changes the parameters.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from archdsl.spec.base import Node
+from archdsl.spec.base import Arguments
 from archdsl.spec.cost import Cost, layer_norm, linear, product
-from archdsl.spec.fusion import AddFusion, Fusion
+from archdsl.spec.heads.base import HeadWords
 from archdsl.spec.rules import Rules
 from archdsl.spec.shapes import StreamShape
 
 
-class TokenSummary(Node):
+class TokenSummary(HeadWords):
     """Weighted sums of all tokens of both streams."""
 
     type: Literal["token_summary"]
-    fusion: Fusion = AddFusion(type="add")
-    """How the result joins the querying stream."""
+    fixes_tokens: ClassVar[bool] = True
 
     def arguments(
         self, *, target: StreamShape, source: StreamShape, rules: Rules
-    ) -> dict[str, int] | None:
+    ) -> Arguments | None:
         """Keyword arguments of the module for a target that reads from a source."""
         return {
             "target_dim": target.dim,

@@ -2,24 +2,63 @@
 
 from __future__ import annotations
 
+from archdsl.spec.base import Arguments
+from archdsl.spec.heads.base import HeadWords
 from archdsl.spec.rules import Rules
 from archdsl.spec.shapes import StreamShape
-from archdsl.spec.values import whole
+from archdsl.spec.values import Count, Ratio, whole
 
 
-def heads_of(
-    target: StreamShape, source: StreamShape, *, num_heads: int | None, rules: Rules
-) -> int | None:
-    """The number given, or that of the process blocks; must divide the target's width."""
-    found = num_heads or target.num_heads or source.num_heads
-    if found is None:
-        rules.refuse("missing: there is no process block to take it from", "num_heads")
-        return None
-    if target.dim % found:
-        message = f"{found} does not divide the {target.name} stream's width {target.dim}"
-        rules.refuse(message, "num_heads")
-        return None
-    return found
+class AttentionWords(HeadWords):
+    """What heads have that divide their channels among attention heads."""
+
+    num_heads: Count | None = None
+    """Number of heads; the process blocks' unless given."""
+    head_dim: Count | None = None
+    """Channels per head; instead of `num_heads`."""
+
+    def heads(self, working: StreamShape, other: StreamShape, rules: Rules) -> int | None:
+        """Number of heads at the width of the stream the head works in."""
+        if self.num_heads and self.head_dim:
+            rules.refuse("both are given: give head_dim or num_heads (null removes one)")
+            return None
+        if self.head_dim:
+            if working.dim % self.head_dim:
+                _refuse_width(self.head_dim, "head_dim", working, rules)
+                return None
+            return working.dim // self.head_dim
+        found = self.num_heads or working.num_heads or other.num_heads
+        if found is None:
+            rules.refuse("missing: there is no process block to take it from", "num_heads")
+            return None
+        if working.dim % found:
+            _refuse_width(found, "num_heads", working, rules)
+            return None
+        return found
+
+
+class LatentWords(AttentionWords):
+    """What heads have whose queries and keys meet in latent channels."""
+
+    latent_ratio: Ratio = 1.0
+    """Latent channels c as a share of the querying stream's width (the paper's c = d/4 is 0.25)."""
+
+    def arguments(
+        self, *, target: StreamShape, source: StreamShape, rules: Rules
+    ) -> Arguments | None:
+        """Keyword arguments of the module for a target that reads from a source."""
+        heads = self.heads(target, source, rules)
+        if heads is None:
+            return None
+        latent = latent_of(target, latent_ratio=self.latent_ratio, num_heads=heads, rules=rules)
+        if latent is None:
+            return None
+        return {
+            "target_dim": target.dim,
+            "source_dim": source.dim,
+            "latent_dim": latent,
+            "num_heads": heads,
+        }
 
 
 def latent_of(
@@ -39,24 +78,6 @@ def latent_of(
     return None
 
 
-def latent_arguments(
-    target: StreamShape,
-    source: StreamShape,
-    *,
-    latent_ratio: float,
-    num_heads: int | None,
-    rules: Rules,
-) -> dict[str, int] | None:
-    """Keyword arguments of a module whose queries and keys have latent channels."""
-    heads = heads_of(target, source, num_heads=num_heads, rules=rules)
-    if heads is None:
-        return None
-    latent = latent_of(target, latent_ratio=latent_ratio, num_heads=heads, rules=rules)
-    if latent is None:
-        return None
-    return {
-        "target_dim": target.dim,
-        "source_dim": source.dim,
-        "latent_dim": latent,
-        "num_heads": heads,
-    }
+def _refuse_width(found: int, word: str, working: StreamShape, rules: Rules) -> None:
+    message = f"{found} does not divide the {working.name} stream's width {working.dim}"
+    rules.refuse(message, word)

@@ -1,25 +1,28 @@
-"""How a stream's first tokens are made."""
+"""Patch embedding: each patch of the image becomes one token (ViT, section 3.1)."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from archdsl.spec.base import Node
+from archdsl.spec.base import Arguments
 from archdsl.spec.cost import Cost, product
+from archdsl.spec.embeds.base import EmbedWords
 from archdsl.spec.rules import Rules
+from archdsl.spec.shapes import Grid, Source
 from archdsl.spec.values import Pair
 
 
-class PatchEmbed(Node):
-    """Each patch of the image becomes one token by one linear map (ViT, section 3.1)."""
+class PatchEmbed(EmbedWords):
+    """Each patch of the image through one linear map."""
 
     type: Literal["patch"]
     patch_size: Pair
     """Side of a patch in pixels, or [height, width]; must divide the image."""
 
-    def grid(self, image: tuple[int, int], rules: Rules) -> tuple[int, int] | None:
+    def layout(self, source: Source, rules: Rules) -> Grid | None:
         """Rows and columns of tokens for an image (height, width)."""
-        for side, patch, axis in zip(image, self.patch_size, ("height", "width"), strict=True):
+        sides = zip(source.grid, self.patch_size, ("height", "width"), strict=True)
+        for side, patch, axis in sides:
             if side % patch:
                 divisors = [n for n in range(1, min(side, 4096) + 1) if side % n == 0]
                 close = sorted(divisors, key=lambda n: abs(n - patch))[:4]
@@ -29,11 +32,12 @@ class PatchEmbed(Node):
                     "patch_size",
                 )
                 return None
-        return image[0] // self.patch_size[0], image[1] // self.patch_size[1]
+        return source.grid[0] // self.patch_size[0], source.grid[1] // self.patch_size[1]
 
-    def arguments(self, *, channels: int, dim: int) -> dict[str, int]:
+    def arguments(self, *, source: Source, dim: int, grid: Grid) -> Arguments:
         """Keyword arguments of the module."""
         height, width = self.patch_size
+        channels = source.channels
         return {"channels": channels, "patch_height": height, "patch_width": width, "dim": dim}
 
     @staticmethod
@@ -41,7 +45,3 @@ class PatchEmbed(Node):
         """Cost of embedding `tokens` patches."""
         inputs = channels * patch_height * patch_width
         return product(tokens * inputs * dim) + Cost(params=(inputs + 1) * dim)
-
-
-Embed = PatchEmbed
-"""Union of all embeddings."""

@@ -1,0 +1,4 @@
+"""How streams start: `forward(source) -> tokens`, (batch, rows * columns, dim).
+
+`source` is images (batch, channels, height, width), or the other stream's tokens.
+"""

@@ -1,0 +1,241 @@
+"""Heads of the comparison models against their formulas: attention inside the source, its MLP,
+writes along the read's map, and what cross-attention may be told."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archdsl.nn.heads.cross_attention import Carried, CrossAttention, cross_attention
+from archdsl.nn.heads.linear_attention import LinearAttention
+from archdsl.nn.heads.mlp import MlpHead
+from archdsl.nn.heads.self_attention import SelfAttention
+from archdsl.nn.heads.tied_attention import TiedAttention
+
+TOKENS, SOURCE_TOKENS, DIM, HEADS = 5, 7, 12, 3
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+def drawn(module: Module) -> Module:
+    """The module in double precision, norms and biases drawn at random too."""
+    for parameter in module.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    return module.double()
+
+
+def randn(*shape: int) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64)
+
+
+def same(found: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+def of(module: nn.Module, name: str, tokens: Tensor) -> Tensor:
+    """One linear map of a module, written out."""
+    weight, bias = (module.get_parameter(f"{name}.{each}") for each in ("weight", "bias"))
+    return tokens @ weight.T + bias
+
+
+def normed(module: nn.Module, name: str, tokens: Tensor, eps: float = 1e-5) -> Tensor:
+    weight, bias = (module.get_parameter(f"{name}.{each}") for each in ("weight", "bias"))
+    return functional.layer_norm(tokens, weight.shape, weight, bias, eps=eps)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Attention head by head: what is read, and the map of each head."""
+    maps, read = [], []
+    for a, b, c in zip(*(each.chunk(HEADS, dim=-1) for each in (q, k, v)), strict=True):
+        scores = (a @ b.transpose(1, 2) / a.shape[-1] ** 0.5).exp()
+        maps.append(scores / scores.sum(dim=-1, keepdim=True))
+        read.append(maps[-1] @ c)
+    return torch.cat(read, dim=-1), maps
+
+
+@pytest.mark.parametrize("target_dim", [DIM, 8])
+def test_self_attention_is_of_the_source_alone(target_dim: int) -> None:
+    head = drawn(SelfAttention(target_dim=target_dim, source_dim=DIM, num_heads=HEADS))
+    source = randn(2, SOURCE_TOKENS, DIM)
+    q, k, v = of(head, "qkv", source).chunk(3, dim=-1)
+    read = head(randn(2, SOURCE_TOKENS, target_dim), source)
+    assert read.shape == (2, SOURCE_TOKENS, target_dim)
+    same(read, of(head, "proj", attend(q, k, v)[0]))
+
+
+@pytest.mark.parametrize("target_dim", [DIM, 8])
+def test_mlp_head_is_of_each_source_token(target_dim: int) -> None:
+    head = drawn(MlpHead(target_dim=target_dim, source_dim=DIM, mlp_dim=9))
+    source = randn(2, SOURCE_TOKENS, DIM)
+    read = head(randn(2, SOURCE_TOKENS, target_dim), source)
+    same(read, of(head, "fc2", functional.gelu(of(head, "fc1", source))))
+
+
+@pytest.mark.parametrize("normalise", [True, False])
+@pytest.mark.parametrize("out_proj", [True, False])
+def test_linear_attention_may_skip_its_normaliser_and_have_a_projection(
+    normalise: bool, out_proj: bool
+) -> None:
+    head = drawn(
+        LinearAttention(
+            target_dim=DIM,
+            source_dim=8,
+            latent_dim=6,
+            num_heads=HEADS,
+            normalise=normalise,
+            out_proj=out_proj,
+        )
+    )
+    target, source = randn(2, TOKENS, DIM), randn(2, SOURCE_TOKENS, 8)
+    q, k = (
+        torch.where(x > 0, 1 + x, x.exp()) for x in (of(head, "q", target), of(head, "k", source))
+    )
+    parts = []
+    for a, b, c in zip(*(x.chunk(HEADS, -1) for x in (q, k, of(head, "v", source))), strict=True):
+        shares = a @ b.transpose(1, 2)
+        if normalise:
+            shares = shares / (shares.sum(dim=-1, keepdim=True) + 1e-6)
+        parts.append(shares @ c)
+    read = torch.cat(parts, dim=-1)
+    same(head(target, source), of(head, "proj", read) if out_proj else read)
+
+
+@pytest.mark.parametrize("norms", ["", "q", "k", "v", "qk", "kv", "qkv"])
+@pytest.mark.parametrize("out_proj", [True, False])
+def test_cross_attention_with_some_norms_only(norms: str, out_proj: bool) -> None:
+    head = cross_attention(
+        target_dim=DIM, source_dim=8, num_heads=HEADS, norms=norms, out_proj=out_proj
+    )
+    drawn(head)
+    target, source = randn(2, TOKENS, DIM), randn(2, SOURCE_TOKENS, 8)
+    tokens = {"q": target, "k": source, "v": source}
+    q, k, v = (
+        normed(head, f"{each}_norm", of(head, each, tokens[each]))
+        if each in norms
+        else of(head, each, tokens[each])
+        for each in "qkv"
+    )
+    read = attend(q, k, v)[0]
+    same(head(target, source), of(head, "proj", read) if out_proj else read)
+    names = {name.partition(".")[0] for name, _ in head.named_parameters()}
+    assert names == {*"qkv", *(f"{each}_norm" for each in norms), *(["proj"] if out_proj else [])}
+
+
+def test_a_map_that_is_asked_for_changes_nothing_that_is_read() -> None:
+    head = drawn(CrossAttention(target_dim=DIM, source_dim=8, num_heads=HEADS))
+    target, source = randn(2, TOKENS, DIM), randn(2, SOURCE_TOKENS, 8)
+    read, shares = head(target, source, need_map=True)
+    same(read, head(target, source))
+    assert shares.shape == (2, HEADS, TOKENS, SOURCE_TOKENS)
+    same(shares.sum(dim=-1), torch.ones(2, HEADS, TOKENS, dtype=torch.float64))
+    q, k, v = (
+        normed(head, f"{each}_norm", of(head, each, tokens))
+        for each, tokens in (("q", target), ("k", source), ("v", source))
+    )
+    same(shares, torch.stack(attend(q, k, v)[1], dim=1))
+
+
+def test_asking_tokens_may_be_among_the_keys() -> None:
+    head = cross_attention(target_dim=DIM, source_dim=DIM, num_heads=HEADS, with_query=True)
+    plain = cross_attention(target_dim=DIM, source_dim=DIM, num_heads=HEADS)
+    drawn(head)
+    plain.double().load_state_dict(head.state_dict())
+    target, source = randn(2, TOKENS, DIM), randn(2, SOURCE_TOKENS, DIM)
+    same(head(target, source), plain(target, torch.cat([source, target], dim=1)))
+
+
+@pytest.mark.parametrize("with_query", [True, False])
+@pytest.mark.parametrize("norms", ["", "qk"])
+def test_queries_carried_to_the_source_and_back(with_query: bool, norms: str) -> None:
+    # CrossViT: there, a residual of attention in the source's width, and back.
+    head = cross_attention(
+        target_dim=8,
+        source_dim=DIM,
+        num_heads=HEADS,
+        norms=norms,
+        with_query=with_query,
+        carried=True,
+    )
+    assert isinstance(head, Carried)
+    drawn(head)
+    target, source = randn(2, TOKENS, 8), randn(2, SOURCE_TOKENS, DIM)
+    query = of(head, "there.2", functional.gelu(normed(head, "there.0", target, eps=1e-6)))
+    asking, answering = (normed(head, "norm", each, eps=1e-6) for each in (query, source))
+    if with_query:
+        answering = torch.cat([asking, answering], dim=1)
+    tokens = {"q": asking, "k": answering, "v": answering}
+    q, k, v = (
+        normed(head, f"head.{each}_norm", of(head, f"head.{each}", tokens[each]))
+        if each in norms
+        else of(head, f"head.{each}", tokens[each])
+        for each in "qkv"
+    )
+    query = query + of(head, "head.proj", attend(q, k, v)[0])
+    read = of(head, "back.2", functional.gelu(normed(head, "back.0", query, eps=1e-6)))
+    same(head(target, source), read)
+
+
+def shares() -> Tensor:
+    """A read's map: rows of source tokens, which each took from all target tokens."""
+    return randn(2, HEADS, SOURCE_TOKENS, TOKENS).softmax(dim=-1)
+
+
+@pytest.mark.parametrize("renormalise", [True, False])
+@pytest.mark.parametrize("norm", [True, False])
+@pytest.mark.parametrize("out_proj", [True, False])
+@pytest.mark.parametrize("tied_values", [True, False])
+def test_tied_attention_goes_back_along_the_map(
+    renormalise: bool, norm: bool, out_proj: bool, tied_values: bool
+) -> None:
+    head = drawn(
+        TiedAttention(
+            target_dim=DIM,
+            source_dim=8,
+            num_heads=HEADS,
+            tied_values=tied_values,
+            renormalise=renormalise,
+            norm=norm,
+            out_proj=out_proj,
+        )
+    )
+    taken = shares()
+    source = randn(2, SOURCE_TOKENS, DIM if tied_values else 8)
+    v = source if tied_values else of(head, "v", source)
+    v = normed(head, "v_norm", v) if norm else v
+    expected = torch.zeros(2, TOKENS, DIM, dtype=torch.float64)
+    width = DIM // HEADS
+    for number in range(HEADS):
+        channels = slice(number * width, (number + 1) * width)
+        for token in range(TOKENS):
+            given = taken[:, number, :, token]  # what each source token took from this token
+            if renormalise:
+                given = given / (given.sum(dim=-1, keepdim=True) + 1e-6)
+            expected[:, token, channels] = (given.unsqueeze(-1) * v[..., channels]).sum(dim=1)
+    same(head(taken, source), of(head, "proj", expected) if out_proj else expected)
+
+
+def test_renormalised_shares_add_up_to_one() -> None:
+    # Values that are all one come back as the sums of the shares.
+    ones = torch.ones(2, SOURCE_TOKENS, DIM, dtype=torch.float64)
+    heads = [
+        TiedAttention(
+            target_dim=DIM, source_dim=DIM, num_heads=HEADS, tied_values=True, renormalise=each
+        )
+        for each in (True, False)
+    ]
+    taken = shares()
+    renormalised, plain = (head(taken, ones) for head in heads)
+    torch.testing.assert_close(
+        renormalised, torch.ones(2, TOKENS, DIM, dtype=torch.float64), rtol=0, atol=1e-5
+    )
+    sums = taken.sum(dim=-2).transpose(1, 2)  # (batch, target tokens, heads)
+    same(plain, sums.repeat_interleave(DIM // HEADS, dim=-1))
