@@ -13,9 +13,13 @@ def write_whole(path: str | Path, content: bytes | str) -> None:
     """Write a file by way of a neighbour and a rename; a reader never sees half of it.
 
     Raises:
-        WriteError: the folder is missing or refuses the file, or the disk is full.
+        WriteError: the folder is missing or refuses the file, the disk is full, or something
+            other than a file has that name: a rename would put an end to a device.
     """
     target = Path(path)
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "a device or a pipe"
+        raise WriteError(f"cannot write {str(target)!r}: it is {kind}; name a file")
     draft = target.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         draft.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from archdsl.cli.handling import handled
-from archdsl.cli.options import Debug, Json, Output, Sets
+from archdsl.cli.options import Debug, Force, Json, Output, Sets
 from archdsl.cli.printing import billions, millions, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from archdsl.plan.read import Checked
 
 NAME = "compile"
 EXAMPLE = "Example: archdsl compile vittm-b-32-16 --set exchange.read.latent_ratio=0.5 -o out/"
@@ -20,7 +24,10 @@ def command(
     spec: Annotated[str, typer.Argument(metavar="SPEC", help="Model document: a file or a name.")],
     sets: Sets = None,
     output: Output = None,
-    seed: Annotated[int, typer.Option(help="Of the initial weights that -o writes.")] = 0,
+    force: Force = False,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Of the initial weights that -o writes.")
+    ] = 0,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -45,7 +52,8 @@ def command(
         "macs_fvcore": counted.macs_fvcore,
     }
     if output is not None:
-        result["files"] = _write(model, output, seed)
+        _refuse_beyond_memory(counted.params_allocated)
+        result["files"] = _write(model, output, seed=seed, force=force)
     if as_json:
         print_json(result)
         return
@@ -60,7 +68,37 @@ def command(
         say(f"wrote {file}")
 
 
-def _write(model: Any, folder: Path, seed: int) -> list[str]:
+def _refuse_beyond_memory(params: int) -> None:
+    """Weights and their file are both held: 8 bytes a parameter.
+
+    Raises:
+        WriteError: they do not fit into the memory there is.
+    """
+    import psutil
+
+    from archdsl.errors import WriteError
+
+    needed, free = params * 8, psutil.virtual_memory().available
+    if needed > free:
+        raise WriteError(
+            f"writing {millions(params)} weights takes {needed / 1e9:.1f} GB of memory, and "
+            f"{free / 1e9:.1f} GB are free; compile without -o, or set smaller widths or a "
+            "smaller depth"
+        )
+
+
+def _write(model: Checked, folder: Path, *, seed: int, force: bool) -> list[str]:
+    """Into a folder of its own first, where what is there already must not be lost unseen."""
+    from archdsl.cli.writing import refuse_others
     from archdsl.compiler.files import write_compiled
 
-    return [str(path) for path in write_compiled(model.spec, model.plan, folder, seed=seed)]
+    if not folder.is_dir():
+        return [str(path) for path in write_compiled(model.spec, model.plan, folder, seed=seed)]
+    with TemporaryDirectory(prefix=".compile-", dir=folder) as draft:
+        drafts = write_compiled(model.spec, model.plan, Path(draft), seed=seed)
+        targets = [folder / path.name for path in drafts]
+        contents = {target: path.read_bytes() for target, path in zip(targets, drafts, strict=True)}
+        refuse_others(contents, force=force)
+        for target, path in zip(targets, drafts, strict=True):
+            path.replace(target)
+    return [str(path) for path in targets]

@@ -8,13 +8,14 @@ from typing import Any
 
 from archdsl.cli.printing import duration, print_json, say
 from archdsl.cli.search_input import base_name
+from archdsl.cli.writing import refuse_others
 from archdsl.document.write import to_yaml
 from archdsl.files import write_whole
 from archdsl.measure.conditions import Conditions
 from archdsl.measure.settings import AccuracySettings
 from archdsl.plan.read import Checked
 from archdsl.runners.profile import RunProfile
-from archdsl.search.read import CheckedStudy, find_base
+from archdsl.search.read import CheckedStudy, find_base, is_document
 
 SAMPLES = 200
 
@@ -47,25 +48,30 @@ class Estimate:
         )
 
 
-def write_study(checked: CheckedStudy, *, folder: Path, output: Path) -> None:
+def write_study(checked: CheckedStudy, *, folder: Path, output: Path, force: bool) -> None:
     """Write the study to edit, with its base named from where the study will be.
 
     Args:
         checked: the study.
         folder: where its base was found from.
         output: the file.
+        force: replace whatever it holds.
 
     Raises:
-        WriteError: the file cannot be written.
+        WriteError: the file holds something else, or cannot be written.
     """
     document = checked.study.document()
     if "base" in document:
         document["base"] = _moved(document["base"], folder, output.parent)
-    write_whole(output, to_yaml(document))
+    text = to_yaml(document)
+    refuse_others({output: text.encode()}, force=force)
+    write_whole(output, text)
     say(f"wrote {output}")
 
 
 def _moved(base: Any, before: Path, after: Path) -> Any:
+    if is_document(base):
+        return base
     if isinstance(base, dict):
         return {key: _moved(value, before, after) for key, value in base.items()}
     if isinstance(base, list):
@@ -98,7 +104,8 @@ def _told(settings: object, seconds: float | None) -> str:
         return "not asked for"
     if seconds is None:
         return "from a table, costs nothing"
-    return f"{seconds:.1f} s a trial, timed on the base" if seconds < 60 else duration(seconds)
+    shown = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+    return f"{shown} a trial, timed on the base"
 
 
 def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> Estimate:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archdsl.cli.handling import handled
-from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, Output, StudyName
+from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, Output, StudyName
 from archdsl.cli.printing import print_json
 
 if TYPE_CHECKING:
     from archdsl.store.store import Store
 
 NAME = "export"
-EXAMPLE = "Example: archdsl export --front -o found/   or: archdsl export 7 -o my-vittm.yaml"
+EXAMPLE = "Example: archdsl export --front -o found/   or: archdsl export 7 -o trial-7.yaml"
 
 
 @handled
@@ -26,6 +26,7 @@ def command(
     ] = None,
     front: Annotated[bool, typer.Option("--front", help="Every member of the front.")] = False,
     output: Output = None,
+    force: Force = False,
     db: Db = DEFAULT_DB,
     study: StudyName = None,
     as_json: Json = False,
@@ -35,11 +36,13 @@ def command(
     from archdsl.errors import ArchdslError
     from archdsl.store.store import open_store
 
-    if (what is None) == (not front):
+    if what is None and not front:
         raise ArchdslError("say what to export: the number of a trial, an arch_id, or --front")
+    if what is not None and front:
+        raise ArchdslError(f"give either '{what}' or --front: the front has its own members")
     with open_store(db, create=False, read_only=True) as store:
         found = _front(store, study, db) if front else [_one(store, what or "", study, db)]
-    written = _write(found, output, many=front)
+    written = _write(found, output, many=front, force=force)
     if as_json:
         print_json(
             {"files": [{"path": str(path), "arch_id": arch_id} for path, arch_id in written]}
@@ -74,32 +77,38 @@ def _front(store: Store, study: str | None, db: str) -> list[tuple[str, dict[str
 
 
 def _write(
-    found: list[tuple[str, dict[str, Any], str]], output: Path | None, *, many: bool
+    found: list[tuple[str, dict[str, Any], str]],
+    output: Path | None,
+    *,
+    many: bool,
+    force: bool,
 ) -> list[tuple[Path, str]]:
-    """One file for each, checked before it is written."""
+    """One file for each, all checked before any is written."""
+    from archdsl.cli.writing import refuse_others, safe_stem
     from archdsl.document.text import read_text
     from archdsl.document.write import to_yaml
     from archdsl.errors import ArchdslError
     from archdsl.files import write_whole
     from archdsl.plan.read import check_model
 
-    written = []
+    texts: dict[Path, str] = {}
     folder = output or Path()
     if many and folder.exists() and not folder.is_dir():
         raise ArchdslError(f"{folder} is a file; with --front, -o names a folder")
-    if many:
-        folder.mkdir(parents=True, exist_ok=True)
-    elif output is not None and output.is_dir():
+    if not many and output is not None and output.is_dir():
         raise ArchdslError(f"{output} is a folder; -o names the file to write")
     for name, spec, arch_id in found:
-        file = "".join(c if c.isalnum() or c in "-_." else "-" for c in name) + ".yaml"
-        path = folder / file if many or output is None else output
+        path = folder / f"{safe_stem(name)}.yaml" if many or output is None else output
         text = to_yaml({**spec, "name": name})
         if check_model(read_text(text, source=str(path))).plan.arch_id != arch_id:
             raise ArchdslError(
                 f"{name} would not compile to {arch_id} with this version of archdsl; "
                 "export it with the version that found it"
             )
+        texts[path] = text
+    refuse_others({path: text.encode() for path, text in texts.items()}, force=force)
+    if many:
+        folder.mkdir(parents=True, exist_ok=True)
+    for path, text in texts.items():
         write_whole(path, text)
-        written.append((path, arch_id))
-    return written
+    return list(zip(texts, (arch_id for _, _, arch_id in found), strict=True))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import typer
 
+from archdsl.cli.process import Interruption, signal_of
 from archdsl.errors import ArchdslError
 
 USERS_MISTAKE = 2
 OURS = 1
+BY_SIGNAL = 128
+"""Plus the number of the signal: 130 after Ctrl-C."""
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -28,12 +31,8 @@ def handled(command: Callable[..., None]) -> Callable[..., None]:
             sys.stdout.flush()
         except typer.Exit:
             raise
-        except BrokenPipeError:
-            # Whoever read our output has enough of it; keep Python from failing once more.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from None
         except (Exception, KeyboardInterrupt) as error:
-            if kwargs.get("debug"):
+            if kwargs.get("debug") and isinstance(error, Exception):
                 raise
             message, code = explain(error)
             print(message, file=sys.stderr)
@@ -47,7 +46,12 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, ArchdslError):
         return f"archdsl: {error}", USERS_MISTAKE
     if isinstance(error, KeyboardInterrupt):
-        return "archdsl: interrupted; run the same command again", USERS_MISTAKE
+        known = isinstance(error, Interruption)
+        message = error.args[0] if known else "interrupted; run the same command again"
+        return f"archdsl: {message}", BY_SIGNAL + signal_of(error)
+    if isinstance(error, FileNotFoundError) and _folder_is_gone():
+        message = "the current folder is not there any more; change to another and run again"
+        return f"archdsl: {message}", USERS_MISTAKE
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         where = f" for {error.filename}" if error.filename else ""
         return f"archdsl: the disk is full: no space left{where}; free some and run again", 2
@@ -58,3 +62,11 @@ def explain(error: BaseException) -> tuple[str, int]:
         return f"archdsl: a package is missing or broken: {error}; see `archdsl doctor`", 2
     name = type(error).__name__
     return f"archdsl: internal error: {name}: {error} (--debug shows where; please report it)", OURS
+
+
+def _folder_is_gone() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False

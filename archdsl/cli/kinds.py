@@ -62,7 +62,7 @@ def find_on(name: str, shelves: Sequence[Shelf]) -> Path:
         try:
             return find(name, shelf)
         except NameNotFoundError:
-            if path.suffix or path.name != name:
+            if path.suffix or path.name != name or path.is_symlink():
                 raise
     known = [word for shelf in shelves for word in names(shelf)]
     hint = nearest(name, known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -19,6 +20,8 @@ from archdsl.cli import (
     search,
     show,
 )
+from archdsl.cli.handling import explain
+from archdsl.cli.process import prepare
 
 app = typer.Typer(
     name="archdsl",
@@ -50,4 +53,13 @@ for module in (check, compile, measure, search, front, show, export, reproduce, 
 
 def app_main() -> None:
     """Entry point of the console script."""
-    app()
+    prepare()
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except (OSError, KeyboardInterrupt) as error:  # of the help and of reading arguments
+        message, code = explain(error)
+        print(message, file=sys.stderr)
+        sys.exit(code)

@@ -24,4 +24,5 @@ StudyName = Annotated[
     str | None,
     typer.Option("--study", metavar="NAME", help="Study in the store; the only one if omitted."),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that hold something else.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="PATH", help="Where to.")]

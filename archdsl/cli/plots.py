@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archdsl.cli.writing import safe_stem
 from archdsl.errors import WriteError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def write_plots(front: Front, folder: Path) -> list[Path]:
 
     (x_name, x_direction), (y_name, y_direction) = names[:2]
     x, y = axis(x_name, x_direction), axis(y_name, y_direction)
-    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in front.study.name)[:80]
+    safe = safe_stem(front.study.name)
     png, html = folder / f"{safe}-front.png", folder / f"{safe}-front.html"
     marks = points(front, x_name, y_name)
     title, note = f"front of {front.study.name}", f"{front.conditions}; {hypervolume_words(front)}"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archdsl.cli.handling import handled
-from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, Output, Sets
+from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, Output, Sets
 from archdsl.cli.plots import plot_folder, write_plots
 from archdsl.cli.printing import print_json, say
-from archdsl.errors import ArchdslError, DeviceError
+from archdsl.cli.process import Interruption, signal_of
 from archdsl.records import State
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def command(
         bool, typer.Option("--dry-run", help="Size and cost of the search; trains nothing.")
     ] = False,
     output: Output = None,
+    force: Force = False,
     sets: Sets = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -60,7 +61,8 @@ def command(
     study of handwritten digits (about three minutes on two cores). With --dry-run, -o writes the
     study as a document to edit; otherwise -o is the folder of the plots.
     """
-    from archdsl.cli.search_input import Asked, study_tree
+    from archdsl.cli.remedies import remedies
+    from archdsl.cli.search_input import Asked, find_study
     from archdsl.runners.read import read_profile
     from archdsl.search.read import check_study
 
@@ -73,19 +75,21 @@ def command(
         data=data,
         sets=sets or [],
     )
-    tree, folder, told = study_tree(asked, profile)
-    say(told)
-    checked = check_study(tree, folder=folder)
+    found = find_study(asked, profile)
+    say(found.told)
+    checked = check_study(found.tree, folder=found.folder)
     if dry_run:
         from archdsl.cli.dry_run import dry_run as estimate
         from archdsl.cli.dry_run import write_study
 
         if output is not None:
-            write_study(checked, folder=folder, output=output)
-        estimate(checked, profile, as_json=as_json, any_device=any_device)
+            write_study(checked, folder=found.folder, output=output, force=force)
+        with remedies(checked, found, any_device=any_device):
+            estimate(checked, profile, as_json=as_json, any_device=any_device)
         return
     folder = plot_folder(output or Path())
-    front, ran, note = _searched(checked, profile, db, any_device)
+    with remedies(checked, found, any_device=any_device):
+        front, ran, note = _searched(checked, profile, db, any_device)
     plots = write_plots(front, folder)
     if as_json:
         from archdsl.cli.front import front_json
@@ -117,17 +121,10 @@ def _searched(
                 done = run_search(
                     checked, store=store, profile=profile, observer=progress, any_device=any_device
                 )
-        except DeviceError as error:
-            raise DeviceError(f"{error}{_way_out(checked, any_device)}") from None
-        except KeyboardInterrupt:
-            raise ArchdslError(_interrupted(checked, store, db)) from None
+        except KeyboardInterrupt as interrupt:
+            message = _interrupted(checked, store, db)
+            raise Interruption(message, number=signal_of(interrupt)) from None
         return read_front(store, done.row), done.ran, done.note
-
-
-def _way_out(checked: CheckedStudy, any_device: bool) -> str:
-    if any_device or not hasattr(checked.study.evaluate.latency, "device"):
-        return ""
-    return ", or measure on the device there is, under its own name, with --any-device"
 
 
 def _interrupted(checked: CheckedStudy, store: Store, db: str) -> str:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.cli.kinds import find_on, kind_of, own_documents
 from archdsl.document.merge import merge_trees
-from archdsl.document.messages import one_of
+from archdsl.document.messages import nearest, one_of
+from archdsl.document.settings import lay, steps_of
 from archdsl.document.shelves import find, packaged
 from archdsl.document.text import read_file
 from archdsl.document.tree import Entry, Origin, Tree, tree_of
 from archdsl.errors import StudyError
-from archdsl.plan.read import read_model, setting_tree
+from archdsl.plan.read import read_model
+from archdsl.spec.model import ModelSpec
 
 if TYPE_CHECKING:
     from archdsl.runners.profile import RunProfile
@@ -35,8 +37,25 @@ class Asked:
     sets: list[str]
 
 
-def study_tree(asked: Asked, profile: RunProfile) -> tuple[Tree, Path, str]:
-    """The study document with every argument laid over it, its folder, and what it was taken from.
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What is to be searched.
+
+    Args:
+        tree: the study document, with every argument laid over it.
+        folder: where its base is looked for first.
+        told: what it was taken from, for the user.
+        around: whether that is a plain model, and the study its neighbourhood.
+    """
+
+    tree: Tree
+    folder: Path
+    told: str
+    around: bool
+
+
+def find_study(asked: Asked, profile: RunProfile) -> Found:
+    """The study that was asked for, or the one around a model.
 
     Raises:
         NameNotFoundError: nothing there of that name.
@@ -44,23 +63,27 @@ def study_tree(asked: Asked, profile: RunProfile) -> tuple[Tree, Path, str]:
         StudyError: arguments that do not go together.
     """
     path, told = _which(asked.what)
-    if kind_of(path) == "runner":
+    kind = kind_of(path)
+    if kind == "runner":
         raise StudyError(f"{path} is a run profile; name it with --runner and search a study")
-    if kind_of(path) == "study":
+    if kind == "study":
         tree, folder = read_file(path), path.parent
         if asked.data:
             tree = merge_trees(tree, _tree({"evaluate": {"top1": {"data": asked.data}}}, "--data"))
+        settings = asked.sets
     else:
-        tree, folder = _around(path, asked, profile)
-    for setting in asked.sets:
-        tree = merge_trees(tree, setting_tree(setting))
+        of_model = [setting for setting in asked.sets if _is_of_models(setting)]
+        settings = [setting for setting in asked.sets if setting not in of_model]
+        tree, folder = _around(path, of_model, asked, profile)
+    for setting in settings:
+        tree = lay(tree, setting)
     if asked.trials is not None:
         tree = merge_trees(tree, _tree({"budget": {"trials": asked.trials}}, "--trials"))
     if asked.seed is not None:
         tree = merge_trees(tree, _tree({"sampler": {"seed": asked.seed}}, "--seed"))
     if asked.objectives is not None:
         tree = _with_objectives(tree, asked.objectives)
-    return tree, folder, told
+    return Found(tree=tree, folder=folder, told=told, around=kind == "model")
 
 
 def _which(what: str | None) -> tuple[Path, str]:
@@ -78,13 +101,27 @@ def _which(what: str | None) -> tuple[Path, str]:
     return path, f"searching the embedded study '{DEFAULT}'{passed} ({_ANOTHER})"
 
 
-def _around(path: Path, asked: Asked, profile: RunProfile) -> tuple[Tree, Path]:
-    """The neighbourhood of a plain model as a study; `--set` of model words is not meant here."""
+def _is_of_models(setting: str) -> bool:
+    """Whether a setting is of a word (or a misspelt one) that models have and studies have not."""
+    from archdsl.search.study import Study
+
+    studies = set(Study.model_fields)
+    models = set(ModelSpec.model_fields) - studies
+    word = steps_of(setting)[0]
+    return (nearest(word, studies | models) or word) in models
+
+
+def _around(
+    path: Path, settings: list[str], asked: Asked, profile: RunProfile
+) -> tuple[Tree, Path]:
+    """The neighbourhood of a plain model, with settings laid over it, as a study."""
     from archdsl.search.around import study_around
 
-    model = read_model(str(path))
+    model = read_model(str(path), settings)
     document = study_around(
-        model, base=base_name(path, Path()), data=_data(asked, profile) if _trains(asked) else None
+        model,
+        base=model.spec.document() if settings else base_name(path, Path()),
+        data=_data(asked, profile) if _trains(asked) else None,
     )
     return _tree(document, f"the neighbourhood of {path}"), Path()
 

@@ -29,9 +29,10 @@ _BOUNDS = {
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word a misspelling most probably meant."""
-    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    """The known word a misspelling most probably meant, whatever its case."""
+    spelt = {each.lower(): each for each in known}
+    matches = difflib.get_close_matches(word.lower(), spelt, n=1, cutoff=0.6)
+    return spelt[matches[0]] if matches else None
 
 
 def one_of(word: Any, known: Iterable[str]) -> str:

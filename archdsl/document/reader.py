@@ -79,10 +79,16 @@ class _Reader:
             mark = error.problem_mark or error.context_mark
             place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
             message = f"not YAML: {error.problem or error.context}"
+            if mark and self._is_tab(mark):
+                message = "not YAML: a tab stands here; indent with spaces"
             raise fatal(self._source, message, line=place[0], column=place[1]) from None
         except (yaml.reader.ReaderError, UnicodeEncodeError) as error:
             raise self._unreadable(error) from None
         return Draft(tree=tree, problems=tuple(self._problems), doubtful=tuple(self._doubtful))
+
+    def _is_tab(self, mark: yaml.Mark) -> bool:
+        lines = self._text.split("\n")
+        return mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] == "\t"
 
     def _unreadable(self, error: yaml.reader.ReaderError | UnicodeEncodeError) -> DocumentError:
         if isinstance(error, UnicodeEncodeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -12,34 +13,32 @@ from archdsl.errors import NameNotFoundError
 
 Shelf = Literal["specs", "search", "runners"]
 SHELVES: tuple[Shelf, ...] = ("specs", "search", "runners")
+STANDARD_INPUT = "-"
 _SUFFIXES = (".yaml", ".yml")
+_HOLDS = {"specs": "a model", "search": "a study", "runners": "a run profile"}
 
 
 def find(name: str, shelf: Shelf) -> Path:
     """The file of a document.
 
-    A path is taken as it is. A bare name is looked for as `NAME.yaml` in the current folder, then
-    in its `<shelf>/` folder, then on the packaged shelf.
+    A path is taken as it is, `-` as standard input. A bare name is looked for as `NAME.yaml` in the
+    current folder, then in its `<shelf>/` folder, then on the packaged shelf.
 
     Raises:
         NameNotFoundError: nothing there; names the nearest known document.
     """
-    path = Path(name)
-    if _holds(path.is_file):
+    path = Path("/dev/stdin" if name == STANDARD_INPUT else name)
+    if _holds(path.exists) and not _holds(path.is_dir):
         return path
-    if path.suffix in _SUFFIXES or path.name != name:
-        kind = "is a folder, not a document" if _holds(path.is_dir) else "does not exist"
-        raise NameNotFoundError(f"{name} {kind}")
+    if path.suffix in _SUFFIXES or path.name != name or _is_link(path):
+        raise NameNotFoundError(f"{name} {_found_at(path)}{_meant(path, shelf)}")
     for folder in (Path(), Path(shelf), packaged(shelf)):
         for suffix in _SUFFIXES:
             candidate = folder / f"{name}{suffix}"
             if _holds(candidate.is_file):
                 return candidate
-    known = names(shelf)
-    hint = nearest(name, known)
-    ending = f"did you mean '{hint}'?" if hint else f"known names: {', '.join(known)}"
     raise NameNotFoundError(
-        f"no document '{name}': not a file here, nor on the {shelf}/ shelf; {ending}"
+        f"no document '{name}': not a file here, nor on the {shelf}/ shelf; {_instead(name, shelf)}"
     )
 
 
@@ -48,6 +47,53 @@ def _holds(question: Callable[[], bool]) -> bool:
         return question()
     except OSError:  # a name longer than names can be, a folder that may not be entered
         return False
+
+
+def _is_link(path: Path) -> bool:
+    return _holds(path.is_symlink)
+
+
+def _found_at(path: Path) -> str:
+    """What is wrong with a path that leads to no document."""
+    try:
+        path.stat()
+    except ValueError:  # a zero byte
+        return "is no name of a file"
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            return f"cannot be read: {(error.strerror or str(error)).lower()}"
+        if _is_link(path):
+            return f"is a link to {path.readlink()}, which does not exist"
+        return "does not exist"
+    return "is a folder, not a document"
+
+
+def _meant(path: Path, shelf: Shelf) -> str:
+    known = {} if _holds(path.exists) or _is_link(path) else _around(path.parent, shelf)
+    hint = nearest(path.stem, known)
+    return f"; did you mean '{known[hint]}'?" if hint else ""
+
+
+def _instead(name: str, shelf: Shelf) -> str:
+    """What a bare name that is not on a shelf most probably stands for."""
+    for other in SHELVES:
+        if other != shelf and name in names(other):
+            return f"'{name}' is {_HOLDS[other]}, and {_HOLDS[shelf]} is wanted here"
+    known = _around(Path(), shelf)
+    hint = nearest(name, known)
+    return f"did you mean '{known[hint]}'?" if hint else f"known names: {', '.join(names(shelf))}"
+
+
+def _around(folder: Path, shelf: Shelf) -> dict[str, str]:
+    """Names of documents of a shelf and a folder, and how each is called from here."""
+    known = {name: name for name in names(shelf)}
+    try:
+        beside = documents(folder)
+    except OSError:  # a folder that may not be read
+        return known
+    return known | {
+        path.stem: path.stem if folder == Path() else str(path) for path in beside
+    }
 
 
 def names(shelf: Shelf) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from archdsl.document.reader import Draft, fatal, read
@@ -30,8 +31,7 @@ def read_draft(path: Path) -> Draft:
         DocumentError: there is no YAML mapping to judge.
     """
     try:
-        with path.open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
+        raw = _bytes(path) if path.is_file() else _bytes_of_stream(path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise NameNotFoundError(f"cannot read {path}: {reason.lower()}") from None
@@ -43,6 +43,17 @@ def read_draft(path: Path) -> Draft:
         line = raw.count(b"\n", 0, error.start) + 1
         raise fatal(str(path), "not UTF-8 text", line=line, column=1) from None
     return _draft(text, source=str(path))
+
+
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)
+
+
+@cache
+def _bytes_of_stream(path: Path) -> bytes:
+    """A pipe or standard input gives its text once, however often the document is looked at."""
+    return _bytes(path)
 
 
 def read_text(text: str, *, source: str) -> Tree:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 Scalar = None | bool | int | float | str
@@ -30,11 +30,19 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Tree:
-    """A scalar, a list or a mapping, with its origin; `size` counts the values in it."""
+    """A scalar, a list or a mapping, with its origin.
+
+    Args:
+        value: what was written.
+        origin: where.
+        size: number of values in it.
+        removed: keys of a mapping that a `null` deleted, and where that was written.
+    """
 
     value: Scalar | tuple[Tree, ...] | Mapping[str, Entry]
     origin: Origin
     size: int = 1
+    removed: Mapping[str, Origin] = field(default_factory=dict, compare=False)
 
     def plain(self) -> Any:
         """The value as Python lists, dicts and scalars."""
@@ -60,8 +68,22 @@ class Tree:
             tree = tree.child(step) if tree else None
         return tree
 
+    def only(self, path: Sequence[str]) -> Tree:
+        """The mapping with nothing but the value at `path`, which is there."""
+        if not path:
+            return self
+        assert isinstance(self.value, Mapping)
+        entry = self.value[path[0]]
+        inner = Entry(key_origin=entry.key_origin, tree=entry.tree.only(path[1:]))
+        return Tree(value={path[0]: inner}, origin=self.origin)
+
+    def is_removed(self, path: Sequence[str | int]) -> bool:
+        """Whether a `null` deleted the value at `path`."""
+        around = self.at(path[:-1]) if path else None
+        return around is not None and path[-1] in around.removed
+
     def nearest_origin(self, path: Iterable[str | int], *, key: bool = False) -> Origin:
-        """Where the value at `path` was written, or else the innermost value around it.
+        """Where the value at `path` was written or deleted, or else the innermost one around it.
 
         Args:
             path: keys and list indices from the root.
@@ -71,7 +93,7 @@ class Tree:
         for step in path:
             child = tree.child(step)
             if child is None:
-                return origin
+                return tree.removed.get(str(step), origin)
             origin = child.origin
             if key and isinstance(tree.value, Mapping):
                 origin = tree.value[str(step)].key_origin

@@ -105,7 +105,10 @@ def found_in(tree: Tree, model: type[BaseModel], error: ValidationError) -> list
             path = (*path, "type")
         if path and path[-1] == "type" and _is_word(tree.at(path[:-1])):
             path = path[:-1]  # a word written in place of a mapping with its type
-        flaw = Flaw(path=path, message=sentence(item))
+        message = sentence(item)
+        if kind == "missing" and tree.is_removed(path):
+            message = "missing: removed here"
+        flaw = Flaw(path=path, message=message)
         (missing if kind == "missing" else found).append(flaw)
     misspelt = {(*flaw.path[:-1], flaw.meant) for flaw in found if flaw.meant}
     return found + [flaw for flaw in missing if flaw.path not in misspelt]

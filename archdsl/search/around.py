@@ -12,12 +12,12 @@ TRIALS = 24
 LATENCY_BATCH = 8
 
 
-def study_around(model: Checked, *, base: str, data: str | None) -> dict[str, Any]:
+def study_around(model: Checked, *, base: str | dict[str, Any], data: str | None) -> dict[str, Any]:
     """A study document with `model` as its base.
 
     Args:
         model: the plain model.
-        base: its name or path, as the study will say it.
+        base: its name or path as the study will say it, or its document.
         data: source of images, or a name from the run profile; None to train nothing.
     """
     evaluate: dict[str, Any] = {"latency": {"device": "any", "batch": LATENCY_BATCH}}

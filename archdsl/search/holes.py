@@ -107,6 +107,23 @@ def _fill(part: Part, decider: Decider, named: dict[str, Tree]) -> Tree:
     return Tree(value=entries, origin=part.tree.origin)
 
 
+def fixed(part: Part) -> Tree | None:
+    """What is said whatever is decided; None if that is nothing."""
+    if isinstance(part, Fixed):
+        return part.tree
+    if not isinstance(part, Branch):
+        return None
+    written = part.tree.value
+    assert isinstance(written, Mapping)
+    found = {key: fixed(child) for key, child in part.parts.items()}
+    entries = {
+        key: Entry(key_origin=written[key].key_origin, tree=tree)
+        for key, tree in found.items()
+        if tree
+    }
+    return Tree(value=entries, origin=part.tree.origin)
+
+
 def size(part: Part) -> int:
     """How many ways there are to decide."""
     if isinstance(part, Hole):

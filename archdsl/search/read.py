@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from archdsl.document.merge import merge_trees, without_nulls
+from archdsl.document.merge import without_nulls
+from archdsl.document.settings import lay
 from archdsl.document.shelves import find
 from archdsl.document.text import read_file
 from archdsl.document.tree import Tree
 from archdsl.document.validate import problem, validate
 from archdsl.errors import DocumentError, NameNotFoundError, Problem
-from archdsl.plan.read import setting_tree
 from archdsl.search import holes
 from archdsl.search.holes import Fixed, Hole, Part
 from archdsl.search.objectives import MEASURED
@@ -38,7 +38,7 @@ def read_study(name: str, sets: Sequence[str] = ()) -> CheckedStudy:
     path = find(name, "search")
     tree = read_file(path)
     for setting in sets:
-        tree = merge_trees(tree, setting_tree(setting))
+        tree = lay(tree, setting)
     return check_study(tree, folder=path.parent)
 
 
@@ -70,7 +70,7 @@ def _without_nulls(tree: Tree) -> Tree:
     space = tree.value.get("space") if isinstance(tree.value, Mapping) else None
     if space is None or space.tree.value is None or not isinstance(cleaned.value, Mapping):
         return cleaned
-    return Tree(value={**cleaned.value, "space": space}, origin=cleaned.origin)
+    return replace(cleaned, value={**cleaned.value, "space": space})
 
 
 def _effects(tree: Tree, study: Study) -> list[Problem]:
@@ -100,22 +100,39 @@ def _bases(tree: Tree, folder: Path, problems: list[Problem]) -> dict[str, Tree]
         options = [
             (str(label), option) for label, option in zip(part.labels, part.options, strict=True)
         ]
-    elif isinstance(part, Fixed):
-        options = [(str(part.tree.value), part)]
+    else:
+        named = part.tree.child("name") or part.tree
+        options = [(str(named.plain()), part)]
     bases = {}
     for label, option in options:
-        if not isinstance(option, Fixed) or not isinstance(option.tree.value, str):
-            problems.append(
-                problem(tree, ("base",), "a base is the name or path of a model document")
-            )
-            continue
         try:
-            bases[label] = without_nulls(read_file(find_base(option.tree.value, folder)))
+            bases[label] = without_nulls(_base(option, folder))
         except NameNotFoundError as error:
             problems.append(problem(tree, ("base",), str(error)))
         except DocumentError as error:
             problems += error.problems
     return bases
+
+
+def _base(option: Part, folder: Path) -> Tree:
+    """The document of a base: found by its name, or written in place.
+
+    Raises:
+        NameNotFoundError: nothing there of that name, or no name.
+        DocumentError: the document cannot be read.
+    """
+    if isinstance(option, Fixed) and isinstance(option.tree.value, str):
+        return read_file(find_base(option.tree.value, folder))
+    if isinstance(option, Fixed) and is_document(option.tree.plain()):
+        return option.tree
+    raise NameNotFoundError(
+        "a base is the name or path of a model document, or the document itself without holes"
+    )
+
+
+def is_document(base: object) -> bool:
+    """Whether what a study names as its base is a model document in place."""
+    return isinstance(base, Mapping) and "archdsl" in base
 
 
 def find_base(name: str, folder: Path) -> Path:

@@ -14,6 +14,8 @@ from archdsl.search import holes
 from archdsl.search.deciders import FirstOption, Odometer, Recorder
 from archdsl.search.holes import BASE, Decider, Fixed, Hole, Part
 
+TASK = (("image",), ("output", "task"), ("output", "num_classes"))
+"""Words that are about the data, not the architecture: a space that fixes them means all models."""
 MOST_CHECKED = 100
 """Values of a range; of a longer one, only the ends are checked before a search."""
 
@@ -54,8 +56,19 @@ class Space:
         return merge_trees(base, holes.fill(self.overlay, decider))
 
     def base_candidate(self) -> Checked | None:
-        """The (first) base itself, as it is; None for a study without one."""
-        return check_model(next(iter(self.bases.values()))) if self.bases else None
+        """The (first) base itself, on the study's images and classes; None without a base.
+
+        Raises:
+            DocumentError: it does not go with them, or is no model.
+        """
+        if not self.bases:
+            return None
+        tree = next(iter(self.bases.values()))
+        said = holes.fixed(self.overlay)
+        for path in TASK:
+            if said and said.at(path):
+                tree = merge_trees(tree, said.only(path))
+        return check_model(tree)
 
     def enumerate(self) -> Iterator[Odometer]:
         """A decider for every way to decide, in a fixed order; use each once before the next."""
@@ -64,6 +77,10 @@ class Space:
     def check_options(self) -> list[Problem]:
         """Every option of every hole once, other holes at their first: a sum, not a product."""
         problems: dict[tuple[str, int, int, str], Problem] = {}
+        try:
+            self.base_candidate()
+        except DocumentError as error:
+            problems = {_key(each): each for each in error.problems}
         for forced in _each_option(list(self._base_holes()), self.overlay):
             recorder = Recorder(FirstOption(forced))
             try:
@@ -72,9 +89,8 @@ class Space:
                 last = next(reversed(forced), None)
                 hole = next((each for each in recorder.holes if each.name == last), None)
                 for each in error.problems:
-                    key = (each.source, each.line, each.column, each.message)
                     blamed = _blamed(each, hole, forced[hole.name]) if hole else each
-                    problems.setdefault(key, blamed)
+                    problems.setdefault(_key(each), blamed)
         return list(problems.values())
 
     def _base_holes(self) -> Iterator[Hole]:
@@ -86,6 +102,10 @@ class Space:
         labels = tuple(self.bases)
         options: tuple[Part, ...] = tuple(Fixed(tree=empty) for _ in labels)
         return Hole(name=BASE, labels=labels, options=options, span=None, tree=empty)
+
+
+def _key(problem: Problem) -> tuple[str, int, int, str]:
+    return problem.source, problem.line, problem.column, problem.message
 
 
 def _each_option(first: list[Hole], part: Part) -> Iterator[dict[str, int]]:

@@ -74,7 +74,7 @@ def interrupted(command: subprocess.Popen[str], *, whom: str, epochs: int) -> st
         out, err = command.communicate(timeout=30)
         _, alive = psutil.wait_procs(family, timeout=5)
         assert not alive
-    assert command.returncode == 2
+    assert command.returncode == 130
     assert out == ""
     return err
 

@@ -13,7 +13,7 @@ from archdsl.document.text import read_text
 from archdsl.document.tree import tree_of
 
 SCALARS = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(["a", "b"])
-KEYS = st.sampled_from(["type", "a", "b", "c"])
+KEYS = st.sampled_from(["type", "choose", "range", "a", "b", "c"])
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=3)
 )
@@ -30,6 +30,14 @@ DOCUMENTS = st.dictionaries(KEYS, VALUES, max_size=4)
         ({"a": {"type": "x", "b": 1}}, {"a": {"type": "x"}}, {"a": {"type": "x", "b": 1}}),
         ({"a": {"type": "x", "b": 1}}, {"a": {"b": 2}}, {"a": {"type": "x", "b": 2}}),
         ({"a": {"b": 1}}, {"a": {"type": "y"}}, {"a": {"b": 1, "type": "y"}}),
+        ({"a": {"choose": [1], "as": "d"}}, {"a": {"choose": [2]}},
+         {"a": {"choose": [2], "as": "d"}}),
+        ({"a": {"choose": {"b": 1}}}, {"a": {"choose": {"c": 2}}},
+         {"a": {"choose": {"b": 1, "c": 2}}}),
+        ({"a": {"choose": [1]}}, {"a": {"range": [1, 2]}}, {"a": {"range": [1, 2]}}),
+        ({"a": {"range": [1, 2], "step": 1}}, {"a": {"same": "d"}}, {"a": {"same": "d"}}),
+        ({"a": {"b": 1}}, {"a": {"choose": [2]}}, {"a": {"choose": [2]}}),
+        ({"a": {"range": [1, 2]}}, {"a": {"step": 1}}, {"a": {"range": [1, 2], "step": 1}}),
         ({"a": 1, "b": 2}, {"a": None}, {"b": 2}),
         ({}, {"a": None, "b": {"c": None}}, {"b": {}}),
         ({"a": 1}, {"a": {"b": None, "c": 2}}, {"a": {"c": 2}}),
@@ -79,6 +87,20 @@ def test_every_value_keeps_the_place_it_came_from() -> None:
         ("a", "e"): ("patch.yaml", 4, 6),
         ("d",): ("base.yaml", 2, 4),
     }
+
+
+def test_what_deleted_a_value_is_known() -> None:
+    base = read_text("a: {b: 1, c: 2}\n", source="base.yaml")
+    merged = without_nulls(
+        merge_trees(base, read_text("a:\n  b: null\n  d: null\n", source="patch.yaml"))
+    )
+    assert merged.is_removed(("a", "b"))
+    assert not merged.is_removed(("a", "d")), "it was not there"
+    at = merged.nearest_origin(("a", "b"))
+    assert (at.source, at.line, at.column) == ("patch.yaml", 2, 3)
+    again = merge_trees(merged, read_text("a: {b: 3}\n", source="again.yaml"))
+    assert not again.is_removed(("a", "b"))
+    assert again.nearest_origin(("a", "b")).source == "again.yaml"
 
 
 def test_a_replaced_node_comes_from_the_patch() -> None:

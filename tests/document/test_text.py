@@ -77,7 +77,7 @@ def test_scalars_mean_what_was_written(written: str, meant: object) -> None:
         ("a: 1\nb: \x07\n", ["2:4 : not YAML: the character U+0007 is not allowed in a text"]),
         ("a: \ud800\n", ["1:4 : not YAML: the character U+D800 is not allowed in a text"]),
         ("a: [1, 2\n", ["2:1 : not YAML: did not find expected ',' or ']'"]),
-        ("a:\n\tb: 1\n", ["2:1 : not YAML: found character that cannot start any token"]),
+        ("a:\n\tb: 1\n", ["2:1 : not YAML: a tab stands here; indent with spaces"]),
     ],
 )
 def test_every_problem_of_a_text_has_a_place(text: str, problems: list[str]) -> None:

@@ -61,6 +61,11 @@ def test_another_type_replaces_the_node(document: str) -> None:
         ("process.embed.patch_size=7", "process.embed.patch_size  7 does not divide"),
         ("name=!x y", "the tag '!x' is not allowed"),
         ("depth=[1", "not YAML: "),
+        ("depth=null", "depth  missing: removed here"),
+        ("process.embed.type=null", "process.embed.type  "),
+        ("layers.0.at=[0]", "layers  items of a list cannot be addressed; give the whole list"),
+        ("output.streams.0=memory", "output.streams  items of a list cannot be addressed"),
+        ("process={}", "process  changes nothing: an empty mapping adds no key"),
         ("depth={choose: [1, 2]}", "depth  a hole ({choose: …}) belongs in a study"),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -238,6 +239,44 @@ def test_a_base_with_problems_names_its_own_file(problems: Problems, folder: Pat
     (folder / "tiny.yaml").write_text(text.replace("depth: 2", "depht: 2"))
     found = problems("process: {dim: {choose: [32, 64]}}")
     assert any(p.source.endswith("tiny.yaml") and p.line == 4 for p in found)
+
+
+def test_the_base_is_taken_with_the_images_and_classes_of_the_study(study: ReadStudy) -> None:
+    """What the space fixes of the data holds for the base; what it fixes of the model does not."""
+    space = "image: {channels: 3}\noutput: {num_classes: 4, pool: mean}\ndepth: 1\n"
+    checked = study(f"{space}process: {{dim: {{choose: [64, 32]}}}}")
+    base = checked.space.base_candidate()
+    assert base is not None
+    assert (base.spec.image.channels, base.spec.output.num_classes) == (3, 4)
+    assert (base.spec.image.size, base.spec.depth, base.spec.process.dim) == ((8, 8), 2, 32)
+
+
+def test_a_base_that_does_not_go_with_the_images_is_told(problems: Problems) -> None:
+    space = "image: {size: 9}\nmemory: {embed: {patch_size: 3}}\n"
+    found = problems(f"{space}process: {{embed: {{patch_size: {{choose: [3, 9]}}}}}}")
+    assert {problem.path for problem in found} == {
+        "process.embed.patch_size",
+        "memory.embed.patch_size",
+    }
+
+
+def test_a_base_may_be_written_in_place(study: ReadStudy, folder: Path) -> None:
+    document = yaml.safe_load((folder / "tiny.yaml").read_text()) | {"name": "inside", "depth": 3}
+    checked = study("process: {dim: {choose: [32, 64]}}", base=document)
+    assert list(checked.space.bases) == ["inside"]
+    base = checked.space.base_candidate()
+    assert base is not None
+    assert (base.spec.depth, checked.space.size) == (3, 2)
+
+
+@pytest.mark.parametrize("word", ["depth", "dephth"])
+def test_a_base_in_place_has_no_holes_and_no_unknown_words(
+    problems: Problems, folder: Path, word: str
+) -> None:
+    document = yaml.safe_load((folder / "tiny.yaml").read_text())
+    document[word] = {"choose": [1, 2]} if word == "depth" else 2
+    found = problems("process: {dim: {choose: [32, 64]}}", base=document)
+    assert any("without holes" in p.message or p.path == "dephth" for p in found)
 
 
 SCALARS = st.one_of(st.integers(0, 9), st.sampled_from(["x", "y", "z"]), st.none())

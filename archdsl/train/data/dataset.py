@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,6 +35,19 @@ class Split(Protocol):
         Raises:
             DataError: an image cannot be decoded.
         """
+
+
+class MisfitError(DataError):
+    """Data of other images or classes than a document speaks of.
+
+    Args:
+        message: every disagreement.
+        needed: words of the document and the values that the data ask for, as a setting has them.
+    """
+
+    def __init__(self, message: str, *, needed: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.needed = dict(needed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +124,7 @@ def check_data(
         image_size: the document's (height, width) in pixels.
 
     Raises:
-        DataError: one error that names every disagreement and the word to change.
+        MisfitError: one error that names every disagreement and the word to change.
     """
     rows = [
         ("image.size", size_word(dataset.image_size), size_word(image_size)),
@@ -125,7 +139,8 @@ def check_data(
     ]
     if problems:
         heading = f"data '{dataset.name}' does not fit the document:"
-        raise DataError("\n".join([heading, *problems]))
+        needed = {word: found for word, found, expected in rows if found != expected}
+        raise MisfitError("\n".join([heading, *problems]), needed=needed)
 
 
 def size_word(size: tuple[int, int]) -> str:

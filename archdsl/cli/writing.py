@@ -1,0 +1,43 @@
+"""What commands write: under which names, and never over something else unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from archdsl.errors import WriteError
+
+LONGEST_STEM = 80
+
+
+def refuse_others(contents: Mapping[Path, bytes], *, force: bool) -> None:
+    """See that no file is lost: what is there already must hold the same.
+
+    Args:
+        contents: what is to be written, by file.
+        force: lose whatever is there.
+
+    Raises:
+        WriteError: names the files that hold something else.
+    """
+    others = [] if force else [path for path, new in contents.items() if not _holds(path, new)]
+    if others:
+        several = len(others) > 1
+        raise WriteError(
+            f"{', '.join(map(str, others))} {'exist and hold' if several else 'exists and holds'} "
+            f"something else; replace {'them' if several else 'it'} with --force, or write "
+            "elsewhere with -o"
+        )
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether writing the content would lose nothing."""
+    return not path.is_file() or (
+        path.stat().st_size == len(content) and path.read_bytes() == content
+    )
+
+
+def safe_stem(name: str) -> str:
+    """A file's name without suffix, from a name that may hold anything."""
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+    return kept.lstrip("-.")[:LONGEST_STEM] or "unnamed"

@@ -1,0 +1,88 @@
+"""Files are never lost unasked, and their names never lead elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archdsl.cli.writing import safe_stem
+
+Run = Callable[..., Any]
+WORDS = {
+    "study": ["search", "study.yaml", "--dry-run", "-o", "out.yaml"],
+    "trial": ["export", "3", "-o", "out.yaml"],
+    "front": ["export", "--front", "-o", "out"],
+    "model": ["compile", "vittm-digits", "-o", "out"],
+}
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("out*/**/*") if path.is_file()} | {
+        path: path.read_bytes() for path in folder.glob("out*") if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
+def test_what_is_there_is_kept(run: Run, searched: Any, folder: Path, words: list[str]) -> None:
+    run(*words)
+    written = contents(folder)
+    assert written
+    run(*words)  # the same content is no loss
+    for path in written:
+        path.write_text("# mine\n")
+    done = run(*words, code=2)
+    assert all(str(path.relative_to(folder)) in done.err for path in written)
+    assert "--force" in done.err
+    assert set(contents(folder).values()) == {b"# mine\n"}, "not one of them is replaced"
+    assert contents(folder).keys() == written.keys(), "nothing else is left"
+    run(*words, "--force")
+    assert contents(folder) == written
+
+
+def test_a_study_is_not_written_over_itself(run: Run, tabular: Path) -> None:
+    before = tabular.read_text()
+    done = run("search", "study.yaml", "--dry-run", "-o", "study.yaml", code=2)
+    assert "study.yaml exists and holds something else" in done.err
+    assert tabular.read_text() == before
+
+
+def test_pipes_and_devices_are_no_files(run: Run, tabular: Path, folder: Path) -> None:
+    """A rename would put a file in their place."""
+    os.mkfifo(folder / "pipe")
+    done = run("search", "study.yaml", "--dry-run", "-o", "pipe", "--force", code=2)
+    assert "it is a device or a pipe; name a file" in done.err
+    assert (folder / "pipe").is_fifo()
+
+
+def test_either_one_or_the_front(run: Run, searched: Any) -> None:
+    assert "give either '1' or --front" in run("export", "1", "--front", code=2).err
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("digits", "digits"),
+        ("vit-1.5_b", "vit-1.5_b"),
+        ("---evil", "evil"),
+        ("../evil", "evil"),
+        (".hidden", "hidden"),
+        ("a b/c", "a-b-c"),
+        ("größe", "größe"),
+        ("..", "unnamed"),
+        ("x" * 300, "x" * 80),
+    ],
+)
+def test_names_of_files(name: str, stem: str) -> None:
+    assert safe_stem(name) == stem
+
+
+def test_plots_and_exports_are_named_alike(run: Run, tabular: Path, folder: Path) -> None:
+    tabular.write_text(tabular.read_text().replace("name: tabular", "name: '../evil'"))
+    run("search", "study.yaml")
+    run("export", "--front", "-o", "found")
+    assert (folder / "evil-front.png").is_file()
+    assert all(path.name.startswith("evil-") for path in (folder / "found").iterdir())
