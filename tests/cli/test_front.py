@@ -112,7 +112,7 @@ def test_exported_documents_are_the_very_same(run: Run, found: Any, folder: Path
         assert again.spec.name.startswith("tabular-")
     member = found["members"][0]
     for what in (str(member["trial"]), member["arch_id"][:9]):
-        run("export", what, "-o", "one.yaml")
+        run("export", what, "-o", "one.yaml", "--force")
         assert read_model("one.yaml").plan.arch_id == member["arch_id"]
     run("export", "0")
     assert (folder / "vittm-digits-trial-0.yaml").exists()
@@ -124,7 +124,7 @@ def test_exported_documents_are_the_very_same(run: Run, found: Any, folder: Path
         (["--front", "-o", "file"], "-o names a folder"),
         (["1", "-o", "."], "-o names the file"),
         (["1", "-o", "no/where.yaml"], "no/where.yaml"),
-        (["1", "--front"], "say what to export"),
+        (["1", "--front"], "give either '1' or --front"),
         (["77"], "no trial 77"),
     ],
 )
