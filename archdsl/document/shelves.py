@@ -91,9 +91,7 @@ def _around(folder: Path, shelf: Shelf) -> dict[str, str]:
         beside = documents(folder)
     except OSError:  # a folder that may not be read
         return known
-    return known | {
-        path.stem: path.stem if folder == Path() else str(path) for path in beside
-    }
+    return known | {path.stem: path.stem if folder == Path() else str(path) for path in beside}
 
 
 def names(shelf: Shelf) -> list[str]:
