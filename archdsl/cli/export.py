@@ -39,7 +39,7 @@ def command(
     if what is None and not front:
         raise ArchdslError("say what to export: the number of a trial, an arch_id, or --front")
     if what is not None and front:
-        raise ArchdslError(f"give either '{what}' or --front: the front has its own members")
+        raise ArchdslError(f"say what to export: either '{what}' or --front, not both")
     with open_store(db, create=False, read_only=True) as store:
         found = _front(store, study, db) if front else [_one(store, what or "", study, db)]
     written = _write(found, output, many=front, force=force)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,8 +170,7 @@ def _with_objectives(tree: Tree, text: str) -> Tree:
     entries["objectives"] = Entry(
         key_origin=Origin(source="--objective"), tree=_tree(chosen, "--objective")
     )
-    tree = Tree(value=entries, origin=tree.origin)
-    tree = _with_reference(tree, names)
+    tree = _with_reference(replace(tree, value=entries), names)
     bounded = " ".join(_constraints(tree))
     dropped = [name for name in MEASURED if name not in names and name not in bounded]
     return merge_trees(tree, _tree({"evaluate": dict.fromkeys(dropped)}, "--objective"))

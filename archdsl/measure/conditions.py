@@ -26,7 +26,7 @@ class MemoryConditions(Node):
 
     device: Annotated[str, Field(min_length=1)]
     """`cpu`, `cuda`, a part of a GPU's name such as `A100`, or `any` (a GPU where there is one)."""
-    batch: Annotated[int, Field(ge=1)]
+    batch: Annotated[int, Field(ge=1, le=65_536)]
     """Images per call."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Type of weights and images; with `autocast`, of the operations that bear it."""
@@ -81,7 +81,7 @@ class Conditions(MemoryConditions):
 
     tf32: bool = False
     """Whether float32 products may run in TensorFloat-32 (NVIDIA, Ampere and later)."""
-    threads: Annotated[int, Field(ge=1)] | None = None
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     """CPU threads; torch's own default unless given."""
     compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None
     """Mode of torch.compile; the network runs as it is unless given."""

@@ -26,8 +26,6 @@ from archdsl.plan.plan import Plan
 from archdsl.spec.model import ModelSpec
 from archdsl.spec.rules import InvalidSpecError, Rule
 
-__all__ = ["Checked", "check_draft", "check_model", "read_model", "setting_tree"]
-
 OTHER_KINDS = ("study", "runner")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archdsl.document.merge import merge_trees, without_nulls
+from archdsl.document.settings import setting_tree
 from archdsl.document.shelves import find
 from archdsl.document.text import read_file
 from archdsl.document.validate import validate
-from archdsl.plan.read import setting_tree
 from archdsl.runners.profile import RunProfile
 
 

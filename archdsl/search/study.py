@@ -102,7 +102,8 @@ class Study(Node):
     name: Name
     """Names the study in a database."""
     base: str | dict[str, Any] | None = None
-    """The model all are compared with (trial 0): a name or path, or {choose: [...]} of them."""
+    """The model all are compared with (trial 0): a name or path, {choose: [...]} of
+    them, or a model document in place."""
     space: Annotated[dict[str, Any], Field(default_factory=dict)]
     """A partial model document laid over the base, with holes; without a base, a whole one."""
     constraints: Annotated[

@@ -42,6 +42,19 @@ def test_figures_and_files(run: Run, folder: Path) -> None:
     model.load_state_dict(load_file(folder / "a" / "weights.safetensors"))
 
 
+@pytest.mark.parametrize("seed", ["-1", "99999999999999999999999", "x"])
+def test_a_seed_beyond_its_bounds(run: Run, seed: str) -> None:
+    assert "--seed" in run("compile", "vittm-digits", "--seed", seed, code=2).err
+
+
+def test_weights_beyond_the_memory_are_refused_before_anything(run: Run, folder: Path) -> None:
+    words = ["--set", "process.dim=65536", "--set", "depth=1024"]
+    done = run("compile", "vittm-digits", *words, "-o", "out", code=2)
+    assert "GB of memory" in done.err
+    assert not (folder / "out").exists()
+    assert run("compile", "vittm-digits", *words, "--json").json()["params"] > 1e12
+
+
 @pytest.mark.slow
 def test_measure(run: Run) -> None:
     words = ["--batch", "4", "--threads", "1", "--max-seconds", "0.5", "--json"]

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 import archdsl
+from archdsl.document.shelves import packaged
+from archdsl.plan.read import read_model
 
 Start = Callable[..., subprocess.Popen[str]]
 Run = Callable[..., Any]
@@ -100,6 +102,20 @@ def test_a_folder_that_is_gone(shell: Shell, words: str) -> None:
     done = shell(f"cd gone; rmdir ../gone; $A {words}")
     assert done.returncode == 2
     assert "the current folder is not there any more" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cat {} | $A compile - --set depth=2",
+        "$A compile /dev/stdin --set depth=2 < {}",
+        "$A compile <(cat {}) --set depth=2",
+    ],
+)
+def test_a_document_through_a_pipe(shell: Shell, line: str) -> None:
+    path = packaged("specs") / "vittm-digits.yaml"
+    done = shell(line.format(shlex.quote(str(path))))
+    assert read_model("vittm-digits", ["depth=2"]).plan.arch_id in done.stdout
 
 
 def begun() -> bool:

@@ -14,6 +14,7 @@ import pytest
 
 from archdsl.document.shelves import packaged
 from archdsl.records import State
+from archdsl.search.read import read_study
 from archdsl.store.store import open_store
 
 Run = Callable[..., Any]
@@ -96,6 +97,46 @@ def test_without_either_the_embedded_digits_are_taken(run: Run, folder: Path) ->
     done = run("search", "--objective", "params,macs", "--trials", "2", "--json")
     assert "searching the embedded study 'digits' (name another:" in done.err
     assert done.json()["study"] == "digits"
+
+
+AROUND = ["search", "vittm-digits", "--objective", "params,macs", "--dry-run", "-o", "around.yaml"]
+
+
+def test_settings_of_a_model_reach_the_model(run: Run, folder: Path) -> None:
+    """The model as it is set is the base; words of both are the study's."""
+    sets = ["depth=2", "process.dim=32", "name=other", "budget.trials=5"]
+    run(*AROUND, *(word for each in sets for word in ("--set", each)))
+    study = read_study("around.yaml").study
+    assert (study.name, study.budget.trials) == ("other", 5)
+    assert isinstance(study.base, dict)
+    assert (study.base["name"], study.base["depth"]) == ("vittm-digits", 2)
+    assert study.space["process"]["dim"]["choose"][0] == 32, "options lie around the set value"
+    (folder / "else").mkdir()
+    (folder / "around.yaml").rename(folder / "else" / "around.yaml")
+    found = run("search", "else/around.yaml", "--trials", "1", "--json").json()
+    assert found["members"][0]["facts"]["depth"] == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("dephth=2", "dephth  unknown key; did you mean 'depth'?"),
+        ("bugdet.trials=2", "bugdet  unknown key; did you mean 'budget'?"),
+        ("space={}", "changes nothing"),
+        ("space.depth.choose.0=3", "items of a list cannot be addressed"),
+        ("budget=null", "budget  missing: removed here"),
+    ],
+)
+def test_settings_that_cannot_be(run: Run, folder: Path, setting: str, message: str) -> None:
+    done = run(*AROUND, "--set", setting, code=2)
+    assert f"--set {setting}: 1 problem" in done.err
+    assert message in done.err
+    assert not (folder / "around.yaml").exists()
+
+
+def test_a_hole_replaces_a_hole(run: Run, tabular: Path) -> None:
+    found = run("check", "study.yaml", "--set", "space.depth.range=[1, 2]").out
+    assert "2 holes, 4 combinations" in found
 
 
 def test_several_studies_are_named(run: Run, tabular: Path, folder: Path) -> None:

@@ -16,7 +16,6 @@ import numpy as np
 import psutil
 import pytest
 
-from archdsl.document.shelves import packaged
 from archdsl.records import State
 from archdsl.store.rows import Trial
 from archdsl.store.store import open_store
@@ -143,22 +142,33 @@ def test_data_that_do_not_fit_are_refused_before_anything(
     run: Run, folder: Path, colours: Path
 ) -> None:
     done = run("search", "digits", "--data", "npz:colours.npz", code=2)
-    assert "channel" in done.err
-    assert "class" in done.err
+    assert "image.channels: the data has 3, the document expects 1" in done.err
+    assert "output.num_classes: the data has 3, the document expects 10" in done.err
+    words = [word for word in done.err.split("add: ")[1].split() if word != "--set"]
+    assert words == ["space.image.channels=3", "space.output.num_classes=3"]
+    assert "vittm-digits.yaml" in done.err, "the base that says otherwise"
     with open_store("archdsl.db") as store:
         assert store.studies() == [], "the right data may follow under the same name"
+    sets = [each for word in words for each in ("--set", word)]
+    found = run(
+        "search", *SMALL, "--data", "npz:colours.npz", *sets, "--set", "evaluate.top1.epochs=1",
+        "--trials", "2", "--json",
+    ).json()  # fmt: skip
+    assert found["complete"] == 2, "the base among them"
 
 
 @pytest.mark.slow
 def test_a_plain_model_on_own_data(run: Run, folder: Path, colours: Path) -> None:
-    text = (packaged("specs") / "vittm-digits.yaml").read_text()
-    text = text.replace("channels: 1", "channels: 3").replace("num_classes: 10", "num_classes: 3")
-    (folder / "mine.yaml").write_text(text)
     few = ["--set", "evaluate.top1.epochs=1", "--set", "evaluate.latency.max_seconds=0.2"]
-    found = run(
-        "search", "mine.yaml", "--objective", "latency,top1", "--data", "npz:colours.npz",
-        "--trials", "2", *few, "--json",
-    ).json()  # fmt: skip
+    words = [
+        "search", "vittm-digits", "--objective", "latency,top1", "--data", "npz:colours.npz",
+        "--trials", "2", *few,
+    ]  # fmt: skip
+    for more in ([], ["--dry-run"]):
+        told = run(*words, *more, code=2).err
+        sets = told.rpartition("add: ")[2].split()
+        assert sets == ["--set", "image.channels=3", "--set", "output.num_classes=3"]
+    found = run(*words, *sets, "--json").json()
     assert found["complete"] == 2
     assert found["members"]
 

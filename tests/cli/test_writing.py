@@ -59,7 +59,7 @@ def test_pipes_and_devices_are_no_files(run: Run, tabular: Path, folder: Path) -
 
 
 def test_either_one_or_the_front(run: Run, searched: Any) -> None:
-    assert "give either '1' or --front" in run("export", "1", "--front", code=2).err
+    assert "either '1' or --front, not both" in run("export", "1", "--front", code=2).err
 
 
 @pytest.mark.parametrize(
