@@ -124,7 +124,7 @@ def test_exported_documents_are_the_very_same(run: Run, found: Any, folder: Path
         (["--front", "-o", "file"], "-o names a folder"),
         (["1", "-o", "."], "-o names the file"),
         (["1", "-o", "no/where.yaml"], "no/where.yaml"),
-        (["1", "--front"], "give either '1' or --front"),
+        (["1", "--front"], "either '1' or --front, not both"),
         (["77"], "no trial 77"),
     ],
 )
