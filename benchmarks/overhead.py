@@ -248,9 +248,16 @@ def ray_ms(folder: Path, *, reuse: bool) -> float:
             total = float(sum(self.config.values()))
             return {"latency": total, "top1": -total, "done": True}
 
+        def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+            return {}
+
+        def load_checkpoint(self, checkpoint: Any) -> None:
+            pass
+
         def reset_config(self, new_config: dict[str, Any]) -> bool:
             return True
 
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its tables go to stdout whatever `verbose`
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, ignore_reinit_error=True)
     tuner = tune.Tuner(
         Trial,
@@ -261,7 +268,9 @@ def ray_ms(folder: Path, *, reuse: bool) -> float:
         run_config=tune.RunConfig(storage_path=str(folder), verbose=0),
     )
     started = time.perf_counter()
-    tuner.fit()
+    found = tuner.fit()
+    if found.num_errors:
+        raise SystemExit(f"Ray Tune: {found.num_errors} trials failed: {found.errors[0]}")
     return (time.perf_counter() - started) / RAY_TRIALS * 1e3
 
 
