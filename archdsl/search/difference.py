@@ -11,27 +11,33 @@ _IGNORED = {"archdsl", "kind", "name", "published_layout"}
 
 
 def difference(base: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """`depth 4 → 3, process.dim 64 → 48`; empty for equal architectures."""
-    before, after = dict(_words(_whole(base), "")), dict(_words(_whole(other), ""))
+    """`depth 4 → 3, process.dim 64 → 48`; empty for equal architectures.
+
+    Of a node that only one of them has, words at their defaults are left out.
+    """
+    before, after = _Words(base), _Words(other)
     parts = []
-    for path in dict.fromkeys([*before, *after]):
-        if before.get(path) == after.get(path):
+    for path in dict.fromkeys([*before.every, *after.every]):
+        if before.every.get(path) == after.every.get(path):
             continue
-        if path not in before:
-            parts.append(f"{path} {after[path]}")
-        elif path not in after:
-            parts.append(f"no {path}")
+        if path not in before.every:
+            if path in after.written:
+                parts.append(f"{path} {after.every[path]}")
+        elif path not in after.every:
+            if path in before.written:
+                parts.append(f"no {path}")
         else:
-            parts.append(f"{path} {before[path]} → {after[path]}")
+            parts.append(f"{path} {before.every[path]} → {after.every[path]}")
     return ", ".join(parts)
 
 
-def _whole(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with every default written out."""
-    whole: dict[str, Any] = ModelSpec.model_validate(document).model_dump(
-        mode="json", exclude_none=True
-    )
-    return whole
+class _Words:
+    """The words of a document by their paths: all of them, and those that are no defaults."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        model = ModelSpec.model_validate(document)
+        self.every = dict(_words(model.model_dump(mode="json", exclude_none=True), ""))
+        self.written = dict(_words(model.model_dump(mode="json", exclude_defaults=True), ""))
 
 
 def _words(document: Any, path: str) -> list[tuple[str, Any]]:
