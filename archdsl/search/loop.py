@@ -107,6 +107,12 @@ class Search:
         self._store.finish_trial(trial_id=job.trial_id, token=token, outcome=outcome, values=values)
         self._observer.on_end(job, outcome)
 
+    def give_back(self) -> None:
+        """The process was asked to end: leave what is running to the next one."""
+        for trial_id, (token, _) in self._running.items():
+            self._store.release(trial_id=trial_id, token=token)
+        self._running.clear()
+
     def _known(self, arch_id: str) -> tuple[Measurement, ...]:
         return tuple(
             each

@@ -108,7 +108,11 @@ def run_search(
                 folder=profile.storage,
                 observer=counting,
             )
-            runner.run(search)
+            try:
+                runner.run(search)
+            except KeyboardInterrupt:
+                search.give_back()
+                raise
             note = search.exhausted
         elsewhere = store.count(row.id).states[State.RUNNING]
         if elsewhere:

@@ -59,7 +59,7 @@ def pass_on(connection: Connection, *, claim: Claim, owner: Owner) -> str | None
         )
     )
     progressed = epochs is not None and epochs > claim.epochs
-    fruitless = 1 if progressed else claim.fruitless + 1
+    fruitless = 1 if progressed else claim.fruitless + (not _lost_power(claim.owner, owner))
     if fruitless > MOST_FRUITLESS:
         return None
     token = secrets.token_hex(16)
@@ -69,6 +69,16 @@ def pass_on(connection: Connection, *, claim: Claim, owner: Owner) -> str | None
         .values(fruitless=fruitless, epochs=epochs, **_claimed(owner=owner, token=token))
     )
     return token
+
+
+def release(connection: Connection, *, trial_id: int, token: str) -> None:
+    """Its process ends for reasons of its own: this claim is not held against the trial."""
+    check(connection, trial_id=trial_id, token=token)
+    connection.execute(
+        update(claims)
+        .where(claims.c.trial_id == trial_id)
+        .values(fruitless=claims.c.fruitless - 1)
+    )
 
 
 def check(connection: Connection, *, trial_id: int, token: str) -> Row[Any]:
@@ -111,6 +121,11 @@ def of_study(connection: Connection, *, study_id: int, local: bool) -> list[Clai
         )
         for row in rows
     ]
+
+
+def _lost_power(dead: Owner, owner: Owner) -> bool:
+    """Whether the whole machine was started anew in between: no trial's doing."""
+    return dead.host == owner.host and dead.boot_id != owner.boot_id
 
 
 def _claimed(*, owner: Owner, token: str) -> dict[str, Any]:

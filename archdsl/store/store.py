@@ -243,7 +243,8 @@ class Store(Measured):
     def take_over(self, *, study_id: int, owner: Owner) -> Trial | None:
         """Claim the lowest-numbered running trial whose owner is dead; with its new token.
 
-        A trial whose third claim in a row has brought no new epoch ends as crashed instead.
+        A trial whose third claim in a row has brought no new epoch ends as crashed instead. Claims
+        that were released, or ended with the whole machine, are not counted.
         """
         local = self._database.is_local_file
         if all(claim.alive for claim in self.claims(study_id)):
@@ -254,6 +255,15 @@ class Store(Measured):
                 return None
             trial_id, token = taken
             return replace(history.without_values(connection, trial_id), token=token)
+
+    def release(self, *, trial_id: int, token: str) -> None:
+        """Say that this process ends without finishing the trial, which is not the trial's fault.
+
+        Raises:
+            StaleClaimError: `token` is not the present one.
+        """
+        with self._database.write() as connection:
+            claims.release(connection, trial_id=trial_id, token=token)
 
     def claims(self, study_id: int) -> list[claims.Claim]:
         """Who works on the running trials of a study, by trial number."""

@@ -87,6 +87,10 @@ def test_a_search_of_digits(run: Run, start: Start, folder: Path) -> None:
         said = interrupted(start(*words), whom=whom, epochs=before)
         assert "of 3 trials of 'digits' are finished and stored in archdsl.db" in said
         assert "the same command goes on from there" in said
+        with open_store("archdsl.db") as store:
+            [study] = store.studies()
+            blamed = [claim.fruitless for claim in store.claims(study.id)]
+        assert blamed == [0], "an interruption is not the trial's fault"
         assert len(said.splitlines()) == 3
     finished = {trial.number: trial for trial in table() if trial.state is State.COMPLETE}
     before = under_way()

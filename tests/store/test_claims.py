@@ -126,6 +126,32 @@ def test_a_new_epoch_starts_the_count_anew(
     assert store.claims(study.id)[0].epochs == 4
 
 
+def test_released_claims_are_not_held_against_a_trial(
+    store: Store, study: Study, add: Add, dead: Owner
+) -> None:
+    trial = add("aa", owner=dead)
+    for _ in range(5):
+        store.release(trial_id=trial.id, token=trial.token or "")
+        taken = store.take_over(study_id=study.id, owner=dead)
+        assert taken is not None
+        trial = taken
+    assert store.claims(study.id)[0].fruitless == 1
+    with pytest.raises(StaleClaimError, match="taken over"):
+        store.release(trial_id=trial.id, token="another")
+
+
+def test_a_machine_that_went_down_is_not_held_against_a_trial(
+    store: Store, study: Study, add: Add
+) -> None:
+    add("aa", owner=replace(Owner.current(), boot_id="boot 0"))
+    for boot in range(1, 6):
+        taken = store.take_over(
+            study_id=study.id, owner=replace(Owner.current(), boot_id=f"boot {boot}")
+        )
+        assert taken is not None
+    assert store.claims(study.id)[0].fruitless == 1
+
+
 def test_an_owner_is_known_by_more_than_its_number(dead: Owner) -> None:
     me = Owner.current()
     assert is_alive(me, local=True)
