@@ -114,6 +114,10 @@ def _one(model: Checked, conditions: Conditions, as_json: bool) -> None:
         end="",
     )
     print(f"{detail['count']} samples, {detail['images_per_s']:.4g} images/s")
+    print(
+        f"         in this process {detail['low_here_ms']:.4g} to {detail['high_here_ms']:.4g} ms; "
+        f"others differ by {detail['between_processes_percent']:.2g} %"
+    )
     for reason in detail["unsteady"]:
         print(f"unsteady {reason}")
     uncompiled = ", uncompiled" if conditions.compile else ""

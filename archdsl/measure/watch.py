@@ -13,9 +13,9 @@ from archdsl.measure.cuda import UNKNOWN, GpuLoad, GpuReading
 from archdsl.measure.load import CpuLoad, Load
 from archdsl.measure.probe import Calmest, Probe
 
-PROBE_TOLERANCE = 1.25
-"""Of a probe over the calmest one. Quiet hosts spread by some 10 %, virtual ones by up to 20 %; one
-busy process beside a measurement that needs its core or its memory costs 30 % and more."""
+PROBE_TOLERANCE = 1.05
+"""Of a probe over the calmest. On a quiet virtual machine the probes of one process lie within 3 %
+of each other; what slows the probe down by 5 % slows a network down by about as much."""
 FOREIGN_CORES = 0.25
 """Others may take this much of one core: the counters' steps come to some 0.15 in a block."""
 FOREIGN_SHARE = 0.05

@@ -45,7 +45,7 @@ def test_a_base_that_is_beaten_is_shown_beneath(run: Run, folder: Path) -> None:
 
 def test_a_latency_that_is_not_steady_is_marked(run: Run) -> None:
     model = read_model("vittm-digits")
-    protocol = {"evaluator": "latency/1"}
+    protocol = {"evaluator": "latency/2"}
     with open_store("loose.db") as store:
         row = store.ensure_study(
             name="loose", document={"base": "vittm-digits"}, objectives={"latency": "minimize"}
@@ -70,6 +70,38 @@ def test_a_latency_that_is_not_steady_is_marked(run: Run) -> None:
     table = run("front", "--db", "loose.db").out
     assert "~3.000 ±0.500" in table
     assert "~ not steady" in table
+
+
+def test_trials_that_did_not_end_well_are_named(run: Run, found: Any) -> None:
+    assert found["not_complete"] == {}
+    assert found["lost"] == []
+    reason = "the worker process ended: SIGSEGV"
+    with open_store("archdsl.db") as store:
+        row = store.study("tabular")
+        for number in range(7):
+            trial = store.add_trial(
+                study_id=row.id, budget=None, owner=Owner.current(), arch_id=f"other-{number}",
+                spec={}, plan={}, facts={}, params={}, distributions={}, sampler_attrs={},
+                attempt=0,
+            )  # fmt: skip
+            assert trial is not None
+            if number == 6:
+                break  # still running
+            store.finish_trial(
+                trial_id=trial.id,
+                token=trial.token or "",
+                outcome=Outcome(state=State.CRASHED, reason=reason),
+                values={},
+            )
+    again = run("front", "--json").json()
+    assert again["not_complete"] == {"running": 1, "crashed": 6}
+    assert [lost["trial"] for lost in again["lost"]] == list(range(6, 12))
+    assert again["lost"][0] == {"trial": 6, "state": "crashed", "reason": reason}
+    table = run("front").out
+    assert "not complete: 1 running, 6 crashed" in table
+    assert f"trial 10 crashed: {reason}" in table
+    assert "trial 11" not in table
+    assert "and 1 more" in table
 
 
 def test_a_study_is_named_where_there_are_several(run: Run) -> None:

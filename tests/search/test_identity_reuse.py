@@ -35,14 +35,14 @@ OTHER_ACCURACIES: Mapping[str, Mapping[str, Any]] = {
     "split": {"split_seed": 1},
 }
 LATENCY = {
-    "evaluator": "latency/1",
+    "evaluator": "latency/2",
     "batch": 64,
     "dtype": "float32",
     "threads": 1,
     "fingerprint": {"device": "Some CPU", "torch": "2.11.0", "threads": 2, "driver": None},
 }
 OTHER_LATENCIES: Mapping[str, Mapping[str, Any]] = {
-    "evaluator": {"evaluator": "latency/2"},
+    "evaluator": {"evaluator": "latency/3"},
     "batch": {"batch": 65},
     "dtype": {"dtype": "bfloat16"},
     "threads": {"threads": 2},
