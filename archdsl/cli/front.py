@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 NAME = "front"
 UNSTEADY = "~"
 MOST_ALIKE = 4
+MOST_LOST = 5
 EXAMPLE = "Example: archdsl front --study digits --json"
 
 
@@ -105,6 +107,8 @@ def print_front(front: Front, *, robust: bool = False) -> None:
     if base and base not in listed:
         values = ", ".join(_told(base, name) for name in objectives)
         print(f"base (trial {base.trial.number}) is not on the {kind}: {values}")
+    for line in _others(front):
+        print(line)
     if has_alike:
         print(_unclear(front))
     if any(not row.steady for row in listed):
@@ -120,6 +124,11 @@ def front_json(front: Front, *, robust: bool = False) -> dict[str, Any]:
         "objectives": dict(front.study.objectives),
         "conditions": front.conditions,
         "complete": len(front.rows),
+        "not_complete": {state.value: count for state, count in front.states.items()},
+        "lost": [
+            {"trial": trial.number, "state": trial.state.value, "reason": trial.reason}
+            for trial in front.lost
+        ],
         "robust": robust,
         "members": [_row_json(row) for row in (front.robust_members if robust else front.members)],
         "not_told_apart": sorted(row.trial.number for row in front.unclear),
@@ -135,6 +144,16 @@ def _growth_json(growth: Growth) -> dict[str, Any]:
         "reference_from": "study" if growth.stated else "base",
         "series": [{"trial": trial, "hypervolume": value} for trial, value in growth.series],
     }
+
+
+def _others(front: Front) -> Iterator[str]:
+    if front.states:
+        counts = ", ".join(f"{count} {state.value}" for state, count in front.states.items())
+        yield f"not complete: {counts}"
+    for trial in front.lost[:MOST_LOST]:
+        yield f"  trial {trial.number} {trial.state.value}: {trial.reason}"
+    if len(front.lost) > MOST_LOST:
+        yield f"  and {len(front.lost) - MOST_LOST} more; archdsl front --json names them all"
 
 
 def _unclear(front: Front) -> str:

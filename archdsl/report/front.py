@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,12 +54,14 @@ class Front:
         rows: one per complete trial.
         conditions: device, conditions and data, in words.
         growth: the hypervolume over time; None without a point to measure it from.
+        others: the trials that are not complete, by number.
     """
 
     study: Study
     rows: list[FrontRow]
     conditions: str
     growth: Growth | None
+    others: list[Trial]
 
     @property
     def members(self) -> list[FrontRow]:
@@ -71,6 +74,17 @@ class Front:
         return [row for row in self.rows if row.robust]
 
     @property
+    def states(self) -> dict[State, int]:
+        """How many trials are in each state that occurs, the complete ones left out."""
+        counts = Counter(trial.state for trial in self.others)
+        return {state: counts[state] for state in State if counts[state]}
+
+    @property
+    def lost(self) -> list[Trial]:
+        """The trials that ended in an error."""
+        return [t for t in self.others if t.state not in (State.RUNNING, State.INFEASIBLE)]
+
+    @property
     def unclear(self) -> list[FrontRow]:
         """What cannot be told apart."""
         return [row for row in self.rows if row.alike]
@@ -81,7 +95,8 @@ def read_front(store: Store, study: Study) -> Front:
     members = {trial.number for trial in store.front(study.id)}
     robust = store.front(study.id, robust=True)
     robust_numbers, unclear = {trial.number for trial in robust}, alike(robust)
-    complete = [t for t in store.trials(study.id) if t.state is State.COMPLETE]
+    trials = store.trials(study.id)
+    complete = [t for t in trials if t.state is State.COMPLETE]
     architectures = {t.number: store.find_architecture(t.arch_id) for t in complete}
     behind = {t.number: store.behind(t.id) for t in complete}
     has_base = bool(study.document.get("base"))
@@ -108,6 +123,7 @@ def read_front(store: Store, study: Study) -> Front:
         rows=rows,
         conditions=_conditions(study, list(behind.values())),
         growth=growth(study, complete),
+        others=[t for t in trials if t.state is not State.COMPLETE],
     )
 
 
