@@ -31,7 +31,9 @@ LOOK_SECONDS = 0.1
 CPU = "cpu"
 """Name of the processors' lease."""
 
-_POLL_SECONDS = 0.005
+_FIRST_POLL_SECONDS = 0.005
+_LONGEST_POLL_SECONDS = 0.05
+"""Whoever waits long looks rarely: each look wakes a core beside the measurement it waits for."""
 _TELL_SECONDS = 0.5
 _LOCK_LIST = Path("/proc/locks")
 _SHARED_TEMPORARY = Path("/tmp")
@@ -176,6 +178,7 @@ def _wait_for(locks: Sequence[_Lock], attempt: Callable[[], bool], wait_s: float
         locks: that are attempted, for the message.
     """
     started = told = time.monotonic()
+    pause = _FIRST_POLL_SECONDS
     while not attempt():
         now = time.monotonic()
         if now - started > wait_s:
@@ -183,7 +186,8 @@ def _wait_for(locks: Sequence[_Lock], attempt: Callable[[], bool], wait_s: float
         if now - told >= _TELL_SECONDS:
             _tell(now - told)
             told = now
-        time.sleep(_POLL_SECONDS)
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_POLL_SECONDS)
     ended = time.monotonic()
     if told > started:
         _tell(ended - told)
