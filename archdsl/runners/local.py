@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from archdsl.errors import MeasureError
 from archdsl.measure.evaluators import Evaluator, make_evaluators
-from archdsl.records import Job, Outcome
+from archdsl.records import Job, Measurement, Outcome
 from archdsl.runners.child import Child, MakeEvaluators
 from archdsl.runners.profile import RunProfile
 from archdsl.runners.protocols import Bound, JobSource
-from archdsl.runners.worker import Report, evaluate_job
+from archdsl.runners.worker import Measured, Report, evaluate_job
 
 
 class _Worker(Protocol):
@@ -32,6 +32,7 @@ class _Worker(Protocol):
         bounds: Sequence[Bound],
         time_limit_s: float | None,
         report: Report,
+        measured: Measured,
     ) -> Outcome: ...
 
     def end(self) -> None: ...
@@ -58,9 +59,10 @@ class _InProcess:
         bounds: Sequence[Bound],
         time_limit_s: float | None,
         report: Report,
+        measured: Measured,
     ) -> Outcome:
         chosen = [self._evaluators[name] for name in quantities]
-        return evaluate_job(job, chosen, bounds=bounds, report=report)
+        return evaluate_job(job, chosen, bounds=bounds, report=report, measured=measured)
 
     def end(self) -> None:
         pass
@@ -108,6 +110,7 @@ class LocalRunner:
                 bounds=self._bounds,
                 time_limit_s=self._profile.time_limit_s,
                 report=partial(_pass_on, source, job),
+                measured=partial(source.on_measurement, job),
             )
             source.on_outcome(job, outcome)
 
@@ -124,6 +127,7 @@ class LocalRunner:
                 bounds=(),
                 time_limit_s=self._profile.time_limit_s,
                 report=_ignore,
+                measured=_keep_nothing,
             )
             yield job, outcome
 
@@ -145,9 +149,13 @@ class LocalRunner:
         return Child(make=self._make, evaluate=self._evaluate, profile=self._profile)
 
 
-def _pass_on(source: JobSource, job: Job, name: str, epoch: int, value: float) -> None:
-    source.on_report(job, epoch, name, value)
+def _pass_on(source: JobSource, job: Job, name: str, epoch: int, value: float) -> str | None:
+    return source.on_report(job, epoch, name, value)
 
 
 def _ignore(name: str, epoch: int, value: float) -> None:
     """Final scores tell nothing on the way."""
+
+
+def _keep_nothing(measurement: Measurement) -> None:
+    """There is nothing dearer to come."""
