@@ -87,13 +87,18 @@ class Search:
         self._observer.on_start(job)
         return job
 
-    def on_report(self, job: Job, epoch: int, name: str, value: float) -> None:
-        """Keep a value on the way."""
+    def on_measurement(self, job: Job, measurement: Measurement) -> None:
+        """Keep what was measured: whoever takes the trial over need not measure it again."""
+        self._store.record_measurement(job.arch_id, measurement)
+
+    def on_report(self, job: Job, epoch: int, name: str, value: float) -> str | None:
+        """Keep a value on the way; returns why the trial is to be stopped now, if so."""
         token, _ = self._running[job.trial_id]
         self._store.report_epoch(
             trial_id=job.trial_id, token=token, epoch=epoch, name=name, value=value
         )
         self._observer.on_epoch(job, epoch, name, value)
+        return None
 
     def on_outcome(self, job: Job, outcome: Outcome) -> None:
         """Commit the end of a trial."""

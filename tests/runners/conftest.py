@@ -85,6 +85,12 @@ class Toy:
         report(2, 60.0)
         return 60.0
 
+    def noted_epochs(self, candidate, report):
+        for epoch in (1, 2):
+            Path(candidate.folder, f"epoch-{epoch}").touch()
+            report(epoch, 50.0)
+        return 60.0
+
     def chatter(self, candidate, report):
         print("a library prints")
         os.write(1, b"and so does C code")
@@ -167,13 +173,20 @@ class ListSource:
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = list(jobs)
         self.reports: list[tuple[int, int, str, float]] = []
+        self.measured: list[tuple[int, str, float]] = []
         self.outcomes: dict[int, Outcome] = {}
+        self.stops: dict[tuple[int, int], str] = {}
+        """Number of a job and epoch to why it is stopped there."""
 
     def next_job(self) -> Job | None:
         return self._jobs.pop(0) if self._jobs else None
 
-    def on_report(self, job: Job, epoch: int, name: str, value: float) -> None:
+    def on_measurement(self, job: Job, measurement: Measurement) -> None:
+        self.measured.append((job.number, measurement.quantity, measurement.value))
+
+    def on_report(self, job: Job, epoch: int, name: str, value: float) -> str | None:
         self.reports.append((job.number, epoch, name, value))
+        return self.stops.get((job.number, epoch))
 
     def on_outcome(self, job: Job, outcome: Outcome) -> None:
         assert job.number not in self.outcomes, "told once"
