@@ -193,7 +193,9 @@ class Bench:
         if there is None or canonical_json(dict(here)) == canonical_json(dict(there)):
             return
         words = [word for word in {**here, **there} if here.get(word) != there.get(word)]
-        found = "; ".join(f"{word}: {here.get(word)} here, {there.get(word)} there" for word in words)
+        found = "; ".join(
+            f"{word}: {here.get(word)} here, {there.get(word)} there" for word in words
+        )
         raise MeasureError(
             f"{quantity} would be measured otherwise here than on another machine of the cluster: "
             f"{found}\na latency_lane in the run profile measures all candidates on one machine"

@@ -128,3 +128,41 @@ def _text(resources: Resources) -> str:
 
 def _there_is(machines: Sequence[Machine]) -> str:
     return "there is: " + ("; ".join(map(str, machines)) or "no machine")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """What a machine of the cluster says of itself.
+
+    Args:
+        machine: which.
+        version: of the archdsl it imports; begins with `none` where it cannot.
+        gpus: their names.
+        storage: whether it sees the driver's storage; None where it was not asked.
+    """
+
+    machine: Machine
+    version: str
+    gpus: Sequence[str]
+    storage: bool | None
+
+
+def check_machines(looked: Sequence[Looked], *, version: str, storage: str) -> None:
+    """Refuse machines that would evaluate other code, or write where nobody else reads.
+
+    Raises:
+        RunnerError: names each of them.
+    """
+    others = [each for each in looked if each.version != version]
+    if others:
+        found = "; ".join(f"{each.machine.name} has {each.version}" for each in others)
+        raise RunnerError(
+            f"this is archdsl {version}, and machines of the cluster have another: {found}; "
+            "install the same version on all of them"
+        )
+    apart = [each.machine.name for each in looked if each.storage is False]
+    if apart:
+        raise RunnerError(
+            f"{', '.join(apart)} cannot see the folder {storage}, where weights and checkpoints "
+            "go; name a folder that all machines share as the run profile's storage"
+        )

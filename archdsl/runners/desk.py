@@ -31,7 +31,8 @@ class _Attempt:
 class Desk:
     """Stands between a source of jobs and the trials of a cluster.
 
-    Its methods raise nothing: what the source raises is kept in `error`, and ends the run.
+    What the source raises is kept in `error` and ends the run: the cluster would take it for a
+    failure of its trial.
 
     Args:
         source: the search.
@@ -44,7 +45,11 @@ class Desk:
         self._lost: list[Job] = []
         self._fruitless: dict[int, int] = {}
         self._drained = False
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
+
+    def __reduce__(self) -> tuple[type[str], tuple[()]]:
+        """Snapshots that a cluster takes for itself, and nobody reads, hold nothing of it."""
+        return str, ()
 
     @property
     def finished(self) -> bool:
@@ -66,6 +71,8 @@ class Desk:
 
     def take(self, trial: str, told: Told) -> bool:
         """Commit what a trial tells; whether it may go on."""
+        if self.error is not None:
+            return False
         attempt = self._attempts[trial]
         try:
             match told:
@@ -79,7 +86,7 @@ class Desk:
                     self._end(trial, outcome)
                 case Refused(parts=parts):
                     raise unpacked(*parts)
-        except BaseException as error:
+        except Exception as error:
             self.error = error
         return attempt.stop is None and self.error is None
 
@@ -119,7 +126,7 @@ class Desk:
     def _next_job(self) -> Job | None:
         try:
             job = self._source.next_job()
-        except BaseException as error:
+        except Exception as error:
             self.error = error
             return None
         self._drained = job is None

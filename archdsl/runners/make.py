@@ -34,7 +34,7 @@ def make_runner(
     """
     if isinstance(profile, RayProfile):
         try:
-            from archdsl.runners.ray import RayRunner
+            from archdsl.runners.ray.runner import RayRunner
         except ImportError as error:
             raise RunnerError(
                 f"the run profile '{profile.name}' needs Ray Tune, which cannot be imported "

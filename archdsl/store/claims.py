@@ -75,9 +75,7 @@ def release(connection: Connection, *, trial_id: int, token: str) -> None:
     """Its process ends for reasons of its own: this claim is not held against the trial."""
     check(connection, trial_id=trial_id, token=token)
     connection.execute(
-        update(claims)
-        .where(claims.c.trial_id == trial_id)
-        .values(fruitless=claims.c.fruitless - 1)
+        update(claims).where(claims.c.trial_id == trial_id).values(fruitless=claims.c.fruitless - 1)
     )
 
 
