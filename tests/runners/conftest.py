@@ -10,6 +10,7 @@ import pytest
 
 from archdsl.records import Job, Measurement, Outcome
 from archdsl.runners.profile import RunProfile
+from archdsl.runners.read import PROFILES
 
 TOYS = '''
 import ctypes, math, os, signal, subprocess, sys, time
@@ -91,6 +92,18 @@ class Toy:
             report(epoch, 50.0)
         return 60.0
 
+    def lose_machine_once(self, candidate, report):
+        note = Path(candidate.folder, f"lost-{candidate.number}")
+        if note.exists():
+            return 1.0
+        report(1, 50.0)
+        note.touch()
+        return self.lose_machine(candidate, report)
+
+    def lose_machine(self, candidate, report):
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
+
     def chatter(self, candidate, report):
         print("a library prints")
         os.write(1, b"and so does C code")
@@ -152,7 +165,8 @@ def make_job(tmp_path: Path) -> Callable[..., Job]:
 @pytest.fixture
 def make_profile(tmp_path: Path) -> Write:
     def made(**words: object) -> RunProfile:
-        return RunProfile.model_validate(
+        kind = PROFILES[str(words.get("executor", "local"))]
+        return kind.model_validate(
             {
                 "archdsl": 1,
                 "kind": "runner",
