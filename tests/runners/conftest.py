@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,18 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(folder)
     sys.modules.pop("archdsl_toys", None)
     return importlib.import_module("archdsl_toys")
+
+
+@pytest.fixture
+def diary_toys(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module of evaluators with a diary, for this process and all it starts."""
+    import importlib
+
+    here = Path(__file__).parent
+    monkeypatch.syspath_prepend(here)
+    paths = [str(here), str(here.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    return importlib.import_module("archdsl_diary_toys")
 
 
 @pytest.fixture
