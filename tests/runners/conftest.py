@@ -13,6 +13,7 @@ from archdsl.records import Job, Measurement, Outcome
 from archdsl.runners.profile import RunProfile
 from archdsl.runners.read import PROFILES
 
+ROOT = Path(__file__).parents[2]
 TOYS = '''
 import ctypes, math, os, signal, subprocess, sys, time
 from pathlib import Path
@@ -142,9 +143,16 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     folder = tmp_path / "modules"
     folder.mkdir()
     (folder / "archdsl_toys.py").write_text(TOYS)
-    monkeypatch.syspath_prepend(folder)
+    _put_on_path(folder, monkeypatch)
     sys.modules.pop("archdsl_toys", None)
     return importlib.import_module("archdsl_toys")
+
+
+def _put_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For this process, and for those that find their modules through the environment."""
+    monkeypatch.syspath_prepend(folder)
+    paths = [str(folder), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
 
 
 @pytest.fixture
@@ -152,10 +160,7 @@ def diary_toys(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The module of evaluators with a diary, for this process and all it starts."""
     import importlib
 
-    here = Path(__file__).parent
-    monkeypatch.syspath_prepend(here)
-    paths = [str(here), str(here.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    _put_on_path(Path(__file__).parent, monkeypatch)
     return importlib.import_module("archdsl_diary_toys")
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -59,9 +58,7 @@ STUDY = {
 
 
 @pytest.fixture(params=EXECUTORS)
-def profile(
-    request: pytest.FixtureRequest, make_profile: Any, monkeypatch: pytest.MonkeyPatch
-) -> RunProfile:
+def profile(request: pytest.FixtureRequest, make_profile: Any) -> RunProfile:
     if request.param.startswith("ray"):
         pytest.importorskip("ray.tune", reason="an extra")
     made: RunProfile = make_profile(time_limit="3s", **EXECUTORS[request.param])
@@ -74,11 +71,8 @@ def test_every_end_has_its_state(
     toys: Any,
     make_job: Callable[..., Job],
     source_of: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(_paths(tmp_path / "modules")))
     words = [*ENDS, "two_epochs", "two_epochs", "chatter"]
     source = source_of([make_job(number, top1=word) for number, word in enumerate(words)])
     stopped, trained, last = len(ENDS), len(ENDS) + 1, len(ENDS) + 2
@@ -102,10 +96,9 @@ def test_every_end_has_its_state(
 
 
 def test_a_search_meets_its_budget_exactly_and_repeats_nothing(
-    profile: RunProfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    profile: RunProfile, toys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(_paths()))
     Path("tiny.yaml").write_text(BASE)
     Path("study.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
     rows = [
@@ -138,10 +131,3 @@ class Quiet:
     def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None: ...
 
     def on_end(self, job: Job, outcome: Any) -> None: ...
-
-
-def _paths(*more: Path) -> Iterator[str]:
-    yield from map(str, more)
-    yield str(Path(__file__).parents[2])
-    if "PYTHONPATH" in os.environ:
-        yield os.environ["PYTHONPATH"]

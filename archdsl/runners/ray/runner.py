@@ -145,15 +145,21 @@ class RayRunner:
         check_room(found, self._profile)
         room = slots(found, self._profile)
         useful = [each for each in found if room[each.id]]
-        storage = self._profile.storage
-        trains = "data" in self._evaluate.get(TRAINED, {})
-        looked = look_at(useful, storage=storage if trains else None)
-        check_machines(looked, version=archdsl.__version__, storage=storage)
+        if self._profile.address is not None:
+            useful = self._fit(useful)
         if self._profile.latency_lane is not None:
             holds = lane_resources(self._profile.latency_lane)
             self._lane = place(self._orders(on_lane=True), holds, lasting=True)
             self._lane_protocols = dict(prepared([self._lane])[0])
-        self._prepare([each.machine for each in looked])
+        self._prepare(useful)
+
+    def _fit(self, found: Sequence[Machine]) -> list[Machine]:
+        """The machines of a cluster that have the same code and see the storage."""
+        storage = self._profile.storage
+        trains = "data" in self._evaluate.get(TRAINED, {})
+        looked = look_at(found, storage=storage if trains else None)
+        check_machines(looked, version=archdsl.__version__, storage=storage)
+        return [each.machine for each in looked]
 
     def _prepare(self, useful: Sequence[Machine]) -> None:
         """Have each machine open its data and devices once; all must measure alike."""
