@@ -132,7 +132,8 @@ class Bench:
             while isinstance(self._events.get(), Measured | Reported):
                 pass
         self._waiting = False
-        self._followed.begin(job)
+        if self._refused is None:
+            self._followed.begin(job)
 
     def next(self) -> Told:
         """What happens next; after a report, calling this again says that it may go on."""

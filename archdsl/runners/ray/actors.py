@@ -8,7 +8,7 @@ from typing import Any
 
 import ray
 from ray import tune
-from ray.exceptions import GetTimeoutError
+from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from archdsl.records import Job, Outcome
@@ -16,10 +16,13 @@ from archdsl.runners.bench import Bench, Orders, Protocols, Refused
 from archdsl.runners.cluster import Machine
 from archdsl.runners.errors import RunnerError
 from archdsl.runners.followed import Ended
-from archdsl.runners.worker import unpacked
+from archdsl.runners.worker import one_line, unpacked
 
 WAIT_SECONDS = 600.0
 """For a place that another search holds: as long as for a lease."""
+BUSY_SECONDS = 30.0
+"""A machine that has no place free by then is left to those that hold it: whatever is evaluated
+there later is checked then."""
 FOR_EVER = -1
 
 
@@ -110,22 +113,41 @@ def place(
     return ray.remote(Place).options(**words).remote(orders)
 
 
+def ready(places: Sequence[Any]) -> list[Any]:
+    """Those of some places that are free; the others are given up.
+
+    Raises:
+        RunnerError: all are held by others, or lost.
+    """
+    asked = {each.__ray_ready__.remote(): each for each in places}
+    ray.wait(list(asked), num_returns=1, timeout=WAIT_SECONDS)
+    done, held = ray.wait(list(asked), num_returns=len(asked), timeout=BUSY_SECONDS)
+    for each in held:
+        ray.kill(asked[each])
+    free = [asked[each] for each in done if not _is_lost(each)]
+    if not free:
+        raise RunnerError(
+            f"waited {WAIT_SECONDS:.0f} s for a place on the cluster; others hold what the run "
+            "profile asks for: wait until they are done, then run the same command again"
+        )
+    return free
+
+
 def prepared(places: Sequence[Any], expected: Protocols | None = None) -> list[Protocols]:
     """The protocols of places, which get ready side by side.
 
     Raises:
-        RunnerError: a place is held by somebody else for longer than `WAIT_SECONDS`.
+        RunnerError: a machine is lost meanwhile.
         ArchdslError: what a place cannot measure.
     """
-    ready = [each.__ray_ready__.remote() for each in places]
     try:
-        ray.get(ready, timeout=WAIT_SECONDS)
-    except GetTimeoutError:
+        answers = ray.get([each.prepare.remote(expected) for each in places])
+    except RayError as error:
         raise RunnerError(
-            f"waited {WAIT_SECONDS:.0f} s for a place on the cluster; others hold what the run "
-            "profile asks for: wait until they are done, then run the same command again"
+            f"a machine of the cluster was lost while it got ready ({one_line(error)}); run the "
+            "same command again"
         ) from None
-    return [unrefused(told) for told in ray.get([each.prepare.remote(expected) for each in places])]
+    return [unrefused(answer) for answer in answers]
 
 
 def unrefused(told: Any) -> Any:
@@ -137,6 +159,14 @@ def unrefused(told: Any) -> Any:
     if isinstance(told, Refused):
         raise unpacked(*told.parts)
     return told
+
+
+def _is_lost(answer: Any) -> bool:
+    try:
+        ray.get(answer)
+    except RayError:
+        return True
+    return False
 
 
 def _here() -> dict[str, str]:

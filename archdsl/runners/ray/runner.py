@@ -16,11 +16,12 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.exceptions import RayError
 
 import archdsl
 from archdsl.errors import MeasureError
 from archdsl.measure.evaluators import make_evaluators
-from archdsl.records import Job, Outcome
+from archdsl.records import Job, Outcome, State
 from archdsl.runners.bench import Orders
 from archdsl.runners.child import MakeEvaluators
 from archdsl.runners.cluster import (
@@ -31,14 +32,16 @@ from archdsl.runners.cluster import (
     slot_resources,
     slots,
 )
-from archdsl.runners.desk import Desk
+from archdsl.runners.desk import MOST_FRUITLESS, Desk
 from archdsl.runners.errors import RunnerError
+from archdsl.runners.followed import Ended
 from archdsl.runners.profile import RayProfile
 from archdsl.runners.protocols import Bound, JobSource
-from archdsl.runners.ray.actors import Candidate, place, prepared, unrefused
+from archdsl.runners.ray.actors import Candidate, place, prepared, ready, unrefused
 from archdsl.runners.ray.connect import connect, leave, look_at, machines
 from archdsl.runners.ray.tuning import tune_all
 from archdsl.runners.rehearsal import TRAINED
+from archdsl.runners.worker import one_line
 
 ROOM_SECONDS = 2.0
 """How old the count of slots may be: machines come and go."""
@@ -110,8 +113,20 @@ class RayRunner:
             found = ", ".join(known)
             raise MeasureError(f"this study cannot measure {quantity}; it measures: {found}")
         for job in jobs:
+            yield job, self._score(job, quantity)
+
+    def _score(self, job: Job, quantity: str) -> Outcome:
+        known, reason = self.protocols(), ""
+        for _ in range(MOST_FRUITLESS):
             where = self._lane if quantity in self._lane_protocols else self._any_slot()
-            yield job, unrefused(ray.get(where.measure.remote(job, known, quantity))).outcome
+            try:
+                told: Ended = unrefused(ray.get(where.measure.remote(job, known, quantity)))
+            except RayError as error:
+                self._slot, reason = None, one_line(error)
+            else:
+                return told.outcome
+        lost = f"its machine was lost {MOST_FRUITLESS} times, last: {reason}"
+        return Outcome(state=State.CRASHED, reason=lost)
 
     def close(self) -> None:
         """Leave the cluster; a Ray that was started here ends."""
@@ -149,7 +164,7 @@ class RayRunner:
             useful = self._fit(useful)
         if self._profile.latency_lane is not None:
             holds = lane_resources(self._profile.latency_lane)
-            self._lane = place(self._orders(on_lane=True), holds, lasting=True)
+            [self._lane] = ready([place(self._orders(on_lane=True), holds, lasting=True)])
             self._lane_protocols = dict(prepared([self._lane])[0])
         self._prepare(useful)
 
@@ -164,7 +179,7 @@ class RayRunner:
     def _prepare(self, useful: Sequence[Machine]) -> None:
         """Have each machine open its data and devices once; all must measure alike."""
         orders = self._orders(on_lane=False)
-        first, *others = [place(orders, self._slot_holds, machine=each) for each in useful]
+        first, *others = ready([place(orders, self._slot_holds, machine=each) for each in useful])
         self._slot, self._slot_protocols = first, dict(prepared([first])[0])
         prepared(others, expected=self._slot_protocols)
         for each in others:
@@ -173,7 +188,7 @@ class RayRunner:
     def _any_slot(self) -> Any:
         """A slot for what is not a trial; the one that was prepared, while it is free."""
         if self._slot is None:
-            self._slot = place(self._orders(on_lane=False), self._slot_holds)
+            [self._slot] = ready([place(self._orders(on_lane=False), self._slot_holds)])
             prepared([self._slot], expected=self._slot_protocols)
         return self._slot
 
