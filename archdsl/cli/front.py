@@ -100,6 +100,7 @@ def print_front(front: Front, *, robust: bool = False) -> None:
         rows.append([*cells, millions(row.facts["params"]), _said(row)])
     kind = "robust front" if robust else "front"
     title = f"{kind} of '{front.study.name}': {len(rows)} of {len(front.rows)} complete trials"
+    title += f", {front.stopped} stopped early" if front.stopped else ""
     print_table(columns, rows, title=title)
     base = next((row for row in front.rows if row.base), None)
     if base and base not in listed:
@@ -120,6 +121,7 @@ def front_json(front: Front, *, robust: bool = False) -> dict[str, Any]:
         "objectives": dict(front.study.objectives),
         "conditions": front.conditions,
         "complete": len(front.rows),
+        "stopped": front.stopped,
         "robust": robust,
         "members": [_row_json(row) for row in (front.robust_members if robust else front.members)],
         "not_told_apart": sorted(row.trial.number for row in front.unclear),

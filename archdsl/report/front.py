@@ -53,12 +53,14 @@ class Front:
         rows: one per complete trial.
         conditions: device, conditions and data, in words.
         growth: the hypervolume over time; None without a point to measure it from.
+        stopped: how many trials were stopped early, as they could not reach the front.
     """
 
     study: Study
     rows: list[FrontRow]
     conditions: str
     growth: Growth | None
+    stopped: int
 
     @property
     def members(self) -> list[FrontRow]:
@@ -108,6 +110,7 @@ def read_front(store: Store, study: Study) -> Front:
         rows=rows,
         conditions=_conditions(study, list(behind.values())),
         growth=growth(study, complete),
+        stopped=store.count(study.id).states[State.STOPPED],
     )
 
 
