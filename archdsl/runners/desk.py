@@ -16,7 +16,7 @@ from archdsl.runners.protocols import JobSource
 from archdsl.runners.worker import unpacked
 
 MOST_FRUITLESS = 3
-"""So many machines lost under a job without a new report, and it is given up."""
+"""So many machines lost under a job without a new epoch, and it is given up."""
 
 
 class _Attempt:
@@ -44,6 +44,7 @@ class Desk:
         self._attempts: dict[str, _Attempt] = {}
         self._lost: list[Job] = []
         self._fruitless: dict[int, int] = {}
+        self._furthest: dict[int, int] = {}
         self._drained = False
         self.error: Exception | None = None
 
@@ -81,7 +82,7 @@ class Desk:
                     attempt.measured.append(measurement)
                 case Reported(name=name, epoch=epoch, value=value):
                     attempt.stop = self._source.on_report(attempt.job, epoch, name, value)
-                    self._fruitless.pop(attempt.job.trial_id, None)
+                    self._note_progress(attempt.job, epoch)
                 case Ended(outcome=outcome):
                     self._end(trial, outcome)
                 case Refused(parts=parts):
@@ -132,8 +133,15 @@ class Desk:
         self._drained = job is None
         return job
 
+    def _note_progress(self, job: Job, epoch: int) -> None:
+        """A training that goes on from a checkpoint first tells what it had told before."""
+        if epoch > self._furthest.get(job.trial_id, 0):
+            self._furthest[job.trial_id] = epoch
+            self._fruitless.pop(job.trial_id, None)
+
     def _end(self, trial: str, outcome: Outcome) -> None:
         job = self._attempts.pop(trial).job
         self._fruitless.pop(job.trial_id, None)
+        self._furthest.pop(job.trial_id, None)
         self._drained = False  # an outcome may free room in the budget
         self._source.on_outcome(job, outcome)

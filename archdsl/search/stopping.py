@@ -120,7 +120,10 @@ class Outlook:
 
     While a training is like the complete ones (exchangeable), its error falls below the least of n
     shares with probability 1/(n + 1) at any one epoch: order statistics, as in conformal prediction
-    (Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random World", 2005).
+    (Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random World", 2005). That is not quite so
+    where trials are stopped, for the complete ones are those that did well. What counts is measured
+    (`benchmarks/early_stopping.py`, 120 trainings of digits in 200 orders, margin 0.5): of the
+    stopped trials 1.0 % would have been on the front.
 
     With several seeds a curve holds one training after the other.
 
@@ -151,16 +154,17 @@ class Outlook:
         are not begun count as the best of the others. None while too little is known."""
         if not curve or not all(map(isfinite, curve)):
             return None
-        guesses = []
-        for training in self._trainings(curve):
-            shares = self._shares[len(training) - 1]
-            if len(shares) < EVIDENCE:
-                return None
-            share = shares[int(UNUSUAL * len(shares))] if len(training) < self._epochs else 1.0
-            best = training[-1] if len(training) == self._epochs else max(training)
-            guesses.append(100 - share * (100 - best))
+        if len(self._shares[0]) < EVIDENCE:
+            return None
+        guesses = [self._guess(training) for training in self._trainings(curve)]
         to_come = self._seeds - len(guesses)
         return (sum(guesses) + to_come * max(guesses)) / self._seeds
+
+    def _guess(self, training: Curve) -> float:
+        if len(training) == self._epochs:
+            return training[-1]
+        shares = self._shares[len(training) - 1]
+        return 100 - shares[int(UNUSUAL * len(shares))] * (100 - max(training))
 
     def _trainings(self, curve: Curve) -> list[Curve]:
         return [curve[start : start + self._epochs] for start in range(0, len(curve), self._epochs)]

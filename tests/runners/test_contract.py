@@ -57,7 +57,9 @@ STUDY = {
 }
 
 
-@pytest.fixture(params=EXECUTORS)
+@pytest.fixture(
+    params=["local", "local-workers", pytest.param("ray-local", marks=pytest.mark.slow)]
+)
 def profile(request: pytest.FixtureRequest, make_profile: Any) -> RunProfile:
     if request.param.startswith("ray"):
         pytest.importorskip("ray.tune", reason="an extra")

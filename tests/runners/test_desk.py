@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,12 +55,14 @@ def test_what_a_lost_machine_had_told_is_not_asked_again(desk_of: Any) -> None:
 
 def test_a_job_that_loses_machine_after_machine_is_given_up(desk_of: Any) -> None:
     desk, source = desk_of(1)
-    for trial in "abcde":  # each brings an epoch: progress is never held against it
+    for epoch, trial in enumerate("abcde", start=1):  # progress is never held against it
         desk.give(trial)
-        desk.take(trial, EPOCH)
+        desk.take(trial, replace(EPOCH, epoch=epoch))
         desk.lose(trial, "SIGKILL")
+    assert source.outcomes == {}
     for trial in "fg":
         desk.give(trial)
+        desk.take(trial, EPOCH)  # told once more, from the checkpoint
         desk.lose(trial, "SIGKILL")
     assert source.outcomes[0].state is State.CRASHED
     assert "lost 3 times without a new checkpoint, last: SIGKILL" in source.outcomes[0].reason

@@ -37,6 +37,7 @@ def make_ray_runner(toys: Any, make_profile: Any) -> Iterator[MakeRunner]:
         each.close()
 
 
+@pytest.mark.slow
 def test_a_lost_process_is_made_good_and_one_that_always_is_is_given_up(
     make_ray_runner: MakeRunner, make_job: Callable[..., Job], source_of: Any
 ) -> None:
@@ -53,6 +54,7 @@ def test_a_lost_process_is_made_good_and_one_that_always_is_is_given_up(
     assert source.measured == [(n, "latency", 1.0) for n in range(3)], "none was made again"
 
 
+@pytest.mark.slow
 def test_an_error_of_the_search_ends_the_run(
     make_ray_runner: MakeRunner, make_job: Callable[..., Job], source_of: Any
 ) -> None:
@@ -75,8 +77,6 @@ def test_an_error_of_the_search_ends_the_run(
             RunnerError,
             "the latency lane asks for 1 CPU, 1 GPU, A100, and no machine has that; there is: ",
         ),
-        ({"training": {"cpus": 5000}}, RunnerError, "asks for 5000 CPU for each training, and"),
-        ({"concurrent": 5000}, RunnerError, "more concurrent trials than slots: 5000, and there"),
         ({"of": "make_no_data"}, DataError, ": no such folder"),
     ],
 )
@@ -120,7 +120,7 @@ def test_no_cluster_on_this_machine(
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")  # what auto means
-    with pytest.raises(RunnerError, match="no Ray cluster answers at auto"):
+    with pytest.raises(RunnerError, match=f"nothing answers at 127.0.0.1:{port}"):
         make_ray_runner(address="auto").protocols()
 
 

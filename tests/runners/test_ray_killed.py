@@ -113,13 +113,12 @@ def test_a_killed_driver_repeats_at_most_one_training_per_kill(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_driver_that_is_asked_to_end_ends_what_it_started(
-    start: Start, tmp_path: Path, diary_toys: Any, number: int
+    start: Start, tmp_path: Path, diary_toys: Any
 ) -> None:
     driver = start()
     assert wait_until(partial(written, diary_toys, tmp_path / "files", 5))
     started = trainers(driver)
-    os.kill(driver.pid, number)
+    os.kill(driver.pid, signal.SIGINT)
     driver.communicate(timeout=30)
     assert wait_until(partial(gone, started), 20)

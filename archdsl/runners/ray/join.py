@@ -46,9 +46,10 @@ def check_answers(address: str) -> None:
         RunnerError: nothing answers, or something that is no Ray cluster, or one of another
             version.
     """
-    if address != "auto":
-        _check_open(address)
     chosen = [] if address == "auto" else ["--address", address]
+    known = address if chosen else os.environ.get("RAY_ADDRESS", "")  # what auto means, if given
+    if known.rpartition(":")[2].isdigit():
+        _check_open(known.removeprefix("ray://"))
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", *chosen]
     try:
         done = subprocess.run(
