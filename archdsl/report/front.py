@@ -17,7 +17,6 @@ from archdsl.search.objectives import OBJECTIVES
 from archdsl.store.rows import Study, Trial
 from archdsl.store.store import Store
 
-
 _IN_ORDER = (State.RUNNING, State.INFEASIBLE, State.STOPPED)
 
 
