@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +17,8 @@ from archdsl.train.data.npz import open_npz
 FORMS = ("digits", "npz:FILE", "folder:DIR")
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
+_NAME = re.compile(r"[A-Za-z][\w-]*")
 
 
 def open_data(
@@ -66,4 +69,9 @@ def unknown_source(source: str, *, location: str, names: Mapping[str, str]) -> D
         message += f"; did you mean 'npz:{location}'?"
     elif near:
         message += f"; did you mean '{spellings[near]}'?"
+    elif _NAME.fullmatch(location):
+        message += (
+            "; a name of your own stands for a source by a line in the run profile: "
+            f'data: {{{location}: "folder:DIR"}}'
+        )
     return DataError(message)
