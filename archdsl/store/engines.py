@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from archdsl.records import Json
 
@@ -25,4 +26,8 @@ class Engines:
 
 def json_text(value: Json) -> str:
     """A document as the database stores it; NaN and infinity are refused."""
-    return json.dumps(value, allow_nan=False)
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError as error:
+        # Not every driver's layer of SQLAlchemy makes this one of its own.
+        raise SQLAlchemyError(str(error)) from error

@@ -75,7 +75,7 @@ def shown(text: str) -> str:
 def _server(text: str, url: URL) -> Location:
     if "@" in f"{url.host}{url.database}":
         raise StoreError(
-            f"{_without_user(text)!r}: write every @ but the one before the host as %40"
+            f"{_without_user(text)!r} is unclear: write every @ but the one before the host as %40"
         )
     if url.drivername not in _POSTGRES:
         raise StoreError(
