@@ -1,10 +1,54 @@
-"""What holds for all tests."""
+"""What holds for all tests, and PostgreSQL for those that can use it."""
 
 from __future__ import annotations
 
+import os
+import secrets
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+from sqlalchemy import create_engine, make_url
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every process
 # that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+SERVER = "ARCHDSL_TEST_POSTGRES"
+"""Environment variable: the URL of a server."""
+
+
+@contextmanager
+def _schema() -> Iterator[str]:
+    server = os.environ.get(SERVER)
+    if not server:
+        pytest.skip(f"{SERVER} names no PostgreSQL server")
+    name = f"archdsl_test_{secrets.token_hex(6)}"
+    url = make_url(server)
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+    try:
+        own = url.update_query_dict({"options": f"-csearch_path={name}"})
+        yield own.render_as_string(hide_password=False)
+    finally:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SET lock_timeout = '20s'")
+            connection.exec_driver_sql("SET client_min_messages = warning")
+            connection.exec_driver_sql(f"DROP SCHEMA {name} CASCADE")
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_schema() -> Callable[[], AbstractContextManager[str]]:
+    """Makes the URL of an empty database: a schema of its own, dropped at the end."""
+    return _schema
+
+
+@pytest.fixture
+def postgres(postgres_schema: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database, for one test."""
+    with postgres_schema() as url:
+        yield url

@@ -156,6 +156,8 @@ def _profile(name: str) -> list[Finding]:
 
 
 def _store(db: str) -> list[Finding]:
+    from archdsl.store.errors import EmptyDatabaseError
+    from archdsl.store.location import shown
     from archdsl.store.store import open_store
 
     findings = [Finding(name="sqlite", ok=True, found=sqlite3.sqlite_version)]
@@ -163,9 +165,14 @@ def _store(db: str) -> list[Finding]:
         return [*findings, Finding(name="store", ok=True, found=f"no {db} yet; search makes it")]
     try:
         with open_store(db, create=False, read_only=True) as store:
-            found = f"{db}: {len(store.studies())} studies"
+            found = f"{shown(db)}: {len(store.studies())} studies"
+        findings.append(Finding(name="store", ok=True, found=found))
+    except EmptyDatabaseError:
+        found = f"{shown(db)}: empty; search fills it"
         findings.append(Finding(name="store", ok=True, found=found))
     except ArchdslError as error:
         remedy = "move the file away, or name another with --db"
+        if "://" in db:
+            remedy = "see above; --db says which database, and who asks"
         findings.append(Finding(name="store", ok=False, found=str(error), remedy=remedy))
     return findings

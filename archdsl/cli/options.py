@@ -18,7 +18,7 @@ Sets = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Lay a value over the document; repeatable."),
 ]
 Db = Annotated[
-    str, typer.Option("--db", metavar="URL", help="SQLite file or SQLAlchemy URL of the store.")
+    str, typer.Option("--db", metavar="URL", help="The store: an SQLite file, or postgresql://…")
 ]
 StudyName = Annotated[
     str | None,

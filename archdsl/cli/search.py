@@ -65,6 +65,7 @@ def command(
     from archdsl.cli.search_input import Asked, find_study
     from archdsl.runners.read import read_profile
     from archdsl.search.read import check_study
+    from archdsl.store.location import shown
 
     profile = read_profile(runner)
     asked = Asked(
@@ -90,6 +91,7 @@ def command(
     folder = plot_folder(output or Path())
     with remedies(checked, found, any_device=any_device):
         front, ran, note = _searched(checked, profile, db, any_device)
+    db = shown(db)
     plots = write_plots(front, folder)
     if as_json:
         from archdsl.cli.front import front_json
@@ -129,6 +131,7 @@ def _searched(
 
 def _interrupted(checked: CheckedStudy, store: Store, db: str) -> str:
     from archdsl.search.run import begun
+    from archdsl.store.location import shown
 
     name, row = checked.study.name, begun(checked, store)
     if row is None:
@@ -137,7 +140,7 @@ def _interrupted(checked: CheckedStudy, store: Store, db: str) -> str:
     ended = count.counted - count.states[State.RUNNING]
     return (
         f"interrupted; {ended} of {checked.study.budget.trials} trials of '{name}' are finished "
-        f"and stored in {db}\nthe same command goes on from there"
+        f"and stored in {shown(db)}\nthe same command goes on from there"
     )
 
 

@@ -18,7 +18,9 @@ def pick_study(store: Store, name: str | None, *, db: str) -> Study:
     Raises:
         StudyError: no such study, none at all, or several and no name.
     """
-    studies = store.studies()
+    from archdsl.store.location import shown
+
+    db, studies = shown(db), store.studies()
     names = [study.name for study in studies]
     if not studies:
         raise StudyError(f"{db} holds no study yet; `archdsl search` starts one")

@@ -25,3 +25,16 @@ class DuplicateTrialError(StoreError):
 
 class StaleClaimError(StoreError):
     """The trial has been finished, or another process has taken it over since it was claimed."""
+
+
+class EmptyDatabaseError(StoreError):
+    """There is a database, and nothing in it.
+
+    Args:
+        place: what messages call the database.
+    """
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"database {place} is empty; `archdsl search` fills one, or say another --db"
+        )

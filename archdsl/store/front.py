@@ -91,7 +91,7 @@ def drop_views(connection: Connection) -> None:
 
 
 def create_views(connection: Connection) -> None:
-    json_object = _JSON_OBJECT.get(connection.dialect.name, "json_objectagg")
+    json_object = _JSON_OBJECT[connection.dialect.name]
     for name in VIEWS:
         low, high = _ENDS[name]
         select = _SELECT.format(low=low, high=high, json_object=json_object)

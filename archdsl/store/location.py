@@ -12,7 +12,11 @@ from sqlalchemy.exc import ArgumentError
 
 from archdsl.errors import StoreError
 
-_EXAMPLE = "say a file (archdsl.db) or an SQLAlchemy URL (sqlite:///archdsl.db)"
+_EXAMPLE = (
+    "say a file (archdsl.db, sqlite:///archdsl.db) or a PostgreSQL server "
+    "(postgresql://user@host/database)"
+)
+_POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+]+:")  # two letters at least: `C:` is a drive
 _NETWORK = re.compile(
     r"nfs\d?|cifs|smb\w*|9p|afs|ceph|lustre|gpfs|beegfs|glusterfs|pvfs2|orangefs|ncpfs"
@@ -33,14 +37,19 @@ class Location:
     path: Path | None
 
     def __str__(self) -> str:
-        return str(self.path) if self.path else self.url.render_as_string(hide_password=True)
+        """Without any password."""
+        if self.path:
+            return str(self.path)
+        secret = [name for name in self.url.query if "password" in name]
+        plain = self.url.set(drivername=self.url.get_backend_name()).difference_update_query(secret)
+        return plain.render_as_string(hide_password=True)
 
 
 def locate(text: str) -> Location:
     """Read a URL or a plain file path.
 
     Raises:
-        StoreError: it is neither, or names no file.
+        StoreError: it is neither, names no file, or a kind of database that is not supported.
     """
     if not text.strip():
         raise StoreError(f"the database has an empty name; {_EXAMPLE}")
@@ -49,10 +58,42 @@ def locate(text: str) -> Location:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        shown = re.sub(r"//.*@", "//…@", text)
-        raise StoreError(f"{shown!r} is not a database URL; {_EXAMPLE}") from None
-    if url.get_backend_name() != "sqlite":
-        return Location(url=url, path=None)
+        raise StoreError(f"{_without_user(text)!r} is not a database URL; {_EXAMPLE}") from None
+    return _sqlite(text, url) if url.get_backend_name() == "sqlite" else _server(text, url)
+
+
+def shown(text: str) -> str:
+    """A path or URL as a person wrote it, without any password.
+
+    Raises:
+        StoreError: as `locate`.
+    """
+    location = locate(text)
+    return text if location.path else str(location)
+
+
+def _server(text: str, url: URL) -> Location:
+    if "@" in f"{url.host}{url.database}":
+        raise StoreError(
+            f"{_without_user(text)!r} is unclear: write every @ but the one before the host as %40"
+        )
+    if url.drivername not in _POSTGRES:
+        raise StoreError(
+            f"{_without_user(text)!r} is not supported: archdsl is tested with SQLite and with "
+            f"PostgreSQL by way of psycopg; {_EXAMPLE}"
+        )
+    return Location(url=url.set(drivername="postgresql+psycopg"), path=None)
+
+
+def _without_user(text: str) -> str:
+    """A URL of which it is not clear where a password begins and ends."""
+    scheme, _, rest = text.partition("//")
+    user, at, place = rest.rpartition("@")
+    place = place.partition("?")[0]
+    return f"{scheme}//{'…' if user else ''}{at}{place}" if rest else text
+
+
+def _sqlite(text: str, url: URL) -> Location:
     if url.host:
         raise StoreError(
             f"{text!r} names no file: a path follows three slashes, sqlite:///{url.host}"

@@ -75,7 +75,6 @@ def _value(connection: Connection, trial_id: int, objective: str) -> Row[Any]:
         select(trial_values, trials.c.arch_id)
         .join(trials, trials.c.id == trial_values.c.trial_id)
         .where(trial_values.c.trial_id == trial_id, trial_values.c.objective == objective)
-        .with_for_update()
     ).one_or_none()
     if row is None:
         raise ValueError(f"trial row {trial_id} has no value of {objective}")

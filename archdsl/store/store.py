@@ -31,7 +31,7 @@ def open_store(
     """Open a database, upgrading an older schema.
 
     Args:
-        url: an SQLAlchemy URL, or the path of an SQLite file.
+        url: the path or URL of an SQLite file, or the URL of a PostgreSQL server.
         create: make the database when there is none.
         read_only: never write to it, nor create it.
 

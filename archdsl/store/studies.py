@@ -96,21 +96,18 @@ def has_architecture(connection: Connection, arch_id: str) -> bool:
 def find_architecture(connection: Connection, *, prefix: str, place: str) -> Architecture:
     wanted = prefix.strip().lower()
     column = architectures.c.arch_id
-    # A range, because LIKE would read the whole table.
-    rows = connection.execute(
-        select(architectures)
-        .where(column >= wanted, column < f"{wanted}\U0010ffff")
-        .order_by(column)
-        .limit(6)
-    ).all()
-    if not wanted or not rows:
+    found = [wanted] if has_architecture(connection, wanted) else []
+    if wanted and not found:
+        begins = column.startswith(wanted, autoescape=True)
+        found = list(connection.scalars(select(column).where(begins).order_by(column).limit(6)))
+    if not found:
         raise StoreError(
             f"{place} holds no architecture {prefix!r}; `archdsl front` lists what it holds"
         )
-    if len(rows) > 1 and rows[0].arch_id != wanted:
-        shown = ", ".join(row.arch_id for row in rows[:5]) + (", …" if len(rows) > 5 else "")
+    if len(found) > 1:
+        shown = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
         raise StoreError(f"{prefix!r} begins several architectures: {shown}; say more of it")
-    row = rows[0]
+    row = connection.execute(select(architectures).where(column == found[0])).one()
     return Architecture(arch_id=row.arch_id, spec=row.spec, plan=row.plan, facts=row.facts)
 
 

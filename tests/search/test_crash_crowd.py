@@ -1,4 +1,4 @@
-"""Sixteen processes on one SQLite file: an exact budget, nothing lost, no lock error."""
+"""Sixteen processes on one database: an exact budget, nothing lost, no lock error."""
 
 from __future__ import annotations
 
@@ -43,10 +43,15 @@ def prepare(
     return prepared
 
 
-def search_together(*, killed: int = 0) -> list[int]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def db(request: pytest.FixtureRequest) -> str:
+    return "crowd.db" if request.param == "sqlite" else request.getfixturevalue("postgres")
+
+
+def search_together(db: str, *, killed: int = 0) -> list[int]:
     """The exit status of each process."""
     done = subprocess.run(
-        [sys.executable, str(PROGRAM), "study.yaml", "crowd.db", str(PROCESSES), str(killed)],
+        [sys.executable, str(PROGRAM), "study.yaml", db, str(PROCESSES), str(killed)],
         env={
             **os.environ,
             "OMP_NUM_THREADS": "1",
@@ -63,8 +68,8 @@ def search_together(*, killed: int = 0) -> list[int]:
     return statuses
 
 
-def check_whole(*, budget: int) -> None:
-    with open_store("crowd.db", create=False, read_only=True) as store:
+def check_whole(db: str, *, budget: int) -> None:
+    with open_store(db, create=False, read_only=True) as store:
         row = store.study("small")
         trials = store.trials(row.id)
         assert [trial.number for trial in trials] == list(range(len(trials)))
@@ -77,18 +82,18 @@ def check_whole(*, budget: int) -> None:
         assert store.claims(row.id) == []
 
 
-def test_sixteen_processes_make_one_study(prepare: Prepare) -> None:
+def test_sixteen_processes_make_one_study(prepare: Prepare, db: str) -> None:
     prepare(48)
-    assert search_together() == [0] * PROCESSES
-    check_whole(budget=48)
+    assert search_together(db) == [0] * PROCESSES
+    check_whole(db, budget=48)
 
 
 def test_a_budget_that_others_are_still_at_work_on(
-    prepare: Prepare, run: Callable[..., Finished]
+    prepare: Prepare, run: Callable[..., Finished], db: str
 ) -> None:
     """There is no front yet, and nothing to complain of."""
     checked = prepare(1)
-    with open_store("crowd.db") as store:
+    with open_store(db) as store:
         with pytest.raises(KeyboardInterrupt):
             run_search(checked, store=store, profile=read_profile("local"), observer=Interrupted())
         done = run(checked, store=store)
@@ -107,12 +112,14 @@ class Interrupted:
     def on_end(self, job: Job, outcome: Outcome) -> None: ...
 
 
-def test_some_of_the_crowd_are_killed(prepare: Prepare, run: Callable[..., Finished]) -> None:
+def test_some_of_the_crowd_are_killed(
+    prepare: Prepare, run: Callable[..., Finished], db: str
+) -> None:
     checked = prepare(48)
-    statuses = search_together(killed=4)
+    statuses = search_together(db, killed=4)
     assert set(statuses[4:]) == {0}
     assert set(statuses[:4]) <= {0, -signal.SIGKILL}
     assert -signal.SIGKILL in statuses
-    with open_store("crowd.db") as store:
+    with open_store(db) as store:
         run(checked, store=store)
-    check_whole(budget=48)
+    check_whole(db, budget=48)

@@ -1,4 +1,4 @@
-"""A store on a real file, and short ways to fill it."""
+"""A store on a real file and on a real server, and short ways to fill it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,15 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "archdsl.db"
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, path: Path) -> str:
+    """A database that does not exist yet, or is empty: one of each kind."""
+    return str(path if request.param == "sqlite" else request.getfixturevalue("postgres"))
+
+
 @pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    with open_store(str(path)) as opened:
+def store(url: str) -> Iterator[Store]:
+    with open_store(url) as opened:
         yield opened
 
 

@@ -35,9 +35,9 @@ sys.stdin.read()
 """
 
 
-def _holder(path: Path, study: Study, arch_id: str) -> subprocess.Popen[str]:
+def _holder(url: str, study: Study, arch_id: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(path), str(study.id), arch_id],
+        [sys.executable, "-c", HOLDER, url, str(study.id), arch_id],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -55,9 +55,9 @@ def dead() -> Owner:
 
 
 def test_a_killed_process_is_taken_over_a_living_one_is_not(
-    path: Path, store: Store, study: Study
+    url: str, store: Store, study: Study
 ) -> None:
-    with _holder(path, study, "aa") as first, _holder(path, study, "bb") as second:
+    with _holder(url, study, "aa") as first, _holder(url, study, "bb") as second:
         assert first.stdout is not None
         assert second.stdout is not None
         old_token = first.stdout.readline().strip()

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import JSON, Table, create_engine, delete, insert
 
 from archdsl.store.rows import Study, Trial
 from archdsl.store.store import Store, open_store
+from archdsl.store.tables import architectures, measurements, studies, trial_values, trials
 
 Complete = Callable[..., Trial]
+FILLED = (studies, architectures, measurements, trials, trial_values)
 Point = Sequence[tuple[float, float, float]]
 """Per objective: low, loss, high."""
 
@@ -64,48 +68,65 @@ def test_studies_do_not_meet_and_only_complete_trials_count(
     assert store.front(99) == []
 
 
-def test_any_sqlite_browser_can_read_the_views(
-    path: Path, store: Store, study: Study, complete: Complete
+def test_any_client_can_read_the_views(
+    url: str, store: Store, study: Study, complete: Complete
 ) -> None:
     complete("aa", latency=10.0, top1=80.0)
-    connection = sqlite3.connect(path)
     for view in ("front", "front_robust"):
-        rows = connection.execute(
-            f"SELECT study, number, arch_id, objective_values FROM {view}"
-        ).fetchall()
+        query = f"SELECT study, number, arch_id, objective_values FROM {view}"
+        rows = _rows_by_hand(url, query)
         assert [row[:3] for row in rows] == [("digits", 0, "aa")]
-        assert json.loads(rows[0][3]) == {"latency": 10.0, "top1": 80.0}
-    connection.close()
+        values = rows[0][3]
+        shown = json.loads(values) if isinstance(values, str) else values
+        assert shown == {"latency": 10.0, "top1": 80.0}
 
 
-def _insert(connection: sqlite3.Connection, points: Sequence[Point]) -> None:
+def _rows_by_hand(url: str, query: str) -> list[Any]:
+    if "://" not in url:
+        with closing(sqlite3.connect(url)) as connection:
+            return connection.execute(query).fetchall()
+    engine = create_engine(url)
+    with engine.connect() as server:
+        rows = [tuple(row) for row in server.exec_driver_sql(query)]
+    engine.dispose()
+    return rows
+
+
+def _insert(store: Store, points: Sequence[Point]) -> None:
     """Complete trials straight into the tables, as thousands of commits would take too long."""
-    for table in ("trial_values", "trials", "measurements", "architectures", "studies"):
-        connection.execute(f"DELETE FROM {table}")
-    connection.execute("INSERT INTO studies VALUES (1, 's', 'd', '{}', '{}', '')")
+    rows: dict[Table, list[dict[str, Any]]] = {table: [] for table in FILLED}
+    texts = ("created", "digest", "unit", "started", "quantity", "key")
+    numbers = ("attempt", "violation", "seconds", "value", "low", "high")
+    usual: dict[str, Any] = {"state": "complete", "counted": True}
+    usual |= dict.fromkeys(texts, "") | dict.fromkeys(numbers, 0)
+    rows[studies].append({"id": 1, "name": "s"})
     for number, point in enumerate(points):
         row, arch_id = number + 1, str(number)
-        connection.execute("INSERT INTO architectures VALUES (?, '{}', '{}', '{}')", (arch_id,))
-        connection.execute(
-            "INSERT INTO measurements VALUES (?, ?, 'q', 'k', 0, 0, 0, '', '{}', '{}', '')",
-            (row, arch_id),
-        )
-        connection.execute(
-            "INSERT INTO trials VALUES"
-            " (?, 1, ?, ?, 'complete', '{}', '{}', '{}', 0, 1, 0, NULL, 0, ?, '', '')",
-            (row, number, arch_id, row),
+        rows[architectures].append({"arch_id": arch_id})
+        rows[measurements].append({"id": row, "arch_id": arch_id})
+        rows[trials].append(
+            {"id": row, "study_id": 1, "number": number, "arch_id": arch_id, "finish_order": row}
         )
         for position, (low, loss, high) in enumerate(point):
-            connection.execute(
-                "INSERT INTO trial_values VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (row, f"o{position}", position, row, loss, low, high, loss, low, high),
-            )
-    connection.commit()
+            place = {"trial_id": row, "objective": f"o{position}", "position": position}
+            ends = {"loss": loss, "loss_low": low, "loss_high": high}
+            ends |= {"value": loss, "low": low, "high": high}
+            rows[trial_values].append({**place, **ends, "study_id": 1, "measurement_id": row})
+    with store._database.write() as connection:
+        for table in reversed(FILLED):
+            connection.execute(delete(table))
+        for table, given in rows.items():
+            own = {name: value for name, value in usual.items() if name in table.c}
+            own |= {column.name: {} for column in table.c if isinstance(column.type, JSON)}
+            if given:
+                connection.execute(insert(table), [own | each for each in given])
 
 
-def _numbers(connection: sqlite3.Connection, view: str) -> list[int]:
-    query = f"SELECT number FROM {view} ORDER BY number"
-    return [number for (number,) in connection.execute(query)]
+def _numbers(store: Store, view: str) -> list[int]:
+    with store._database.read() as connection:
+        return list(
+            connection.exec_driver_sql(f"SELECT number FROM {view} ORDER BY number").scalars()
+        )
 
 
 def _brute_front(points: Sequence[Point], *, robust: bool) -> list[int]:
@@ -122,13 +143,18 @@ def _brute_front(points: Sequence[Point], *, robust: bool) -> list[int]:
     ]
 
 
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> sqlite3.Connection:
-    path = tmp_path_factory.mktemp("front") / "archdsl.db"
-    open_store(str(path)).close()
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA synchronous = OFF")
-    return connection
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def tables(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres_schema: Callable[[], AbstractContextManager[str]],
+) -> Iterator[Store]:
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = str(tmp_path_factory.mktemp("front") / "archdsl.db")
+        else:
+            url = stack.enter_context(postgres_schema())
+        yield stack.enter_context(open_store(url))
 
 
 def _points() -> st.SearchStrategy[list[list[tuple[float, float, float]]]]:
@@ -145,7 +171,7 @@ def _points() -> st.SearchStrategy[list[list[tuple[float, float, float]]]]:
 @settings(max_examples=150, deadline=None)
 @given(points=_points())
 def test_views_agree_with_brute_force(
-    tables: sqlite3.Connection, points: list[list[tuple[float, float, float]]]
+    tables: Store, points: list[list[tuple[float, float, float]]]
 ) -> None:
     _insert(tables, points)
     assert _numbers(tables, "front") == _brute_front(points, robust=False)
@@ -154,9 +180,7 @@ def test_views_agree_with_brute_force(
 
 
 @pytest.mark.parametrize("spread", [0.1, 1e6])
-def test_five_thousand_trials_none_dominated_stay_quick(
-    tables: sqlite3.Connection, spread: float
-) -> None:
+def test_five_thousand_trials_none_dominated_stay_quick(tables: Store, spread: float) -> None:
     many = 5000
     _insert(
         tables,

@@ -173,8 +173,11 @@ def test_a_later_schema_names_both(path: Path) -> None:
         ("sqlite:///:memory:", "lives in memory"),
         ("sqlite:///a.db?", "options that are not supported"),
         ("sqlite+aiosqlite:///a.db", "driver or options"),
-        ("nosuch://host/x", "no driver for nosuch://host/x is installed"),
-        ("postgresql+nosuch://user:secret@host/x", "no driver .* install it with pip"),
+        ("nosuch://host/x", "'nosuch://host/x' is not supported: .*SQLite and with PostgreSQL"),
+        ("mysql://user:secret@host/x?password=secret", "not supported.*postgresql://user@host/"),
+        ("postgresql+psycopg2://user:secret@host/x", "not supported: .* by way of psycopg;"),
+        ("postgresql://user:se@secret@host/x", "is unclear: write every @ .* as %40"),
+        ("postgresql://user:s@e/secret@host/x", "is unclear: write every @ .* as %40"),
     ],
 )
 def test_an_unusable_url_is_refused(url: str, message: str) -> None:

@@ -1,13 +1,15 @@
-"""Several processes on one file: an exact budget, no lock errors, nothing twice."""
+"""Several processes on one database: an exact budget, no lock errors, nothing twice."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+
+from sqlalchemy import select
 
 from archdsl.records import State
 from archdsl.store.store import open_store
+from archdsl.store.tables import studies
 
 WORKER = """
 import random, sys
@@ -15,10 +17,10 @@ from archdsl.records import Measurement, Outcome, State
 from archdsl.store.errors import DuplicateTrialError
 from archdsl.store.owner import Owner
 from archdsl.store.store import open_store
-path, worker = sys.argv[1], int(sys.argv[2])
+url, worker = sys.argv[1], int(sys.argv[2])
 draw = random.Random(worker)
 sys.stdin.readline()
-with open_store(path) as store:
+with open_store(url) as store:
     study = store.ensure_study(name="s", document={}, objectives={"top1": "maximize"})
     while True:
         try:
@@ -43,10 +45,10 @@ with open_store(path) as store:
 """
 
 
-def test_eight_processes_make_the_database_and_keep_the_budget(path: Path) -> None:
+def test_eight_processes_make_the_database_and_keep_the_budget(url: str) -> None:
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(path), str(number)],
+            [sys.executable, "-c", WORKER, url, str(number)],
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -60,7 +62,7 @@ def test_eight_processes_make_the_database_and_keep_the_budget(path: Path) -> No
     for worker in workers:
         _, errors = worker.communicate(timeout=60)
         assert (worker.returncode, errors) == (0, "")
-    with open_store(str(path), create=False, read_only=True) as store:
+    with open_store(url, create=False, read_only=True) as store:
         study = store.study("s")
         trials = store.trials(study.id)
         assert [trial.number for trial in trials] == list(range(60))
@@ -71,8 +73,11 @@ def test_eight_processes_make_the_database_and_keep_the_budget(path: Path) -> No
         assert store.claims(study.id) == []
 
 
-def test_a_reader_sees_one_state_while_another_writes(path: Path) -> None:
-    with open_store(str(path)) as writer, open_store(str(path), read_only=True) as reader:
-        assert reader.studies() == []
-        study = writer.ensure_study(name="s", document={}, objectives={"top1": "maximize"})
+def test_a_reader_sees_one_state_while_another_writes(url: str) -> None:
+    names = select(studies.c.name)
+    with open_store(url) as writer, open_store(url, read_only=True) as reader:
+        with reader._database.read() as connection:
+            assert connection.scalars(names).all() == []
+            study = writer.ensure_study(name="s", document={}, objectives={"top1": "maximize"})
+            assert connection.scalars(names).all() == []
         assert reader.studies() == [study]

@@ -37,15 +37,15 @@ def test_migrations_make_exactly_the_tables(store: Store) -> None:
         assert compare_metadata(context, metadata) == []
 
 
-def test_a_migration_that_fails_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_fails_leaves_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(connection: object) -> None:
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patch:
         patch.setattr(schema, "create_views", fail)
         with pytest.raises(RuntimeError, match="power cut"):
-            open_store(str(path))
-    with open_store(str(path)) as store:
+            open_store(url)
+    with open_store(url) as store:
         assert store.studies() == []
 
 
@@ -65,22 +65,22 @@ def upgrade() -> None:
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_an_older_schema_is_upgraded_in_place(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: bool
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: bool
 ) -> None:
-    with open_store(str(path)) as store:
+    with open_store(url) as store:
         study = store.ensure_study(name="a", document={}, objectives={"top1": "maximize"})
     migrations = shutil.copytree(schema.MIGRATIONS, tmp_path / "migrations")
     present = schema.REVISIONS[-1]
     (migrations / "versions" / "9999_next.py").write_text(NEXT.format(present=present))
     monkeypatch.setattr(schema, "MIGRATIONS", migrations)
     monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "9999"))
-    with open_store(str(path), create=False, read_only=read_only) as store:
+    with open_store(url, create=False, read_only=read_only) as store:
         assert store.studies() == [study]
         assert store.front(study.id) == []
-    connection = sqlite3.connect(path)
-    assert connection.execute("SELECT version_num FROM archdsl_version").fetchone() == ("9999",)
-    connection.execute("SELECT note FROM trial_values")
-    connection.close()
+        with store._database.read() as connection:
+            found = connection.exec_driver_sql("SELECT version_num FROM archdsl_version")
+            assert found.scalar() == "9999"
+            connection.exec_driver_sql("SELECT note FROM trial_values")
 
 
 def test_there_is_an_asset_of_every_schema() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from archdsl.errors import StoreError, StudyError
@@ -15,10 +13,10 @@ DOCUMENT = {"kind": "study", "name": "a", "space": {"depth": {"choose": [8, 12]}
 OBJECTIVES = {"top1": "maximize", "latency": "minimize"}
 
 
-def test_same_document_gives_the_same_study_also_after_reopening(path: Path) -> None:
-    with open_store(str(path)) as store:
+def test_same_document_gives_the_same_study_also_after_reopening(url: str) -> None:
+    with open_store(url) as store:
         first = store.ensure_study(name="a", document=DOCUMENT, objectives=OBJECTIVES)
-    with open_store(f"sqlite:///{path}") as store:
+    with open_store(url, create=False) as store:
         reordered = dict(reversed(DOCUMENT.items()))
         assert store.ensure_study(name="a", document=reordered, objectives=OBJECTIVES) == first
         assert store.studies() == [first] == [store.study("a")]

@@ -145,6 +145,13 @@ def test_a_trial_finishes_once(store: Store, add: Add) -> None:
         )
 
 
+def test_a_reason_may_quote_raw_bytes(store: Store, study: Study, add: Add) -> None:
+    trial = add("aa")
+    outcome = Outcome(state=State.FAILED, reason="ended with \0 in it")
+    store.finish_trial(trial_id=trial.id, token=trial.token or "", outcome=outcome, values={})
+    assert store.trial(study.id, 0).reason == "ended with  in it"
+
+
 def test_a_finished_trial_is_added_without_a_claim(store: Store, study: Study, add: Add) -> None:
     add("aa")
     ended: dict[str, Any] = {
