@@ -138,7 +138,7 @@ def read_state(source: Path | IO[bytes], *, key: str) -> dict[str, Any] | None:
     """What a checkpoint holds; None when there is none of a training with this key."""
     try:
         state: dict[str, Any] = torch.load(source, map_location="cpu", weights_only=True)
-    except (FileNotFoundError, EOFError, RuntimeError, pickle.UnpicklingError):
+    except (FileNotFoundError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError):
         # A damaged file is no state to go on from: as if there were none.
         return None
     return state if state["progress"]["key"] == key else None
