@@ -49,7 +49,7 @@ def problem_of(url: str) -> str | None:
     if "@" in rest and urlsplit(url).password is not None:
         # Unlike a document, and what is told of it, fsspec's own settings are nobody else's.
         return (
-            f"a password does not belong into a document; give it to fsspec, for one as "
+            "a password does not belong in a document; give it to fsspec, for example as "
             f"FSSPEC_{protocol.upper()}_PASSWORD in the environment of whatever runs candidates"
         )
     try:

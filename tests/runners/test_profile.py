@@ -97,7 +97,7 @@ def test_the_executor_decides_which_words_there_are() -> None:
         ({"storage": "memory://files"}, "memory:// is a place inside one process"),
         ({"storage": "file://"}, "'file://' names no folder; write file://PLACE/FOLDER"),
         ({"storage": "simplecache::file:///a"}, "is several file systems in one; name the one"),
-        ({"storage": "sftp://me:secret@host/a"}, "give it to fsspec, for one as FSSPEC_SFTP_PASS"),
+        ({"storage": "sftp://me:secret@host/a"}, "for example as FSSPEC_SFTP_PASSWORD"),
         ({"training": {"gpus": 1.5}}, "1.5 is neither a share of one (0.25) nor whole ones"),
         ({"training": {"cpus": 0}}, "must hold something"),
         ({"training": {"device": "cuda"}}, "device cuda needs gpus above 0"),
