@@ -142,6 +142,7 @@ def _profile(name: str) -> list[Finding]:
     findings = [Finding(name="run profile", ok=True, found=f"{profile.name} ({profile.executor})")]
     if isinstance(profile, RayProfile):
         return findings + cluster_findings(profile)
+    findings += _storage(profile.storage)
     for data in profile.data:
         try:
             from archdsl.train.data.source import open_data
@@ -153,6 +154,19 @@ def _profile(name: str) -> list[Finding]:
             remedy = f"correct data.{data} in the run profile"
             findings.append(Finding(name=f"data {data}", ok=False, found=str(error), remedy=remedy))
     return findings
+
+
+def _storage(storage: str) -> list[Finding]:
+    if "://" not in storage:
+        return []
+    from archdsl.runners.marker import marker_in
+
+    try:
+        with marker_in(storage):
+            return [Finding(name="storage", ok=True, found=f"{storage} can be written")]
+    except ArchdslError as error:
+        remedy = "name another storage in the run profile, or mend it"
+        return [Finding(name="storage", ok=False, found=str(error), remedy=remedy)]
 
 
 def _store(db: str) -> list[Finding]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import archdsl
 from archdsl.cli.finding import Finding
-from archdsl.errors import ArchdslError
+from archdsl.errors import ArchdslError, WriteError
 
 if TYPE_CHECKING:
     from archdsl.runners.profile import RayProfile
@@ -25,6 +25,9 @@ def cluster_findings(profile: RayProfile) -> list[Finding]:
         return [Finding(name="ray", ok=False, found=str(error), remedy=remedy)]
     try:
         seen = survey(profile)
+    except WriteError as error:
+        remedy = "name another storage in the run profile, or mend it"
+        return [Finding(name="storage", ok=False, found=str(error), remedy=remedy)]
     except ArchdslError as error:
         remedy = "see above; `ray status` on a machine of the cluster shows whether it runs"
         return [Finding(name="ray", ok=False, found=str(error), remedy=remedy)]
@@ -72,13 +75,15 @@ def _room(profile: RayProfile, seen: Survey) -> Iterator[Finding]:
 
 
 def _storage(profile: RayProfile, seen: Survey) -> Iterator[Finding]:
+    from archdsl.runners.cluster import storage_remedy
+
     for looked in seen.looked:
-        found = "seen" if looked.storage else f"does not see {profile.storage}"
+        why = f": {looked.hindrance}" if looked.hindrance else ""
         yield Finding(
             name=f"storage {looked.machine.name}",
             ok=bool(looked.storage),
-            found=found,
-            remedy="name a folder that all machines share as the run profile's storage",
+            found="seen" if looked.storage else f"does not see {profile.storage}{why}",
+            remedy=storage_remedy(profile.storage),
         )
 
 

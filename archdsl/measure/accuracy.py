@@ -21,6 +21,7 @@ from archdsl.records import Job, Measurement, digest
 from archdsl.spec.model import ModelSpec
 from archdsl.train.data.dataset import Dataset, check_data
 from archdsl.train.data.source import open_data
+from archdsl.train.depot import Depot
 from archdsl.train.device import choose_device, lease_names
 from archdsl.train.evaluate import evaluate, wilson_interval
 from archdsl.train.loop import FitResult, fit
@@ -37,13 +38,15 @@ class Trainings:
         settings: the study's `evaluate.top1`.
         device: `auto`, `cpu` or `cuda`.
         names: data sets of the run profile, name to source.
-        storage: folder for weights, one folder per architecture, protocol and seed.
+        storage: folder for weights, one folder per architecture, protocol and seed; one at a URL
+            is tried out.
 
     Raises:
         DataError: data that cannot be opened.
         DeviceError: the device is not there.
         NameNotFoundError: no recipe of that name.
         DocumentError: a recipe whose schedule does not fit into the epochs.
+        WriteError: a storage that cannot be written.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class Trainings:
         *,
         device: str,
         names: Mapping[str, str],
-        storage: Path,
+        storage: Path | Depot,
     ) -> None:
         self.seeds = settings.seeds
         self.recipe = settings.resolved_recipe()
@@ -60,6 +63,8 @@ class Trainings:
         self._settings = settings
         self._names = dict(names)
         self._storage = storage
+        if isinstance(storage, Depot):
+            storage.check()
         first = self._open(settings.image_size)
         self._datasets = {first.image_size: first}
         self.protocol = {
@@ -99,7 +104,7 @@ class Trainings:
         """
         self._dataset_for(ModelSpec.model_validate(candidate.spec))
 
-    def folder(self, candidate: Job) -> Path:
+    def folder(self, candidate: Job) -> Path | Depot:
         """Where the weights of a candidate lie, one folder per seed."""
         return self._storage / f"{candidate.arch_id}-{digest(self.protocol)}"
 

@@ -55,7 +55,7 @@ class Workplace(Protocol):
 
     @property
     def storage(self) -> str:
-        """Folder for weights."""
+        """Folder for weights, or its URL."""
 
 
 Make = Callable[[Mapping[str, Any], Workplace], list[Evaluator]]
@@ -84,12 +84,13 @@ def _throughput(settings: Mapping[str, Any], workplace: Workplace) -> list[Evalu
 
 def _top1(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
     from archdsl.measure.accuracy import AccuracyEvaluator, FinalAccuracyEvaluator, Trainings
+    from archdsl.train.depot import storage_at
 
     trainings = Trainings(
         settings_of(AccuracySettings, settings, "evaluate.top1"),
         device=workplace.training.device,
         names=workplace.data,
-        storage=Path(workplace.storage),
+        storage=storage_at(workplace.storage),
     )
     return [AccuracyEvaluator(trainings), FinalAccuracyEvaluator(trainings)]
 

@@ -139,12 +139,14 @@ class Looked:
         version: of the archdsl it imports; begins with `none` where it cannot.
         gpus: their names.
         storage: whether it sees the driver's storage; None where it was not asked.
+        hindrance: why it does not see one at a URL.
     """
 
     machine: Machine
     version: str
     gpus: Sequence[str]
     storage: bool | None
+    hindrance: str = ""
 
 
 def check_machines(looked: Sequence[Looked], *, version: str, storage: str) -> None:
@@ -160,9 +162,23 @@ def check_machines(looked: Sequence[Looked], *, version: str, storage: str) -> N
             f"this is archdsl {version}, and machines of the cluster have another: {found}; "
             "install the same version on all of them"
         )
-    apart = [each.machine.name for each in looked if each.storage is False]
+    apart = [each for each in looked if each.storage is False]
     if apart:
+        names = ", ".join(each.machine.name for each in apart)
+        why = f" ({apart[0].hindrance})" if apart[0].hindrance else ""
         raise RunnerError(
-            f"{', '.join(apart)} cannot see the folder {storage}, where weights and checkpoints "
-            "go; name a folder that all machines share as the run profile's storage"
+            f"{names} cannot see {kind_of_storage(storage)} {storage}, where weights and "
+            f"checkpoints go{why}; {storage_remedy(storage)}"
         )
+
+
+def kind_of_storage(storage: str) -> str:
+    """What to call it."""
+    return "the URL" if "://" in storage else "the folder"
+
+
+def storage_remedy(storage: str) -> str:
+    """What to do where a machine does not see it."""
+    if "://" in storage:
+        return "install what the URL needs there, and give that machine what it takes to log in"
+    return "name a folder that all machines share as the run profile's storage, or a URL"

@@ -40,14 +40,15 @@ def seconds_of(text: str) -> float:
     return float(found[1]) * _SECONDS[found[2]] if found else math.nan
 
 
-def _folder(value: str) -> str:
-    if "://" in value:
-        raise PydanticCustomError(
-            "storage",
-            "'{value}' is a URL, and checkpoints are written to folders; mount it on every machine "
-            "and name the folder",
-            {"value": value[:80]},
-        )
+def _storage(value: str) -> str:
+    if "://" not in value:
+        return value
+    # Only here: few profiles need fsspec, which takes longer to import than to read them all.
+    from archdsl.train.depot import problem_of
+
+    problem = problem_of(value)
+    if problem is not None:
+        raise PydanticCustomError("storage", "{problem}", {"problem": problem})
     return value
 
 
@@ -102,8 +103,9 @@ class RunProfile(Node):
     training: Training = Training()
     data: dict[str, str] = Field(default_factory=dict)
     """Where the data sets are that studies name: name to source."""
-    storage: Annotated[str, Field(min_length=1), AfterValidator(_folder)] = "archdsl-files"
-    """Folder for weights and checkpoints; on a cluster one that all machines share."""
+    storage: Annotated[str, Field(min_length=1), AfterValidator(_storage)] = "archdsl-files"
+    """Folder for weights and checkpoints; on a cluster one that all machines share, or a URL that
+    all reach, such as `s3://bucket/files`: any that fsspec knows."""
     time_limit: Time | None = None
     """Of one trial; a longer one ends as `timed_out`."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -99,48 +99,79 @@ class CheckpointFolder:
                 metadata = file.metadata() or {}
         except (FileNotFoundError, SafetensorError):
             return None
-        if PROGRESS_KEY not in metadata:
-            return None
-        found = json.loads(metadata[PROGRESS_KEY])
-        if found["key"] != self.key:
-            return None
-        model.load_state_dict(load_file(path))
-        (self.folder / CHECKPOINT).unlink(missing_ok=True)
-        return read_progress(found)
+        progress = progress_in(metadata, key=self.key)
+        if progress is not None:
+            model.load_state_dict(load_file(path))
+            (self.folder / CHECKPOINT).unlink(missing_ok=True)
+        return progress
 
     def restore_checkpoint(
         self, model: nn.Module, optimizer: torch.optim.Optimizer
     ) -> Progress | None:
-        try:
-            state = torch.load(self.folder / CHECKPOINT, map_location="cpu", weights_only=True)
-        except (FileNotFoundError, EOFError, RuntimeError, pickle.UnpicklingError):
-            # A damaged file is no state to go on from: as if there were none.
-            return None
-        if state["progress"]["key"] != self.key:
-            return None
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        return read_progress(state["progress"])
+        state = read_state(self.folder / CHECKPOINT, key=self.key)
+        return None if state is None else load_state(state, model, optimizer)
 
     def save(self, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Replace the checkpoint; on return the new one is on disk."""
-        state = {
-            "progress": asdict(progress),
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-        }
+        state = state_of(progress, model, optimizer)
         write_atomically(self.folder / CHECKPOINT, lambda path: torch.save(state, path))
 
     def finish(self, progress: Progress, model: nn.Module) -> None:
         """Write the final weights with the progress in their metadata; drop the checkpoint."""
-        # Tensors that share memory are written once each, so that any reader can load the file.
-        weights = {
-            name: tensor.detach().cpu().clone().contiguous()
-            for name, tensor in model.state_dict().items()
-        }
-        metadata = {PROGRESS_KEY: canonical_json(asdict(progress))}
+        weights, metadata = weights_of(model), metadata_of(progress)
         write_atomically(self.folder / WEIGHTS, lambda path: save_file(weights, path, metadata))
         (self.folder / CHECKPOINT).unlink(missing_ok=True)
+
+
+def state_of(
+    progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> dict[str, Any]:
+    """What a checkpoint holds."""
+    return {
+        "progress": asdict(progress),
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
+
+
+def read_state(source: Path | IO[bytes], *, key: str) -> dict[str, Any] | None:
+    """What a checkpoint holds; None when there is none of a training with this key."""
+    try:
+        state: dict[str, Any] = torch.load(source, map_location="cpu", weights_only=True)
+    except (FileNotFoundError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError):
+        # A damaged file is no state to go on from: as if there were none.
+        return None
+    return state if state["progress"]["key"] == key else None
+
+
+def load_state(
+    state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
+) -> Progress:
+    """Go back to what a checkpoint holds."""
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return read_progress(state["progress"])
+
+
+def weights_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """All tensors; those that share memory once each, so that any reader can load the file."""
+    return {
+        name: tensor.detach().cpu().clone().contiguous()
+        for name, tensor in model.state_dict().items()
+    }
+
+
+def metadata_of(progress: Progress) -> dict[str, str]:
+    """What the file of the weights says beside them."""
+    return {PROGRESS_KEY: canonical_json(asdict(progress))}
+
+
+def progress_in(metadata: dict[str, str], *, key: str) -> Progress | None:
+    """The progress beside weights; None when they are not of a training with this key."""
+    if PROGRESS_KEY not in metadata:
+        return None
+    found = json.loads(metadata[PROGRESS_KEY])
+    return read_progress(found) if found["key"] == key else None
 
 
 def read_progress(found: dict[str, Any]) -> Progress:

@@ -17,14 +17,16 @@ from archdsl.errors import ArchdslError
 from archdsl.lease import SharedLease
 from archdsl.records import digest
 from archdsl.train.augment import augment
-from archdsl.train.checkpoint import CheckpointFolder, Progress, architecture_digest
+from archdsl.train.checkpoint import Progress, architecture_digest
 from archdsl.train.data.dataset import Dataset, Split
+from archdsl.train.depot import Depot
 from archdsl.train.device import lease_names, settle
 from archdsl.train.evaluate import evaluate
 from archdsl.train.losses import ClassifierLoss
 from archdsl.train.optimizer import build_optimizer, build_schedule
 from archdsl.train.recipe import Recipe
 from archdsl.train.seeding import derive_seed, generator
+from archdsl.train.uploads import checkpoints_at
 
 LOOP_VERSION = 1
 """Part of a checkpoint's key: raised when the loop computes something else."""
@@ -74,7 +76,7 @@ def fit(
     recipe: Recipe,
     seed: int,
     device: torch.device,
-    folder: Path | None,
+    folder: Path | Depot | None,
     report: Callable[[int, float], None],
 ) -> FitResult:
     """Train `model` in place on the train split and validate it after each epoch.
@@ -90,23 +92,24 @@ def fit(
             dict of logits, `model.no_weight_decay()` → names. Moved to `device`.
         seed: decides order, augmentation and what the model itself draws; the global torch
             generators are seeded anew in each epoch.
-        folder: where the checkpoint and at the end `weights.safetensors` lie; None keeps
-            nothing.
+        folder: where the checkpoint and at the end `weights.safetensors` lie; one at a URL can be
+            gone on with by another machine. None keeps nothing.
         report: called as report(epochs finished, validation top-1 in percent) once that epoch
-            is on disk. A continued run first reports the epochs it finds done; what `report`
+            is kept there. A continued run first reports the epochs it finds done; what `report`
             raises ends the run and leaves the checkpoint.
 
     Raises:
         DivergedError: a loss is infinite or not a number.
         DataError: an image cannot be decoded.
         LeaseError: a measurement keeps the device for ten minutes.
+        WriteError: the folder refuses a file.
     """
     model.to(device)
     train, validation = dataset.train.to(device), dataset.validation.to(device)
     steps = math.ceil(len(train) / recipe.batch)
     optimizer = build_optimizer(model, recipe)
     progress = Progress(key=run_key(model, dataset, recipe=recipe, seed=seed))
-    checkpoints = CheckpointFolder(folder, key=progress.key) if folder is not None else None
+    checkpoints = checkpoints_at(folder, key=progress.key) if folder is not None else None
     if checkpoints is not None:
         progress = checkpoints.restore(model, optimizer) or progress
     lease = SharedLease(lease_names(device), settle=partial(settle, device))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import archdsl
 from archdsl.records import State
 from archdsl.store.store import open_store
 
@@ -74,3 +75,20 @@ def test_weights_that_can_be_stored_nowhere(run: Run, folder: Path) -> None:
     done = run(*words, code=2)
     assert "cannot write file/inside" in done.err
     assert "not a directory" in done.err
+
+
+@pytest.mark.slow
+def test_weights_at_a_url(run: Run, folder: Path) -> None:
+    (folder / "small.yaml").write_text(PROFILE.format(storage="shelf://bucket/files"))
+    drivers = Path(__file__).parents[1] / "drivers"
+    (folder / "bucket").mkdir()
+    done = run(
+        "search", "digits", "--runner", "small", "--trials", "1", "--objective", "top1",
+        "--set", "evaluate.top1.epochs=2", "--json",
+        env={"PYTHONPATH": f"{drivers}:{Path(archdsl.__file__).parents[1]}"},
+    )  # fmt: skip
+    (member,) = done.json()["members"]
+    assert member["test_top1"] > 0, "scored with the weights from there"
+    (weights,) = (path for path in folder.glob("bucket/files/**/*") if path.is_file())
+    assert weights.name == "weights.safetensors"
+    assert not (folder / "archdsl-files").exists()

@@ -12,7 +12,17 @@ import pytest
 import archdsl
 
 Run = Callable[..., Any]
-PROFILE = "archdsl: 1\nkind: runner\nname: other\nexecutor: local\ndata: {flowers: 'folder:gone'}\n"
+PROFILE = """\
+archdsl: 1
+kind: runner
+name: other
+executor: local
+data: {flowers: 'folder:gone'}
+storage: shelf://nowhere/files
+"""
+DRIVERS = Path(__file__).parents[1] / "drivers"
+PATHS = {"PYTHONPATH": f"{DRIVERS}:{Path(archdsl.__file__).parents[1]}"}
+"""With the driver of `shelf://`, whose buckets are folders of the current folder."""
 
 
 def test_all_is_well(run: Run, searched: Any) -> None:
@@ -27,15 +37,16 @@ def test_what_is_missing_has_a_remedy(run: Run, folder: Path) -> None:
     (folder / "archdsl.db").write_text("no database\n" * 100)
     (folder / "modules").mkdir()
     (folder / "modules" / "timm.py").write_text("raise RuntimeError('operator nms does not exist')")
-    root = Path(archdsl.__file__).parents[1]
-    env = {"PYTHONPATH": f"{folder / 'modules'}:{root}"}
+    env = {"PYTHONPATH": f"{folder / 'modules'}:{PATHS['PYTHONPATH']}"}
     lines = run("doctor", "--runner", "other", code=1, env=env).out.splitlines()
     bad = [line.removeprefix("BAD  ") for line in lines if line.startswith("BAD")]
     remedies = [line for line in lines if line.strip().startswith("remedy: ")]
-    assert len(bad) == len(remedies) == 3
-    for line, name in zip(bad, ("import timm", "data flowers", "store"), strict=True):
+    names = ("import timm", "storage", "data flowers", "store")
+    assert len(bad) == len(remedies) == len(names)
+    for line, name in zip(bad, names, strict=True):
         assert line.startswith(name)
     assert "operator nms does not exist" in bad[0]
+    assert "cannot write shelf://nowhere/files/" in bad[1]
 
 
 def test_without_torch_it_still_answers(run: Run, folder: Path) -> None:
@@ -53,6 +64,7 @@ name: cluster
 executor: ray
 training: {cpus: 1, gpus: 1}
 data: {flowers: 'folder:gone', small: digits}
+storage: shelf://bucket/files
 """
 
 
@@ -60,7 +72,8 @@ data: {flowers: 'folder:gone', small: digits}
 def test_a_cluster_is_looked_at_line_by_line(run: Run, folder: Path) -> None:
     pytest.importorskip("ray.tune", reason="an extra")
     (folder / "cluster.yaml").write_text(CLUSTER)
-    done = run("doctor", "--runner", "cluster", "--json", code=1)
+    (folder / "bucket").mkdir()
+    done = run("doctor", "--runner", "cluster", "--json", code=1, env=PATHS)
     found = {finding["name"]: finding for finding in done.json()["findings"]}
     words = {name.split()[0] for name in found}
     assert {"machine", "clock", "storage", "slots", "data"} <= words
@@ -76,5 +89,5 @@ def test_a_cluster_that_is_not_there_is_told_with_a_remedy(run: Run, folder: Pat
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     (folder / "away.yaml").write_text(f"{CLUSTER}address: 127.0.0.1:{port}\n")
-    out = run("doctor", "--runner", "away", code=1).out
+    out = run("doctor", "--runner", "away", code=1, env=PATHS).out
     assert f"BAD  ray           nothing answers at 127.0.0.1:{port} (" in out

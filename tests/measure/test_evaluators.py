@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from archdsl.errors import (
     DocumentError,
     NameNotFoundError,
     StudyError,
+    WriteError,
 )
 from archdsl.measure.evaluators import Evaluator, make_evaluators
 from archdsl.records import Job
@@ -196,3 +198,10 @@ def test_what_cannot_be_measured_is_said_before_any_candidate(
     with pytest.raises(kind) as caught:
         by_quantity(evaluate, tmp_path)
     assert message in str(caught.value)
+
+
+def test_storage_that_does_not_answer_is_said_before_any_candidate() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(WriteError, match=f"cannot write ftp://127.0.0.1:{port}/files/"):
+        make_evaluators({"top1": TOP1}, Place(storage=f"ftp://127.0.0.1:{port}/files"))

@@ -75,8 +75,8 @@ def test_no_room_at_all_is_refused(words: dict[str, Any], message: str) -> None:
         check_room([HEAD], profile(**words))
 
 
-def looked(version: str = "1.0", storage: bool | None = True) -> Looked:
-    return Looked(machine=HEAD, version=version, gpus=(), storage=storage)
+def looked(version: str = "1.0", storage: bool | None = True, hindrance: str = "") -> Looked:
+    return Looked(machine=HEAD, version=version, gpus=(), storage=storage, hindrance=hindrance)
 
 
 def test_machines_with_other_code_or_another_disk_are_refused() -> None:
@@ -85,3 +85,6 @@ def test_machines_with_other_code_or_another_disk_are_refused() -> None:
         check_machines([looked(), looked(version="0.9")], version="1.0", storage="files")
     with pytest.raises(RunnerError, match="head cannot see the folder files"):
         check_machines([looked(storage=False)], version="1.0", storage="files")
+    with pytest.raises(RunnerError, match=r"the URL s3://b/f, .* go \(no s3fs\); install what the"):
+        blind = looked(storage=False, hindrance="no s3fs")
+        check_machines([blind], version="1.0", storage="s3://b/f")

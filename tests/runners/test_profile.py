@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fsspec.registry import known_implementations
 from pydantic import ValidationError
 
 from archdsl.document.text import read_file
@@ -65,7 +66,7 @@ def test_other_times_are_refused_with_the_reason(value: object, reason: str) -> 
         {"epochs": 3},
         {"data": {"flowers": 3}},
         {"storage": ""},
-        {"storage": "s3://bucket/folder"},
+        {"storage": "foo://bucket/folder"},
         {"workers": 0},
         {"concurrent": 2},
         {"training": {"gpus": 1}},
@@ -90,7 +91,13 @@ def test_the_executor_decides_which_words_there_are() -> None:
         ({"executor": "rey", "address": "auto"}, "'rey' is not one of: local, ray"),
         ({"address": "ray://head:10001"}, "run the search on a machine of the cluster"),
         ({"address": "head"}, "'head' is no address; write auto"),
-        ({"storage": "s3://bucket"}, "'s3://bucket' is a URL, and checkpoints are written to"),
+        ({"storage": "foo://bucket"}, "'foo' is not one of: abfs, adl, "),
+        ({"storage": "fil://bucket"}, "did you mean 'file'? (what fsspec knows)"),
+        ({"storage": "gone://bucket"}, "gone:// needs a package that is not installed: Install go"),
+        ({"storage": "memory://files"}, "memory:// is a place inside one process"),
+        ({"storage": "file://"}, "'file://' names no folder; write file://PLACE/FOLDER"),
+        ({"storage": "simplecache::file:///a"}, "is several file systems in one; name the one"),
+        ({"storage": "sftp://me:secret@host/a"}, "for example as FSSPEC_SFTP_PASSWORD"),
         ({"training": {"gpus": 1.5}}, "1.5 is neither a share of one (0.25) nor whole ones"),
         ({"training": {"cpus": 0}}, "must hold something"),
         ({"training": {"device": "cuda"}}, "device cuda needs gpus above 0"),
@@ -100,11 +107,26 @@ def test_the_executor_decides_which_words_there_are() -> None:
         ({"workers": 2}, "unknown key; known here: archdsl, kind, name, executor"),
     ],
 )
-def test_profiles_for_ray_say_what_is_wrong(words: dict[str, object], message: str) -> None:
+def test_profiles_for_ray_say_what_is_wrong(
+    gone: None, words: dict[str, object], message: str
+) -> None:
     with pytest.raises(DocumentError) as caught:
         profile_of(tree_of({**LEAST, "executor": "ray", **words}, source="a.yaml"))
     (problem,) = caught.value.problems
     assert message in problem.message
+    assert "secret" not in problem.message
+
+
+@pytest.fixture
+def gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A protocol whose package is not installed, as `s3` is without s3fs."""
+    known = {"class": "archdsl_gone.GoneFileSystem", "err": "Install gonefs to reach places"}
+    monkeypatch.setitem(known_implementations, "gone", known)
+
+
+@pytest.mark.parametrize("url", ["file:///shared/files", "ftp://host/files"])
+def test_storage_may_be_a_url(url: str) -> None:
+    assert profile_of(tree_of(LEAST | {"storage": url}, source="a.yaml")).storage == url
 
 
 @pytest.mark.parametrize("address", ["auto", "head:6379", "10.0.0.1:6379", "[::1]:6379"])

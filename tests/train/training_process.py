@@ -1,4 +1,4 @@
-"""A training that a test starts, kills and starts again: `training_process.py NPZ FOLDER`.
+"""A training that a test starts, kills and starts again: `training_process.py NPZ FOLDER EPOCHS`.
 
 Prints `epoch top1` once an epoch is on disk, and the result at the end.
 """
@@ -6,16 +6,14 @@ Prints `epoch top1` once an epoch is on disk, and the result at the end.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from archdsl.train.data.source import open_data
+from archdsl.train.depot import storage_at
 from archdsl.train.loop import fit
 from archdsl.train.recipe import Recipe
-
-EPOCHS = 100
 
 
 class Net(nn.Module):
@@ -38,16 +36,16 @@ class Net(nn.Module):
         return set()
 
 
-def main(data: str, folder: str) -> None:
+def main(data: str, folder: str, epochs: str) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(3)
     result = fit(
         Net(),
         open_data(f"npz:{data}"),
-        recipe=Recipe(epochs=EPOCHS, batch=8, augment="flip_shift"),
+        recipe=Recipe(epochs=int(epochs), batch=8, augment="flip_shift"),
         seed=5,
         device=torch.device("cpu"),
-        folder=Path(folder),
+        folder=storage_at(folder),
         report=lambda epoch, top1: print(epoch, top1, flush=True),
     )
     print("result", result.history, result.correct, result.count, flush=True)

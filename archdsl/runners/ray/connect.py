@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,9 +15,9 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import archdsl
-from archdsl.errors import WriteError
 from archdsl.runners.cluster import Looked, Machine
 from archdsl.runners.errors import RunnerError
+from archdsl.runners.marker import marker_in
 from archdsl.runners.ray.join import apply_settings, check_answers, own_signals
 from archdsl.runners.worker import one_line
 
@@ -73,26 +72,24 @@ def look_at(found: Sequence[Machine], *, storage: str | None = None) -> list[Loo
 
     Args:
         found: which; one that is lost meanwhile is left out.
-        storage: a folder that they should see, made where it is missing.
+        storage: a folder or URL that they should see, made where it is missing.
 
     Raises:
-        WriteError: the folder cannot be written here.
+        WriteError: it cannot be written here.
     """
-    marker = None if storage is None else _marker(Path(storage))
     look = ray.remote(num_cpus=0, max_retries=0)(_looker())
-    asked = [
-        look.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(each.id, soft=False)
-        ).remote(None if marker is None else str(marker.absolute()))
-        for each in found
-    ]
     looked = []
-    for machine, answer in zip(found, asked, strict=True):
-        with suppress(RayError):
-            version, gpus, seen = ray.get(answer, timeout=LOOK_SECONDS)
-            looked.append(Looked(machine=machine, version=version, gpus=gpus, storage=seen))
-    if marker is not None:
-        marker.unlink(missing_ok=True)
+    with marker_in(storage) as marker:
+        asked = [
+            look.options(
+                scheduling_strategy=NodeAffinitySchedulingStrategy(each.id, soft=False)
+            ).remote(marker)
+            for each in found
+        ]
+        for machine, answer in zip(found, asked, strict=True):
+            with suppress(RayError):
+                told = ray.get(answer, timeout=LOOK_SECONDS)
+                looked.append(Looked(machine=machine, **told))
     return looked
 
 
@@ -114,23 +111,13 @@ def clock_differences(found: Sequence[Machine]) -> dict[str, float]:
     return ahead
 
 
-def _marker(folder: Path) -> Path:
-    marker = folder / f".seen-by-all-{secrets.token_hex(8)}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        marker.touch()
-    except OSError as error:
-        raise WriteError(f"cannot write {marker}: {error.strerror}") from None
-    return marker
-
-
-def _looker() -> Callable[[str | None], tuple[str, list[str], bool | None]]:
-    """What runs on each machine.
+def _looker() -> Callable[[str | None], dict[str, Any]]:
+    """What runs on each machine, and tells what `Looked` says of it.
 
     A function inside a function is sent whole: it works where archdsl is missing or another.
     """
 
-    def look(marker: str | None) -> tuple[str, list[str], bool | None]:
+    def look(marker: str | None) -> dict[str, Any]:
         import subprocess
         from pathlib import Path
 
@@ -146,6 +133,15 @@ def _looker() -> Callable[[str | None], tuple[str, list[str], bool | None]]:
             gpus = [line.strip() for line in told.stdout.splitlines() if line.strip()]
         except (OSError, subprocess.SubprocessError):
             gpus = []
-        return version, gpus, None if marker is None else Path(marker).exists()
+        seen, hindrance = None, ""
+        if marker is not None:
+            try:
+                from archdsl.runners.marker import is_seen
+
+                seen = is_seen(marker)
+            except Exception as error:
+                # Without archdsl no URL can be read, and no candidate be evaluated either.
+                seen, hindrance = Path(marker).exists(), str(error)
+        return {"version": version, "gpus": gpus, "storage": seen, "hindrance": hindrance}
 
     return look
