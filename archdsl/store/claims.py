@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from archdsl.store.errors import StaleClaimError
-from archdsl.store.owner import Owner, is_alive
+from archdsl.store.owner import Owner
 from archdsl.store.studies import now
 from archdsl.store.tables import claims, epoch_values, trials
 
@@ -96,8 +97,16 @@ def check(connection: Connection, *, trial_id: int, token: str) -> Row[Any]:
     return row
 
 
-def of_study(connection: Connection, *, study_id: int, local: bool) -> list[Claim]:
-    """All claims of a study, by trial number."""
+def of_study(
+    connection: Connection, *, study_id: int, living: Callable[[Owner], bool]
+) -> list[Claim]:
+    """All claims of a study, by trial number.
+
+    Args:
+        connection: a transaction.
+        study_id: row of the study.
+        living: whether an owner still runs.
+    """
     # No join: a database might begin with all trials of the study instead of the few claims.
     number = (
         select(trials.c.number)
@@ -113,7 +122,7 @@ def of_study(connection: Connection, *, study_id: int, local: bool) -> list[Clai
             number=row.number,
             owner=_owner(row),
             claimed_at=row.claimed_at,
-            alive=is_alive(_owner(row), local=local),
+            alive=living(_owner(row)),
             fruitless=row.fruitless,
             epochs=row.epochs,
         )
@@ -122,7 +131,11 @@ def of_study(connection: Connection, *, study_id: int, local: bool) -> list[Clai
 
 
 def _lost_power(dead: Owner, owner: Owner) -> bool:
-    """Whether the whole machine was started anew in between: no trial's doing."""
+    """Whether the whole machine was started anew in between: no trial's doing.
+
+    Of another machine it is not known whether it was lost or only the process on it was killed,
+    which may well be the trial's doing.
+    """
     return dead.host == owner.host and dead.boot_id != owner.boot_id
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 
 from sqlalchemy import Connection
 
 from archdsl.errors import StoreError
-from archdsl.store import postgres, sqlite
+from archdsl.store import postgres, presence, sqlite
 from archdsl.store.engines import Engines
 from archdsl.store.errors import EmptyDatabaseError
 from archdsl.store.failures import explained
 from archdsl.store.location import Location, check_file, locate
+from archdsl.store.owner import Owner, is_alive, shares_kernel
 from archdsl.store.schema import is_current, present_revision, upgrade
 
 
@@ -30,10 +32,6 @@ class Database:
         self.read_only = read_only
         self._engines = engines
 
-    @property
-    def is_local_file(self) -> bool:
-        return self.location.path is not None
-
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database, whatever others commit meanwhile."""
@@ -41,12 +39,25 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that no other process's changes can come between."""
+    def write(self, *, claimant: Owner | None = None) -> Iterator[Connection]:
+        """A transaction that no other process's changes can come between.
+
+        Args:
+            claimant: who may be given a claim in it; from now on others can tell that it runs.
+        """
         if self.read_only:
             raise StoreError(f"database {self.location} was opened for reading only")
-        with explained(str(self.location)), self._engines.writer.begin() as connection:
-            yield connection
+        with explained(str(self.location)):
+            if self._engines.presence is not None:
+                self._engines.presence.keep(claimant)
+            with self._engines.writer.begin() as connection:
+                yield connection
+
+    def living(self, connection: Connection) -> Callable[[Owner], bool]:
+        """Whether an owner still runs, as far as can be known; for one transaction."""
+        by_session = partial(presence.sees, connection)
+        elsewhere = shares_kernel if self._engines.presence is None else by_session
+        return cache(partial(is_alive, elsewhere=elsewhere))
 
     def revision(self) -> str | None:
         """Which schema it has; None when it is empty.
@@ -58,6 +69,8 @@ class Database:
             return present_revision(connection, place=str(self.location))
 
     def close(self) -> None:
+        if self._engines.presence is not None:
+            self._engines.presence.close()
         self._engines.reader.dispose()
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from archdsl.records import Json
+from archdsl.store.presence import Presence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,10 +19,12 @@ class Engines:
     Args:
         reader: a transaction sees one state of the database, whatever others commit meanwhile.
         writer: no other process's changes come between the start of a transaction and its commit.
+        presence: tells processes on other machines that this one runs; None where there are none.
     """
 
     reader: Engine
     writer: Engine
+    presence: Presence | None = None
 
 
 def json_text(value: Json) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,21 +42,28 @@ class Owner:
         return f"process {self.pid} on {self.host}"
 
 
-def is_alive(owner: Owner, *, local: bool) -> bool:
-    """Whether `owner` still runs; True where that cannot be known.
+def is_alive(owner: Owner, *, elsewhere: Callable[[Owner], bool]) -> bool:
+    """Whether `owner` still runs.
 
     Args:
         owner: the holder of a claim.
-        local: the database is a file on this machine's own disk, so that only processes of this
-            very start of the kernel can be using it.
+        elsewhere: the same of an owner on a host of another name.
     """
-    same_host = owner.host == socket.gethostname()
+    if owner.host != socket.gethostname():
+        return elsewhere(owner)
+    return owner.boot_id == _boot_id() and _process_start(owner.pid) == owner.process_start
+
+
+def shares_kernel(owner: Owner) -> bool:
+    """Whether an owner on a host of another name still runs; True where that cannot be known.
+
+    So it is with a file on this machine's own disk, which only processes of this very start of the
+    kernel can be using.
+    """
     if owner.boot_id != _boot_id():
-        return not (local or same_host)
-    if owner.boot_id and not same_host:
-        # Another container under this kernel: its process numbers are not ours to look up.
-        return True
-    return _process_start(owner.pid) == owner.process_start
+        return False
+    # Another container under this kernel: its process numbers are not ours to look up.
+    return bool(owner.boot_id) or _process_start(owner.pid) == owner.process_start
 
 
 def _boot_id() -> str:

@@ -135,7 +135,7 @@ class Store(Measured):
         Raises:
             DuplicateTrialError: the study holds this architecture.
         """
-        with self._database.write() as connection:
+        with self._database.write(claimant=owner) as connection:
             trial_id = trials.add(
                 connection,
                 study_id=study_id,
@@ -244,13 +244,13 @@ class Store(Measured):
         """Claim the lowest-numbered running trial whose owner is dead; with its new token.
 
         A trial whose third claim in a row has brought no new epoch ends as crashed instead. Claims
-        that were released, or ended with the whole machine, are not counted.
+        that were released, or ended with a restart of this machine, are not counted.
         """
-        local = self._database.is_local_file
         if all(claim.alive for claim in self.claims(study_id)):
             return None  # as nearly always: no writer was kept waiting for it
-        with self._database.write() as connection:
-            taken = trials.take_over(connection, study_id=study_id, owner=owner, local=local)
+        with self._database.write(claimant=owner) as connection:
+            living = self._database.living(connection)
+            taken = trials.take_over(connection, study_id=study_id, owner=owner, living=living)
             if taken is None:
                 return None
             trial_id, token = taken
@@ -267,9 +267,9 @@ class Store(Measured):
 
     def claims(self, study_id: int) -> list[claims.Claim]:
         """Who works on the running trials of a study, by trial number."""
-        local = self._database.is_local_file
         with self._database.read() as connection:
-            return claims.of_study(connection, study_id=study_id, local=local)
+            living = self._database.living(connection)
+            return claims.of_study(connection, study_id=study_id, living=living)
 
     def history(self, study_id: int, after: int = 0) -> list[Trial]:
         """Finished trials in commit order, those with a `finish_order` beyond `after`."""

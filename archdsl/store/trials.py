@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -145,10 +145,10 @@ def end(
 
 
 def take_over(
-    connection: Connection, *, study_id: int, owner: Owner, local: bool
+    connection: Connection, *, study_id: int, owner: Owner, living: Callable[[Owner], bool]
 ) -> tuple[int, str] | None:
     """Row and new token of the first trial whose owner is dead; gives up hopeless ones."""
-    for claim in claims.of_study(connection, study_id=study_id, local=local):
+    for claim in claims.of_study(connection, study_id=study_id, living=living):
         if claim.alive:
             continue
         token = claims.pass_on(connection, claim=claim, owner=owner)

@@ -14,7 +14,7 @@ import pytest
 
 from archdsl.records import Outcome, State
 from archdsl.store.errors import StaleClaimError
-from archdsl.store.owner import Owner, is_alive
+from archdsl.store.owner import Owner, is_alive, shares_kernel
 from archdsl.store.rows import Study, Trial
 from archdsl.store.store import Store
 
@@ -154,22 +154,33 @@ def test_a_machine_that_went_down_is_not_held_against_a_trial(
 
 def test_an_owner_is_known_by_more_than_its_number(dead: Owner) -> None:
     me = Owner.current()
-    assert is_alive(me, local=True)
-    assert not is_alive(dead, local=True)
-    # The same number, started at another time: a later process that reuses it.
-    assert not is_alive(replace(me, process_start="1"), local=True)
+    for elsewhere in (_yes, _no):
+        assert is_alive(me, elsewhere=elsewhere)
+        assert not is_alive(dead, elsewhere=elsewhere)
+        # The same number, started at another time: a later process that reuses it.
+        assert not is_alive(replace(me, process_start="1"), elsewhere=elsewhere)
 
 
 def test_owners_on_other_machines_and_before_a_reboot() -> None:
     me = Owner.current()
     rebooted = replace(me, boot_id="another-boot")
-    assert not is_alive(rebooted, local=False)
-    elsewhere = replace(me, host="elsewhere.example", boot_id="another-boot")
-    assert is_alive(elsewhere, local=False)
+    assert not is_alive(rebooted, elsewhere=_yes)
+    foreign = replace(me, host="elsewhere.example", boot_id="another-boot")
+    assert is_alive(foreign, elsewhere=_yes)
+    assert not is_alive(foreign, elsewhere=_no)
     # A file on this machine's own disk is used by no other machine.
-    assert not is_alive(elsewhere, local=True)
+    assert not is_alive(foreign, elsewhere=shares_kernel)
 
 
 @pytest.mark.skipif(not Owner.current().boot_id, reason="this system has no boot identity")
 def test_another_container_under_this_kernel_is_left_alone() -> None:
-    assert is_alive(replace(Owner.current(), host="container", pid=1), local=True)
+    container = replace(Owner.current(), host="container", pid=1)
+    assert is_alive(container, elsewhere=shares_kernel)
+
+
+def _yes(_: Owner) -> bool:
+    return True
+
+
+def _no(_: Owner) -> bool:
+    return False
