@@ -38,14 +38,17 @@ class PartCost:
     """What one part of a network costs.
 
     Args:
-        layer: number of its layer, from 0; None for embeddings and classifiers.
-        word: the stream of an embedding, the word of a layer, the name of a classifier.
+        path: of its module in the compiled network: `embeds.memory`, `layers.3.read`.
         cost: for one image; weights that several layers share count where they are met first.
     """
 
-    layer: int | None
-    word: str
+    path: str
     cost: Cost
+
+    @property
+    def word(self) -> str:
+        """The stream of an embedding, the word of a layer, the name of a classifier."""
+        return self.path.rpartition(".")[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,18 +72,18 @@ def costs(plan: Plan) -> Costs:
     layers = _Layers(plan)
     return Costs(
         embeds=tuple(
-            PartCost(layer=None, word=name, cost=_embed(stream))
+            PartCost(path=f"embeds.{name}", cost=_embed(stream))
             for name, stream in plan.streams.items()
         ),
         layers=tuple(
             tuple(
-                PartCost(layer=number, word=step.word, cost=layers.step(step))
+                PartCost(path=f"layers.{number}.{step.word}", cost=layers.step(step))
                 for step in word_steps(layer)
             )
             for number, layer in enumerate(plan.layers)
         ),
         classifiers=tuple(
-            PartCost(layer=None, word=name, cost=_classifier(plan, name, classifier))
+            PartCost(path=f"classifiers.{name}", cost=_classifier(plan, name, classifier))
             for name, classifier in plan.output.classifiers.items()
         ),
     )
