@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archdsl.cli.printing import say
+from rich.console import Console
+from rich.progress import track
+
 from archdsl.cli.stores import pick_study
 from archdsl.cli.writing import refuse_others
 
 if TYPE_CHECKING:
+    from archdsl.search.listing import ListedTrial
     from archdsl.store.store import Store
-
-SLOW = 500
-"""Trials from which on Optuna takes some seconds."""
 
 
 def write_study(
@@ -47,10 +49,19 @@ def write_study(
     if optuna:
         from archdsl.search.optuna_file import optuna_file
 
-        if len(trials) > SLOW:
-            say(f"writing {len(trials)} trials for Optuna …")
-        contents[optuna] = optuna_file(row, trials)
+        contents[optuna] = optuna_file(row, _watched(trials))
     refuse_others(contents, force=force)
     for path, content in contents.items():
         write_whole(path, content)
     return [{"path": str(path), "study": row.name} for path in contents]
+
+
+def _watched(trials: Sequence[ListedTrial]) -> Iterable[ListedTrial]:
+    """The trials, with a bar on a terminal: Optuna takes its time."""
+    return track(
+        trials,
+        description="trials for Optuna",
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )

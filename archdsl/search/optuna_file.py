@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,12 +28,13 @@ CONSTRAINTS = "constraints"
 """The attribute in which Optuna looks for how far a trial breaks constraints."""
 
 
-def optuna_file(study: Study, trials: Sequence[ListedTrial]) -> bytes:
+def optuna_file(study: Study, trials: Iterable[ListedTrial]) -> bytes:
     """An SQLite database that `optuna.load_study` and optuna-dashboard read.
 
     Names, directions, numbers, parameters, distributions, states, times and values of complete
-    trials are the study's; each trial's attributes say its identity, what became of it and what
-    distinguishes it from the base.
+    trials are the study's; each trial's attributes say its identity, the 95 % intervals of its
+    values or else what became of it, and what distinguishes it from the base. Optuna takes about
+    5 ms for each.
 
     Args:
         study: its row.
@@ -83,14 +84,15 @@ def _attributes(listed: ListedTrial) -> dict[str, Any]:
     found: dict[str, Any] = {
         "arch_id": trial.arch_id,
         "trial": trial.number,
-        "state": trial.state.value,
         "difference": listed.difference,
     }
-    if trial.reason:
-        found["reason"] = trial.reason
-    for name, value in trial.values.items():
-        ends = (value.low, value.high)
-        found[f"{name} interval"] = [end if math.isfinite(end) else None for end in ends]
+    if trial.values:
+        found["intervals"] = {
+            name: [end if math.isfinite(end) else None for end in (value.low, value.high)]
+            for name, value in trial.values.items()
+        }
+    if trial.state is not State.COMPLETE:
+        found |= {"state": trial.state.value, "reason": trial.reason}
     return found
 
 

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -280,6 +281,14 @@ def test_it_stands_alone_and_beside_itself() -> None:
     )
     assert diagram_svg(PLANS["vittm-b-32-16"], name="alone") == text
     assert len(text) < 20_000
+
+
+def test_the_drawing_in_the_readme_is_what_the_command_draws() -> None:
+    page = Path(__file__).parents[2] / "docs" / "images" / "vittm-b-32-16.svg"
+    drawing = diagram_svg(PLANS["vittm-b-32-16"], name="vittm-b-32-16")
+    assert page.read_text(encoding="utf-8") == drawing, (
+        "draw it again: archdsl show vittm-b-32-16 --diagram docs/images/vittm-b-32-16.svg --force"
+    )
 
 
 def test_listeners_are_told_it_all() -> None:
