@@ -87,14 +87,20 @@ class Shown:
     trial: Trial | None = None
     measurements: tuple[Measurement, ...] = ()
 
+    @property
+    def arch_id(self) -> str:
+        """Of the store's architecture, or what the document compiles to."""
+        return self.architecture.arch_id if self.architecture else self.model.plan.arch_id
+
 
 def _found(what: str, *, db: str, study: str | None) -> Shown:
     from archdsl.plan.read import check_model, read_model
-    from archdsl.store.store import open_store
 
     if not _NUMBER.fullmatch(what) and _is_document(what):
         return Shown(model=read_model(what))
+    # Not for documents: this takes the time that importing sqlalchemy takes.
     from archdsl.document.tree import tree_of
+    from archdsl.store.store import open_store
 
     with open_store(db, create=False, read_only=True) as store:
         architecture, trial = find(store, what, study, db=db)
@@ -174,7 +180,7 @@ def _lines(shown: Shown, times: PartTimes | None) -> list[str]:
     from archdsl.report.text import clean
 
     plan, trial = shown.model.plan, shown.trial
-    lines = [f"arch_id {plan.arch_id}"]
+    lines = [f"arch_id {shown.arch_id}"]
     if trial:
         reason = f": {clean(trial.reason)}" if trial.reason else ""
         lines.append(f"trial {trial.number}, {trial.state.value}{reason}")
@@ -199,7 +205,7 @@ def _json(shown: Shown, times: PartTimes | None, written: Path | None) -> dict[s
 
     plan = shown.model.plan
     return {
-        "arch_id": plan.arch_id,
+        "arch_id": shown.arch_id,
         "name": shown.model.spec.name,
         "trial": _trial_json(shown.trial) if shown.trial else None,
         "spec": _document(shown),

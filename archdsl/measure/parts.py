@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -81,7 +82,8 @@ def measure_parts(
         clock = _Clock(on_gpu=place.type == "cuda")
         call = clock.timed(WHOLE, network.forward_heads)
         _time_parts(network, clock)
-        with leased(place), torch.inference_mode():
+        current = torch.cuda.device(place) if place.type == "cuda" else nullcontext()
+        with leased(place), current, torch.inference_mode():
             calls = _calls(clock, call, images.to(place), max_seconds=max_seconds)
         known = fingerprint(place)
         threads = torch.get_num_threads()
