@@ -20,6 +20,7 @@ from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from archdsl.errors import StoreError
 from archdsl.records import Json
+from archdsl.store.errors import NoDatabaseError
 from archdsl.store.failures import BUSY_SECONDS, explained
 from archdsl.store.location import Location, check_file, locate
 from archdsl.store.schema import is_current, present_revision, upgrade
@@ -83,7 +84,7 @@ def open_database(text: str, *, create: bool, read_only: bool) -> Database:
         with database.read() as connection:
             revision = present_revision(connection, place=str(location))
         if revision is None:
-            raise StoreError(_empty(location))
+            raise NoDatabaseError(_empty(location))
         if not is_current(revision):
             # Only the tables of this version can be read, so an old database is upgraded first.
             open_database(text, create=False, read_only=False).close()
@@ -101,7 +102,7 @@ def _open_writable(location: Location, *, create: bool) -> Database:
         with database.read() as connection:
             revision = present_revision(connection, place=str(location))
         if revision is None and not create:
-            raise StoreError(_empty(location))
+            raise NoDatabaseError(_empty(location))
         # Not before the database is known to be ours, as this changes the file.
         if location.path is not None:
             with explained(str(location)):

@@ -25,3 +25,7 @@ class DuplicateTrialError(StoreError):
 
 class StaleClaimError(StoreError):
     """The trial has been finished, or another process has taken it over since it was claimed."""
+
+
+class NoDatabaseError(StoreError):
+    """There is no database yet, or one that nothing was ever written to."""

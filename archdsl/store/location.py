@@ -11,6 +11,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from archdsl.errors import StoreError
+from archdsl.store.errors import NoDatabaseError
 
 _EXAMPLE = "say a file (archdsl.db) or an SQLAlchemy URL (sqlite:///archdsl.db)"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+]+:")  # two letters at least: `C:` is a drive
@@ -84,7 +85,7 @@ def check_file(path: Path, *, create: bool, read_only: bool) -> None:
     if path.exists() and not path.is_file():
         raise StoreError(f"{path} is not an ordinary file; say another --db")
     if not path.exists() and (read_only or not create):
-        raise StoreError(
+        raise NoDatabaseError(
             f"there is no database {path}; `archdsl search` makes one, "
             "or name an existing one with --db"
         )

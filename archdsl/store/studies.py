@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, update
 
 from archdsl.errors import StoreError
 from archdsl.records import Json, canonical_json, digest
@@ -29,6 +30,7 @@ def ensure_study(
     name: str,
     document: Mapping[str, Any],
     objectives: Mapping[str, str],
+    budget: int | None,
     place: str,
 ) -> Study:
     wrong = set(objectives.values()) - {"minimize", "maximize"}
@@ -43,6 +45,7 @@ def ensure_study(
                 document=dict(document),
                 objectives=dict(objectives),
                 created=now(),
+                budget=budget,
             )
         )
         row = connection.execute(select(studies).where(studies.c.name == name)).one()
@@ -56,7 +59,10 @@ def ensure_study(
             f"study {name!r} in {place} was begun with another document:\n{difference}\n"
             "give the study another name, or say another database with --db"
         )
-    return stored
+    if budget is None or budget == stored.budget:
+        return stored
+    connection.execute(update(studies).where(studies.c.id == stored.id).values(budget=budget))
+    return replace(stored, budget=budget)
 
 
 def find_study(connection: Connection, *, name: str, place: str) -> Study:
@@ -65,6 +71,11 @@ def find_study(connection: Connection, *, name: str, place: str) -> Study:
         names = ", ".join(connection.scalars(select(studies.c.name).order_by(studies.c.name)))
         raise StoreError(f"{place} holds no study {name!r}; it holds: {names or 'none'}")
     return _study(row)
+
+
+def study_of(connection: Connection, study_id: int) -> Study:
+    """A study that is known to be there."""
+    return _study(connection.execute(select(studies).where(studies.c.id == study_id)).one())
 
 
 def all_studies(connection: Connection) -> list[Study]:
@@ -133,6 +144,7 @@ def _study(row: Row[Any]) -> Study:
         digest=row.digest,
         document=row.document,
         objectives=row.objectives,
+        budget=row.budget,
     )
 
 
