@@ -122,12 +122,21 @@ def run() -> Command:
     return ran
 
 
+class Started(subprocess.Popen[str]):
+    """A command that is not waited for once its test has failed."""
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, *rest)
+
+
 @pytest.fixture
 def start() -> Callable[..., subprocess.Popen[str]]:
     """Starts `archdsl ARGUMENTS` as the leader of a process group of its own."""
 
     def started(*arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        return Started(
             [*MAIN, *arguments],
             env=environment(),
             stdout=subprocess.PIPE,

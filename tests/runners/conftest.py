@@ -166,6 +166,15 @@ def diary_toys(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
+def noted_trainings(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module of real evaluators with a diary, for this process and all it starts."""
+    import importlib
+
+    _put_on_path(Path(__file__).parent, monkeypatch)
+    return importlib.import_module("archdsl_noted_trainings")
+
+
+@pytest.fixture
 def make_job(tmp_path: Path) -> Callable[..., Job]:
     def made(number: int = 0, *, known: Sequence[Measurement] = (), **params: object) -> Job:
         return Job(

@@ -105,6 +105,77 @@ def test_a_machine_lost_in_the_middle_changes_only_the_speed(
     assert len(repeated) <= 2, "at most the epoch that was under way in each of two slots"
 
 
+class Saboteur:
+    """Takes a machine away once some trials have ended and one is in the middle of its training."""
+
+    def __init__(self, noted: Any, folder: Path, remove: Callable[[], None]) -> None:
+        self._noted, self._folder, self._remove = noted, folder, remove
+        self._ended = 0
+        self.interrupted: int | None = None
+
+    def on_start(self, job: Job) -> None: ...
+
+    def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None:
+        if self.interrupted is not None or self._ended < 3 or epoch not in (2, 3):
+            return
+        where = {each[0]: each[2] for each in self._noted.epochs(self._folder)}
+        if where[job.number] == "away":
+            self.interrupted = job.number
+            self._remove()
+
+    def on_end(self, job: Job, outcome: Outcome) -> None:
+        self._ended += 1
+
+
+def test_real_trainings_go_on_elsewhere_from_their_checkpoints(
+    *,
+    cluster: Any,
+    profile_of: Any,
+    diary_toys: Any,
+    noted_trainings: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trials = 8
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run, "make_runner", noted_trainings.make_noted_runner)
+    other = cluster.add_node(num_cpus=2, env_vars={noted_trainings.MACHINE: "away"})
+    Path("tiny.yaml").write_text(diary_toys.BASE)
+    study = {
+        **diary_toys.STUDY,
+        "space": {"process": {"block": {"mlp_ratio": {"range": [1, 8]}}}},
+        "evaluate": noted_trainings.EVALUATE,
+        "budget": {"trials": trials},
+    }
+    Path("study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    folder = Path(profile_of().storage)
+    head, away = cluster.head_node.node_id, other.node_id
+    saboteur = Saboteur(
+        noted_trainings, folder, lambda: cluster.remove_node(other, allow_graceful=False)
+    )
+    with open_store("archdsl.db") as store:
+        done = run.run_search(
+            read_study("study.yaml"), store=store, profile=profile_of(), observer=saboteur
+        )
+        made = [store.behind(trial.id) for trial in store.trials(done.row.id)]
+    assert len(made) == trials
+    latencies = [each["latency"] for each in made]
+    assert {each.detail["machine"]["id"] for each in latencies} == {head}
+    assert all(each.protocol == latencies[0].protocol for each in latencies), "one fingerprint"
+    assert {each["top1"].detail["machine"]["id"] for each in made} == {head, away}
+    lines = noted_trainings.epochs(folder)
+    times = Counter(line[:2] for line in lines)
+    assert set(times) == {(n, e) for n in range(trials) for e in range(1, 5)}
+    repeated = [epoch for epoch, count in times.items() if count > 1]
+    assert len(repeated) <= 2, "at most the epoch that was under way in each of two slots"
+    moved = [line for line in lines if line[0] == saboteur.interrupted]
+    assert [line[2] for line in moved[:2]] == ["away", "away"]
+    first_here = next(line[1] for line in moved if line[2] == "head")
+    assert first_here >= 3, "two epochs were on disk"
+    for each in made:
+        assert len(each["top1"].detail["history"][0]) == 4
+
+
 def test_a_machine_that_joins_in_the_middle_is_used(
     *,
     cluster: Any,
