@@ -82,7 +82,7 @@ def _insert(connection: sqlite3.Connection, points: Sequence[Point]) -> None:
     """Complete trials straight into the tables, as thousands of commits would take too long."""
     for table in ("trial_values", "trials", "measurements", "architectures", "studies"):
         connection.execute(f"DELETE FROM {table}")
-    connection.execute("INSERT INTO studies VALUES (1, 's', 'd', '{}', '{}', '')")
+    connection.execute("INSERT INTO studies VALUES (1, 's', 'd', '{}', '{}', '', NULL)")
     for number, point in enumerate(points):
         row, arch_id = number + 1, str(number)
         connection.execute("INSERT INTO architectures VALUES (?, '{}', '{}', '{}')", (arch_id,))
