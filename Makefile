@@ -26,7 +26,7 @@ STALE := stale
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help search test coverage clean stale
+.PHONY: help search test coverage docs clean stale
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## */  make \1\t/'
@@ -44,9 +44,13 @@ test: $(DEV)  ## run every check: lint, format, types, architecture, tests
 coverage: $(DEV)  ## run the tests and say which lines none of them reaches; twice as slow
 	"$(BIN)/python" -m pytest --cov
 
+docs: $(DEV)  ## build the documentation into docs/_build
+	"$(BIN)/python" -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build
+	@echo "open docs/_build/index.html"
+
 clean:  ## remove .venv and everything the tools leave behind; searches and their databases stay
 	rm -rf .venv build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf .import_linter_cache
+	rm -rf .import_linter_cache docs/_build docs/generated
 	find archdsl tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 $(RUNTIME): $(REQUIREMENTS) $(STALE)

@@ -19,6 +19,7 @@ from archdsl.cli import (
     schema,
     search,
     show,
+    watch,
 )
 from archdsl.cli.handling import explain
 from archdsl.cli.process import prepare
@@ -47,7 +48,19 @@ def root(
     """Vision architectures as short YAML documents: compiled, measured, searched."""
 
 
-for module in (check, compile, measure, search, front, show, export, reproduce, schema, doctor):
+for module in (
+    check,
+    compile,
+    measure,
+    search,
+    watch,
+    front,
+    show,
+    export,
+    reproduce,
+    schema,
+    doctor,
+):
     app.command(module.NAME, epilog=module.EXAMPLE)(module.command)
 
 

@@ -1,56 +1,51 @@
-"""What a person sees while a search runs: trials, the front so far, the time left."""
+"""What a person sees while a search runs: the picture of `archdsl watch`, or lines."""
 
 from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 
-from archdsl.cli.printing import duration
-from archdsl.records import Job, Outcome, State
-from archdsl.search.objectives import OBJECTIVES
-from archdsl.store.rows import Study, Trial, TrialCounts
+from archdsl.cli.live import changes, line, picture
+from archdsl.cli.printing import say
+from archdsl.errors import StoreError
+from archdsl.records import Job, Outcome
+from archdsl.report.live import Follower, Snapshot
 from archdsl.store.store import Store
 
-MOST_MEMBERS = 8
-MOST_LETTERS = 24
-BAR_WIDTH = 16
+SECONDS_BETWEEN_LINES = 1.0
 
 
 class Progress:
-    """A live display on stderr; silent where stderr is not a terminal.
+    """Drawn once a second where stderr is a terminal, in lines where it is none.
 
     Args:
-        store: where the trials and the front so far are read from.
+        store: where all that is shown is read from.
         study: its name.
-        budget: total of counted trials.
     """
 
-    def __init__(self, *, store: Store, study: str, budget: int) -> None:
-        self._store, self._name, self._budget = store, study, budget
-        self._row: Study | None = None
-        self._count: TrialCounts | None = None
-        self._members: list[Trial] = []
-        self._now = "starting the worker"
-        self._begun: float | None = None
-        self._ended = 0
-        self._shown = sys.stderr.isatty()
+    def __init__(self, *, store: Store, study: str) -> None:
+        self._store, self._name = store, study
+        self._follower: Follower | None = None
+        self._seen: Snapshot | None = None
+        self._said_at = 0.0
+        self._begun = False
+        # A thread of its own asks for the picture: the search waits for none of it.
         self._live = Live(
             console=Console(stderr=True),
             refresh_per_second=1,
             transient=True,
             get_renderable=self._picture,
         )
+        self._drawn = sys.stderr.isatty()
 
     def __enter__(self) -> Self:
-        if self._shown:
+        if self._drawn:
             self._live.start(refresh=True)
         return self
 
@@ -60,68 +55,42 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._shown:
+        if self._drawn:
             self._live.stop()
+        elif self._begun and error is None:
+            self._say()
 
     def on_start(self, job: Job) -> None:
         """A candidate goes to a worker."""
-        self._begun = self._begun or time.monotonic()
-        self._tell(f"trial {job.number}: measuring")
+        if not (self._drawn or self._begun):
+            self._say()
+        self._begun = True
 
     def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None:
         """A value on the way."""
-        unit = OBJECTIVES[name].unit if name in OBJECTIVES else ""
-        self._now = f"trial {job.number}: epoch {epoch}, {name} {value:.2f} {unit}".rstrip()
 
     def on_end(self, job: Job, outcome: Outcome) -> None:
         """A candidate is committed."""
-        self._ended += 1
-        self._tell(f"trial {job.number}: {outcome.state.value}")
+        if not self._drawn and time.monotonic() - self._said_at >= SECONDS_BETWEEN_LINES:
+            self._say()
 
-    def _tell(self, now: str) -> None:
-        """Read the store here: the display itself is drawn from another thread."""
-        self._now = now
-        if self._shown:
-            self._row = self._row or self._store.study(self._name)
-            self._count = self._store.count(self._row.id)
-            self._members = self._store.front(self._row.id)
+    def _say(self) -> None:
+        before, now = self._seen, self._look()
+        for text in changes(before, now):
+            say(text)
+        self._said_at = time.monotonic()
+
+    def _look(self) -> Snapshot:
+        if self._follower is None:
+            self._follower = Follower(study_id=self._store.study(self._name).id)
+        self._seen = self._follower.look(self._store)
+        return self._seen
 
     def _picture(self) -> RenderableType:
-        if self._row is None or self._count is None:
-            return _line(f"{self._name}: {self._now}")
-        done = self._count.counted - self._count.states[State.RUNNING]
-        states = ", ".join(f"{n} {state.value}" for state, n in self._count.states.items() if n)
-        name = self._name
-        name = name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
-        head = Table.grid(padding=(0, 2))
-        head.add_row(
-            _line(name),
-            ProgressBar(total=self._budget, completed=done, width=BAR_WIDTH),
-            _line(f"{done}/{self._budget} trials{self._time_left(done)}"),
-        )
-        lines: list[RenderableType] = [head, _line(f"{self._now}  ({states})", style="dim")]
-        return Group(*lines, *([self._front(self._row)] if self._members else []))
-
-    def _time_left(self, done: int) -> str:
-        """At the pace so far, however many trials run side by side."""
-        if not self._ended or self._begun is None or done >= self._budget:
-            return ""
-        pace = (time.monotonic() - self._begun) / self._ended
-        return f", about {duration(pace * (self._budget - done))} left"
-
-    def _front(self, row: Study) -> Table:
-        names = list(row.objectives)
-        table = Table(box=None, header_style="bold")
-        for heading in ("front so far", *names):
-            table.add_column(heading, justify="right")
-        members = sorted(self._members, key=lambda trial: trial.values[names[0]].value)
-        for trial in members[:MOST_MEMBERS]:
-            values = [f"{trial.values[name].value:.4g} {OBJECTIVES[name].unit}" for name in names]
-            table.add_row(f"trial {trial.number}", *values)
-        if len(members) > MOST_MEMBERS:
-            table.add_row(f"and {len(members) - MOST_MEMBERS} more")
-        return table
-
-
-def _line(text: str, style: str = "") -> Text:
-    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+        # There is no such study before its first trial; of all else the search tells.
+        with suppress(StoreError):
+            self._look()
+        idle = "between two trials" if self._begun else "starting the worker"
+        if self._seen is None:
+            return line(f"{self._name}: {idle}")
+        return picture(self._seen, idle="scoring the front" if self._seen.over else idle)

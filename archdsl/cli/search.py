@@ -119,7 +119,7 @@ def _searched(
                 "raise it with --trials N to go on"
             )
         try:
-            with Progress(store=store, study=study.name, budget=study.budget.trials) as progress:
+            with Progress(store=store, study=study.name) as progress:
                 done = run_search(
                     checked, store=store, profile=profile, observer=progress, any_device=any_device
                 )

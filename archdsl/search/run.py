@@ -46,10 +46,10 @@ def begun(checked: CheckedStudy, store: Store) -> StudyRow | None:
         StudyChangedError: another study of this name is there.
     """
     known = {row.name for row in store.studies()}
-    return _begin(checked, store) if checked.study.name in known else None
+    return _begin(checked, store, budget=None) if checked.study.name in known else None
 
 
-def _begin(checked: CheckedStudy, store: Store) -> StudyRow:
+def _begin(checked: CheckedStudy, store: Store, *, budget: int | None) -> StudyRow:
     """The study's row, made when new. A base that was edited makes another study, too."""
     study = checked.study
     bases = {label: _content(check_model(tree)) for label, tree in checked.space.bases.items()}
@@ -57,6 +57,7 @@ def _begin(checked: CheckedStudy, store: Store) -> StudyRow:
         name=study.name,
         document={**study.identity(), "bases": bases},
         objectives=dict(study.objectives),
+        budget=budget,
     )
 
 
@@ -96,7 +97,7 @@ def run_search(
             protocols = runner.protocols()
             # A study that cannot run leaves nothing behind, so that its document can be mended.
             _check_data(checked, runner)
-            row = _begin(checked, store)
+            row = _begin(checked, store, budget=study.budget.trials)
             _refuse_mixture(row, store, protocols)
             search = Search(
                 checked=checked,

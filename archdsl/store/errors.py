@@ -27,7 +27,11 @@ class StaleClaimError(StoreError):
     """The trial has been finished, or another process has taken it over since it was claimed."""
 
 
-class EmptyDatabaseError(StoreError):
+class NoDatabaseError(StoreError):
+    """There is no database yet, or one that nothing was ever written to."""
+
+
+class EmptyDatabaseError(NoDatabaseError):
     """There is a database, and nothing in it.
 
     Args:

@@ -11,6 +11,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from archdsl.errors import StoreError
+from archdsl.store.errors import NoDatabaseError
 
 _EXAMPLE = (
     "say a file (archdsl.db, sqlite:///archdsl.db) or a PostgreSQL server "
@@ -125,7 +126,7 @@ def check_file(path: Path, *, create: bool, read_only: bool) -> None:
     if path.exists() and not path.is_file():
         raise StoreError(f"{path} is not an ordinary file; say another --db")
     if not path.exists() and (read_only or not create):
-        raise StoreError(
+        raise NoDatabaseError(
             f"there is no database {path}; `archdsl search` makes one, "
             "or name an existing one with --db"
         )

@@ -19,6 +19,7 @@ class Study:
         digest: of `document`.
         document: the study document without its budget.
         objectives: name to `minimize` or `maximize`, in the order of the document.
+        budget: total of counted trials that was asked for last; None where no search has said so.
     """
 
     id: int
@@ -26,6 +27,7 @@ class Study:
     digest: str
     document: Mapping[str, Any]
     objectives: Mapping[str, str]
+    budget: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,14 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Times:
+    """When a trial was begun and ended: ISO 8601 in UTC; no end while it runs."""
+
+    started: str
+    finished: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudySize:
     """How many rows a study has: of all, and of those that use up budget."""
 
@@ -111,6 +121,61 @@ class EpochValue:
     epoch: int
     name: str
     value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningTrial:
+    """What is known of a trial while it runs.
+
+    Args:
+        number: place in the order of proposal.
+        owner: the process that works on it, in words.
+        alive: whether that process still runs, as far as can be known.
+        claimed_at: since when, ISO 8601 in UTC.
+        measured: quantities of its architecture that are stored already.
+        epoch: the last one it reported; 0 before the first.
+        reported: what it reported after that epoch, by name.
+    """
+
+    number: int
+    owner: str
+    alive: bool
+    claimed_at: str
+    measured: frozenset[str]
+    epoch: int
+    reported: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndedTrial:
+    """What is shown of a trial that has ended: see `Trial`; times are ISO 8601 in UTC."""
+
+    number: int
+    state: State
+    counted: bool
+    reason: str | None
+    seconds: float
+    finish_order: int
+    started: str
+    finished: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glance:
+    """How a search stands at one moment.
+
+    Args:
+        study: with the budget of this moment.
+        counts: of all its trials.
+        running: by number.
+        ended: those asked for, in commit order.
+    """
+
+    study: Study
+    counts: TrialCounts
+    running: tuple[RunningTrial, ...]
+    ended: tuple[EndedTrial, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,15 +13,12 @@ from typing import Any, Self
 from archdsl.records import Measurement, Outcome, State
 from archdsl.store import claims, history, studies, trials
 from archdsl.store.database import open_database
-from archdsl.store.measured import Measured
+from archdsl.store.lookups import Lookups
 from archdsl.store.owner import Owner
 from archdsl.store.rows import (
     Architecture,
-    EpochValue,
     Study,
-    StudySize,
     Trial,
-    TrialCounts,
 )
 
 
@@ -41,7 +38,7 @@ def open_store(
     return Store(database=open_database(url, create=create, read_only=read_only))
 
 
-class Store(Measured):
+class Store(Lookups):
     """An open database; close it, or use it in a `with`. Made by `open_store`."""
 
     def close(self) -> None:
@@ -59,7 +56,12 @@ class Store(Measured):
         self.close()
 
     def ensure_study(
-        self, *, name: str, document: Mapping[str, Any], objectives: Mapping[str, str]
+        self,
+        *,
+        name: str,
+        document: Mapping[str, Any],
+        objectives: Mapping[str, str],
+        budget: int | None = None,
     ) -> Study:
         """The study of this name, made when new.
 
@@ -67,13 +69,19 @@ class Store(Measured):
             name: unique in the database.
             document: the study document without its budget.
             objectives: name to `minimize` or `maximize`.
+            budget: kept as the total of trials asked for; None leaves what is kept.
 
         Raises:
             StudyChangedError: it is stored with another document or other objectives.
         """
         with self._database.write() as connection:
             return studies.ensure_study(
-                connection, name=name, document=document, objectives=objectives, place=self._place
+                connection,
+                name=name,
+                document=document,
+                objectives=objectives,
+                budget=budget,
+                place=self._place,
             )
 
     def study(self, name: str) -> Study:
@@ -110,6 +118,11 @@ class Store(Measured):
         """
         with self._database.read() as connection:
             return studies.find_architecture(connection, prefix=prefix, place=self._place)
+
+    def architectures(self, study_id: int) -> dict[str, Architecture]:
+        """Identity to architecture, of all trials of a study."""
+        with self._database.read() as connection:
+            return studies.architectures_of(connection, study_id=study_id)
 
     def add_trial(
         self,
@@ -264,63 +277,3 @@ class Store(Measured):
         """
         with self._database.write() as connection:
             claims.release(connection, trial_id=trial_id, token=token)
-
-    def claims(self, study_id: int) -> list[claims.Claim]:
-        """Who works on the running trials of a study, by trial number."""
-        with self._database.read() as connection:
-            living = self._database.living(connection)
-            return claims.of_study(connection, study_id=study_id, living=living)
-
-    def history(self, study_id: int, after: int = 0) -> list[Trial]:
-        """Finished trials in commit order, those with a `finish_order` beyond `after`."""
-        with self._database.read() as connection:
-            return history.finished(connection, study_id=study_id, after=after)
-
-    def trials(self, study_id: int) -> list[Trial]:
-        """All trials of a study, by number."""
-        with self._database.read() as connection:
-            return history.all_trials(connection, study_id=study_id)
-
-    def trial(self, study_id: int, number: int) -> Trial:
-        """The trial of this number.
-
-        Raises:
-            StoreError: there is none.
-        """
-        with self._database.read() as connection:
-            return history.by_number(connection, study_id=study_id, number=number)
-
-    def front(self, study_id: int, robust: bool = False) -> list[Trial]:
-        """The complete trials that none removes, by number.
-
-        Args:
-            study_id: row of the study.
-            robust: a trial removes another only when their intervals are apart in one objective.
-        """
-        with self._database.read() as connection:
-            return history.front(connection, study_id=study_id, robust=robust)
-
-    def epochs(self, trial_id: int) -> list[EpochValue]:
-        """What a trial has reported, by epoch."""
-        with self._database.read() as connection:
-            return history.epochs(connection, trial_id=trial_id)
-
-    def values_after(self, study_id: int, *, epoch: int, name: str) -> list[float]:
-        """What the trials of a study have reported of `name` after `epoch`, by trial."""
-        with self._database.read() as connection:
-            return history.values_after(connection, study_id=study_id, epoch=epoch, name=name)
-
-    def seen(self, study_id: int) -> set[str]:
-        """Identities of all architectures in a study."""
-        with self._database.read() as connection:
-            return history.seen(connection, study_id=study_id)
-
-    def size(self, study_id: int) -> StudySize:
-        """How many trials there are, without looking at each."""
-        with self._database.read() as connection:
-            return history.size(connection, study_id=study_id)
-
-    def count(self, study_id: int) -> TrialCounts:
-        """How many trials there are in each state."""
-        with self._database.read() as connection:
-            return history.count(connection, study_id=study_id)

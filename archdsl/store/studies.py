@@ -5,16 +5,17 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, update
 
 from archdsl.errors import StoreError
 from archdsl.records import Json, canonical_json, digest
 from archdsl.store.errors import StudyChangedError
 from archdsl.store.rows import Architecture, Study
-from archdsl.store.tables import architectures, studies
+from archdsl.store.tables import architectures, studies, trials
 
 _MOST_DIFFERENCES = 40
 
@@ -29,6 +30,7 @@ def ensure_study(
     name: str,
     document: Mapping[str, Any],
     objectives: Mapping[str, str],
+    budget: int | None,
     place: str,
 ) -> Study:
     wrong = set(objectives.values()) - {"minimize", "maximize"}
@@ -43,6 +45,7 @@ def ensure_study(
                 document=dict(document),
                 objectives=dict(objectives),
                 created=now(),
+                budget=budget,
             )
         )
         row = connection.execute(select(studies).where(studies.c.name == name)).one()
@@ -56,7 +59,10 @@ def ensure_study(
             f"study {name!r} in {place} was begun with another document:\n{difference}\n"
             "give the study another name, or say another database with --db"
         )
-    return stored
+    if budget is None or budget == stored.budget:
+        return stored
+    connection.execute(update(studies).where(studies.c.id == stored.id).values(budget=budget))
+    return replace(stored, budget=budget)
 
 
 def find_study(connection: Connection, *, name: str, place: str) -> Study:
@@ -65,6 +71,11 @@ def find_study(connection: Connection, *, name: str, place: str) -> Study:
         names = ", ".join(connection.scalars(select(studies.c.name).order_by(studies.c.name)))
         raise StoreError(f"{place} holds no study {name!r}; it holds: {names or 'none'}")
     return _study(row)
+
+
+def study_of(connection: Connection, study_id: int) -> Study:
+    """A study that is known to be there."""
+    return _study(connection.execute(select(studies).where(studies.c.id == study_id)).one())
 
 
 def all_studies(connection: Connection) -> list[Study]:
@@ -107,7 +118,19 @@ def find_architecture(connection: Connection, *, prefix: str, place: str) -> Arc
     if len(found) > 1:
         shown = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
         raise StoreError(f"{prefix!r} begins several architectures: {shown}; say more of it")
-    row = connection.execute(select(architectures).where(column == found[0])).one()
+    return _architecture(connection.execute(select(architectures).where(column == found[0])).one())
+
+
+def architectures_of(connection: Connection, *, study_id: int) -> dict[str, Architecture]:
+    rows = connection.execute(
+        select(architectures)
+        .join(trials, trials.c.arch_id == architectures.c.arch_id)
+        .where(trials.c.study_id == study_id)
+    )
+    return {row.arch_id: _architecture(row) for row in rows}
+
+
+def _architecture(row: Row[Any]) -> Architecture:
     return Architecture(arch_id=row.arch_id, spec=row.spec, plan=row.plan, facts=row.facts)
 
 
@@ -118,6 +141,7 @@ def _study(row: Row[Any]) -> Study:
         digest=row.digest,
         document=row.document,
         objectives=row.objectives,
+        budget=row.budget,
     )
 
 

@@ -29,6 +29,7 @@ metadata = MetaData(
     }
 )
 
+# `budget` is the total of counted trials that was asked for last; it is no part of `document`.
 studies = Table(
     "studies",
     metadata,
@@ -38,6 +39,7 @@ studies = Table(
     Column("document", JSON, nullable=False),
     Column("objectives", JSON, nullable=False),
     Column("created", String(32), nullable=False),
+    Column("budget", Integer),
     UniqueConstraint("name"),
 )
 

@@ -54,32 +54,50 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 Command = Callable[..., Done]
 
 
-@pytest.fixture
-def on_terminal() -> Callable[..., tuple[Any, str]]:
+def on_a_terminal(*arguments: str, out: int | None) -> tuple[str, str]:
     """Runs `archdsl ARGUMENTS` with standard error on a terminal of 80 columns.
 
-    Returns its JSON and all that was drawn.
+    Args:
+        arguments: of the command.
+        out: `subprocess.PIPE`, or None for standard output on the terminal, too.
+
+    Returns:
+        Standard output, empty on the terminal; all that was drawn.
     """
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [*MAIN, *arguments],
+        env=environment(TERM="xterm", COLUMNS="80"),
+        stdout=theirs if out is None else out,
+        stderr=theirs,
+        text=True,
+    ) as command:
+        os.close(theirs)
+        drawn = b""
+        with suppress(OSError):  # a terminal that nobody writes to any more
+            while piece := os.read(ours, 65536):
+                drawn += piece
+        os.close(ours)
+        printed = command.stdout.read() if command.stdout else ""
+    assert command.returncode == 0, drawn
+    return printed, drawn.decode()
+
+
+@pytest.fixture
+def on_terminal() -> Callable[..., tuple[Any, str]]:
+    """Runs `archdsl ARGUMENTS` with standard error on a terminal: its JSON and what was drawn."""
 
     def ran(*arguments: str) -> tuple[Any, str]:
-        ours, theirs = os.openpty()
-        with subprocess.Popen(
-            [*MAIN, *arguments],
-            env=environment(TERM="xterm", COLUMNS="80"),
-            stdout=subprocess.PIPE,
-            stderr=theirs,
-            text=True,
-        ) as command:
-            os.close(theirs)
-            drawn = b""
-            with suppress(OSError):  # a terminal that nobody writes to any more
-                while piece := os.read(ours, 65536):
-                    drawn += piece
-            os.close(ours)
-            assert command.stdout is not None
-            return json.loads(command.stdout.read()), drawn.decode()
+        printed, drawn = on_a_terminal(*arguments, out=subprocess.PIPE)
+        return json.loads(printed), drawn
 
     return ran
+
+
+@pytest.fixture
+def drawn() -> Callable[..., str]:
+    """Runs `archdsl ARGUMENTS` on a terminal: all that was drawn."""
+    return lambda *arguments: on_a_terminal(*arguments, out=None)[1]
 
 
 @pytest.fixture

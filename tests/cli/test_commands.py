@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archdsl.cli import check, compile, doctor, export, front, measure, schema, search, show
+from archdsl.cli import check, compile, doctor, export, front, measure, schema, search, show, watch
 from archdsl.document.shelves import SHELVES, documents, packaged
 from archdsl.store.store import open_store
 
-MODULES = (check, compile, measure, search, front, show, export, schema, doctor)
+MODULES = (check, compile, measure, search, watch, front, show, export, schema, doctor)
 HEAVY = {"torch", "torchvision", "timm", "fvcore", "optuna", "sqlalchemy", "matplotlib", "sklearn"}
 
 Run = Callable[..., Any]
@@ -106,6 +106,8 @@ def test_the_examples_work(run: Run, everything: str, folder: Path) -> None:
         (["search", "digits", "-o", "file"], "it is a file"),
         (["search", "digits", "--dry-run", "-o", "no/folder/study.yaml"], "no/folder/study.yaml"),
         (["front"], "`archdsl search` makes one"),
+        (["watch", "--once"], "`archdsl search` makes one"),
+        (["watch", "--db", "no/folder.db"], "there is no folder"),
         (["show", "3"], "`archdsl search` makes one"),
         (["export", "3"], "`archdsl search` makes one"),
         (["export"], "say what to export"),

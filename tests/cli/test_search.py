@@ -22,7 +22,10 @@ Run = Callable[..., Any]
 
 def test_one_command_from_document_to_front(run: Run, tabular: Path, folder: Path) -> None:
     done = run("search", "study.yaml")
-    assert done.err.splitlines() == ["searching study.yaml"]
+    said, begun, *changes = done.err.splitlines()
+    assert (said, begun) == ("searching study.yaml", "tabular: 0/6 trials")
+    assert all("trial" in change for change in changes)
+    assert "(6/6 trials, 3 on the front)" in changes[-1], "without a terminal it is told in lines"
     assert "front of 'tabular': 3 of 6 complete trials" in done.out
     assert "the base itself" in done.out
     assert "depth 4 → " in done.out

@@ -306,3 +306,20 @@ def test_values_after_an_epoch_are_those_of_one_study(
     assert first == 2.0
     assert math.isnan(second)
     assert store.values_after(study.id, epoch=3, name="top1") == []
+
+
+def test_a_study_lists_its_times_and_architectures(
+    store: Store, study: Study, add: Add, complete: Complete
+) -> None:
+    complete("aa", latency=3.0, top1=80.0)
+    add("bb")
+    other = store.ensure_study(name="other", document={}, objectives={"latency": "minimize"})
+    add("cc", study_id=other.id)
+    times = store.times(study.id)
+    assert sorted(times) == [0, 1]
+    assert times[0].finished is not None
+    assert times[0].started <= times[0].finished
+    assert times[1].finished is None
+    found = store.architectures(study.id)
+    assert sorted(found) == ["aa", "bb"]
+    assert found["aa"].spec == {"name": "aa"}

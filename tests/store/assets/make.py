@@ -58,6 +58,7 @@ def fill(store: Store) -> None:
         name="digits",
         document={"archdsl": 1, "kind": "study", "space": {"depth": {"choose": [0, 1, 2]}}},
         objectives={"latency": "minimize", "top1": "maximize"},
+        budget=9,
     )
     for number, (latency, top1) in enumerate([(5.0, 70.0), (10.0, 80.0), (10.5, 79.5)]):
         trial = store.add_trial(study_id=study.id, budget=9, owner=OWNER, **proposal(number))

@@ -1,0 +1,155 @@
+"""`archdsl watch`: a running search, seen from another terminal."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from archdsl.cli.handling import handled
+from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, StudyName
+from archdsl.cli.printing import print_json, say
+from archdsl.cli.process import Interruption
+
+if TYPE_CHECKING:
+    from archdsl.report.live import Follower, Snapshot
+
+NAME = "watch"
+EXAMPLE = "Example: archdsl watch --study digits --once"
+SECONDS = 1.0
+
+
+@handled
+def command(
+    db: Db = DEFAULT_DB,
+    study: StudyName = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Show how it stands now, and end; so does --json.")
+    ] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Follow a search that runs elsewhere: trials, time left, what runs now, the front so far.
+
+    Reads the database once a second, in transactions that keep no search waiting, and writes
+    nothing. The time left is an estimate: what the last 20 trials took, times those that are left.
+    Ends when the budget is spent, or with Ctrl-C. Without a terminal: one line for each change.
+    """
+    if once or as_json:
+        now, _ = _look(db, study, None)
+        _show(now, as_json=as_json)
+        return
+    try:
+        _wait_for_study(db, study)
+        _follow(db, study)
+    except Interruption:
+        raise
+    except KeyboardInterrupt:
+        return
+
+
+def _wait_for_study(db: str, study: str | None) -> None:
+    """A watch may begin before its search."""
+    from archdsl.store.errors import NoDatabaseError
+    from archdsl.store.store import open_store
+
+    told = False
+    while True:
+        try:
+            with open_store(db, create=False, read_only=True) as store:
+                if store.studies():
+                    return
+        except NoDatabaseError:
+            pass
+        if not told:
+            say(f"{db} holds no study yet; waiting for `archdsl search` (Ctrl-C ends this)")
+            told = True
+        time.sleep(SECONDS)
+
+
+def _follow(db: str, study: str | None) -> None:
+    from rich.live import Live
+
+    from archdsl.cli.live import changes, picture
+
+    now, follower = _look(db, study, None)
+    if not sys.stdout.isatty():
+        before = None
+        while True:
+            for text in changes(before, now):
+                print(text, flush=True)
+            if now.over:
+                return
+            time.sleep(SECONDS)
+            before, (now, follower) = now, _look(db, study, follower)
+    with Live(picture(now), auto_refresh=False) as live:
+        while not now.over:
+            time.sleep(SECONDS)
+            now, follower = _look(db, study, follower)
+            live.update(picture(now), refresh=True)
+
+
+def _look(db: str, study: str | None, follower: Follower | None) -> tuple[Snapshot, Follower]:
+    """Nothing stays open between two looks: a database may be moved, removed and made anew."""
+    from archdsl.cli.stores import pick_study
+    from archdsl.report.live import Follower
+    from archdsl.store.store import open_store
+
+    with open_store(db, create=False, read_only=True) as store:
+        row = pick_study(store, study, db=db)
+        follower = follower or Follower(study_id=row.id)
+        return follower.look(store), follower
+
+
+def _show(now: Snapshot, *, as_json: bool) -> None:
+    if as_json:
+        print_json(snapshot_json(now))
+        return
+    from rich.console import Console
+
+    from archdsl.cli.live import picture
+
+    Console(highlight=False).print(picture(now))
+
+
+def snapshot_json(now: Snapshot) -> dict[str, Any]:
+    """A snapshot as plain data; times in seconds."""
+    return {
+        "study": now.study.name,
+        "objectives": dict(now.study.objectives),
+        "budget": now.study.budget,
+        "done": now.done,
+        "over": now.over,
+        "seconds_left": now.seconds_left,
+        "states": {state.value: count for state, count in now.counts.states.items()},
+        "running": [
+            {
+                "trial": each.number,
+                "owner": each.owner,
+                "alive": each.alive,
+                "claimed_at": each.claimed_at,
+                "measured": sorted(each.measured),
+                "epoch": each.epoch,
+                "reported": {
+                    name: value if math.isfinite(value) else None
+                    for name, value in each.reported.items()
+                },
+            }
+            for each in now.running
+        ],
+        "front": [
+            {
+                "trial": each.number,
+                "arch_id": each.arch_id,
+                "values": {name: value.value for name, value in each.values.items()},
+            }
+            for each in now.front
+        ],
+        "failures": [
+            {"trial": each.number, "state": each.state.value, "reason": each.reason}
+            for each in now.failures
+        ],
+    }
