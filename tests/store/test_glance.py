@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
@@ -17,7 +17,7 @@ Add = Callable[..., Trial]
 Complete = Callable[..., Trial]
 Measure = Callable[..., Measurement]
 
-DEAD = Owner(host="elsewhere", boot_id="gone", pid=1, process_start="1")
+DEAD = replace(Owner.current(), boot_id="an earlier one")
 
 
 def test_what_runs_and_what_has_ended(
@@ -40,7 +40,7 @@ def test_what_runs_and_what_has_ended(
     assert (now.number, now.alive, now.epoch, set(now.measured)) == (1, True, 2, {"latency"})
     assert math.isnan(now.reported["top1"]), "of the last epoch alone"
     assert (left.number, left.alive, left.epoch, left.measured) == (2, False, 0, frozenset())
-    assert "elsewhere" in left.owner
+    assert left.owner == str(DEAD)
     [ended] = glance.ended
     assert (ended.number, ended.state, ended.counted) == (0, State.COMPLETE, True)
     assert (dict(ended.values), ended.seconds) == ({"latency": 3.0, "top1": 80.0}, 1.5)
@@ -56,24 +56,24 @@ def test_ended_in_commit_order(store: Store, study: Study, add: Add, complete: C
     assert [each.values["top1"] for each in store.glance(study.id, after=1).ended] == [2.0]
 
 
-def test_a_study_keeps_the_budget_that_was_asked_for_last(store: Store, path: Path) -> None:
+def test_a_study_keeps_the_budget_that_was_asked_for_last(store: Store, url: str) -> None:
     def ensured(budget: int | None) -> int | None:
         return store.ensure_study(
             name="a", document={"base": "b"}, objectives={"top1": "maximize"}, budget=budget
         ).budget
 
     assert [ensured(budget) for budget in (None, 5, None, 9, 4)] == [None, 5, 5, 9, 4]
-    with open_store(str(path), read_only=True) as other:
+    with open_store(url, read_only=True) as other:
         assert other.study("a").budget == 4
 
 
 @pytest.mark.parametrize("held", ["reader", "writer"])
 def test_nobody_waits_for_the_other(
-    store: Store, study: Study, complete: Complete, path: Path, held: str
+    store: Store, study: Study, complete: Complete, url: str, held: str
 ) -> None:
     """A second's look in the middle of a commit, and a commit in the middle of a look."""
     complete("first", latency=1.0, top1=1.0)
-    with open_store(str(path), read_only=True) as onlooker:
+    with open_store(url, read_only=True) as onlooker:
         if held == "writer":
             with store._database.write() as connection:
                 connection.exec_driver_sql("UPDATE trials SET reason = 'not yet committed'")
