@@ -15,6 +15,7 @@ from archdsl.cli import (
     export,
     front,
     measure,
+    report,
     reproduce,
     schema,
     search,
@@ -47,7 +48,10 @@ def root(
     """Vision architectures as short YAML documents: compiled, measured, searched."""
 
 
-for module in (check, compile, measure, search, front, show, export, reproduce, schema, doctor):
+for module in (
+    *(check, compile, measure, search, front, show, export, report),
+    *(reproduce, schema, doctor),
+):
     app.command(module.NAME, epilog=module.EXAMPLE)(module.command)
 
 

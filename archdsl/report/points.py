@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -69,3 +70,13 @@ class Axis:
 def best_first(points: Iterable[FrontPoint], *, axis: Axis) -> list[FrontPoint]:
     """The points from the best to the worst value on the horizontal axis."""
     return sorted(points, key=lambda point: point.x if axis.minimize else -point.x)
+
+
+def thinned(points: Sequence[FrontPoint], *, most: int) -> list[FrontPoint]:
+    """At most about `most` points: members and the base, and of the others a fixed random part."""
+    others = [place for place, p in enumerate(points) if not (p.member or p.base)]
+    room = max(0, most - (len(points) - len(others)))
+    if len(others) <= room:
+        return list(points)
+    left_out = set(others) - set(random.Random(0).sample(others, room))
+    return [point for place, point in enumerate(points) if place not in left_out]

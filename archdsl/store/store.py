@@ -111,6 +111,11 @@ class Store(Measured):
         with self._database.read() as connection:
             return studies.find_architecture(connection, prefix=prefix, place=self._place)
 
+    def architectures(self, study_id: int) -> dict[str, Architecture]:
+        """Identity to architecture, of all trials of a study."""
+        with self._database.read() as connection:
+            return studies.architectures_of(connection, study_id=study_id)
+
     def add_trial(
         self,
         *,

@@ -14,7 +14,7 @@ from archdsl.errors import StoreError
 from archdsl.records import Json, canonical_json, digest
 from archdsl.store.errors import StudyChangedError
 from archdsl.store.rows import Architecture, Study
-from archdsl.store.tables import architectures, studies
+from archdsl.store.tables import architectures, studies, trials
 
 _MOST_DIFFERENCES = 40
 
@@ -110,7 +110,19 @@ def find_architecture(connection: Connection, *, prefix: str, place: str) -> Arc
     if len(rows) > 1 and rows[0].arch_id != wanted:
         shown = ", ".join(row.arch_id for row in rows[:5]) + (", …" if len(rows) > 5 else "")
         raise StoreError(f"{prefix!r} begins several architectures: {shown}; say more of it")
-    row = rows[0]
+    return _architecture(rows[0])
+
+
+def architectures_of(connection: Connection, *, study_id: int) -> dict[str, Architecture]:
+    rows = connection.execute(
+        select(architectures)
+        .join(trials, trials.c.arch_id == architectures.c.arch_id)
+        .where(trials.c.study_id == study_id)
+    )
+    return {row.arch_id: _architecture(row) for row in rows}
+
+
+def _architecture(row: Row[Any]) -> Architecture:
     return Architecture(arch_id=row.arch_id, spec=row.spec, plan=row.plan, facts=row.facts)
 
 

@@ -1,0 +1,121 @@
+"""The picture of a front as part of a page, and its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from archdsl.report.front_plot import groups, plot_front
+from archdsl.report.markup import boxed, table, text
+from archdsl.report.points import Axis, FrontPoint, best_first, thinned
+from archdsl.report.published_plot import HEADING, PublishedPoint
+from archdsl.report.svg import Told, inline_svg
+from archdsl.report.text import clean, with_interval
+
+TOOLTIP_LENGTH = 300
+"""Of a label or a difference, in characters; the table holds the whole."""
+MOST_DRAWN = 1500
+"""Points; of more, a part of the dominated ones is drawn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontPicture:
+    """A picture and what it leaves out.
+
+    Args:
+        svg: an `<svg>` element.
+        drawn: the points to be seen.
+        left_out: how many dominated candidates are not.
+    """
+
+    svg: str
+    drawn: Sequence[FrontPoint]
+    left_out: int
+
+
+def front_picture(
+    points: Sequence[FrontPoint],
+    *,
+    x: Axis,
+    y: Axis,
+    title: str,
+    published: Sequence[PublishedPoint] = (),
+    most: int = MOST_DRAWN,
+) -> FrontPicture:
+    """Draw a front; its marks say what they are.
+
+    Args:
+        points: all candidates that have both values; none at all is fine.
+        x: the horizontal objective.
+        y: the vertical objective.
+        title: one line, for those who listen; the page writes it.
+        published: of the paper, drawn on a panel of their own.
+        most: points to draw, about.
+    """
+    drawn = thinned(points, most=most)
+    left_out = len(points) - len(drawn)
+    # The page itself says title and note, in text that fits the reader's screen.
+    plot = plot_front(drawn, x=x, y=y, title="", note="", left_out=left_out, published=published)
+    marks = {
+        name: [Told(text=_describe(p, x=x, y=y), by_keyboard=p.member or p.base) for p in found]
+        for name, found in groups(drawn).items()
+    }
+    if published:
+        marks["published"] = [Told(text=_cite(p), by_keyboard=True) for p in published]
+    svg = inline_svg(plot, label=title, marks=marks)
+    return FrontPicture(svg=svg, drawn=drawn, left_out=left_out)
+
+
+def _describe(point: FrontPoint, *, x: Axis, y: Axis) -> str:
+    """All there is to say of a point, in one line."""
+    role = "front" if point.member else "dominated"
+    parts = [
+        f"{point.label[:TOOLTIP_LENGTH]} ({'base, ' if point.base else ''}{role})",
+        f"{x.heading}: {with_interval(point.x, point.x_low, point.x_high)}",
+        f"{y.heading}: {with_interval(point.y, point.y_low, point.y_high)}",
+        f"cannot be told apart from {_listed(point)}" if point.alike else "",
+        point.difference[:TOOLTIP_LENGTH],
+    ]
+    return clean("; ".join(part for part in parts if part))
+
+
+def _listed(point: FrontPoint) -> str:
+    return ", ".join(point.alike)[:TOOLTIP_LENGTH]
+
+
+def _cite(point: PublishedPoint) -> str:
+    return (
+        f"{point.label} (published, not measured here); {point.x_heading}: {point.x:g}; "
+        f"{point.y_heading}: {point.y:g}"
+    )
+
+
+def front_table(points: Iterable[FrontPoint], *, x: Axis, y: Axis, caption: str) -> str:
+    """The points, from the best horizontal value to the worst."""
+    ordered = best_first(points, axis=x)
+    rows = [
+        (
+            f"<div>{text(p.label)}{' (base)' if p.base else ''}</div>",
+            with_interval(p.x, p.x_low, p.x_high),
+            with_interval(p.y, p.y_low, p.y_high),
+            "yes" if p.member else "no",
+            boxed(", ".join(p.alike) or "–"),
+            boxed(p.difference or "–"),
+        )
+        for p in ordered
+    ]
+    names = (
+        *("candidate", x.heading, y.heading, "on the front"),
+        *("not told apart from", "differs from the base in"),
+    )
+    kinds = ["base" if p.base else "member" if p.member else "dominated" for p in ordered]
+    if not rows:
+        return table(names[:2], [("–", "nothing measured yet")], caption=caption)
+    return table(names, rows, caption=caption, kinds=kinds)
+
+
+def published_table(points: Sequence[PublishedPoint]) -> str:
+    """What the paper prints."""
+    rows = [(text(p.label), f"{p.x:g}", f"{p.y:g}") for p in points]
+    heads = ("published", points[0].x_heading, points[0].y_heading)
+    return table(heads, rows, caption=f"{HEADING} (arXiv 2409.07613, Table 5)")
