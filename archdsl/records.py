@@ -28,6 +28,8 @@ class State(StrEnum):
 
     RUNNING = "running"
     COMPLETE = "complete"
+    STOPPED = "stopped"
+    """Stopped early: could not reach the front."""
     INFEASIBLE = "infeasible"
     """Breaks a constraint: recorded with its value, never trained."""
     FAILED = "failed"

@@ -7,13 +7,13 @@ import platform
 import sqlite3
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from archdsl.cli.finding import Finding
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json
 from archdsl.cli.printing import print_json
@@ -27,16 +27,6 @@ PACKAGES = (
 )  # fmt: skip
 ANY_SIZE = (32, 32)
 """Pictures of mixed sizes are opened at some size; which is a model's to say."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing looked at; `remedy` says what to do where it is not well."""
-
-    name: str
-    ok: bool
-    found: str
-    remedy: str = ""
 
 
 @handled
@@ -140,6 +130,8 @@ def _shelves() -> list[Finding]:
 
 
 def _profile(name: str) -> list[Finding]:
+    from archdsl.cli.doctor_cluster import cluster_findings
+    from archdsl.runners.profile import RayProfile
     from archdsl.runners.read import read_profile
 
     try:
@@ -148,6 +140,8 @@ def _profile(name: str) -> list[Finding]:
         remedy = "name a profile with --runner, or mend it"
         return [Finding(name="run profile", ok=False, found=str(error), remedy=remedy)]
     findings = [Finding(name="run profile", ok=True, found=f"{profile.name} ({profile.executor})")]
+    if isinstance(profile, RayProfile):
+        return findings + cluster_findings(profile)
     for data in profile.data:
         try:
             from archdsl.train.data.source import open_data

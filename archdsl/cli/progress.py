@@ -39,8 +39,8 @@ class Progress:
         self._count: TrialCounts | None = None
         self._members: list[Trial] = []
         self._now = "starting the worker"
-        self._spent, self._ended = 0.0, 0
-        self._trial_started: float | None = None
+        self._begun: float | None = None
+        self._ended = 0
         self._shown = sys.stderr.isatty()
         self._live = Live(
             console=Console(stderr=True),
@@ -65,7 +65,7 @@ class Progress:
 
     def on_start(self, job: Job) -> None:
         """A candidate goes to a worker."""
-        self._trial_started = time.monotonic()
+        self._begun = self._begun or time.monotonic()
         self._tell(f"trial {job.number}: measuring")
 
     def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None:
@@ -75,10 +75,7 @@ class Progress:
 
     def on_end(self, job: Job, outcome: Outcome) -> None:
         """A candidate is committed."""
-        if self._trial_started is not None:
-            self._spent += time.monotonic() - self._trial_started
         self._ended += 1
-        self._trial_started = None
         self._tell(f"trial {job.number}: {outcome.state.value}")
 
     def _tell(self, now: str) -> None:
@@ -106,13 +103,11 @@ class Progress:
         return Group(*lines, *([self._front(self._row)] if self._members else []))
 
     def _time_left(self, done: int) -> str:
-        """From the mean of the trials seen; the present one is under way already."""
-        if not self._ended or done >= self._budget:
+        """At the pace so far, however many trials run side by side."""
+        if not self._ended or self._begun is None or done >= self._budget:
             return ""
-        left = self._spent / self._ended * max(0, self._budget - done)
-        if self._trial_started is not None:
-            left -= min(time.monotonic() - self._trial_started, self._spent / self._ended)
-        return f", about {duration(left)} left"
+        pace = (time.monotonic() - self._begun) / self._ended
+        return f", about {duration(pace * (self._budget - done))} left"
 
     def _front(self, row: Study) -> Table:
         names = list(row.objectives)

@@ -43,7 +43,7 @@ def schema(kind: Kind) -> dict[str, Any]:
         from archdsl.search.schema import study_schema
 
         return study_schema()
-    from archdsl.runners.profile import RunProfile
+    from archdsl.runners.profile import profile_schema
     from archdsl.spec.schema import DIALECT
 
-    return {"$schema": DIALECT, **RunProfile.model_json_schema()}
+    return {"$schema": DIALECT, **profile_schema()}

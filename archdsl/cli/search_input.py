@@ -171,6 +171,8 @@ def _with_objectives(tree: Tree, text: str) -> Tree:
         key_origin=Origin(source="--objective"), tree=_tree(chosen, "--objective")
     )
     tree = _with_reference(replace(tree, value=entries), names)
+    if "top1" not in names:
+        tree = merge_trees(tree, _tree({"stopping": None}, "--objective"))
     bounded = " ".join(_constraints(tree))
     dropped = [name for name in MEASURED if name not in names and name not in bounded]
     return merge_trees(tree, _tree({"evaluate": dict.fromkeys(dropped)}, "--objective"))

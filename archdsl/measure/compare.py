@@ -14,7 +14,7 @@ from torch import nn
 from archdsl.measure.conditions import Conditions
 from archdsl.measure.devices import applied, find_device, leased
 from archdsl.measure.latency import WARM_UP_SHARE, latency_protocol, watch_of
-from archdsl.measure.statistics import ratio_interval, ratio_of_medians
+from archdsl.measure.statistics import ratio_interval, ratio_of_pairs
 from archdsl.measure.timing import Workload, block_seconds, timed_block, warm_up
 from archdsl.measure.watch import Block, Watch
 
@@ -45,7 +45,7 @@ class Comparison:
 
     Args:
         verdict: about A.
-        ratio: median of A over median of B; below 1 means that A is faster.
+        ratio: median over pairs of neighbouring blocks of A over B; below 1 means that A is faster.
         low: lower end of the ratio's 95 % interval.
         high: upper end of the ratio's 95 % interval.
         protocol: what both were timed under.
@@ -108,7 +108,7 @@ def compare_latency(
     low, high, _ = ratio_interval(blocks_a, blocks_b)
     return Comparison(
         verdict=Verdict.UNCLEAR if disturbances else verdict_of(low, high),
-        ratio=ratio_of_medians(blocks_a, blocks_b),
+        ratio=ratio_of_pairs(blocks_a, blocks_b),
         low=low,
         high=high,
         protocol=protocol,

@@ -8,13 +8,11 @@ Statistics, section 3.2). It supposes independent samples; separated blocks come
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Sequence
 from statistics import fmean, median, stdev
 from typing import NamedTuple
 
 CONFIDENCE = 0.95
-RESAMPLES = 2000
 
 _STUDENT_T = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
@@ -39,28 +37,28 @@ def percentile(samples: Sequence[float], percent: float) -> float:
     return sorted(samples)[max(math.ceil(len(samples) * percent / 100), 1) - 1]
 
 
-def median_interval(samples: Sequence[float]) -> Interval:
-    """The narrowest symmetric pair of order statistics that holds the median with 95 %.
+def median_interval(samples: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval:
+    """The narrowest symmetric pair of order statistics that holds the median with `confidence`.
 
-    No pair of fewer than six samples does: the answer is then their range, and `coverage` tells
-    how little that is worth (0 for one sample).
+    No pair of fewer than six samples does with 95 %: the answer is then their range, and
+    `coverage` tells how little that is worth (0 for one sample).
     """
     if not samples:
         raise ValueError("no samples")
-    rank, coverage = _median_rank(len(samples))
+    rank, coverage = _median_rank(len(samples), confidence)
     ordered = sorted(samples)
     return Interval(ordered[rank - 1], ordered[-rank], coverage)
 
 
-def _median_rank(count: int) -> tuple[int, float]:
+def _median_rank(count: int, confidence: float) -> tuple[int, float]:
     """Rank of the lower end (from 1), and how often the interval holds the median."""
     tail = 0.0  # P(fewer than `rank` of `count` samples lie below the median)
     for rank in range(1, count // 2 + 2):
         term = math.exp(_log_choose(count, rank - 1) - count * math.log(2))
-        if 2 * (tail + term) > 1 - CONFIDENCE:
+        if 2 * (tail + term) > 1 - confidence:
             return (rank - 1, 1 - 2 * tail) if rank > 1 else (1, max(1 - 2 * term, 0.0))
         tail += term
-    raise AssertionError("the two tails of a binomial law together exceed 5 % at its middle")
+    raise AssertionError("the two tails of a binomial law together exceed any doubt at its middle")
 
 
 def _log_choose(count: int, chosen: int) -> float:
@@ -96,11 +94,17 @@ def blocks_interval(blocks: Sequence[Sequence[float]]) -> Interval:
     return Interval(low, high, coverage)
 
 
-def ratio_of_medians(
+def ratio_of_pairs(
     blocks_a: Sequence[Sequence[float]], blocks_b: Sequence[Sequence[float]]
 ) -> float:
-    """Median of the block medians of A over that of B."""
-    return median(map(median, blocks_a)) / median(map(median, blocks_b))
+    """Median over the pairs of blocks of A's block median over B's.
+
+    Args:
+        blocks_a: samples of A, block by block.
+        blocks_b: samples of B; block i was timed right after block i of A, so that a slow change
+            of the machine, which both see, cancels in their ratio.
+    """
+    return median(_ratios(blocks_a, blocks_b))
 
 
 def ratio_interval(
@@ -108,31 +112,22 @@ def ratio_interval(
     blocks_b: Sequence[Sequence[float]],
     *,
     confidence: float = CONFIDENCE,
-    seed: int = 0,
 ) -> Interval:
-    """Bootstrap interval of `ratio_of_medians` for blocks timed in turn.
+    """The interval of `ratio_of_pairs`: two order statistics of the pairs' ratios.
 
-    Pairs of neighbouring blocks are resampled together, so a slow change of the machine, which
-    both of a pair see, cancels in the ratio. Samples inside a block are not resampled: they are
-    not independent of each other.
+    Samples inside a block are not independent of each other; a pair counts as one observation.
 
     Args:
-        blocks_a: samples of A, block by block.
-        blocks_b: samples of B; block i was timed right after block i of A.
-        confidence: share of the resampled ratios inside the interval.
-        seed: of the resampling.
+        blocks_a: as for `ratio_of_pairs`.
+        blocks_b: as for `ratio_of_pairs`.
+        confidence: with which it is to hold the ratio.
     """
+    return median_interval(_ratios(blocks_a, blocks_b), confidence=confidence)
+
+
+def _ratios(
+    blocks_a: Sequence[Sequence[float]], blocks_b: Sequence[Sequence[float]]
+) -> list[float]:
     if len(blocks_a) != len(blocks_b) or not blocks_a:
         raise ValueError(f"{len(blocks_a)} blocks of A and {len(blocks_b)} of B make no pairs")
-    pairs = [(median(a), median(b)) for a, b in zip(blocks_a, blocks_b, strict=True)]
-    generator = random.Random(seed)
-    ratios = []
-    for _ in range(RESAMPLES):
-        drawn = generator.choices(pairs, k=len(pairs))
-        ratios.append(median(a for a, _ in drawn) / median(b for _, b in drawn))
-    ratios.sort()
-    tail = (1 - confidence) / 2
-    last = RESAMPLES - 1
-    return Interval(
-        ratios[math.floor(tail * last)], ratios[math.ceil((1 - tail) * last)], confidence
-    )
+    return [median(a) / median(b) for a, b in zip(blocks_a, blocks_b, strict=True)]

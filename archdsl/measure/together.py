@@ -16,7 +16,7 @@ from archdsl.compiler.build import build_plan
 from archdsl.measure.conditions import Conditions
 from archdsl.measure.devices import applied, find_device, leased
 from archdsl.measure.latency import WARM_UP_SHARE, latency_protocol, watch_of
-from archdsl.measure.statistics import Interval, ratio_interval, ratio_of_medians
+from archdsl.measure.statistics import Interval, ratio_interval, ratio_of_pairs
 from archdsl.measure.timing import Workload, block_seconds, timed_block, warm_up
 from archdsl.measure.watch import Block, Watch
 from archdsl.plan.plan import Plan
@@ -53,7 +53,7 @@ class Rounds:
         calm = [pair for pair in pairs if not any(map(self.watch.doubts, pair))]
         used = calm if len(calm) >= LEAST_ROUNDS else pairs
         ours, theirs = ([pair[i].samples_ms for pair in used] for i in (0, 1))
-        return ratio_of_medians(ours, theirs), ratio_interval(ours, theirs)
+        return ratio_of_pairs(ours, theirs), ratio_interval(ours, theirs)
 
     def disturbances(self, name: str) -> list[str]:
         """Why a network's time cannot be trusted, in words; empty with three calm rounds."""

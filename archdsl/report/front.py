@@ -18,6 +18,8 @@ from archdsl.search.objectives import OBJECTIVES
 from archdsl.store.rows import Study, Trial, Value
 from archdsl.store.store import Store
 
+_IN_ORDER = (State.RUNNING, State.INFEASIBLE, State.STOPPED)
+
 
 @dataclass(frozen=True, kw_only=True)
 class FrontRow:
@@ -89,7 +91,7 @@ class Front:
     @property
     def lost(self) -> list[Trial]:
         """The trials that ended in an error."""
-        return [t for t in self.others if t.state not in (State.RUNNING, State.INFEASIBLE)]
+        return [trial for trial in self.others if trial.state not in _IN_ORDER]
 
     @property
     def unclear(self) -> list[FrontRow]:

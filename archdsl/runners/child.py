@@ -23,7 +23,7 @@ from archdsl.measure.evaluators import Evaluator
 from archdsl.records import Job, Outcome, State
 from archdsl.runners.profile import RunProfile
 from archdsl.runners.protocols import Bound
-from archdsl.runners.worker import Report, unpacked
+from archdsl.runners.worker import Measured, Report, unpacked
 
 MakeEvaluators = Callable[[Mapping[str, Mapping[str, Any]], RunProfile], Sequence[Evaluator]]
 """Makes the evaluators of a study; a function at the top of a module, for it is sent by name."""
@@ -118,6 +118,7 @@ class Child:
         bounds: Sequence[Bound],
         time_limit_s: float | None,
         report: Report,
+        measured: Measured,
     ) -> Outcome:
         """The outcome of a job. A process that died, overran its time or its memory is ended.
 
@@ -131,7 +132,7 @@ class Child:
         deadline = None if time_limit_s is None else started + time_limit_s
         try:
             self._send(("evaluate", job, tuple(quantities), tuple(bounds)))
-            outcome = self._outcome(deadline=deadline, report=report)
+            outcome = self._outcome(deadline=deadline, report=report, measured=measured)
         except ChildTimedOut:
             state, reason = State.TIMED_OUT, f"not done after {time_limit_s:g} s"
         except ChildDied as death:
@@ -153,7 +154,7 @@ class Child:
         self._process.wait()
         self._connection.close()
 
-    def _outcome(self, *, deadline: float | None, report: Report) -> Outcome:
+    def _outcome(self, *, deadline: float | None, report: Report, measured: Measured) -> Outcome:
         while True:
             message = self._receive(deadline=deadline)
             if message[0] == "outcome":
@@ -164,8 +165,11 @@ class Child:
             if message[0] == "waited":
                 deadline = None if deadline is None else deadline + message[1]
                 continue
+            if message[0] == "measured":
+                measured(message[1])
+                continue
             _, epoch, name, value = message
-            report(name, epoch, value)
+            self._send(("go_on", report(name, epoch, value)))
 
     def _send(self, message: tuple[Any, ...]) -> None:
         try:

@@ -4,66 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-from archdsl.errors import MeasureError
-from archdsl.measure.evaluators import Evaluator, make_evaluators
+from archdsl.measure.evaluators import make_evaluators
 from archdsl.records import Job, Outcome
-from archdsl.runners.child import Child, MakeEvaluators
+from archdsl.runners.child import MakeEvaluators
 from archdsl.runners.profile import RunProfile
 from archdsl.runners.protocols import Bound, JobSource
-from archdsl.runners.worker import Report, evaluate_job
-
-
-class _Worker(Protocol):
-    @property
-    def protocols(self) -> Mapping[str, Mapping[str, Any]]: ...
-
-    @property
-    def ended(self) -> bool: ...
-
-    def check(self, job: Job) -> None: ...
-
-    def evaluate(
-        self,
-        job: Job,
-        *,
-        quantities: Sequence[str],
-        bounds: Sequence[Bound],
-        time_limit_s: float | None,
-        report: Report,
-    ) -> Outcome: ...
-
-    def end(self) -> None: ...
-
-
-class _InProcess:
-    """The worker for tables: a look-up cannot crash, so it needs no process and no torch."""
-
-    ended = False
-
-    def __init__(self, evaluators: Sequence[Evaluator]) -> None:
-        self._evaluators = {evaluator.quantity: evaluator for evaluator in evaluators}
-        self.protocols = {name: dict(e.protocol()) for name, e in self._evaluators.items()}
-
-    def check(self, job: Job) -> None:
-        for evaluator in self._evaluators.values():
-            evaluator.check(job)
-
-    def evaluate(
-        self,
-        job: Job,
-        *,
-        quantities: Sequence[str],
-        bounds: Sequence[Bound],
-        time_limit_s: float | None,
-        report: Report,
-    ) -> Outcome:
-        chosen = [self._evaluators[name] for name in quantities]
-        return evaluate_job(job, chosen, bounds=bounds, report=report)
-
-    def end(self) -> None:
-        pass
+from archdsl.runners.seat import Seat
 
 
 class LocalRunner:
@@ -84,70 +32,35 @@ class LocalRunner:
         bounds: Sequence[Bound] = (),
         make: MakeEvaluators = make_evaluators,
     ) -> None:
-        self._evaluate = dict(evaluate)
-        self._profile = profile
-        self._bounds = tuple(bounds)
-        self._make = make
-        self._worker: _Worker | None = None
+        self._seat = Seat(evaluate=evaluate, profile=profile, bounds=bounds, make=make)
 
     def protocols(self) -> Mapping[str, Mapping[str, Any]]:
         """Quantity to protocol of each evaluator; see `Runner.protocols`."""
-        return self._ready().protocols
+        return self._seat.protocols()
 
     def check(self, job: Job) -> None:
         """Refuse a candidate that can never be measured; see `Runner.check`."""
-        self._ready().check(job)
+        self._seat.check(job)
 
     def run(self, source: JobSource) -> None:
         """Evaluate jobs until the source has no more; see `Runner.run`."""
         while (job := source.next_job()) is not None:
-            worker = self._ready()
-            outcome = worker.evaluate(
+            outcome = self._seat.evaluate(
                 job,
-                quantities=[name for name in worker.protocols if name in self._evaluate],
-                bounds=self._bounds,
-                time_limit_s=self._profile.time_limit_s,
                 report=partial(_pass_on, source, job),
+                measured=partial(source.on_measurement, job),
             )
             source.on_outcome(job, outcome)
 
     def score(self, jobs: Sequence[Job], quantity: str) -> Iterator[tuple[Job, Outcome]]:
         """Measure one quantity of each job; see `Runner.score`."""
         for job in jobs:
-            worker = self._ready()
-            if quantity not in worker.protocols:
-                known = ", ".join(worker.protocols)
-                raise MeasureError(f"this study cannot measure {quantity}; it measures: {known}")
-            outcome = worker.evaluate(
-                job,
-                quantities=[quantity],
-                bounds=(),
-                time_limit_s=self._profile.time_limit_s,
-                report=_ignore,
-            )
-            yield job, outcome
+            yield job, self._seat.score(job, quantity)
 
     def close(self) -> None:
         """End the child process, if there is one."""
-        if self._worker is not None:
-            self._worker.end()
-            self._worker = None
-
-    def _ready(self) -> _Worker:
-        """The worker, a fresh one if the last has died."""
-        if self._worker is None or self._worker.ended:
-            self._worker = self._fresh()
-        return self._worker
-
-    def _fresh(self) -> _Worker:
-        if all("table" in settings for settings in self._evaluate.values()):
-            return _InProcess(self._make(self._evaluate, self._profile))
-        return Child(make=self._make, evaluate=self._evaluate, profile=self._profile)
+        self._seat.close()
 
 
-def _pass_on(source: JobSource, job: Job, name: str, epoch: int, value: float) -> None:
-    source.on_report(job, epoch, name, value)
-
-
-def _ignore(name: str, epoch: int, value: float) -> None:
-    """Final scores tell nothing on the way."""
+def _pass_on(source: JobSource, job: Job, name: str, epoch: int, value: float) -> str | None:
+    return source.on_report(job, epoch, name, value)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from archdsl.spec.base import Node
@@ -14,6 +14,7 @@ from archdsl.spec.values import Name
 
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h)")
+_ADDRESS = re.compile(r"auto|[^/:\s]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 
 
 def _time_text(value: Any) -> str:
@@ -39,8 +40,46 @@ def seconds_of(text: str) -> float:
     return float(found[1]) * _SECONDS[found[2]] if found else math.nan
 
 
+def _folder(value: str) -> str:
+    if "://" in value:
+        raise PydanticCustomError(
+            "storage",
+            "'{value}' is a URL, and checkpoints are written to folders; mount it on every machine "
+            "and name the folder",
+            {"value": value[:80]},
+        )
+    return value
+
+
+def _address(value: str) -> str:
+    if value.startswith("ray://"):
+        raise PydanticCustomError(
+            "address",
+            "'{value}' is for remote clients, which cannot commit to a database beside them; run "
+            "the search on a machine of the cluster with address: auto",
+            {"value": value[:80]},
+        )
+    if not _ADDRESS.fullmatch(value):
+        raise PydanticCustomError(
+            "address",
+            "'{value}' is no address; write auto (the cluster of this machine) or HOST:PORT",
+            {"value": value[:80]},
+        )
+    return value
+
+
+def _share(value: float) -> float:
+    if value > 1 and value != int(value):
+        raise PydanticCustomError(
+            "share", "{value} is neither a share of one (0.25) nor whole ones (2)", {"value": value}
+        )
+    return value
+
+
 Time = Annotated[str, BeforeValidator(_time_text)]
 """A number and its unit: `90s`, `30min`, `2h`."""
+Share = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_share)]
+"""A share of one, or whole ones: 0.25, 1, 2."""
 
 
 class Training(Node):
@@ -51,20 +90,20 @@ class Training(Node):
 
 
 class RunProfile(Node):
-    """One place where candidates run."""
+    """One place where candidates run: what all profiles say."""
 
     archdsl: Literal[1]
     """Version of the language."""
     kind: Literal["runner"]
     name: Name
     """Free text."""
-    executor: Literal["local"]
-    """`local`: one persistent child process on this machine."""
+    executor: Literal["local", "ray"]
+    """`local`: child processes on this machine. `ray`: Ray Tune, here or on a cluster."""
     training: Training = Training()
     data: dict[str, str] = Field(default_factory=dict)
     """Where the data sets are that studies name: name to source."""
-    storage: Annotated[str, Field(min_length=1)] = "archdsl-files"
-    """Folder for weights and checkpoints."""
+    storage: Annotated[str, Field(min_length=1), AfterValidator(_folder)] = "archdsl-files"
+    """Folder for weights and checkpoints; on a cluster one that all machines share."""
     time_limit: Time | None = None
     """Of one trial; a longer one ends as `timed_out`."""
 
@@ -72,3 +111,71 @@ class RunProfile(Node):
     def time_limit_s(self) -> float | None:
         """`time_limit` in seconds."""
         return None if self.time_limit is None else seconds_of(self.time_limit)
+
+
+class LocalProfile(RunProfile):
+    """Child processes on this machine, which may die without ending the search."""
+
+    executor: Literal["local"]
+    workers: Annotated[int, Field(ge=1)] = 1
+    """Child processes, each with one candidate at a time."""
+
+
+class Slot(Training):
+    """Where candidates are trained, and what one training holds of its machine."""
+
+    cpus: Share = 1.0
+    """Processors, or a share of one."""
+    gpus: Share = 0.0
+    """GPUs, or a share of one: with 0.25, four trainings use a GPU together."""
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> Self:
+        if not self.cpus and not self.gpus:
+            raise ValueError("a training must hold something: cpus or gpus above 0")
+        if self.device == "cuda" and not self.gpus:
+            raise ValueError("device cuda needs gpus above 0: Ray shows a training no others")
+        return self
+
+
+class LatencyLane(Node):
+    """What whatever measures a latency holds, alone: one place, one measurement at a time."""
+
+    cpus: Share = 1.0
+    """Processors."""
+    gpus: Annotated[int, Field(ge=0)] = 0
+    """Whole GPUs: a shared one cannot be measured."""
+    accelerator_type: Annotated[str, Field(min_length=1)] | None = None
+    """Ray's name of the GPU's kind, such as `A100`."""
+    resources: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict
+    )
+    """Other resources that machines of the cluster were started with: name to amount."""
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> Self:
+        if self.accelerator_type and not self.gpus:
+            raise ValueError("accelerator_type needs gpus: 1, or trainings use the same GPU")
+        if not (self.cpus or self.gpus or self.resources):
+            raise ValueError("a lane must hold something: cpus, gpus or resources above 0")
+        return self
+
+
+class RayProfile(RunProfile):
+    """Ray Tune with reused actors, on this machine or on a cluster."""
+
+    executor: Literal["ray"]
+    address: Annotated[str, AfterValidator(_address)] | None = None
+    """`auto` (the cluster this machine belongs to) or `HOST:PORT`; without one Ray is started on
+    this machine, and ended with the search."""
+    training: Slot = Slot()
+    latency_lane: LatencyLane | None = None
+    """Without it each training slot measures its own candidates, under the lease of its device."""
+    concurrent: Annotated[int, Field(ge=1)] | None = None
+    """Most trials at once; as many as there are slots unless given."""
+
+
+def profile_schema() -> dict[str, Any]:
+    """The JSON Schema of run profiles."""
+    either = Annotated[LocalProfile | RayProfile, Field(discriminator="executor")]
+    return TypeAdapter[Any](either).json_schema()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from archdsl.records import Job, Outcome
+from archdsl.records import Job, Measurement, Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +38,15 @@ class JobSource(Protocol):
     def next_job(self) -> Job | None:
         """The next candidate; None when there is no more to do."""
 
-    def on_report(self, job: Job, epoch: int, name: str, value: float) -> None:
-        """A value on the way: quantity `name` of `job` after `epoch`."""
+    def on_measurement(self, job: Job, measurement: Measurement) -> None:
+        """A quantity that was measured before dearer ones, kept once this returns."""
+
+    def on_report(self, job: Job, epoch: int, name: str, value: float) -> str | None:
+        """A value on the way: quantity `name` of `job` after `epoch`, kept once this returns.
+
+        Returns:
+            Why the job is to be stopped now, on one line; None when it goes on.
+        """
 
     def on_outcome(self, job: Job, outcome: Outcome) -> None:
         """The end of a job; called exactly once for each."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from archdsl.document.merge import merge_trees, without_nulls
+from archdsl.document.messages import one_of
 from archdsl.document.settings import setting_tree
 from archdsl.document.shelves import find
 from archdsl.document.text import read_file
-from archdsl.document.validate import validate
-from archdsl.runners.profile import RunProfile
+from archdsl.document.tree import Tree
+from archdsl.document.validate import problem, refuse_newer_version, validate
+from archdsl.errors import DocumentError
+from archdsl.runners.profile import LocalProfile, RayProfile, RunProfile
+
+PROFILES: Mapping[str, type[RunProfile]] = {"local": LocalProfile, "ray": RayProfile}
+"""Executor to what its profiles can say."""
 
 
 def read_profile(name: str, sets: Sequence[str] = ()) -> RunProfile:
@@ -22,4 +28,21 @@ def read_profile(name: str, sets: Sequence[str] = ()) -> RunProfile:
     tree = read_file(find(name, "runners"))
     for setting in sets:
         tree = merge_trees(tree, setting_tree(setting))
-    return validate(without_nulls(tree), RunProfile)
+    return profile_of(without_nulls(tree))
+
+
+def profile_of(tree: Tree) -> RunProfile:
+    """The profile a document is, of the class its executor decides.
+
+    Raises:
+        DocumentError: every problem found; an unknown executor alone, for it decides the others.
+    """
+    refuse_newer_version(tree)
+    written = tree.child("executor")
+    if written is None:
+        return validate(tree, LocalProfile)
+    kind = PROFILES.get(written.value) if isinstance(written.value, str) else None
+    if kind is None:
+        found = one_of(written.plain(), PROFILES)
+        raise DocumentError([problem(tree, ("executor",), found)])
+    return validate(tree, kind)

@@ -5,8 +5,10 @@ Messages over the pipe are tuples whose first item is a word:
     parent to child                          child to parent
     ("prepare", make, evaluate, profile)     ("prepared", protocols) | ("refused", error)
     ("check", job)                               ("checked", None) | ("refused", error)
-    ("evaluate", job, quantities, bounds)    ("report", epoch, name, value)*, ("waited", seconds)*,
+    ("evaluate", job, quantities, bounds)    ("measured", measurement)*, ("waited", seconds)*,
+                                                 ("report", epoch, name, value)*,
                                                  ("outcome", outcome) | ("refused", error)
+    ("go_on", reason | None)                     what answers each report: why to stop now, if so
 """
 
 from __future__ import annotations
@@ -30,11 +32,22 @@ from archdsl.records import Job, Measurement, Outcome, State, digest
 from archdsl.runners.protocols import Bound
 from archdsl.runners.rehearsal import TRAINED, Rehearse, make_rehearsal
 
-Report = Callable[[str, int, float], None]
-"""Takes the quantity's name, the epoch and the value."""
+Report = Callable[[str, int, float], str | None]
+"""Takes the quantity's name, the epoch and the value; returns why to stop now, if so. Returns only
+once the value is kept, so that no worker runs ahead of what is stored."""
+Measured = Callable[[Measurement], None]
+"""Takes what was measured before dearer quantities are."""
 
 _REASON_LENGTH = 300
 _MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory")
+
+
+class JobStopped(Exception):
+    """The answer to a report: the evaluation ends here; says why."""
+
+
+def _untold(measurement: Measurement) -> None:
+    """Where nobody waits for the measurements one by one."""
 
 
 def evaluate_job(
@@ -43,9 +56,12 @@ def evaluate_job(
     *,
     bounds: Sequence[Bound],
     report: Report,
+    measured: Measured = _untold,
     rehearse: Rehearse | None = None,
 ) -> Outcome:
     """Measure a candidate, cheap quantities first; stop at the first broken bound.
+
+    An answer to a report that says why to stop ends the evaluation as stopped.
 
     Measurements the job already knows are reused when their protocol is the evaluator's. What an
     evaluator raises becomes the outcome's state and reason. A training that is still to come is
@@ -67,19 +83,24 @@ def evaluate_job(
             violation=violation,
         )
 
-    for evaluator in evaluators:
+    for left, evaluator in zip(range(len(evaluators) - 1, -1, -1), evaluators, strict=True):
         started = time.perf_counter()
         try:
-            measurement = _known(job, evaluator)
+            known = measurement = _known(job, evaluator)
             if rehearse is not None and _trains(job, evaluators):
                 rehearse(job)
                 rehearse = None
             if measurement is None:
-                measurement = evaluator.measure(job, report=partial(report, evaluator.quantity))
+                measurement = evaluator.measure(
+                    job, report=partial(_report_or_stop, report, evaluator.quantity)
+                )
                 wall = time.perf_counter() - started
                 seconds += measurement.detail.get("virtual_seconds", wall)
         except (WriteError, LeaseError):
             raise
+        except JobStopped as stop:
+            seconds += time.perf_counter() - started
+            return end(State.STOPPED, str(stop))
         except Exception as error:
             seconds += time.perf_counter() - started
             return end(state_of(error), one_line(error))
@@ -93,7 +114,15 @@ def evaluate_job(
             asked = " and ".join(f"{bound} {measurement.unit}" for bound in broken)
             excess = sum(bound.excess(measurement.value) for bound in broken)
             return end(State.INFEASIBLE, f"{found}, but {asked} is asked for", excess)
+        if left and known is None:
+            measured(measurement)
     return end(State.COMPLETE)
+
+
+def _report_or_stop(report: Report, quantity: str, epoch: int, value: float) -> None:
+    reason = report(quantity, epoch, value)
+    if reason is not None:
+        raise JobStopped(reason)
 
 
 def _trains(job: Job, evaluators: Sequence[Evaluator]) -> bool:
@@ -148,8 +177,14 @@ def serve(connection: Connection) -> NoReturn:
     evaluators: Mapping[str, Evaluator] = {}
     rehearse: Rehearse | None = None
 
-    def report(name: str, epoch: int, value: float) -> None:
+    def report(name: str, epoch: int, value: float) -> str | None:
         connection.send(("report", epoch, name, value))
+        _, reason = pickle.loads(messages.get())
+        stop: str | None = reason
+        return stop
+
+    def measured(measurement: Measurement) -> None:
+        connection.send(("measured", measurement))
 
     def waited(seconds: float) -> None:
         connection.send(("waited", seconds))
@@ -177,7 +212,12 @@ def serve(connection: Connection) -> NoReturn:
                 try:
                     with waits_told(waited):
                         outcome = evaluate_job(
-                            job, chosen, bounds=bounds, report=report, rehearse=rehearse
+                            job,
+                            chosen,
+                            bounds=bounds,
+                            report=report,
+                            measured=measured,
+                            rehearse=rehearse,
                         )
                     connection.send(("outcome", outcome))
                 except (WriteError, LeaseError) as error:

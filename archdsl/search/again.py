@@ -8,8 +8,9 @@ from typing import Any
 
 from archdsl.errors import StudyError
 from archdsl.records import State, canonical_json, digest
-from archdsl.runners.local import LocalRunner
+from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
+from archdsl.runners.protocols import Runner
 from archdsl.search.loop import job_of
 from archdsl.search.pool import pooled
 from archdsl.search.run import differences
@@ -36,7 +37,7 @@ class Again:
     ) -> None:
         self._store, self._study, self._profile = store, study, profile
         self._any_device = any_device
-        self._runner: LocalRunner | None = None
+        self._runner: Runner | None = None
         self._evaluate: dict[str, Any] = {}
 
     def measure(self, trial: Trial, objective: str, words: Mapping[str, Any]) -> str | None:
@@ -93,12 +94,12 @@ class Again:
             settings["device"] = "any"
         return settings
 
-    def _ready(self, evaluate: dict[str, Any]) -> LocalRunner:
+    def _ready(self, evaluate: dict[str, Any]) -> Runner:
         """The runner for these settings; the last one where they are the same."""
         if self._runner is None or canonical_json(evaluate) != canonical_json(self._evaluate):
             self.close()
             self._evaluate = evaluate
-            self._runner = LocalRunner(evaluate=evaluate, profile=self._profile)
+            self._runner = make_runner(self._profile, evaluate=evaluate)
         return self._runner
 
     def _refuse_mixture(self, trial: Trial, objective: str, protocol: Mapping[str, Any]) -> None:

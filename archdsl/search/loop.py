@@ -15,6 +15,7 @@ from archdsl.search.objectives import OBJECTIVES
 from archdsl.search.proposer import Proposal, Proposer
 from archdsl.search.read import CheckedStudy
 from archdsl.search.sampling import Past
+from archdsl.search.stopper import Stopper
 from archdsl.store.errors import DuplicateTrialError
 from archdsl.store.owner import Owner
 from archdsl.store.rows import Architecture, Trial
@@ -71,6 +72,7 @@ class Search:
         self._keys = {quantity: digest(dict(p)) for quantity, p in protocols.items()}
         self._folder, self._observer = folder, observer
         self._running: dict[int, tuple[str, Mapping[str, float]]] = {}
+        self._stopper = Stopper(study=checked.study, study_id=row.id, store=store)
         self._past: list[Past] = []
         self._last_finish = 0
         self._seen = store.seen(row.id)
@@ -87,13 +89,21 @@ class Search:
         self._observer.on_start(job)
         return job
 
-    def on_report(self, job: Job, epoch: int, name: str, value: float) -> None:
-        """Keep a value on the way."""
-        token, _ = self._running[job.trial_id]
+    def on_measurement(self, job: Job, measurement: Measurement) -> None:
+        """Keep what was measured: whoever takes the trial over need not measure it again."""
+        self._store.record_measurement(job.arch_id, measurement)
+
+    def on_report(self, job: Job, epoch: int, name: str, value: float) -> str | None:
+        """Keep a value on the way; returns why the trial is to be stopped now, if so."""
+        token, facts = self._running[job.trial_id]
         self._store.report_epoch(
             trial_id=job.trial_id, token=token, epoch=epoch, name=name, value=value
         )
         self._observer.on_epoch(job, epoch, name, value)
+        if not self._stopper.stops:
+            return None
+        self._read_past()
+        return self._stopper.reason(job.trial_id, self._exact(job.arch_id, facts))
 
     def on_outcome(self, job: Job, outcome: Outcome) -> None:
         """Commit the end of a trial."""
@@ -183,7 +193,21 @@ class Search:
     def _read_past(self) -> None:
         for trial in self._store.history(self._row.id, after=self._last_finish):
             self._last_finish = trial.finish_order or self._last_finish
-            self._past.append(_past(trial, self._objectives))
+            self._past.append(_past(trial, self._values(trial)))
+            self._stopper.learn(trial)
+
+    def _values(self, trial: Trial) -> list[float] | None:
+        """Of a trial's objectives, as a sampler sees them."""
+        if trial.state is State.COMPLETE:
+            return [trial.values[name].value for name in self._objectives]
+        if trial.state is State.STOPPED:
+            facts = self._store.find_architecture(trial.arch_id).facts
+            return self._stopper.bound(trial, self._exact(trial.arch_id, facts))
+        return None
+
+    def _exact(self, arch_id: str, facts: Mapping[str, float]) -> dict[str, float]:
+        """What is known of an architecture without a training: its facts, and what is measured."""
+        return {**facts, **{each.quantity: each.value for each in self._known(arch_id)}}
 
     def _infeasible_in_a_row(self) -> int:
         streak = 0
@@ -209,15 +233,15 @@ def job_of(
     )
 
 
-def _past(trial: Trial, objectives: list[str]) -> Past:
-    complete = trial.state is State.COMPLETE
+def _past(trial: Trial, values: list[float] | None) -> Past:
+    fine = trial.state in (State.COMPLETE, State.STOPPED)
     return Past(
         params=trial.params,
         distributions=trial.distributions,
         attributes=trial.sampler_attrs,
-        values=[trial.values[name].value for name in objectives] if complete else None,
-        # Whatever did not complete is something to keep away from.
-        violation=0.0 if complete else trial.violation or 1.0,
+        values=values,
+        # Whatever came to a bad end is something to keep away from.
+        violation=0.0 if fine else trial.violation or 1.0,
         counted=trial.counted,
     )
 

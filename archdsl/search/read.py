@@ -13,10 +13,12 @@ from archdsl.document.text import read_file
 from archdsl.document.tree import Tree
 from archdsl.document.validate import problem, validate
 from archdsl.errors import DocumentError, NameNotFoundError, Problem
+from archdsl.measure.settings import AccuracySettings
 from archdsl.search import holes
 from archdsl.search.holes import Fixed, Hole, Part
 from archdsl.search.objectives import MEASURED
 from archdsl.search.space import Space
+from archdsl.search.stopping import AshaStopping, NoStopping
 from archdsl.search.study import Study
 
 
@@ -49,7 +51,7 @@ def check_study(tree: Tree, *, folder: Path) -> CheckedStudy:
         DocumentError: every problem found.
     """
     study = validate(_without_nulls(tree), Study)
-    problems = _effects(tree, study)
+    problems = _effects(tree, study) + _stopping(tree, study)
     bases = _bases(tree, folder, problems)
     overlay, found = _overlay(tree)
     problems += found
@@ -87,6 +89,23 @@ def _effects(tree: Tree, study: Study) -> list[Problem]:
             message = "has no effect: neither an objective nor a constraint uses it"
             problems.append(problem(tree, ("evaluate", name), message, key=True))
     return problems
+
+
+def _stopping(tree: Tree, study: Study) -> list[Problem]:
+    """A rule that could never stop anything, or cannot rank what is asked for."""
+    rule, settings = study.stopping, study.evaluate.top1
+    if isinstance(rule, NoStopping):
+        return []
+    if study.objectives.get("top1") != "maximize":
+        message = "has no effect: top1 is not maximised"
+    elif not isinstance(settings, AccuracySettings):
+        message = "has no effect: a table tells nothing of top1 on the way"
+    elif isinstance(rule, AshaStopping) and len(study.objectives) > 1:
+        others = ", ".join(name for name in study.objectives if name != "top1")
+        message = f"asha ranks top1 alone, and {others} is an objective, too; use type: front"
+    else:
+        return []
+    return [problem(tree, ("stopping",), message, key=True)]
 
 
 def _bases(tree: Tree, folder: Path, problems: list[Problem]) -> dict[str, Tree]:

@@ -10,7 +10,7 @@ from typing import Any
 from archdsl.errors import SpaceExhaustedError, StudyError
 from archdsl.plan.read import Checked, check_model
 from archdsl.records import Job, Outcome, State, digest
-from archdsl.runners.local import LocalRunner
+from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
 from archdsl.runners.protocols import Bound, Runner
 from archdsl.search.deciders import FirstOption
@@ -91,7 +91,7 @@ def run_search(
     study, row = checked.study, begun(checked, store)
     counting = _Counting(observer)
     note = None
-    with closing(make_runner(checked, profile, any_device=any_device)) as runner:
+    with closing(runner_of(checked, profile, any_device=any_device)) as runner:
         if row is None or work_left(study, row, store):
             protocols = runner.protocols()
             # A study that cannot run leaves nothing behind, so that its document can be mended.
@@ -126,7 +126,7 @@ def run_search(
     return Finished(row=row, ran=counting.ended, note=note)
 
 
-def make_runner(checked: CheckedStudy, profile: RunProfile, *, any_device: bool) -> LocalRunner:
+def runner_of(checked: CheckedStudy, profile: RunProfile, *, any_device: bool) -> Runner:
     """The runner of a profile, ready for what the study measures."""
     study = checked.study
     evaluate: dict[str, dict[str, Any]] = study.evaluate.model_dump(mode="json", exclude_none=True)
@@ -141,7 +141,7 @@ def make_runner(checked: CheckedStudy, profile: RunProfile, *, any_device: bool)
         for c in study.parsed_constraints()
         if c.measured
     ]
-    return LocalRunner(evaluate=evaluate, profile=profile, bounds=bounds)
+    return make_runner(profile, evaluate=evaluate, bounds=bounds)
 
 
 def work_left(study: Study, row: StudyRow, store: Store) -> bool:

@@ -26,6 +26,7 @@ from archdsl.search.constraints import (
     parse_constraint,
 )
 from archdsl.search.objectives import OBJECTIVES, Direction
+from archdsl.search.stopping import NoStopping, Stopping
 from archdsl.spec.base import Node
 from archdsl.spec.values import Name
 
@@ -118,6 +119,8 @@ class Study(Node):
     evaluate: Evaluate
     budget: Budget
     sampler: Sampler = Sampler()
+    stopping: Stopping = NoStopping()
+    """Which trainings are ended before their last epoch."""
 
     @field_validator("objectives")
     @classmethod
@@ -154,6 +157,8 @@ class Study(Node):
         """The normalised document."""
         fields: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
         fields["space"] = self.space  # nulls in a space delete; they are not absent words
+        if isinstance(self.stopping, NoStopping):
+            del fields["stopping"]  # studies that are older than the word stay the same
         return fields
 
     def identity(self) -> dict[str, Any]:

@@ -97,6 +97,20 @@ def epochs(connection: Connection, *, trial_id: int) -> list[EpochValue]:
     ]
 
 
+def values_after(connection: Connection, *, study_id: int, epoch: int, name: str) -> list[float]:
+    values = connection.scalars(
+        select(epoch_values.c.value)
+        .join(trials, trials.c.id == epoch_values.c.trial_id)
+        .where(
+            trials.c.study_id == study_id,
+            epoch_values.c.epoch == epoch,
+            epoch_values.c.name == name,
+        )
+        .order_by(epoch_values.c.trial_id)
+    )
+    return [math.nan if value is None else value for value in values]
+
+
 def _trials(
     connection: Connection, condition: ColumnElement[bool], *, order: ColumnElement[Any]
 ) -> list[Trial]:

@@ -310,6 +310,11 @@ class Store(Measured):
         with self._database.read() as connection:
             return history.epochs(connection, trial_id=trial_id)
 
+    def values_after(self, study_id: int, *, epoch: int, name: str) -> list[float]:
+        """What the trials of a study have reported of `name` after `epoch`, by trial."""
+        with self._database.read() as connection:
+            return history.values_after(connection, study_id=study_id, epoch=epoch, name=name)
+
     def seen(self, study_id: int) -> set[str]:
         """Identities of all architectures in a study."""
         with self._database.read() as connection:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import archdsl
 
@@ -41,3 +44,37 @@ def test_without_torch_it_still_answers(run: Run, folder: Path) -> None:
     done = run("doctor", "--json", code=1, env={"PYTHONPATH": f"{folder}:{root}"})
     bad = {finding["name"] for finding in done.json()["findings"] if not finding["ok"]}
     assert "import torch" in bad
+
+
+CLUSTER = """\
+archdsl: 1
+kind: runner
+name: cluster
+executor: ray
+training: {cpus: 1, gpus: 1}
+data: {flowers: 'folder:gone', small: digits}
+"""
+
+
+@pytest.mark.slow
+def test_a_cluster_is_looked_at_line_by_line(run: Run, folder: Path) -> None:
+    pytest.importorskip("ray.tune", reason="an extra")
+    (folder / "cluster.yaml").write_text(CLUSTER)
+    done = run("doctor", "--runner", "cluster", "--json", code=1)
+    found = {finding["name"]: finding for finding in done.json()["findings"]}
+    words = {name.split()[0] for name in found}
+    assert {"machine", "clock", "storage", "slots", "data"} <= words
+    bad = {name: finding for name, finding in found.items() if not finding["ok"]}
+    assert "no machine has that; there is: " in bad.pop("slots")["found"]
+    ((name, data),) = bad.items()
+    assert name.startswith("data flowers, ") and "no such folder" in data["found"]
+    assert all(finding["remedy"] for finding in (*bad.values(), data))
+
+
+def test_a_cluster_that_is_not_there_is_told_with_a_remedy(run: Run, folder: Path) -> None:
+    pytest.importorskip("ray.tune", reason="an extra")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    (folder / "away.yaml").write_text(f"{CLUSTER}address: 127.0.0.1:{port}\n")
+    out = run("doctor", "--runner", "away", code=1).out
+    assert f"BAD  ray           nothing answers at 127.0.0.1:{port} (" in out

@@ -104,6 +104,31 @@ def test_trials_that_did_not_end_well_are_named(run: Run, found: Any) -> None:
     assert "and 1 more" in table
 
 
+def test_what_was_stopped_early_is_counted_and_says_why(run: Run, found: Any) -> None:
+    model = read_model("vittm-digits", ["depth=9"])
+    with open_store("archdsl.db") as store:
+        trial = store.add_trial(
+            study_id=store.study("tabular").id, budget=None, owner=Owner.current(),
+            arch_id=model.plan.arch_id, spec=model.spec.document(), plan=model.plan.canonical(),
+            facts={"params": 7}, params={}, distributions={}, sampler_attrs={}, attempt=0,
+        )  # fmt: skip
+        assert trial is not None
+        reason = "after epoch 4: too little in sight"
+        store.finish_trial(
+            trial_id=trial.id,
+            token=trial.token or "",
+            outcome=Outcome(state=State.STOPPED, reason=reason),
+            values={},
+        )
+    assert "not complete: 1 stopped" in run("front").out
+    again = run("front", "--json").json()
+    assert (again["not_complete"], again["complete"]) == ({"stopped": 1}, found["complete"])
+    assert again["lost"] == [], "it was stopped with a reason, not lost"
+    assert f"# trial {trial.number}, stopped: {reason}" in run("show", str(trial.number)).out
+    shown = run("show", str(trial.number), "--json").json()["trial"]
+    assert (shown["state"], shown["reason"], shown["values"]) == ("stopped", reason, {})
+
+
 def test_a_study_is_named_where_there_are_several(run: Run) -> None:
     run("search", "study.yaml", "--set", "name=second", "--json")
     assert "tabular | second" in run("front", code=2).err

@@ -167,6 +167,13 @@ def test_objectives_are_a_choice(run: Run, tabular: Path, folder: Path) -> None:
     assert quantities == {"latency"}, "what is not aimed at is not measured"
 
 
+def test_a_rule_for_trainings_is_left_out_where_nothing_is_trained(run: Run, tabular: Path) -> None:
+    rule = ["--set", "stopping={type: front}", "--dry-run"]
+    run("search", "study.yaml", "--objective", "latency", *rule)
+    refused = run("search", "study.yaml", *rule, code=2).err
+    assert "a table tells nothing of top1 on the way" in refused
+
+
 def test_a_fact_may_be_an_objective(run: Run, tabular: Path) -> None:
     found = run("search", "study.yaml", "--objective", "params,top1", "--json").json()
     best = found["members"][0]

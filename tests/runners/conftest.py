@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 
 from archdsl.records import Job, Measurement, Outcome
 from archdsl.runners.profile import RunProfile
+from archdsl.runners.read import PROFILES
 
+ROOT = Path(__file__).parents[2]
 TOYS = '''
 import ctypes, math, os, signal, subprocess, sys, time
 from pathlib import Path
@@ -85,6 +88,25 @@ class Toy:
         report(2, 60.0)
         return 60.0
 
+    def noted_epochs(self, candidate, report):
+        for epoch in (1, 2):
+            Path(candidate.folder, f"epoch-{epoch}").touch()
+            report(epoch, 50.0)
+        return 60.0
+
+    def lose_machine_once(self, candidate, report):
+        note = Path(candidate.folder, f"lost-{candidate.number}")
+        if note.exists():
+            return 1.0
+        report(1, 50.0)
+        note.touch()
+        return self.lose_machine(candidate, report)
+
+    def lose_machine(self, candidate, report):
+        time.sleep(0.5)  # what was measured before has been told
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
+
     def chatter(self, candidate, report):
         print("a library prints")
         os.write(1, b"and so does C code")
@@ -122,9 +144,25 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     folder = tmp_path / "modules"
     folder.mkdir()
     (folder / "archdsl_toys.py").write_text(TOYS)
-    monkeypatch.syspath_prepend(folder)
+    _put_on_path(folder, monkeypatch)
     sys.modules.pop("archdsl_toys", None)
     return importlib.import_module("archdsl_toys")
+
+
+def _put_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For this process, and for those that find their modules through the environment."""
+    monkeypatch.syspath_prepend(folder)
+    paths = [str(folder), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+
+
+@pytest.fixture
+def diary_toys(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module of evaluators with a diary, for this process and all it starts."""
+    import importlib
+
+    _put_on_path(Path(__file__).parent, monkeypatch)
+    return importlib.import_module("archdsl_diary_toys")
 
 
 @pytest.fixture
@@ -146,7 +184,8 @@ def make_job(tmp_path: Path) -> Callable[..., Job]:
 @pytest.fixture
 def make_profile(tmp_path: Path) -> Write:
     def made(**words: object) -> RunProfile:
-        return RunProfile.model_validate(
+        kind = PROFILES[str(words.get("executor", "local"))]
+        return kind.model_validate(
             {
                 "archdsl": 1,
                 "kind": "runner",
@@ -167,13 +206,20 @@ class ListSource:
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = list(jobs)
         self.reports: list[tuple[int, int, str, float]] = []
+        self.measured: list[tuple[int, str, float]] = []
         self.outcomes: dict[int, Outcome] = {}
+        self.stops: dict[tuple[int, int], str] = {}
+        """Number of a job and epoch to why it is stopped there."""
 
     def next_job(self) -> Job | None:
         return self._jobs.pop(0) if self._jobs else None
 
-    def on_report(self, job: Job, epoch: int, name: str, value: float) -> None:
+    def on_measurement(self, job: Job, measurement: Measurement) -> None:
+        self.measured.append((job.number, measurement.quantity, measurement.value))
+
+    def on_report(self, job: Job, epoch: int, name: str, value: float) -> str | None:
         self.reports.append((job.number, epoch, name, value))
+        return self.stops.get((job.number, epoch))
 
     def on_outcome(self, job: Job, outcome: Outcome) -> None:
         assert job.number not in self.outcomes, "told once"

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -75,8 +75,44 @@ def test_jobs_run_in_one_child_that_persists(
     assert len(pids) == 1
     assert os.getpid() not in pids
     assert source.reports == [(1, 1, "top1", 50.0), (1, 2, "top1", 60.0)]
+    assert source.measured == [(number, "latency", 1.0) for number in range(3)]
     runner.close()
     assert not alive(pids.pop())
+
+
+def test_a_job_that_is_stopped_from_outside_leaves_the_child_to_the_next(
+    make_runner: MakeRunner, make_job: MakeJob, source_of: Any
+) -> None:
+    source = source_of([make_job(number, top1="two_epochs") for number in range(3)])
+    source.stops = {(0, 1): "after epoch 1: too little", (1, 2): "after epoch 2: too little"}
+    make_runner().run(source)
+    ends = {number: (o.state, o.reason) for number, o in source.outcomes.items()}
+    assert ends == {
+        0: (State.STOPPED, "after epoch 1: too little"),
+        1: (State.STOPPED, "after epoch 2: too little"),
+        2: (State.COMPLETE, None),
+    }
+    assert [report[:2] for report in source.reports] == [(0, 1), (1, 1), (1, 2), (2, 1), (2, 2)]
+    assert len({pid_of(outcome) for outcome in source.outcomes.values()}) == 1
+
+
+def test_no_worker_goes_on_before_its_report_is_answered(
+    make_runner: MakeRunner, make_job: MakeJob, source_of: Any, tmp_path: Path
+) -> None:
+    source = source_of([make_job(0, top1="noted_epochs")])
+    answered = source.on_report
+    seen: list[bool] = []
+
+    def slowly(job: Job, epoch: int, name: str, value: float) -> str | None:
+        time.sleep(0.3)
+        seen.append((tmp_path / f"epoch-{epoch + 1}").exists())
+        return cast("str | None", answered(job, epoch, name, value))
+
+    source.on_report = slowly
+    make_runner().run(source)
+    assert seen == [False, False]
+    assert (tmp_path / "epoch-2").exists()
+    assert source.outcomes[0].state is State.COMPLETE
 
 
 @pytest.mark.parametrize(
@@ -215,6 +251,8 @@ class Source:
                 folder=sys.argv[1])]
     def next_job(self):
         return self.jobs.pop() if self.jobs else None
+    def on_measurement(self, job, measurement):
+        pass
 
 profile = RunProfile(archdsl=1, kind="runner", name="t", executor="local")
 LocalRunner(evaluate={"top1": {}}, profile=profile, make=archdsl_toys.make).run(Source())

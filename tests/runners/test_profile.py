@@ -8,8 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from archdsl.document.text import read_file
-from archdsl.document.validate import validate
-from archdsl.runners.profile import RunProfile
+from archdsl.document.tree import tree_of
+from archdsl.errors import DocumentError
+from archdsl.runners.profile import LocalProfile, RayProfile, RunProfile
+from archdsl.runners.read import profile_of
 
 SHELF = Path(__file__).parents[2] / "runners"
 LEAST = {"archdsl": 1, "kind": "runner", "name": "x", "executor": "local"}
@@ -17,7 +19,7 @@ LEAST = {"archdsl": 1, "kind": "runner", "name": "x", "executor": "local"}
 
 @pytest.mark.parametrize("path", sorted(SHELF.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_profile_of_the_shelf_is_valid_and_named_as_its_file(path: Path) -> None:
-    profile = validate(read_file(path), RunProfile)
+    profile = profile_of(read_file(path))
     assert profile.name == path.stem
 
 
@@ -63,8 +65,50 @@ def test_other_times_are_refused_with_the_reason(value: object, reason: str) -> 
         {"epochs": 3},
         {"data": {"flowers": 3}},
         {"storage": ""},
+        {"storage": "s3://bucket/folder"},
+        {"workers": 0},
+        {"concurrent": 2},
+        {"training": {"gpus": 1}},
     ],
 )
 def test_what_is_no_profile_is_refused(words: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
-        RunProfile.model_validate(LEAST | words)
+    with pytest.raises(DocumentError):
+        profile_of(tree_of(LEAST | words, source="a.yaml"))
+
+
+def test_the_executor_decides_which_words_there_are() -> None:
+    local = profile_of(tree_of(LEAST | {"workers": 3}, source="a.yaml"))
+    ray = profile_of(tree_of(LEAST | {"executor": "ray", "concurrent": 3}, source="a.yaml"))
+    assert isinstance(local, LocalProfile) and local.workers == 3
+    assert isinstance(ray, RayProfile) and ray.training.cpus == 1
+    assert ray.address is None and ray.latency_lane is None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"executor": "rey", "address": "auto"}, "'rey' is not one of: local, ray"),
+        ({"address": "ray://head:10001"}, "run the search on a machine of the cluster"),
+        ({"address": "head"}, "'head' is no address; write auto"),
+        ({"storage": "s3://bucket"}, "'s3://bucket' is a URL, and checkpoints are written to"),
+        ({"training": {"gpus": 1.5}}, "1.5 is neither a share of one (0.25) nor whole ones"),
+        ({"training": {"cpus": 0}}, "must hold something"),
+        ({"training": {"device": "cuda"}}, "device cuda needs gpus above 0"),
+        ({"latency_lane": {"gpus": 0.5}}, "0.5 is not a whole number"),
+        ({"latency_lane": {"accelerator_type": "A100"}}, "accelerator_type needs gpus: 1"),
+        ({"concurrent": 0}, "0 is below 1"),
+        ({"workers": 2}, "unknown key; known here: archdsl, kind, name, executor"),
+    ],
+)
+def test_profiles_for_ray_say_what_is_wrong(words: dict[str, object], message: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        profile_of(tree_of({**LEAST, "executor": "ray", **words}, source="a.yaml"))
+    (problem,) = caught.value.problems
+    assert message in problem.message
+
+
+@pytest.mark.parametrize("address", ["auto", "head:6379", "10.0.0.1:6379", "[::1]:6379"])
+def test_addresses(address: str) -> None:
+    words = LEAST | {"executor": "ray", "address": address}
+    profile = profile_of(tree_of(words, source="a.yaml"))
+    assert isinstance(profile, RayProfile) and profile.address == address

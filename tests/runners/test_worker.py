@@ -68,6 +68,41 @@ def test_a_known_value_can_break_a_bound(toys: Any, make_job: MakeJob) -> None:
     assert evaluated(toys, job, bounds=[bound]).state is State.INFEASIBLE
 
 
+def test_what_comes_before_dearer_quantities_is_told_once_it_is_measured(
+    toys: Any, make_job: MakeJob
+) -> None:
+    evaluators = toys.make({"memory": {}, "latency": {}, "top1": {}}, None)
+    told: list[str] = []
+    evaluate_job(
+        make_job(known=[known(toys, "memory", 9.0)]),
+        evaluators,
+        bounds=(),
+        report=lambda *seen: None,
+        measured=lambda measurement: told.append(measurement.quantity),
+    )
+    assert told == ["latency"], "neither what is known nor the last, which is the outcome's"
+
+
+def test_the_answer_to_a_report_ends_the_evaluation(toys: Any, make_job: MakeJob) -> None:
+    epochs: list[int] = []
+
+    def report(name: str, epoch: int, value: float) -> str | None:
+        epochs.append(epoch)
+        return f"after epoch {epoch}: {name} {value:g} is not enough" if epoch == 1 else None
+
+    outcome = evaluate_job(
+        make_job(latency=2.5, top1="two_epochs"),
+        toys.make({"latency": {}, "top1": {}}, None),
+        bounds=(),
+        report=report,
+    )
+    assert outcome.state is State.STOPPED
+    assert outcome.reason == "after epoch 1: top1 50 is not enough"
+    assert [m.quantity for m in outcome.measurements] == ["latency"], "no value of what it ended"
+    assert outcome.seconds > 0
+    assert epochs == [1]
+
+
 @pytest.mark.parametrize(
     ("operator", "limit", "value", "excess"),
     [

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import archdsl
+from archdsl.records import State
 from archdsl.store.store import Store, open_store
 
 PROGRAM = Path(__file__).with_name("training_search_process.py")
@@ -23,6 +24,12 @@ TRIALS, EPOCHS, KILLS = 2, 9, 5
 WORDS: dict[str, Any] = {
     "objectives": {"params": "minimize", "top1": "maximize"},
     "evaluate": {"top1": {"data": "digits", "recipe": {"batch": 16}, "epochs": EPOCHS}},
+}
+
+STOPPED: dict[str, Any] = {
+    "objectives": {"top1": "maximize"},
+    "evaluate": {"top1": {"data": "digits", "recipe": "small-images", "epochs": 3}},
+    "stopping": {"type": "asha", "reduction": 2, "earliest": 1},
 }
 
 
@@ -72,6 +79,24 @@ def test_trainings_killed_at_random_moments(
         assert epochs_of(second) == epochs_of(first)
         assert second.claims(second.study("small").id) == []
     check_continued(diary("killed.db"))
+
+
+@pytest.mark.slow
+def test_trainings_that_are_stopped_are_stopped_after_kills_too(
+    write_study: Callable[..., Path], trials_table: Callable[[Store], list[dict[str, Any]]]
+) -> None:
+    write_study("depth: {choose: [1, 2, 3]}", trials=3, **STOPPED)
+    assert start("undisturbed.db").wait(timeout=120) == 0
+    for epochs in (2, 3):
+        assert start("killed.db", epochs=epochs).wait(timeout=120) == -signal.SIGKILL
+    assert start("killed.db").wait(timeout=120) == 0
+    with open_store("undisturbed.db") as first, open_store("killed.db") as second:
+        table = trials_table(first)
+        ends = [(trial["state"], trial["reason"]) for trial in table]
+        assert State.STOPPED in dict(ends)
+        assert State.COMPLETE in dict(ends)
+        assert trials_table(second) == table
+        assert epochs_of(second) == epochs_of(first)
 
 
 def epochs_of(store: Store) -> list[Any]:

@@ -249,3 +249,53 @@ def _seconds_to_find(store: Store, number: int) -> float:
     started = time.perf_counter()
     store.find_architecture(f"{number:016x}")
     return time.perf_counter() - started
+
+
+def test_a_stopped_trial_counts_keeps_its_epochs_and_is_never_a_member(
+    store: Store, study: Study, add: Callable[..., Trial], complete: Callable[..., Trial]
+) -> None:
+    complete("slow", latency=9.0, top1=70.0)
+    trial = add("stopped", budget=2)
+    token = trial.token or ""
+    for epoch, value in ((1, 50.0), (2, 95.0)):
+        store.report_epoch(trial_id=trial.id, token=token, epoch=epoch, name="top1", value=value)
+    latency = Measurement(
+        quantity="latency", value=1.0, low=1.0, high=1.0, unit="ms", protocol={"batch": 1}
+    )
+    store.finish_trial(
+        trial_id=trial.id,
+        token=token,
+        outcome=Outcome(
+            state=State.STOPPED, measurements=(latency,), reason="after epoch 2: …", seconds=2.0
+        ),
+        values={},
+    )
+    assert add("one more", budget=2) is None, "it uses up budget"
+    ended = store.trial(study.id, trial.number)
+    assert (ended.state, ended.reason, dict(ended.values)) == (
+        State.STOPPED,
+        "after epoch 2: …",
+        {},
+    )
+    assert [(each.epoch, each.value) for each in store.epochs(trial.id)] == [(1, 50.0), (2, 95.0)]
+    for robust in (False, True):
+        assert [member.arch_id for member in store.front(study.id, robust=robust)] == ["slow"]
+
+
+def test_values_after_an_epoch_are_those_of_one_study(
+    store: Store, study: Study, add: Callable[..., Trial]
+) -> None:
+    other = store.ensure_study(name="other", document={}, objectives={"top1": "maximize"})
+    told = {"a": (1.0, 2.0), "b": (3.0, math.nan), "c": (5.0,)}
+    for arch_id, values in told.items():
+        trial = add(arch_id, study_id=other.id if arch_id == "c" else study.id)
+        for epoch, value in enumerate(values, start=1):
+            for name in ("top1", "loss"):
+                store.report_epoch(
+                    trial_id=trial.id, token=trial.token or "", epoch=epoch, name=name, value=value
+                )
+    assert store.values_after(study.id, epoch=1, name="top1") == [1.0, 3.0]
+    first, second = store.values_after(study.id, epoch=2, name="top1")
+    assert first == 2.0
+    assert math.isnan(second)
+    assert store.values_after(study.id, epoch=3, name="top1") == []

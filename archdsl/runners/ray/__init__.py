@@ -1,0 +1,1 @@
+"""Where Ray runs candidates: the only room that imports ray."""

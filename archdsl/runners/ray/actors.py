@@ -1,0 +1,173 @@
+"""The processes of a cluster that evaluate candidates: places that are asked, and Tune's trials."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ray
+from ray import tune
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from archdsl.records import Job, Outcome
+from archdsl.runners.bench import Bench, Orders, Protocols, Refused
+from archdsl.runners.cluster import Machine
+from archdsl.runners.errors import RunnerError
+from archdsl.runners.followed import Ended
+from archdsl.runners.worker import one_line, unpacked
+
+WAIT_SECONDS = 600.0
+"""For a place that another search holds: as long as for a lease."""
+BUSY_SECONDS = 30.0
+"""A machine that has no place free by then is left to those that hold it: whatever is evaluated
+there later is checked then."""
+FOR_EVER = -1
+
+
+class Place:
+    """An actor that holds resources and evaluates one candidate at a time for whoever asks."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._bench = Bench(orders, machine=_here())
+
+    def prepare(self, expected: Protocols | None = None) -> Protocols | Refused:
+        """See `Bench.prepare`."""
+        return self._bench.prepare(expected)
+
+    def check(self, job: Job) -> Refused | None:
+        """See `Bench.check`."""
+        return self._bench.check(job)
+
+    def measure(
+        self, job: Job, expected: Protocols, quantity: str | None = None
+    ) -> Ended | Refused:
+        """See `Bench.measure`; an actor that was started anew elsewhere must measure alike."""
+        told = self._bench.prepare(expected)
+        return told if isinstance(told, Refused) else self._bench.measure(job, quantity)
+
+
+class Candidate(tune.Trainable):
+    """One slot for trainings; each of Tune's trials in it is one candidate.
+
+    A step ends with the next thing that is to be told. Tune asks for the next step only after the
+    search has committed it, so that no training runs ahead of what is stored.
+    """
+
+    def setup(
+        self, config: dict[str, Any], *, orders: Orders, lane: Any, expected: Protocols
+    ) -> None:
+        def on_lane(job: Job) -> Outcome:
+            told: Ended = unrefused(ray.get(lane.measure.remote(job, expected)))
+            return told.outcome
+
+        self._bench = Bench(orders, machine=_here(), lane=None if lane is None else on_lane)
+        self._bench.prepare(expected)
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._bench.begin(new_config["job"])
+        self.config: dict[str, Any] = {}  # else each result brings it back
+        return True
+
+    def step(self) -> dict[str, Any]:
+        told = self._bench.next()
+        return {"told": told, "done": isinstance(told, Ended | Refused)}
+
+    def cleanup(self) -> None:
+        self._bench.end()
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Trainings keep their own, where the run profile says."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """See `save_checkpoint`."""
+
+
+def place(
+    orders: Orders,
+    resources: Mapping[str, float],
+    *,
+    machine: Machine | None = None,
+    lasting: bool = False,
+) -> Any:
+    """The handle of a new `Place`.
+
+    Args:
+        orders: what it measures.
+        resources: what it holds.
+        machine: where; anywhere if None.
+        lasting: whether it is started anew wherever its resources are, when its machine is lost.
+    """
+    held = dict(resources)
+    words: dict[str, Any] = {
+        "num_cpus": held.pop("CPU", 0),
+        "num_gpus": held.pop("GPU", 0),
+        "resources": held,
+    }
+    if machine is not None:
+        words["scheduling_strategy"] = NodeAffinitySchedulingStrategy(machine.id, soft=False)
+    if lasting:
+        words |= {"max_restarts": FOR_EVER, "max_task_retries": FOR_EVER}
+    return ray.remote(Place).options(**words).remote(orders)
+
+
+def ready(places: Sequence[Any]) -> list[Any]:
+    """Those of some places that are free; the others are given up.
+
+    Raises:
+        RunnerError: all are held by others, or lost.
+    """
+    asked = {each.__ray_ready__.remote(): each for each in places}
+    ray.wait(list(asked), num_returns=1, timeout=WAIT_SECONDS)
+    done, held = ray.wait(list(asked), num_returns=len(asked), timeout=BUSY_SECONDS)
+    for each in held:
+        ray.kill(asked[each])
+    free = [asked[each] for each in done if not _is_lost(each)]
+    if not free:
+        raise RunnerError(
+            f"waited {WAIT_SECONDS:.0f} s for a place on the cluster; others hold what the run "
+            "profile asks for: wait until they are done, then run the same command again"
+        )
+    return free
+
+
+def prepared(places: Sequence[Any], expected: Protocols | None = None) -> list[Protocols]:
+    """The protocols of places, which get ready side by side.
+
+    Raises:
+        RunnerError: a machine is lost meanwhile.
+        ArchdslError: what a place cannot measure.
+    """
+    try:
+        answers = ray.get([each.prepare.remote(expected) for each in places])
+    except RayError as error:
+        raise RunnerError(
+            f"a machine of the cluster was lost while it got ready ({one_line(error)}); run the "
+            "same command again"
+        ) from None
+    return [unrefused(answer) for answer in answers]
+
+
+def unrefused(told: Any) -> Any:
+    """An answer of a place.
+
+    Raises:
+        ArchdslError: what it refuses.
+    """
+    if isinstance(told, Refused):
+        raise unpacked(*told.parts)
+    return told
+
+
+def _is_lost(answer: Any) -> bool:
+    try:
+        ray.get(answer)
+    except RayError:
+        return True
+    return False
+
+
+def _here() -> dict[str, str]:
+    return {"name": platform.node(), "id": ray.get_runtime_context().get_node_id()}

@@ -1,0 +1,151 @@
+"""Joining a cluster, or starting one on this machine, and asking its machines what they are."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout, suppress
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+import archdsl
+from archdsl.errors import WriteError
+from archdsl.runners.cluster import Looked, Machine
+from archdsl.runners.errors import RunnerError
+from archdsl.runners.ray.join import apply_settings, check_answers, own_signals
+from archdsl.runners.worker import one_line
+
+OBJECT_STORE_BYTES = 1 << 27
+"""Of a Ray started here: nothing large goes through it."""
+LOOK_SECONDS = 60.0
+"""A machine that does not answer for so long is as good as lost."""
+
+
+def connect(address: str | None) -> None:
+    """Join the cluster at an address, or start one here without.
+
+    Raises:
+        RunnerError: there is none, or this process belongs to one already.
+    """
+    if ray.is_initialized():
+        raise RunnerError("this process uses Ray already; leave that cluster first: ray.shutdown()")
+    apply_settings()
+    words: dict[str, Any]
+    if address is None:
+        words = {"address": "local", "include_dashboard": False}
+        words["object_store_memory"] = OBJECT_STORE_BYTES
+    else:
+        check_answers(address)
+        package = str(Path(archdsl.__file__).parent)
+        words = {"address": address, "runtime_env": {"py_modules": [package]}}
+    with own_signals(), redirect_stdout(sys.stderr):
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **words)
+        except Exception as error:
+            place = f"join the Ray cluster at {address}" if address else "start Ray here"
+            raise RunnerError(f"cannot {place}: {one_line(error)}") from None
+
+
+def leave() -> None:
+    """Leave the cluster; a Ray that was started here ends."""
+    with redirect_stdout(sys.stderr):
+        ray.shutdown()
+
+
+def machines() -> list[Machine]:
+    """The machines of the cluster that are alive."""
+    return [
+        Machine(id=node["NodeID"], name=node["NodeManagerHostname"], resources=node["Resources"])
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+
+
+def look_at(found: Sequence[Machine], *, storage: str | None = None) -> list[Looked]:
+    """Ask machines what they are, without holding anything of them.
+
+    Args:
+        found: which; one that is lost meanwhile is left out.
+        storage: a folder that they should see, made where it is missing.
+
+    Raises:
+        WriteError: the folder cannot be written here.
+    """
+    marker = None if storage is None else _marker(Path(storage))
+    look = ray.remote(num_cpus=0, max_retries=0)(_looker())
+    asked = [
+        look.options(
+            scheduling_strategy=NodeAffinitySchedulingStrategy(each.id, soft=False)
+        ).remote(None if marker is None else str(marker.absolute()))
+        for each in found
+    ]
+    looked = []
+    for machine, answer in zip(found, asked, strict=True):
+        with suppress(RayError):
+            version, gpus, seen = ray.get(answer, timeout=LOOK_SECONDS)
+            looked.append(Looked(machine=machine, version=version, gpus=gpus, storage=seen))
+    if marker is not None:
+        marker.unlink(missing_ok=True)
+    return looked
+
+
+def clock_differences(found: Sequence[Machine]) -> dict[str, float]:
+    """Machine to by how many seconds its clock is ahead of this one's; half a round trip off."""
+
+    def now() -> float:
+        return time.time()
+
+    told = ray.remote(num_cpus=0, max_retries=0)(now)
+    ahead = {}
+    for each in found:
+        ask = told.options(scheduling_strategy=NodeAffinitySchedulingStrategy(each.id, soft=False))
+        with suppress(RayError):
+            ray.get(ask.remote(), timeout=LOOK_SECONDS)  # starts the process that answers
+            before = time.time()
+            there = ray.get(ask.remote(), timeout=LOOK_SECONDS)
+            ahead[each.id] = there - (before + time.time()) / 2
+    return ahead
+
+
+def _marker(folder: Path) -> Path:
+    marker = folder / f".seen-by-all-{secrets.token_hex(8)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+    except OSError as error:
+        raise WriteError(f"cannot write {marker}: {error.strerror}") from None
+    return marker
+
+
+def _looker() -> Callable[[str | None], tuple[str, list[str], bool | None]]:
+    """What runs on each machine.
+
+    A function inside a function is sent whole: it works where archdsl is missing or another.
+    """
+
+    def look(marker: str | None) -> tuple[str, list[str], bool | None]:
+        import subprocess
+        from pathlib import Path
+
+        try:
+            import archdsl
+
+            version = archdsl.__version__
+        except Exception as error:
+            version = f"none ({type(error).__name__}: {error})"
+        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        try:
+            told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+            gpus = [line.strip() for line in told.stdout.splitlines() if line.strip()]
+        except (OSError, subprocess.SubprocessError):
+            gpus = []
+        return version, gpus, None if marker is None else Path(marker).exists()
+
+    return look

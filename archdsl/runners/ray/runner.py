@@ -1,0 +1,206 @@
+"""Candidates on a cluster, or on this machine as one: Ray Tune runs them in reused actors.
+
+Tune asks for trials and is told whether one may go on; both are answered by the search itself, in
+the driver's process and thread, after it has committed what was told. Whatever Tune keeps is thrown
+away: a search is resumed from its own database.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.exceptions import RayError
+
+import archdsl
+from archdsl.errors import MeasureError
+from archdsl.measure.evaluators import make_evaluators
+from archdsl.records import Job, Outcome, State
+from archdsl.runners.bench import Orders
+from archdsl.runners.child import MakeEvaluators
+from archdsl.runners.cluster import (
+    Machine,
+    check_machines,
+    check_room,
+    lane_resources,
+    slot_resources,
+    slots,
+)
+from archdsl.runners.desk import MOST_FRUITLESS, Desk
+from archdsl.runners.errors import RunnerError
+from archdsl.runners.followed import Ended
+from archdsl.runners.profile import RayProfile
+from archdsl.runners.protocols import Bound, JobSource
+from archdsl.runners.ray.actors import Candidate, place, prepared, ready, unrefused
+from archdsl.runners.ray.connect import connect, leave, look_at, machines
+from archdsl.runners.ray.tuning import tune_all
+from archdsl.runners.rehearsal import TRAINED
+from archdsl.runners.worker import one_line
+
+ROOM_SECONDS = 2.0
+"""How old the count of slots may be: machines come and go."""
+
+
+class RayRunner:
+    """Runs candidates with Ray Tune.
+
+    With a latency lane, all but trainings is measured by one actor that holds the lane; without,
+    each slot measures its own candidates.
+
+    Args:
+        evaluate: the study's `evaluate`: quantity to settings.
+        profile: the run profile.
+        bounds: the study's constraints on measured quantities.
+        make: makes the evaluators; a function at the top of a module.
+    """
+
+    def __init__(
+        self,
+        *,
+        evaluate: Mapping[str, Mapping[str, Any]],
+        profile: RayProfile,
+        bounds: Sequence[Bound] = (),
+        make: MakeEvaluators = make_evaluators,
+    ) -> None:
+        self._evaluate, self._profile = dict(evaluate), profile
+        self._bounds, self._make = tuple(bounds), make
+        self._slot_holds = slot_resources(profile.training)
+        self._connected = False
+        self._lane: Any = None
+        self._slot: Any = None
+        self._lane_protocols: dict[str, Mapping[str, Any]] = {}
+        self._slot_protocols: dict[str, Mapping[str, Any]] = {}
+        self._room = (-ROOM_SECONDS, 0)
+
+    def protocols(self) -> Mapping[str, Mapping[str, Any]]:
+        """Quantity to protocol of each evaluator; see `Runner.protocols`.
+
+        Raises:
+            RunnerError: the cluster is not there, or not as the profile says.
+        """
+        self._join()
+        return {**self._lane_protocols, **self._slot_protocols}
+
+    def check(self, job: Job) -> None:
+        """Refuse a candidate that can never be measured; see `Runner.check`."""
+        self._join()
+        for each in (self._lane, self._any_slot()):
+            if each is not None:
+                unrefused(ray.get(each.check.remote(job)))
+
+    def run(self, source: JobSource) -> None:
+        """Evaluate jobs until the source has no more; see `Runner.run`."""
+        self._join()
+        self._free_slot()
+        trainable = tune.with_parameters(
+            Candidate,
+            orders=self._orders(on_lane=False),
+            lane=self._lane,
+            expected=self.protocols(),
+        )
+        tune_all(trainable, desk=Desk(source, room=self._slots_now), resources=self._slot_holds)
+
+    def score(self, jobs: Sequence[Job], quantity: str) -> Iterator[tuple[Job, Outcome]]:
+        """Measure one quantity of each job; see `Runner.score`."""
+        known = self.protocols()
+        if quantity not in known:
+            found = ", ".join(known)
+            raise MeasureError(f"this study cannot measure {quantity}; it measures: {found}")
+        for job in jobs:
+            yield job, self._score(job, quantity)
+
+    def _score(self, job: Job, quantity: str) -> Outcome:
+        known, reason = self.protocols(), ""
+        for _ in range(MOST_FRUITLESS):
+            where = self._lane if quantity in self._lane_protocols else self._any_slot()
+            try:
+                told: Ended = unrefused(ray.get(where.measure.remote(job, known, quantity)))
+            except RayError as error:
+                self._slot, reason = None, one_line(error)
+            else:
+                return told.outcome
+        lost = f"its machine was lost {MOST_FRUITLESS} times, last: {reason}"
+        return Outcome(state=State.CRASHED, reason=lost)
+
+    def close(self) -> None:
+        """Leave the cluster; a Ray that was started here ends."""
+        if self._connected:
+            self._connected = False
+            self._lane = self._slot = None
+            leave()
+
+    def _orders(self, *, on_lane: bool) -> Orders:
+        laned = self._profile.latency_lane is not None
+        return Orders(
+            evaluate={
+                name: settings
+                for name, settings in self._evaluate.items()
+                if (laned and name != TRAINED) is on_lane
+            },
+            profile=self._profile,
+            bounds=self._bounds,
+            make=self._make,
+            folder=str(Path.cwd()),
+            threads=os.environ.get("OMP_NUM_THREADS"),
+        )
+
+    def _join(self) -> None:
+        """Connect, and refuse what is not as the profile says, before anything trains."""
+        if self._connected:
+            return
+        connect(self._profile.address)
+        self._connected = True
+        found = machines()
+        check_room(found, self._profile)
+        room = slots(found, self._profile)
+        useful = [each for each in found if room[each.id]]
+        if self._profile.address is not None:
+            useful = self._fit(useful)
+        if self._profile.latency_lane is not None:
+            holds = lane_resources(self._profile.latency_lane)
+            [self._lane] = ready([place(self._orders(on_lane=True), holds, lasting=True)])
+            self._lane_protocols = dict(prepared([self._lane])[0])
+        self._prepare(useful)
+
+    def _fit(self, found: Sequence[Machine]) -> list[Machine]:
+        """The machines of a cluster that have the same code and see the storage."""
+        storage = self._profile.storage
+        trains = "data" in self._evaluate.get(TRAINED, {})
+        looked = look_at(found, storage=storage if trains else None)
+        check_machines(looked, version=archdsl.__version__, storage=storage)
+        return [each.machine for each in looked]
+
+    def _prepare(self, useful: Sequence[Machine]) -> None:
+        """Have each machine open its data and devices once; all must measure alike."""
+        orders = self._orders(on_lane=False)
+        first, *others = ready([place(orders, self._slot_holds, machine=each) for each in useful])
+        self._slot, self._slot_protocols = first, dict(prepared([first])[0])
+        prepared(others, expected=self._slot_protocols)
+        for each in others:
+            ray.kill(each)
+
+    def _any_slot(self) -> Any:
+        """A slot for what is not a trial; the one that was prepared, while it is free."""
+        if self._slot is None:
+            [self._slot] = ready([place(self._orders(on_lane=False), self._slot_holds)])
+            prepared([self._slot], expected=self._slot_protocols)
+        return self._slot
+
+    def _free_slot(self) -> None:
+        if self._slot is not None:
+            ray.kill(self._slot)
+            self._slot = None
+
+    def _slots_now(self) -> int:
+        looked, room = self._room
+        if time.monotonic() - looked > ROOM_SECONDS:
+            with suppress(RunnerError):  # the lane's machine is away; it may come back
+                room = sum(slots(machines(), self._profile).values())
+            self._room = (time.monotonic(), room)
+        return min(room, self._profile.concurrent or room)

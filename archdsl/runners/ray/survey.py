@@ -1,0 +1,116 @@
+"""What a run profile will get of a cluster, looked at without holding anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from archdsl.errors import ArchdslError
+from archdsl.runners.cluster import Looked, Machine
+from archdsl.runners.profile import RayProfile
+from archdsl.runners.ray.connect import (
+    LOOK_SECONDS,
+    clock_differences,
+    connect,
+    leave,
+    look_at,
+    machines,
+)
+from archdsl.runners.worker import one_line
+
+ANY_SIZE = (32, 32)
+"""Pictures of mixed sizes are opened at some size; which is a model's to say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A data set as one machine sees it.
+
+    Args:
+        ok: whether it can be read.
+        found: how many images, or why not.
+    """
+
+    ok: bool
+    found: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """A cluster.
+
+    Args:
+        machines: that are alive.
+        looked: what those say that answered.
+        clocks: machine to by how many seconds its clock is ahead of this one's.
+        data: machine to data set to whether it can be read there.
+    """
+
+    machines: Sequence[Machine]
+    looked: Sequence[Looked]
+    clocks: Mapping[str, float]
+    data: Mapping[str, Mapping[str, Opened]]
+
+
+def survey(profile: RayProfile) -> Survey:
+    """Look at the cluster of a profile; one that is started for it ends again.
+
+    Raises:
+        RunnerError: there is none.
+        WriteError: the profile's storage cannot be written.
+    """
+    connect(profile.address)
+    try:
+        found = machines()
+        return Survey(
+            machines=found,
+            looked=look_at(found, storage=profile.storage),
+            clocks=clock_differences(found),
+            data=_data(found, profile.data),
+        )
+    finally:
+        leave()
+
+
+def _data(found: Sequence[Machine], names: Mapping[str, str]) -> dict[str, dict[str, Opened]]:
+    if not names:
+        return {}
+    opened = ray.remote(num_cpus=0, max_retries=0)(_open)
+    asked = {
+        each.id: opened.options(
+            scheduling_strategy=NodeAffinitySchedulingStrategy(each.id, soft=False)
+        ).remote(dict(names), str(Path.cwd()))
+        for each in found
+    }
+    told = {}
+    for machine, answer in asked.items():
+        try:
+            told[machine] = ray.get(answer, timeout=LOOK_SECONDS * len(names))
+        except RayError as error:
+            lost = Opened(ok=False, found=one_line(error))
+            told[machine] = dict.fromkeys(names, lost)
+    return told
+
+
+def _open(names: Mapping[str, str], folder: str) -> dict[str, Opened]:
+    """On a machine: what its data sets are."""
+    with suppress(OSError):  # as for candidates: see `Bench`
+        os.chdir(folder)
+    # Only here: this process, unlike its driver, may have no use for torch.
+    from archdsl.train.data.source import open_data
+
+    told = {}
+    for name in names:
+        try:
+            opened = open_data(name, names=names, image_size=ANY_SIZE)
+            told[name] = Opened(ok=True, found=f"{len(opened.train)} training images")
+        except (ArchdslError, ImportError) as error:
+            told[name] = Opened(ok=False, found=str(error))
+    return told

@@ -1,0 +1,121 @@
+"""Candidates on this machine, several at a time, each in a child process that may die.
+
+The children are followed by one thread each; the search is spoken to from the caller's thread only,
+so that there is one writer and the search needs no locks.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from archdsl.measure.evaluators import make_evaluators
+from archdsl.records import Job, Outcome
+from archdsl.runners.child import MakeEvaluators
+from archdsl.runners.followed import Ended, Event, Failed, FollowedSeat, Measured, Reported
+from archdsl.runners.profile import LocalProfile
+from archdsl.runners.protocols import Bound, JobSource
+from archdsl.runners.seat import Seat
+
+
+class WorkersRunner:
+    """Runs candidates on this machine in `profile.workers` child processes.
+
+    Args:
+        evaluate: the study's `evaluate`: quantity to settings.
+        profile: the run profile.
+        bounds: the study's constraints on measured quantities.
+        make: makes the evaluators; a function at the top of a module.
+    """
+
+    def __init__(
+        self,
+        *,
+        evaluate: Mapping[str, Mapping[str, Any]],
+        profile: LocalProfile,
+        bounds: Sequence[Bound] = (),
+        make: MakeEvaluators = make_evaluators,
+    ) -> None:
+        self._seats = [
+            Seat(evaluate=evaluate, profile=profile, bounds=bounds, make=make)
+            for _ in range(profile.workers)
+        ]
+
+    def protocols(self) -> Mapping[str, Mapping[str, Any]]:
+        """Quantity to protocol of each evaluator; see `Runner.protocols`."""
+        return self._seats[0].protocols()
+
+    def check(self, job: Job) -> None:
+        """Refuse a candidate that can never be measured; see `Runner.check`."""
+        self._seats[0].check(job)
+
+    def run(self, source: JobSource) -> None:
+        """Evaluate jobs until the source has no more; see `Runner.run`."""
+        crew = _Crew(self._seats, source)
+        try:
+            crew.work()
+        finally:
+            crew.abandon()
+
+    def score(self, jobs: Sequence[Job], quantity: str) -> Iterator[tuple[Job, Outcome]]:
+        """Measure one quantity of each job; see `Runner.score`."""
+        for job in jobs:
+            yield job, self._seats[0].score(job, quantity)
+
+    def close(self) -> None:
+        """End the child processes."""
+        for seat in self._seats:
+            seat.close()
+
+
+class _Crew:
+    """The seats at work for one source."""
+
+    def __init__(self, seats: Sequence[Seat], source: JobSource) -> None:
+        self._source = source
+        self._events: queue.SimpleQueue[tuple[int, Event]] = queue.SimpleQueue()
+        self._followed = [
+            FollowedSeat(seat, partial(self._tell, number)) for number, seat in enumerate(seats)
+        ]
+        self._idle = list(reversed(range(len(seats))))
+        self._jobs: dict[int, Job] = {}
+
+    def work(self) -> None:
+        """Give out jobs and commit what becomes of them."""
+        self._give_out()
+        while self._jobs:
+            number, event = self._events.get()
+            self._commit(number, event)
+            if isinstance(event, Ended):
+                self._give_out()
+
+    def abandon(self) -> None:
+        """End what is under way, after an error or an interruption."""
+        for number in self._jobs:
+            self._followed[number].abandon()
+
+    def _tell(self, number: int, event: Event) -> None:
+        self._events.put((number, event))
+
+    def _give_out(self) -> None:
+        while self._idle and (job := self._source.next_job()) is not None:
+            number = self._idle.pop()
+            self._jobs[number] = job
+            self._followed[number].begin(job)
+
+    def _commit(self, number: int, event: Event) -> None:
+        job = self._jobs[number]
+        match event:
+            case Measured(measurement=measurement):
+                self._source.on_measurement(job, measurement)
+            case Reported(name=name, epoch=epoch, value=value):
+                stop = self._source.on_report(job, epoch, name, value)
+                self._followed[number].answer(stop)
+            case Ended(outcome=outcome):
+                self._source.on_outcome(job, outcome)
+                del self._jobs[number]
+                self._idle.append(number)
+            case Failed(error=error):
+                raise error

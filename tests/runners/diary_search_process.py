@@ -1,0 +1,37 @@
+"""A search whose trainings keep a diary: `diary_search_process.py STUDY DB PROFILE`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import archdsl_diary_toys as toys
+
+from archdsl.records import Job
+from archdsl.runners.read import read_profile
+from archdsl.search import run
+from archdsl.search.read import read_study
+from archdsl.store.store import open_store
+
+
+class Quiet:
+    """Watches a search."""
+
+    def on_start(self, job: Job) -> None: ...
+
+    def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None: ...
+
+    def on_end(self, job: Job, outcome: Any) -> None: ...
+
+
+def main(study: str, db: str, profile: str) -> None:
+    """Search until the budget is spent or somebody ends it."""
+    run.make_runner = toys.make_toy_runner
+    with open_store(db) as store:
+        run.run_search(
+            read_study(study), store=store, profile=read_profile(profile), observer=Quiet()
+        )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,124 @@
+"""A driver of a cluster that is killed: the same command goes on, nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+
+from archdsl.records import State
+from archdsl.store.store import open_store
+
+pytest.importorskip("ray.tune", reason="an extra")
+
+Start = Callable[[], "subprocess.Popen[bytes]"]
+HERE = Path(__file__).parent
+TRIALS = 40
+KILLS = 3
+PROFILE = """\
+archdsl: 1
+kind: runner
+name: one
+executor: ray
+training: {device: cpu, cpus: 0.5}
+concurrent: 1
+storage: files
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, diary_toys: Any) -> Iterator[Start]:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.yaml").write_text(PROFILE)
+    (tmp_path / "tiny.yaml").write_text(diary_toys.BASE)
+    study = {**diary_toys.STUDY, "budget": {"trials": TRIALS}}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    command = [sys.executable, str(HERE / "diary_search_process.py"), "study.yaml", "a.db", "one"]
+
+    with ExitStack() as drivers:
+
+        def started() -> subprocess.Popen[bytes]:
+            driver = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
+            drivers.enter_context(driver)
+            drivers.callback(driver.kill)
+            return driver
+
+        yield started
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def written(toys: Any, folder: Path, lines: int) -> bool:
+    return len(toys.diary(folder)) > lines
+
+
+def trainers(driver: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """All it started but Ray's agents, which look for their machine every few seconds only."""
+    found = psutil.Process(driver.pid).children(recursive=True)
+    assert any("raylet" in each.name() for each in found)
+    return [each for each in found if "Agent" not in " ".join(each.cmdline())]
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(
+        each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in processes
+    )
+
+
+@pytest.mark.slow
+def test_a_killed_driver_repeats_at_most_one_training_per_kill(
+    start: Start, tmp_path: Path, diary_toys: Any
+) -> None:
+    folder = tmp_path / "files"
+    for kill in range(1, KILLS + 1):
+        enough = len(diary_toys.diary(folder)) + 4 * 9 + kill
+        driver = start()
+        assert wait_until(partial(written, diary_toys, folder, enough))
+        started = trainers(driver)
+        os.kill(driver.pid, signal.SIGKILL)
+        driver.wait()
+        assert wait_until(partial(gone, started), 20), "Ray and trainings end with their driver"
+    last = start()
+    out, _ = last.communicate(timeout=120)
+    assert last.returncode == 0
+    assert out == b""
+    with open_store(str(tmp_path / "a.db")) as store:
+        trials = store.trials(store.study("diary").id)
+    assert [trial.state for trial in trials] == [State.COMPLETE] * TRIALS
+    assert len({trial.arch_id for trial in trials}) == TRIALS
+    lines = diary_toys.diary(folder)
+    epochs = Counter((line[1], line[2]) for line in lines if line[0] == "epoch")
+    assert set(epochs) == {(str(n), str(e)) for n in range(TRIALS) for e in range(1, 4)}
+    repeated = sum(count - 1 for count in epochs.values())
+    assert repeated <= KILLS, "the epoch that was under way, and none that had a checkpoint"
+
+
+@pytest.mark.slow
+def test_a_driver_that_is_asked_to_end_ends_what_it_started(
+    start: Start, tmp_path: Path, diary_toys: Any
+) -> None:
+    driver = start()
+    assert wait_until(partial(written, diary_toys, tmp_path / "files", 5))
+    started = trainers(driver)
+    os.kill(driver.pid, signal.SIGINT)
+    driver.communicate(timeout=30)
+    assert wait_until(partial(gone, started), 20)
