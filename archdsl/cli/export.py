@@ -1,21 +1,22 @@
-"""`archdsl export`: found architectures as plain model documents."""
+"""`archdsl export`: what was found, as plain documents and for other tools."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, Output, StudyName
 from archdsl.cli.printing import print_json
-
-if TYPE_CHECKING:
-    from archdsl.store.store import Store
+from archdsl.errors import ArchdslError
 
 NAME = "export"
-EXAMPLE = "Example: archdsl export --front -o found/   or: archdsl export 7 -o trial-7.yaml"
+EXAMPLE = (
+    "Example: archdsl export --front -o found/   or: archdsl export 7 -o trial-7.yaml   "
+    "or: archdsl export --csv trials.csv --optuna study.db"
+)
 
 
 @handled
@@ -24,7 +25,21 @@ def command(
         str | None,
         typer.Argument(metavar="[ARCH|TRIAL]", help="Number of a trial, or start of an arch_id."),
     ] = None,
-    front: Annotated[bool, typer.Option("--front", help="Every member of the front.")] = False,
+    front: Annotated[
+        bool,
+        typer.Option("--front", help="Every member of the front, with a measurement certificate."),
+    ] = False,
+    optuna: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.db", help="All trials for Optuna and optuna-dashboard."),
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="All trials, a row for each.")
+    ] = None,
+    parquet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The same as Parquet (needs archdsl[export])."),
+    ] = None,
     output: Output = None,
     force: Force = False,
     db: Db = DEFAULT_DB,
@@ -32,83 +47,50 @@ def command(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Write architectures as documents that compile to the very same arch_id."""
-    from archdsl.errors import ArchdslError
+    """Write architectures as documents that compile to the very same arch_id, or a whole study.
+
+    --front writes two files for each member: the document, and a certificate that says how, where
+    and when its values were measured. For Optuna, complete trials are COMPLETE, those stopped early
+    PRUNED, those that run RUNNING and all others FAIL, with the reason among their attributes.
+    """
+    from archdsl.cli.export_models import members, one, write_members, write_one
+    from archdsl.cli.export_study import write_study
     from archdsl.store.store import open_store
 
-    if what is None and not front:
-        raise ArchdslError("say what to export: the number of a trial, an arch_id, or --front")
+    whole = optuna is not None or csv is not None or parquet is not None
+    _check(what, front=front, whole=whole, output=output)
+    with open_store(db, create=False, read_only=True) as store:
+        if whole:
+            files = {"optuna": optuna, "csv": csv, "parquet": parquet}
+            written = write_study(store, study=study, db=db, force=force, **files)
+        elif front:
+            found = members(store, study=study, db=db)
+            written = write_members(found, output or Path(), force=force)
+        else:
+            written = write_one(one(store, what or "", study=study, db=db), output, force=force)
+    if as_json:
+        print_json({"files": written})
+        return
+    for each in written:
+        print(f"wrote {each['path']} ({each.get('arch_id') or each['study']})")
+
+
+def _check(what: str | None, *, front: bool, whole: bool, output: Path | None) -> None:
+    """See that it is said what to export, once.
+
+    Raises:
+        ArchdslError: nothing is said, or two things that do not go together.
+    """
     if what is not None and front:
         raise ArchdslError(f"say what to export: either '{what}' or --front, not both")
-    with open_store(db, create=False, read_only=True) as store:
-        found = _front(store, study, db) if front else [_one(store, what or "", study, db)]
-    written = _write(found, output, many=front, force=force)
-    if as_json:
-        print_json(
-            {"files": [{"path": str(path), "arch_id": arch_id} for path, arch_id in written]}
+    if whole and (what is not None or front):
+        raise ArchdslError(
+            "--optuna, --csv and --parquet write a whole study; export documents by themselves"
         )
-        return
-    for path, arch_id in written:
-        print(f"wrote {path} ({arch_id})")
-
-
-def _one(store: Store, what: str, study: str | None, db: str) -> tuple[str, dict[str, Any], str]:
-    from archdsl.cli.show import find
-
-    architecture, trial = find(store, what, study, db=db)
-    label = f"trial-{trial.number}" if trial else architecture.arch_id
-    name = f"{architecture.spec['name']}-{label}"
-    return name, dict(architecture.spec), architecture.arch_id
-
-
-def _front(store: Store, study: str | None, db: str) -> list[tuple[str, dict[str, Any], str]]:
-    from archdsl.cli.stores import pick_study
-    from archdsl.errors import ArchdslError
-
-    row = pick_study(store, study, db=db)
-    members = store.front(row.id)
-    if not members:
-        raise ArchdslError(f"the front of '{row.name}' is empty: no trial is complete yet")
-    found = []
-    for trial in members:
-        architecture = store.find_architecture(trial.arch_id)
-        found.append((f"{row.name}-{trial.number}", dict(architecture.spec), trial.arch_id))
-    return found
-
-
-def _write(
-    found: list[tuple[str, dict[str, Any], str]],
-    output: Path | None,
-    *,
-    many: bool,
-    force: bool,
-) -> list[tuple[Path, str]]:
-    """One file for each, all checked before any is written."""
-    from archdsl.cli.writing import refuse_others, safe_stem
-    from archdsl.document.text import read_text
-    from archdsl.document.write import to_yaml
-    from archdsl.errors import ArchdslError
-    from archdsl.files import write_whole
-    from archdsl.plan.read import check_model
-
-    texts: dict[Path, str] = {}
-    folder = output or Path()
-    if many and folder.exists() and not folder.is_dir():
-        raise ArchdslError(f"{folder} is a file; with --front, -o names a folder")
-    if not many and output is not None and output.is_dir():
-        raise ArchdslError(f"{output} is a folder; -o names the file to write")
-    for name, spec, arch_id in found:
-        path = folder / f"{safe_stem(name)}.yaml" if many or output is None else output
-        text = to_yaml({**spec, "name": name})
-        if check_model(read_text(text, source=str(path))).plan.arch_id != arch_id:
-            raise ArchdslError(
-                f"{name} would not compile to {arch_id} with this version of archdsl; "
-                "export it with the version that found it"
-            )
-        texts[path] = text
-    refuse_others({path: text.encode() for path, text in texts.items()}, force=force)
-    if many:
-        folder.mkdir(parents=True, exist_ok=True)
-    for path, text in texts.items():
-        write_whole(path, text)
-    return list(zip(texts, (arch_id for _, _, arch_id in found), strict=True))
+    if whole and output is not None:
+        raise ArchdslError("-o has no effect here: --optuna, --csv and --parquet name their files")
+    if what is None and not front and not whole:
+        raise ArchdslError(
+            "say what to export: the number of a trial, an arch_id, --front, or a whole study with "
+            "--optuna, --csv or --parquet"
+        )

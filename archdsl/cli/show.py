@@ -1,66 +1,131 @@
-"""`archdsl show`: one architecture or trial, whole."""
+"""`archdsl show`: a document, an architecture or a trial, whole."""
 
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from archdsl.cli.handling import handled
-from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, StudyName
-from archdsl.cli.printing import print_json
+from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, StudyName
+from archdsl.cli.printing import print_json, say
+from archdsl.errors import ArchdslError, NameNotFoundError
 
 if TYPE_CHECKING:
+    from archdsl.measure.parts import PartTimes
+    from archdsl.plan.read import Checked
+    from archdsl.records import Measurement
     from archdsl.store.rows import Architecture, Trial
     from archdsl.store.store import Store
 
 NAME = "show"
-EXAMPLE = "Example: archdsl show 7   (trial 7), or: archdsl show 482fb4a8   (an arch_id)"
+EXAMPLE = (
+    "Example: archdsl show vittm-b-32-16 --diagram vittm.svg   (a document), archdsl show 7   "
+    "(trial 7), or: archdsl show 482fb4a8   (an arch_id)"
+)
 _NUMBER = re.compile(r"[0-9]{1,6}")
+_IDENTITY = re.compile(r"[0-9a-f]*")
 
 
 @handled
 def command(
     what: Annotated[
-        str, typer.Argument(metavar="ARCH|TRIAL", help="Number of a trial, or start of an arch_id.")
+        str,
+        typer.Argument(
+            metavar="SPEC|ARCH|TRIAL",
+            help="A file or name of a model document, the number of a trial, or the start of an "
+            "arch_id.",
+        ),
     ],
+    diagram: Annotated[
+        Path | None,
+        typer.Option("--diagram", metavar="FILE.svg", help="Write the drawing as SVG."),
+    ] = None,
+    timed: Annotated[
+        bool, typer.Option("--time", help="Measure the share of the time each layer takes.")
+    ] = False,
+    batch: Annotated[
+        int | None, typer.Option(min=1, max=65_536, help="With --time: images per call (1).")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="With --time: cpu (unless given), cuda, or a part of a GPU's name."),
+    ] = None,
+    force: Force = False,
     db: Db = DEFAULT_DB,
     study: StudyName = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Show an architecture: its document, facts and everything measured on it."""
-    from archdsl.document.write import to_yaml
+    """Show a model: its drawing, its layers, what is known and measured of it, its document.
+
+    One to six digits are the number of a trial (write ./7 for a file of that name); a file that
+    exists or a name on the specs/ shelf is a document; anything else is the start of an arch_id.
+    All that is printed is a model document again: what is not part of it stands behind a #.
+    """
+    if not timed and (batch or device):
+        raise ArchdslError("--batch and --device have an effect only with --time")
+    shown = _found(what, db=db, study=study)
+    written = _write_diagram(shown, diagram, force=force) if diagram else None
+    times = _times(shown.model, device=device or "cpu", batch=batch or 1) if timed else None
+    if as_json:
+        print_json(_json(shown, times, written))
+    else:
+        _print(shown, times, written)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A model, and what a store knows of it."""
+
+    model: Checked
+    architecture: Architecture | None = None
+    trial: Trial | None = None
+    measurements: tuple[Measurement, ...] = ()
+
+    @property
+    def arch_id(self) -> str:
+        """Of the store's architecture, or what the document compiles to."""
+        return self.architecture.arch_id if self.architecture else self.model.plan.arch_id
+
+
+def _found(what: str, *, db: str, study: str | None) -> Shown:
+    from archdsl.plan.read import check_model, read_model
+
+    if not _NUMBER.fullmatch(what) and _is_document(what):
+        return Shown(model=read_model(what))
+    # Not for documents: this takes the time that importing sqlalchemy takes.
+    from archdsl.document.tree import tree_of
     from archdsl.store.store import open_store
 
     with open_store(db, create=False, read_only=True) as store:
         architecture, trial = find(store, what, study, db=db)
-        measurements = store.measurements(architecture.arch_id)
-    if as_json:
-        print_json(
-            {
-                "arch_id": architecture.arch_id,
-                "trial": _trial_json(trial) if trial else None,
-                "spec": dict(architecture.spec),
-                "facts": dict(architecture.facts),
-                "measurements": [
-                    {**vars(each), "protocol": dict(each.protocol), "detail": dict(each.detail)}
-                    for each in measurements
-                ],
-            }
-        )
-        return
-    print(f"# arch_id {architecture.arch_id}")
-    if trial:
-        reason = f": {trial.reason}" if trial.reason else ""
-        print(f"# trial {trial.number}, {trial.state.value}{reason}")
-    for name, value in architecture.facts.items():
-        print(f"# {name}: {value:g}" if isinstance(value, float) else f"# {name}: {value}")
-    for each in measurements:
-        print(f"# {each.quantity}: {each.value:.4g} {each.unit}", end="")
-        print(f" (95 % interval {each.low:.4g} to {each.high:.4g})")
-    print(to_yaml(dict(architecture.spec)), end="")
+        measurements = tuple(store.measurements(architecture.arch_id))
+    model = check_model(tree_of(architecture.spec, source=f"{db}: {architecture.arch_id}"))
+    return Shown(model=model, architecture=architecture, trial=trial, measurements=measurements)
+
+
+def _is_document(what: str) -> bool:
+    """Whether a word that is no number names a document.
+
+    Raises:
+        NameNotFoundError: it names none, and is no start of an arch_id either.
+    """
+    from archdsl.document.shelves import find as find_document
+
+    try:
+        find_document(what, "specs")
+    except NameNotFoundError as error:
+        if _IDENTITY.fullmatch(what):
+            return False
+        raise NameNotFoundError(
+            f"{error} (nor is it a number or the start of an arch_id)"
+        ) from None
+    return True
 
 
 def find(
@@ -77,6 +142,93 @@ def find(
         return store.find_architecture(what), None
     trial = store.trial(pick_study(store, study, db=db).id, int(what))
     return store.find_architecture(trial.arch_id), trial
+
+
+def _write_diagram(shown: Shown, path: Path, *, force: bool) -> Path:
+    from archdsl.cli.writing import refuse_others
+    from archdsl.files import write_whole
+    from archdsl.report.diagram import diagram_svg
+
+    drawn = diagram_svg(shown.model.plan, name=shown.model.spec.name).encode()
+    refuse_others({path: drawn}, force=force)
+    write_whole(path, drawn)
+    return path
+
+
+def _times(model: Checked, *, device: str, batch: int) -> PartTimes:
+    from archdsl.measure.parts import measure_parts
+
+    say(f"timing the parts of {model.spec.name} …")
+    return measure_parts(model.plan, device=device, batch=batch)
+
+
+def _print(shown: Shown, times: PartTimes | None, written: Path | None) -> None:
+    from archdsl.document.write import to_yaml
+
+    for line in _lines(shown, times):
+        print(f"# {line}".rstrip())
+    if written:
+        say(f"wrote {written}")
+    print(to_yaml(_document(shown)), end="")
+
+
+def _lines(shown: Shown, times: PartTimes | None) -> list[str]:
+    """Everything but the document."""
+    from archdsl.cli.layer_lines import layer_lines
+    from archdsl.report.diagram_text import diagram_text
+    from archdsl.report.layer_table import layer_table
+    from archdsl.report.text import clean
+
+    plan, trial = shown.model.plan, shown.trial
+    lines = [f"arch_id {shown.arch_id}"]
+    if trial:
+        reason = f": {clean(trial.reason)}" if trial.reason else ""
+        lines.append(f"trial {trial.number}, {trial.state.value}{reason}")
+    for name, value in _facts(shown).items():
+        lines.append(f"{name}: {value:g}" if isinstance(value, float) else f"{name}: {value}")
+    lines += [
+        f"{each.quantity}: {each.value:.4g} {each.unit} "
+        f"(95 % interval {each.low:.4g} to {each.high:.4g})"
+        for each in shown.measurements
+    ]
+    drawn = diagram_text(plan)
+    try:
+        "".join(drawn).encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        drawn = diagram_text(plan, plain=True)
+    return [*lines, "", *drawn, "", *layer_lines(layer_table(plan), times), ""]
+
+
+def _json(shown: Shown, times: PartTimes | None, written: Path | None) -> dict[str, Any]:
+    from archdsl.report.diagram_text import diagram_text
+    from archdsl.report.layer_table import layer_table
+
+    plan = shown.model.plan
+    return {
+        "arch_id": shown.arch_id,
+        "name": shown.model.spec.name,
+        "trial": _trial_json(shown.trial) if shown.trial else None,
+        "spec": _document(shown),
+        "facts": _facts(shown),
+        "measurements": [
+            {**vars(each), "protocol": dict(each.protocol), "detail": dict(each.detail)}
+            for each in shown.measurements
+        ],
+        "diagram": str(written) if written else None,
+        "drawing": diagram_text(plan),
+        "layers": layer_table(plan).plain(times.shares if times else None),
+        "time": {**vars(times), "shares": dict(times.shares)} if times else None,
+    }
+
+
+def _document(shown: Shown) -> dict[str, Any]:
+    return dict(shown.architecture.spec) if shown.architecture else shown.model.spec.document()
+
+
+def _facts(shown: Shown) -> dict[str, Any]:
+    from archdsl.plan.facts import facts
+
+    return dict(shown.architecture.facts) if shown.architecture else dict(facts(shown.model.plan))
 
 
 def _trial_json(trial: Trial) -> dict[str, Any]:

@@ -33,6 +33,13 @@ def elapsed_ms(call: Call, *, calls: int, device: torch.device) -> float:
     return float(start.elapsed_time(end))
 
 
+def mark() -> torch.cuda.Event:
+    """A moment on the GPU's own clock: when all work given to it so far is done."""
+    event = _event(enable_timing=True)
+    event.record()
+    return event
+
+
 def captured(call: Call, *, device: torch.device) -> Call:
     """The kernels of one call as a graph; calling it replays them on the same memory."""
     with torch.cuda.device(device), torch.inference_mode():

@@ -13,6 +13,7 @@ from archdsl.plan.plan import (
     PartPlan,
     Plan,
     StreamPlan,
+    WordStep,
     classifier_streams,
     word_steps,
 )
@@ -32,20 +33,65 @@ def _costs(union: object) -> dict[str, Callable[..., Cost]]:
 BLOCKS, HEADS, EMBEDS, FUSIONS = _costs(Block), _costs(Head), _costs(Embed), _costs(Fusion)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PartCost:
+    """What one part of a network costs.
+
+    Args:
+        path: of its module in the compiled network: `embeds.memory`, `layers.3.read`.
+        cost: for one image; weights that several layers share count where they are met first.
+    """
+
+    path: str
+    cost: Cost
+
+    @property
+    def word(self) -> str:
+        """The stream of an embedding, the word of a layer, the name of a classifier."""
+        return self.path.rpartition(".")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What every part of a network costs, in the order they run."""
+
+    embeds: tuple[PartCost, ...]
+    layers: tuple[tuple[PartCost, ...], ...]
+    classifiers: tuple[PartCost, ...]
+
+    @property
+    def total(self) -> Cost:
+        """What one image costs, all classifiers included."""
+        in_layers = (part for layer in self.layers for part in layer)
+        parts = (*self.embeds, *in_layers, *self.classifiers)
+        return sum((part.cost for part in parts), Cost())
+
+
+def costs(plan: Plan) -> Costs:
+    """What every part of a network costs for one image."""
+    layers = _Layers(plan)
+    return Costs(
+        embeds=tuple(
+            PartCost(path=f"embeds.{name}", cost=_embed(stream))
+            for name, stream in plan.streams.items()
+        ),
+        layers=tuple(
+            tuple(
+                PartCost(path=f"layers.{number}.{step.word}", cost=layers.step(step))
+                for step in word_steps(layer)
+            )
+            for number, layer in enumerate(plan.layers)
+        ),
+        classifiers=tuple(
+            PartCost(path=f"classifiers.{name}", cost=_classifier(plan, name, classifier))
+            for name, classifier in plan.output.classifiers.items()
+        ),
+    )
+
+
 def cost(plan: Plan) -> Cost:
     """What one image costs, all classifiers included."""
-    total = Cost()
-    for stream in plan.streams.values():
-        total += _embed(stream)
-    layers = _Layers(plan)
-    for layer in plan.layers:
-        for step in word_steps(layer):
-            total += (
-                layers.exchange(step) if isinstance(step, ExchangeStep) else layers.blocks(step)
-            )
-    for name, classifier in plan.output.classifiers.items():
-        total += _classifier(plan, name, classifier)
-    return total
+    return costs(plan).total
 
 
 def params_allocated(plan: Plan) -> int:
@@ -70,6 +116,9 @@ class _Layers:
 
     plan: Plan
     met: set[object] = field(default_factory=set)
+
+    def step(self, step: WordStep) -> Cost:
+        return self.exchange(step) if isinstance(step, ExchangeStep) else self.blocks(step)
 
     def exchange(self, step: ExchangeStep) -> Cost:
         target, source = self.plan.streams[step.target], self.plan.streams[step.source]

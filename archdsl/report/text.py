@@ -6,8 +6,6 @@ import math
 import unicodedata
 from functools import cache
 
-from matplotlib.font_manager import findfont, get_font
-
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 SIGNIFICANT = 3
 
@@ -50,4 +48,6 @@ def with_interval(value: float, low: float, high: float) -> str:
 
 @cache
 def _known_characters() -> frozenset[int]:
+    from matplotlib.font_manager import findfont, get_font  # takes its time: only for pictures
+
     return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())

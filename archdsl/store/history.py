@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, column, func, select, tab
 
 from archdsl.errors import StoreError
 from archdsl.records import State
-from archdsl.store.rows import EpochValue, StudySize, Trial, TrialCounts, Value
+from archdsl.store.rows import EpochValue, StudySize, Times, Trial, TrialCounts, Value
 from archdsl.store.tables import epoch_values, trial_values, trials
 
 
@@ -58,6 +58,15 @@ def front(connection: Connection, *, study_id: int, robust: bool) -> list[Trial]
 
 def seen(connection: Connection, *, study_id: int) -> set[str]:
     return set(connection.scalars(select(trials.c.arch_id).where(trials.c.study_id == study_id)))
+
+
+def times(connection: Connection, *, study_id: int) -> dict[int, Times]:
+    rows = connection.execute(
+        select(trials.c.number, trials.c.started, trials.c.finished).where(
+            trials.c.study_id == study_id
+        )
+    )
+    return {row.number: Times(started=row.started, finished=row.finished) for row in rows}
 
 
 def size(connection: Connection, *, study_id: int) -> StudySize:

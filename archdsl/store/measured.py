@@ -40,6 +40,12 @@ class Measured:
         with self._database.read() as connection:
             return measurements.of_architecture(connection, arch_id)
 
+    def dates(self, arch_id: str) -> dict[tuple[str, str], str]:
+        """(quantity, key) of each measurement of an architecture to when it was stored: ISO 8601
+        in UTC."""
+        with self._database.read() as connection:
+            return measurements.dates(connection, arch_id)
+
     def behind(self, trial_id: int) -> dict[str, Measurement]:
         """Objective to the measurement that a complete trial's value is of."""
         with self._database.read() as connection:

@@ -65,6 +65,15 @@ def of_architecture(connection: Connection, arch_id: str) -> list[Measurement]:
     return [measurement_of(row) for row in rows]
 
 
+def dates(connection: Connection, arch_id: str) -> dict[tuple[str, str], str]:
+    rows = connection.execute(
+        select(measurements.c.quantity, measurements.c.key, measurements.c.created).where(
+            measurements.c.arch_id == arch_id
+        )
+    )
+    return {(row.quantity, row.key): row.created for row in rows}
+
+
 def behind(connection: Connection, *, trial_id: int) -> dict[str, Measurement]:
     rows = connection.execute(
         select(trial_values.c.objective, measurements)

@@ -89,6 +89,14 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Times:
+    """When a trial was begun and ended: ISO 8601 in UTC; no end while it runs."""
+
+    started: str
+    finished: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudySize:
     """How many rows a study has: of all, and of those that use up budget."""
 

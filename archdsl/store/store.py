@@ -20,6 +20,7 @@ from archdsl.store.rows import (
     EpochValue,
     Study,
     StudySize,
+    Times,
     Trial,
     TrialCounts,
 )
@@ -285,6 +286,11 @@ class Store(Measured):
         """All trials of a study, by number."""
         with self._database.read() as connection:
             return history.all_trials(connection, study_id=study_id)
+
+    def times(self, study_id: int) -> dict[int, Times]:
+        """When each trial of a study was begun and ended, by number."""
+        with self._database.read() as connection:
+            return history.times(connection, study_id=study_id)
 
     def trial(self, study_id: int, number: int) -> Trial:
         """The trial of this number.

@@ -154,7 +154,7 @@ def test_show_by_number_and_by_identity(run: Run, found: Any) -> None:
 
 @pytest.mark.parametrize(
     ("what", "message"),
-    [("99", "its trials are 0 to 5"), ("zzzz", "holds no architecture 'zzzz'"), ("", "holds no")],
+    [("99", "its trials are 0 to 5"), ("ffff", "holds no architecture 'ffff'"), ("", "holds no")],
 )
 def test_show_what_is_not_there(run: Run, what: str, message: str) -> None:
     assert message in run("show", what, code=2).err

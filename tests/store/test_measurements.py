@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -109,3 +110,13 @@ def test_foreign_protocols_are_those_of_complete_trials_of_this_study(
     assert [(use.protocol, use.trials) for use in uses] == [({"device": "A100"}, 2)]
     top1 = measure("top1", 0.0, 0.0).key
     assert store.foreign_protocols(study_id=study.id, quantity="top1", key=top1) == []
+
+
+def test_every_measurement_has_its_date(known: Store, measure: Measure) -> None:
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
+    each = measure("latency", 10.0, 0.1, device="cpu")
+    known.record_measurement("aa", each)
+    [(place, date)] = known.dates("aa").items()
+    assert place == ("latency", each.key)
+    assert before <= datetime.fromisoformat(date) <= datetime.now(UTC)
+    assert known.dates("bb") == {}

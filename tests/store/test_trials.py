@@ -252,7 +252,7 @@ def _seconds_to_find(store: Store, number: int) -> float:
 
 
 def test_a_stopped_trial_counts_keeps_its_epochs_and_is_never_a_member(
-    store: Store, study: Study, add: Callable[..., Trial], complete: Callable[..., Trial]
+    store: Store, study: Study, add: Add, complete: Complete
 ) -> None:
     complete("slow", latency=9.0, top1=70.0)
     trial = add("stopped", budget=2)
@@ -283,7 +283,7 @@ def test_a_stopped_trial_counts_keeps_its_epochs_and_is_never_a_member(
 
 
 def test_values_after_an_epoch_are_those_of_one_study(
-    store: Store, study: Study, add: Callable[..., Trial]
+    store: Store, study: Study, add: Add
 ) -> None:
     other = store.ensure_study(name="other", document={}, objectives={"top1": "maximize"})
     told = {"a": (1.0, 2.0), "b": (3.0, math.nan), "c": (5.0,)}
@@ -299,3 +299,20 @@ def test_values_after_an_epoch_are_those_of_one_study(
     assert first == 2.0
     assert math.isnan(second)
     assert store.values_after(study.id, epoch=3, name="top1") == []
+
+
+def test_a_study_lists_its_times_and_architectures(
+    store: Store, study: Study, add: Add, complete: Complete
+) -> None:
+    complete("aa", latency=3.0, top1=80.0)
+    add("bb")
+    other = store.ensure_study(name="other", document={}, objectives={"latency": "minimize"})
+    add("cc", study_id=other.id)
+    times = store.times(study.id)
+    assert sorted(times) == [0, 1]
+    assert times[0].finished is not None
+    assert times[0].started <= times[0].finished
+    assert times[1].finished is None
+    found = store.architectures(study.id)
+    assert sorted(found) == ["aa", "bb"]
+    assert found["aa"].spec == {"name": "aa"}

@@ -1,0 +1,117 @@
+"""Found architectures as model documents, members of a front with certificates beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archdsl.cli.writing import refuse_others, safe_stem
+from archdsl.errors import ArchdslError
+
+if TYPE_CHECKING:
+    from archdsl.store.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """One architecture on its way to a file.
+
+    Args:
+        name: of the document.
+        spec: the document.
+        arch_id: what it must compile to.
+        certificate: what is said of it beside, if anything.
+    """
+
+    name: str
+    spec: Mapping[str, Any]
+    arch_id: str
+    certificate: Mapping[str, Any] | None = None
+
+    @property
+    def stem(self) -> str:
+        """Of its files."""
+        return safe_stem(self.name)
+
+
+def one(store: Store, what: str, *, study: str | None, db: str) -> Export:
+    """The architecture of a trial's number or of the start of an arch_id."""
+    from archdsl.cli.show import find
+
+    architecture, trial = find(store, what, study, db=db)
+    label = f"trial-{trial.number}" if trial else architecture.arch_id
+    name = f"{architecture.spec['name']}-{label}"
+    return Export(name=name, spec=architecture.spec, arch_id=architecture.arch_id)
+
+
+def members(store: Store, *, study: str | None, db: str) -> list[Export]:
+    """Every member of a study's front, with its certificate."""
+    from archdsl.cli.stores import pick_study
+    from archdsl.report.certificate import certificate
+
+    row = pick_study(store, study, db=db)
+    found = []
+    for trial in store.front(row.id):
+        name = f"{row.name}-{trial.number}"
+        architecture = store.find_architecture(trial.arch_id)
+        said = certificate(store, row, trial, document=f"{safe_stem(name)}.yaml")
+        found.append(
+            Export(name=name, spec=architecture.spec, arch_id=trial.arch_id, certificate=said)
+        )
+    if not found:
+        raise ArchdslError(f"the front of '{row.name}' is empty: no trial is complete yet")
+    return found
+
+
+def write_one(export: Export, output: Path | None, *, force: bool) -> list[dict[str, str]]:
+    """Write a document, under its own name unless told another; path and identity of it."""
+    if output is not None and output.is_dir():
+        raise ArchdslError(f"{output} is a folder; -o names the file to write")
+    path = output or Path(f"{export.stem}.yaml")
+    _write({path: _text(export, path)}, force=force)
+    return [{"path": str(path), "arch_id": export.arch_id}]
+
+
+def write_members(exports: Sequence[Export], folder: Path, *, force: bool) -> list[dict[str, str]]:
+    """Write documents and certificates; their paths and identities. All are checked before any is
+    written."""
+    if folder.exists() and not folder.is_dir():
+        raise ArchdslError(f"{folder} is a file; with --front, -o names a folder")
+    texts: dict[Path, str] = {}
+    written = []
+    for export in exports:
+        path = folder / f"{export.stem}.yaml"
+        beside = folder / f"{export.stem}.certificate.json"
+        texts[path] = _text(export, path)
+        texts[beside] = json.dumps(export.certificate, indent=2, ensure_ascii=False) + "\n"
+        written.append({"path": str(path), "arch_id": export.arch_id, "certificate": str(beside)})
+    _write(texts, force=force, folder=folder)
+    return written
+
+
+def _text(export: Export, path: Path) -> str:
+    """The document, which is known to compile to the very same architecture."""
+    from archdsl.document.text import read_text
+    from archdsl.document.write import to_yaml
+    from archdsl.plan.read import check_model
+
+    text = to_yaml({**export.spec, "name": export.name})
+    if check_model(read_text(text, source=str(path))).plan.arch_id != export.arch_id:
+        raise ArchdslError(
+            f"{export.name} would not compile to {export.arch_id} with this version of archdsl; "
+            "export it with the version that found it"
+        )
+    return text
+
+
+def _write(texts: Mapping[Path, str], *, force: bool, folder: Path | None = None) -> None:
+    from archdsl.files import write_whole
+
+    refuse_others({path: text.encode() for path, text in texts.items()}, force=force)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    for path, text in texts.items():
+        write_whole(path, text)

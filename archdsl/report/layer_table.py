@@ -1,0 +1,116 @@
+"""Layer by layer: tokens, width, parameters, multiply-adds and share of the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.plan.cost import Costs, PartCost, costs
+from archdsl.plan.plan import Plan, StreamName, classifier_streams
+from archdsl.spec.cost import Cost
+
+Shares = Mapping[str, float]
+"""Path of each part to its share of the time, from 0 to 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRow:
+    """One layer, embedding or classifier.
+
+    Args:
+        name: `embed memory`, `layer 3`, `classifier memory`.
+        streams: those it works on.
+        parts: what it is made of, in the order they run.
+    """
+
+    name: str
+    streams: tuple[StreamName, ...]
+    parts: tuple[PartCost, ...]
+
+    @property
+    def cost(self) -> Cost:
+        """Of all parts."""
+        return sum((part.cost for part in self.parts), Cost())
+
+    def share(self, shares: Shares) -> float:
+        """Of the time, from 0 to 1."""
+        return sum(shares[part.path] for part in self.parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerTable:
+    """Everything that costs something, in the order it runs, and the sum."""
+
+    plan: Plan
+    rows: tuple[LayerRow, ...]
+    total: Cost
+
+    def tokens(self, row: LayerRow) -> list[int]:
+        """Tokens of each stream of a row."""
+        return [self.plan.streams[name].tokens for name in row.streams]
+
+    def dims(self, row: LayerRow) -> list[int]:
+        """Width of each stream of a row."""
+        return [self.plan.streams[name].dim for name in row.streams]
+
+    def plain(self, shares: Shares | None) -> dict[str, Any]:
+        """The table as plain data, each row with its parts."""
+        return {
+            "rows": [
+                {
+                    "name": row.name,
+                    "tokens": dict(zip(row.streams, self.tokens(row), strict=True)),
+                    "width": dict(zip(row.streams, self.dims(row), strict=True)),
+                    **_numbers(row.cost, row.share(shares) if shares else None),
+                    "parts": [
+                        {
+                            "word": part.word,
+                            **_numbers(part.cost, shares[part.path] if shares else None),
+                        }
+                        for part in row.parts
+                    ],
+                }
+                for row in self.rows
+            ],
+            "total": _numbers(self.total, None),
+        }
+
+
+def layer_table(plan: Plan) -> LayerTable:
+    """The table of a network, for one image; its sum is what the facts say.
+
+    Weights that several layers share count in the layer that meets them first.
+    """
+    found = costs(plan)
+    return LayerTable(plan=plan, rows=tuple(_rows(plan, found)), total=found.total)
+
+
+def _rows(plan: Plan, found: Costs) -> Sequence[LayerRow]:
+    every = tuple(plan.streams)
+    embeds = [
+        LayerRow(name=f"embed {name}", streams=(name,), parts=(part,))
+        for name, part in zip(every, found.embeds, strict=True)
+    ]
+    layers = [
+        LayerRow(name=f"layer {number}", streams=every, parts=parts)
+        for number, parts in enumerate(found.layers)
+    ]
+    classifiers = [
+        LayerRow(
+            name=f"classifier {part.word}",
+            streams=classifier_streams(part.word, plan.output.classifiers[part.word]),
+            parts=(part,),
+        )
+        for part in found.classifiers
+    ]
+    return [*embeds, *layers, *classifiers]
+
+
+def _numbers(cost: Cost, share: float | None) -> dict[str, Any]:
+    numbers: dict[str, Any] = {
+        "params": cost.params,
+        "macs": cost.macs,
+        "macs_fvcore": cost.macs_fvcore,
+    }
+    return numbers if share is None else {**numbers, "time_share": share}
