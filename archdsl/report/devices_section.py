@@ -7,7 +7,6 @@ from typing import Any
 
 from archdsl.report.findings import Findings
 from archdsl.report.markup import boxed, paragraph, section, table
-from archdsl.search.survival import Survival
 
 HEADING = "On other devices"
 

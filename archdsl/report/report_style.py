@@ -80,7 +80,8 @@ summary span { color: var(--quiet); font-size: 0.9rem; }
   .plot svg { min-width: 0; max-height: 24cm; }
   .plot, .member, tr, .learning { break-inside: avoid; }
   h2, h3, caption { break-after: avoid; }
-  .scroll, td > div, th > div, dd, p, .difference { overflow: visible; max-height: none !important; }
+  .scroll, td > div, th > div, dd, p, .difference { overflow: visible;
+    max-height: none !important; }
   a { color: inherit; text-decoration: none; }
   .bar, .track { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }

@@ -282,9 +282,7 @@ def test_a_stopped_trial_counts_keeps_its_epochs_and_is_never_a_member(
         assert [member.arch_id for member in store.front(study.id, robust=robust)] == ["slow"]
 
 
-def test_values_after_an_epoch_are_those_of_one_study(
-    store: Store, study: Study, add: Add
-) -> None:
+def test_values_after_an_epoch_are_those_of_one_study(store: Store, study: Study, add: Add) -> None:
     other = store.ensure_study(name="other", document={}, objectives={"top1": "maximize"})
     told = {"a": (1.0, 2.0), "b": (3.0, math.nan), "c": (5.0,)}
     for arch_id, values in told.items():
