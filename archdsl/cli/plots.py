@@ -74,7 +74,7 @@ def write_front(front: Front, paths: Sequence[Path], *, published: bool) -> None
         )
     (x_name, x_goal), (y_name, y_goal) = goals[:2]
     x, y = axis(x_name, x_goal), axis(y_name, y_goal)
-    marks = points(front, x_name, y_name)
+    marks = points(front.rows, x_name, y_name)
     paper = published_points(x_name, y_name) if published else []
     title, note = f"front of {front.study.name}", f"{front.conditions}; {hypervolume_words(front)}"
     for path in paths:

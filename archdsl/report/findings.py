@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from archdsl.records import Measurement
 from archdsl.report.front import Front, FrontRow, read_front
@@ -21,14 +20,12 @@ class Member:
 
     Args:
         row: its trial.
-        spec: its model document.
         samples: objective to all measurements behind its value.
         beside: the architecture's peak memories that are no objective of the study.
         epochs: what its training reported.
     """
 
     row: FrontRow
-    spec: Mapping[str, Any]
     samples: Mapping[str, Sequence[Measurement]]
     beside: Sequence[Measurement]
     epochs: Sequence[EpochValue]
@@ -62,7 +59,9 @@ def read_findings(store: Store, study: Study) -> Findings:
         members=[_member(store, study, row) for row in front.members],
         choices=choices(complete),
         importances=importances(study, complete),
-        survivals=survivals(store, study),
+        survivals=survivals(
+            store, study, complete, {row.trial.id: row.measured for row in front.rows}
+        ),
     )
 
 
@@ -70,7 +69,6 @@ def _member(store: Store, study: Study, row: FrontRow) -> Member:
     trial = row.trial
     return Member(
         row=row,
-        spec=store.find_architecture(trial.arch_id).spec,
         samples=store.samples(trial.id),
         beside=[
             each

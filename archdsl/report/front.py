@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
 from typing import Any
 
@@ -31,7 +32,8 @@ class FrontRow:
         robust: it is on the robust front: no other trial is so beyond the noise.
         alike: numbers of those it cannot be told apart from; of any two at least one is a member.
         base: it is the study's base.
-        difference: what distinguishes it from the base; empty for the base itself.
+        differences: from the base, where there is one.
+        spec: the architecture's model document.
         facts: what is known of the architecture.
         measured: objective to the measurement that its value is of, the search's own.
         test_top1: accuracy on test images, for members of a search that trained.
@@ -42,10 +44,16 @@ class FrontRow:
     robust: bool
     alike: tuple[int, ...]
     base: bool
-    difference: str
+    differences: Differences | None
+    spec: Mapping[str, Any]
     facts: Mapping[str, Any]
     measured: Mapping[str, Measurement]
     test_top1: Measurement | None
+
+    @cached_property
+    def difference(self) -> str:
+        """What distinguishes it from the base; empty for the base itself."""
+        return self.differences.to(self.spec) if self.differences else ""
 
     @property
     def steady(self) -> bool:
@@ -117,7 +125,8 @@ def read_front(store: Store, study: Study) -> Front:
             robust=trial.number in robust_numbers,
             alike=_shown(trial.number, unclear, members),
             base=has_base and trial.number == 0,
-            difference=base.to(architectures[trial.number].spec) if base else "",
+            differences=base,
+            spec=architectures[trial.number].spec,
             facts=architectures[trial.number].facts,
             measured=behind[trial.id],
             test_top1=final_score(store, trial) if trial.number in members else None,
@@ -195,8 +204,8 @@ def axis(name: str, direction: str) -> Axis:
     return Axis(label=name, unit=OBJECTIVES[name].unit, minimize=direction == "minimize")
 
 
-def points(front: Front, x: str, y: str) -> list[FrontPoint]:
-    """The rows as points of a plot over two objectives."""
+def points(rows: Iterable[FrontRow], x: str, y: str) -> list[FrontPoint]:
+    """Complete trials as points of a plot over two objectives."""
     return [
         FrontPoint(
             label=str(row.trial.number),
@@ -207,7 +216,7 @@ def points(front: Front, x: str, y: str) -> list[FrontPoint]:
             base=row.base,
             difference=row.difference,
         )
-        for row in front.rows
+        for row in rows
     ]
 
 

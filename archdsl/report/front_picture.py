@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from archdsl.report.front_plot import groups, plot_front
 from archdsl.report.markup import boxed, table, text
-from archdsl.report.points import Axis, FrontPoint, best_first, thinned
+from archdsl.report.points import Axis, FrontPoint, best_first
 from archdsl.report.published_plot import HEADING, PublishedPoint
 from archdsl.report.svg import Told, inline_svg
 from archdsl.report.text import clean, with_interval
 
 TOOLTIP_LENGTH = 300
 """Of a label or a difference, in characters; the table holds the whole."""
-MOST_DRAWN = 1500
-"""Points; of more, a part of the dominated ones is drawn."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FrontPicture:
-    """A picture and what it leaves out.
-
-    Args:
-        svg: an `<svg>` element.
-        drawn: the points to be seen.
-        left_out: how many dominated candidates are not.
-    """
-
-    svg: str
-    drawn: Sequence[FrontPoint]
-    left_out: int
 
 
 def front_picture(
@@ -39,31 +21,31 @@ def front_picture(
     x: Axis,
     y: Axis,
     title: str,
+    left_out: int = 0,
     published: Sequence[PublishedPoint] = (),
-    most: int = MOST_DRAWN,
-) -> FrontPicture:
+) -> str:
     """Draw a front; its marks say what they are.
 
     Args:
-        points: all candidates that have both values; none at all is fine.
+        points: the candidates to draw, each with both values; none at all is fine.
         x: the horizontal objective.
         y: the vertical objective.
         title: one line, for those who listen; the page writes it.
+        left_out: how many dominated candidates there are beside the ones to draw.
         published: of the paper, drawn on a panel of their own.
-        most: points to draw, about.
+
+    Returns:
+        An `<svg>` element.
     """
-    drawn = thinned(points, most=most)
-    left_out = len(points) - len(drawn)
     # The page itself says title and note, in text that fits the reader's screen.
-    plot = plot_front(drawn, x=x, y=y, title="", note="", left_out=left_out, published=published)
+    plot = plot_front(points, x=x, y=y, title="", note="", left_out=left_out, published=published)
     marks = {
         name: [Told(text=_describe(p, x=x, y=y), by_keyboard=p.member or p.base) for p in found]
-        for name, found in groups(drawn).items()
+        for name, found in groups(points).items()
     }
     if published:
         marks["published"] = [Told(text=_cite(p), by_keyboard=True) for p in published]
-    svg = inline_svg(plot, label=title, marks=marks)
-    return FrontPicture(svg=svg, drawn=drawn, left_out=left_out)
+    return inline_svg(plot, label=title, marks=marks)
 
 
 def _describe(point: FrontPoint, *, x: Axis, y: Axis) -> str:

@@ -9,13 +9,14 @@ from archdsl.report.findings import Findings
 from archdsl.report.front import Front, FrontRow, axis, points
 from archdsl.report.front_picture import front_picture
 from archdsl.report.markup import boxed, figure, paragraph, section, table, text
+from archdsl.report.points import thinned
 from archdsl.report.text import number, with_interval
 from archdsl.report.words import counted, heading, listed, state_words, title, value_words
 from archdsl.search.apart import REASON
 from archdsl.store.rows import Trial
 
 HINT = "Point at a mark, touch it or reach it with the Tab key to see what it is."
-MOST_FIRST, MOST_OTHER = 1500, 400
+MOST_FIRST, MOST_OTHER = 1000, 400
 """Points to draw in the picture of the first two objectives, and in each other one."""
 UNSTEADY = "~"
 
@@ -107,17 +108,19 @@ def _pictures(front: Front) -> Iterator[str]:
             kind="note",
         )
     for place, (x, y) in enumerate(pairs if front.rows else ()):
+        rows = thinned(front.rows, most=MOST_OTHER if place else MOST_FIRST)
+        left_out = len(front.rows) - len(rows)
         picture = front_picture(
-            points(front, x, y),
+            points(rows, x, y),
             x=axis(x, goals[x]),
             y=axis(y, goals[y]),
             title=f"{title(y)} against {title(x)}",
-            most=MOST_OTHER if place else MOST_FIRST,
+            left_out=left_out,
         )
-        yield figure(picture.svg, hint=HINT)
-        if picture.left_out:
+        yield figure(picture, hint=HINT)
+        if left_out:
             yield paragraph(
-                f"To keep this page small, {picture.left_out:,} of the dominated candidates are "
+                f"To keep this page small, {left_out:,} of the dominated candidates are "
                 "not drawn, a random part of them. They are counted everywhere.",
                 kind="note",
             )

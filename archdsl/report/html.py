@@ -11,11 +11,13 @@ from archdsl.files import write_whole
 from archdsl.report.front_picture import front_picture, front_table, published_table
 from archdsl.report.markup import figure, folded, policy
 from archdsl.report.page import PAGE, SCRIPT, SOFTWARE, STYLE
-from archdsl.report.points import Axis, FrontPoint
+from archdsl.report.points import Axis, FrontPoint, thinned
 from archdsl.report.published_plot import PublishedPoint
 from archdsl.report.text import clean
 
 HINT = "Point at a mark, touch it or reach it with the Tab key to see what it is."
+MOST_DRAWN = 1000
+"""Points; of more, a part of the dominated ones is drawn."""
 
 
 def write_html(
@@ -42,11 +44,13 @@ def write_html(
     Raises:
         WriteError: the folder is missing or refuses the file.
     """
-    picture = front_picture(points, x=x, y=y, title=title, published=published)
+    drawn = thinned(points, most=MOST_DRAWN)
+    left_out = len(points) - len(drawn)
+    picture = front_picture(drawn, x=x, y=y, title=title, left_out=left_out, published=published)
     front = [p for p in points if p.member or p.base]
-    others = [p for p in picture.drawn if not (p.member or p.base)]
+    others = [p for p in drawn if not (p.member or p.base)]
     caption = f"Dominated ({len(others)}"
-    caption += f" of {len(others) + picture.left_out}, as drawn)" if picture.left_out else ")"
+    caption += f" of {len(others) + left_out}, as drawn)" if left_out else ")"
     rest = folded("Dominated candidates", front_table(others, x=x, y=y, caption=caption))
     page = Template(PAGE).substitute(
         policy=policy(SCRIPT),
@@ -55,7 +59,7 @@ def write_html(
         script=SCRIPT,
         title=escape(clean(title)),
         note=escape(clean(note)),
-        picture=figure(picture.svg, hint=HINT),
+        picture=figure(picture, hint=HINT),
         front=front_table(front, x=x, y=y, caption="The front and the base"),
         rest=(published_table(published) if published else "") + (rest if others else ""),
     )

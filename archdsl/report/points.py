@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +73,28 @@ def best_first(points: Iterable[FrontPoint], *, axis: Axis) -> list[FrontPoint]:
     return sorted(points, key=lambda point: point.x if axis.minimize else -point.x)
 
 
-def thinned(points: Sequence[FrontPoint], *, most: int) -> list[FrontPoint]:
-    """At most about `most` points: members and the base, and of the others a fixed random part."""
-    others = [place for place, p in enumerate(points) if not (p.member or p.base)]
-    room = max(0, most - (len(points) - len(others)))
-    if len(others) <= room:
-        return list(points)
-    left_out = set(others) - set(random.Random(0).sample(others, room))
-    return [point for place, point in enumerate(points) if place not in left_out]
+class Placed(Protocol):
+    """What decides whether a candidate must be drawn."""
+
+    @property
+    def member(self) -> bool: ...
+
+    @property
+    def base(self) -> bool: ...
+
+    @property
+    def alike(self) -> Sequence[object]: ...
+
+
+T = TypeVar("T", bound=Placed)
+
+
+def thinned(candidates: Sequence[T], *, most: int) -> list[T]:
+    """At most about `most` of them, in their order: members and the base, then those that cannot
+    be told apart from a member, then a fixed random part of the others."""
+    kept = {place for place, each in enumerate(candidates) if each.member or each.base}
+    others = [place for place in range(len(candidates)) if place not in kept]
+    random.Random(0).shuffle(others)
+    others.sort(key=lambda place: not candidates[place].alike)
+    kept.update(others[: max(0, most - len(kept))])
+    return [each for place, each in enumerate(candidates) if place in kept]

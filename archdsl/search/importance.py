@@ -24,9 +24,9 @@ LEAST_TRIALS = 20
 """With fewer, a forest says nothing of a choice."""
 ENOUGH_PER_CHOICE = 10
 """Trials for each choice; with fewer, shares are rough."""
-MOST_TRIALS = 300
+MOST_TRIALS = 200
 """Of more, a random part is looked at: the time grows with each, what it tells hardly does."""
-TREES = 16
+TREES = 8
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
-from archdsl.records import Measurement, State, canonical_json
+from archdsl.records import Measurement, canonical_json
 from archdsl.search.hypervolume import Point
 from archdsl.store.rows import Study, Trial
 from archdsl.store.store import Store
@@ -39,20 +39,30 @@ class Survival:
     survivors: int
 
 
-def survivals(store: Store, study: Study) -> list[Survival]:
+def survivals(
+    store: Store,
+    study: Study,
+    trials: Sequence[Trial],
+    behind: Mapping[int, Mapping[str, Measurement]],
+) -> list[Survival]:
     """Each device beside each other one, both ways; empty where one device alone is known.
 
     Only what was measured under the study's own conditions counts. What does not depend on a
     device, accuracy above all, is the study's own.
+
+    Args:
+        store: that knows the study.
+        study: its row.
+        trials: its complete ones, by number.
+        behind: a trial's row to the measurements that its values are of.
     """
-    trials = [t for t in store.trials(study.id) if t.state is State.COMPLETE]
     signs = {name: 1 if goal == "minimize" else -1 for name, goal in study.objectives.items()}
     own = {
         trial.arch_id: {name: signs[name] * trial.values[name].value for name in signs}
         for trial in trials
     }
     found = []
-    for here, there in permutations(_devices(store, study, trials), 2):
+    for here, there in permutations(_devices(store, study, trials, behind), 2):
         common = [a for a in own if a in here.values and a in there.values]
         if not common:
             continue
@@ -78,9 +88,13 @@ class _Device:
     values: dict[str, dict[str, float]]
 
 
-def _devices(store: Store, study: Study, trials: Sequence[Trial]) -> list[_Device]:
+def _devices(
+    store: Store,
+    study: Study,
+    trials: Sequence[Trial],
+    behind: Mapping[int, Mapping[str, Measurement]],
+) -> list[_Device]:
     """Every device, the study's own first; only architectures with all its quantities."""
-    behind = store.all_behind(study.id)
     first = behind[trials[0].id] if trials else {}
     quantities = {
         name: measurement
