@@ -37,8 +37,10 @@ def front_picture(
     Returns:
         An `<svg>` element.
     """
-    # The page itself says title and note, in text that fits the reader's screen.
-    plot = plot_front(points, x=x, y=y, title="", note="", left_out=left_out, published=published)
+    # The page itself says title, note and differences, in text that fits the reader's screen.
+    plot = plot_front(
+        points, x=x, y=y, title="", note="", left_out=left_out, published=published, key=False
+    )
     marks = {
         name: [Told(text=_describe(p, x=x, y=y), by_keyboard=p.member or p.base) for p in found]
         for name, found in groups(points).items()

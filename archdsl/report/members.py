@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from archdsl.plan.expand import expand
 from archdsl.records import Measurement
 from archdsl.report.curve import curves
+from archdsl.report.diagram import diagram_svg
 from archdsl.report.findings import Findings, Member
 from archdsl.report.front import FrontRow
 from archdsl.report.markup import paragraph, section, terms, text
 from archdsl.report.measured import where
 from archdsl.report.text import number, with_interval
 from archdsl.report.words import counted, listed, title, value_words
+from archdsl.spec.model import ModelSpec
 
 MOST_OPEN = 12
 """Members shown unfolded; of more, all are folded."""
+MOST_CARDS, MOST_DRAWN = 120, 60
+"""Members with a card, and with a drawing on it; of more, some all along the front."""
 
 
 def members_section(found: Findings) -> str:
@@ -23,12 +28,39 @@ def members_section(found: Findings) -> str:
     if not found.members:
         body = paragraph("No trial is complete yet, so there are no members.")
         return section("members", "The members", body)
-    is_open = len(found.members) <= MOST_OPEN
-    cards = [_card(member, is_open=is_open) for member in found.members]
-    return section("members", "The members", "\n".join(cards))
+    shown = spread(found.members, most=MOST_CARDS)
+    drawn = {member.row.trial.number for member in spread(shown, most=MOST_DRAWN)}
+    parts = [paragraph(words, kind="note") for words in _left_out(found.members, shown, drawn)]
+    is_open = len(shown) <= MOST_OPEN
+    parts += [
+        _card(member, is_open=is_open, draw=member.row.trial.number in drawn) for member in shown
+    ]
+    return section("members", "The members", "\n".join(parts))
 
 
-def _card(member: Member, *, is_open: bool) -> str:
+def spread(members: Sequence[Member], *, most: int) -> list[Member]:
+    """All of them; of more than `most`, so many at equal distances, the first and last included."""
+    if len(members) <= most:
+        return list(members)
+    return [members[round(i * (len(members) - 1) / (most - 1))] for i in range(most)]
+
+
+def _left_out(
+    members: Sequence[Member], shown: Sequence[Member], drawn: Collection[int]
+) -> Iterator[str]:
+    if len(shown) < len(members):
+        yield (
+            f"To keep this page small, {len(shown):,} of the {len(members):,} members, all along "
+            "the front, have a card; `archdsl show NUMBER` tells all of any."
+        )
+    if len(drawn) < len(shown):
+        yield (
+            f"Of these, {len(drawn):,} are drawn; `archdsl show NUMBER --diagram FILE.svg` draws "
+            "any."
+        )
+
+
+def _card(member: Member, *, is_open: bool, draw: bool) -> str:
     row = member.row
     said = "; ".join(
         f"{title(name)} {value_words(name, value)}" for name, value in row.trial.values.items()
@@ -36,10 +68,11 @@ def _card(member: Member, *, is_open: bool) -> str:
     name = f"Trial {row.trial.number}{' (base)' if row.base else ''}"
     parts = [paragraph(_difference(row), kind="difference")]
     parts += [terms(_values(member)), terms(_facts(member)), *_curves(member)]
+    inside = f"<div>{''.join(parts)}</div>{_drawing(row) if draw else ''}"
     return (
         f'<details class="member"{" open" if is_open else ""}>'
         f"<summary><h3>{name}</h3> <span>{text(said)}</span></summary>"
-        f'<div id="trial-{row.trial.number}" class="card">{"".join(parts)}</div></details>'
+        f'<div id="trial-{row.trial.number}" class="card">{inside}</div></details>'
     )
 
 
@@ -47,6 +80,12 @@ def _difference(row: FrontRow) -> str:
     if row.base:
         return "The base itself."
     return f"Differs from the base in: {row.difference}." if row.difference else ""
+
+
+def _drawing(row: FrontRow) -> str:
+    plan = expand(ModelSpec.model_validate(row.spec))
+    drawn = diagram_svg(plan, name=f"Trial {row.trial.number}")
+    return f'<figure class="drawing">{drawn}</figure>'
 
 
 def _curves(member: Member) -> Iterator[str]:

@@ -55,8 +55,16 @@ dt { color: var(--quiet); }
 dd { margin: 0; overflow-wrap: anywhere; max-height: 9em; overflow-y: auto; }
 summary h3 { display: inline; }
 summary span { color: var(--quiet); font-size: 0.9rem; }
-.member { border: 1px solid var(--line); border-radius: 6px; padding: 0 0.9rem; margin: 0.75rem 0; }
+details.member { border: 1px solid var(--line); border-radius: 6px; padding: 0 0.9rem;
+  margin: 0.75rem 0; }
 .card { padding-bottom: 0.75rem; scroll-margin-top: 4rem; }
+.drawing svg { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+@media (min-width: 52rem) {
+  .card { display: grid; grid-template-columns: 1fr minmax(18rem, 26rem); gap: 1rem; }
+}
+td { white-space: nowrap; }
+td > div { white-space: normal; min-width: 7rem; }
+td:last-child > div { min-width: 13rem; }
 .difference { max-height: 9em; overflow-y: auto; }
 .learning { max-width: 22rem; }
 .learning figcaption { color: var(--quiet); font-size: 0.85rem; }
