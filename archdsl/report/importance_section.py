@@ -35,7 +35,10 @@ def _told(known: Importances) -> Iterator[str]:
         "were hardly tried."
     )
     if known.looked_at < known.trials:
-        yield f"Estimated from {known.looked_at:,} of {made}, taken at random."
+        yield (
+            f"Estimated from {known.looked_at:,} of {made}, taken at random (seed {known.seed}); "
+            "others would move a share by several points."
+        )
     if known.rough:
         yield f"Rough: {made} are few for {len(known.choices)} choices."
 

@@ -55,11 +55,13 @@ class Importances:
         choices: one for each hole.
         trials: complete ones that made choices at all.
         looked_at: how many of these, at most, each forest was fitted to.
+        seed: of the forests, and of the random part where these are fewer.
     """
 
     choices: Sequence[Importance]
     trials: int
     looked_at: int
+    seed: int
 
     @property
     def rough(self) -> bool:
@@ -104,7 +106,8 @@ def importances(study: Study, trials: Sequence[Trial], *, seed: int = 0) -> Impo
             for name in names
         ]
     found.sort(key=lambda each: (each.conditional, -sum(each.shares.values())))
-    return Importances(choices=found, trials=len(decided), looked_at=min(len(decided), MOST_TRIALS))
+    looked_at = min(len(decided), MOST_TRIALS)
+    return Importances(choices=found, trials=len(decided), looked_at=looked_at, seed=seed)
 
 
 def _shares(trials: Sequence[Trial], objective: str, *, seed: int) -> dict[str, float]:
