@@ -92,10 +92,10 @@ def choices_picture(
     marks: dict[str, list[Told]] = {}
     for column, ((objective, axis), panel) in enumerate(zip(axes.items(), panels, strict=True)):
         _prepare(panel, choices, objective, axis, lines=lines)
-        for place, choice, option in _placed(choices):
-            gid = f"option-{column}-{place}"
-            _draw_option(panel, place, option.values[objective], gid=gid)
-            marks[gid] = [Told(text=_said(choice, option, objective, axis))]
+        _draw_options(panel, choices, objective, column=column)
+        for line, choice, option in _placed(choices):
+            told = Told(text=_said(choice, option, objective, axis))
+            marks[f"option-{column}-{line}"] = [told]
         _draw_front(panel, choices, objective)
         if objective in base:
             panel.axvline(base[objective], color=BASE, linewidth=1.2, linestyle="--", zorder=2)
@@ -141,23 +141,37 @@ def _prepare(
     panel.set_xlabel(heading, fontsize=9, color=INK, labelpad=5, parse_math=False)
 
 
-def _draw_option(panel: Axes, line: int, values: Sequence[float], *, gid: str) -> None:
+def _draw_options(
+    panel: Axes, choices: Sequence[ChoiceRows], objective: str, *, column: int
+) -> None:
+    """Each option's trials, or their median, middle half and range; few artists for all of them."""
     left, right = panel.get_xlim()
-    # Never seen: what is pointed at anywhere in the row.
-    panel.add_patch(
-        Rectangle((left, line - 0.5), right - left, 1, facecolor="white", alpha=0.01, gid=gid)
-    )
-    if len(values) <= FEW:
-        panel.plot(
-            values, [line] * len(values), "o", color=DOMINATED, markersize=3.5, alpha=0.8, zorder=3
+    dots: list[tuple[float, int]] = []
+    spans: list[tuple[int, float, float, float, float, float]] = []
+    for line, _, option in _placed(choices):
+        # Never seen: what is pointed at anywhere in the row.
+        panel.add_patch(
+            Rectangle(
+                (left, line - 0.5),
+                right - left,
+                1,
+                facecolor="white",
+                alpha=0.01,
+                gid=f"option-{column}-{line}",
+            )
         )
-        return
-    low, middle, high = quartiles(values)
-    panel.plot([min(values), max(values)], [line, line], color=EDGE, linewidth=1, zorder=2)
-    panel.plot(
-        [low, high], [line, line], color=DOMINATED, linewidth=6, solid_capstyle="butt", zorder=3
-    )
-    panel.plot([middle], [line], "|", color=INK, markersize=9, markeredgewidth=1.8, zorder=4)
+        values = option.values[objective]
+        if len(values) <= FEW:
+            dots += [(value, line) for value in values]
+        else:
+            spans.append((line, min(values), *quartiles(values), max(values)))
+    if dots:
+        panel.plot(*zip(*dots, strict=True), "o", color=DOMINATED, markersize=3.5, alpha=0.8)
+    if spans:
+        lines, lowest, low, middle, high, highest = zip(*spans, strict=True)
+        panel.hlines(lines, lowest, highest, colors=EDGE, linewidth=1, zorder=2)
+        panel.hlines(lines, low, high, colors=DOMINATED, linewidth=6, zorder=3)
+        panel.plot(middle, lines, "|", color=INK, markersize=9, markeredgewidth=1.8, zorder=4)
 
 
 def _draw_front(panel: Axes, choices: Sequence[ChoiceRows], objective: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from archdsl.records import Measurement, State
 from archdsl.report.points import Axis, FrontPoint
+from archdsl.report.words import counted
 from archdsl.search.apart import alike
 from archdsl.search.difference import Differences
 from archdsl.search.final import final_score
@@ -175,7 +176,7 @@ def _latency_words(protocol: Mapping[str, Any]) -> str:
     device = protocol["fingerprint"]
     return (
         f"latency on {device['name']} (batch {protocol['batch']}, {protocol['dtype']}, "
-        f"{protocol['threads']} threads, torch {device['torch']})"
+        f"{counted(protocol['threads'], 'thread')}, torch {device['torch']})"
     )
 
 

@@ -11,6 +11,8 @@ from archdsl.report.published_plot import HEADING, PublishedPoint
 from archdsl.report.svg import Told, inline_svg
 from archdsl.report.text import clean, with_interval
 
+TITLE = 0.42
+"""Height of a picture's title, which a page writes itself, in inches."""
 TOOLTIP_LENGTH = 300
 """Of a label or a difference, in characters; the table holds the whole."""
 
@@ -47,7 +49,7 @@ def front_picture(
     }
     if published:
         marks["published"] = [Told(text=_cite(p), by_keyboard=True) for p in published]
-    return inline_svg(plot, label=title, marks=marks)
+    return inline_svg(plot, label=title, marks=marks, trim=TITLE)
 
 
 def _describe(point: FrontPoint, *, x: Axis, y: Axis) -> str:

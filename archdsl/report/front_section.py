@@ -86,7 +86,8 @@ def _beaten(front: Front, base: FrontRow) -> str:
     better = [row.trial.number for row in front.members if _is_better(front, row, base)]
     return (
         f"The base (trial {base.trial.number}) is not on the front: at least as good in everything "
-        f"and better in something {'is' if len(better) == 1 else 'are'} {listed(better)}."
+        f"and better in something {'is trial' if len(better) == 1 else 'are trials'} "
+        f"{listed(better)}."
     )
 
 
@@ -134,18 +135,19 @@ def _table(front: Front) -> str:
     heads = ["trial", *map(heading, names)]
     heads += ["test top1 (%)"] if has_test else []
     heads += ["not told apart from"] if has_alike else []
-    heads += ["on the front", "params", "differs from the base in"]
+    heads += ["params", "differs from the base in"]
     cells = []
     for row in rows:
         number_ = row.trial.number
-        label = f"{number_} (base)" if row.base else f"{number_}"
+        base = " (base)" if row.member else " (base, not on the front)"
+        label = f"{number_}{base if row.base else ''}"
         one = [f'<a href="#trial-{number_}">{label}</a>' if row.member else label]
         one += [_cell(row, name) for name in names]
         if has_test:
             one.append(with_interval(*_ends(row)) if row.test_top1 else "–")
         if has_alike:
             one.append(boxed(listed(row.alike) or "–"))
-        one += ["yes" if row.member else "no", _params(row), boxed(row.difference or "–")]
+        one += [_params(row), boxed(row.difference or "–")]
         cells.append(one)
     kinds = ["base" if row.base else "member" for row in rows]
     caption = "The front and the base" if any(row.base for row in rows) else "The front"

@@ -26,6 +26,12 @@ from archdsl.report.text import drawable, number
 
 HEIGHT = 3.4
 """Of the picture, in inches."""
+_EDGES = {
+    "left": 0.8 / WIDTH,
+    "right": 1 - 0.3 / WIDTH,
+    "top": 1 - 0.4 / HEIGHT,
+    "bottom": 0.6 / HEIGHT,
+}
 MOST_SINGLE = 1500
 """Single values to draw; of more, every other one, every third one, …"""
 
@@ -65,6 +71,7 @@ def progress_picture(progress: Progress, *, title: str) -> str:
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
+    figure.subplots_adjust(**_EDGES)
     style_axes(axes)
     _set_limits(axes, progress)
     _draw(axes, progress)

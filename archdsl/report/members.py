@@ -116,12 +116,16 @@ def _facts(member: Member) -> Iterator[tuple[str, str]]:
     if "params" in facts:
         yield "params", f"{facts['params']:,.0f}"
     if "macs" in facts:
-        yield "MACs for one image", f"{number(facts['macs'] / 1e9)} G, everything counted"
+        yield "MACs for one image", f"{_macs(facts['macs'])}, everything counted"
     if "macs_fvcore" in facts:
-        yield "MACs as fvcore counts", f"{number(facts['macs_fvcore'] / 1e9)} G"
+        yield "MACs as fvcore counts", _macs(facts["macs_fvcore"])
     if "process_tokens" in facts:
         yield "tokens", f"{facts['process_tokens']} process, {facts['memory_tokens']} memory"
     yield "arch_id", member.row.trial.arch_id
+
+
+def _macs(count: float) -> str:
+    return f"{number(count / 1e9)} G" if count >= 1e8 else f"{number(count / 1e6)} M"
 
 
 def sample_words(measurements: Sequence[Measurement]) -> str:

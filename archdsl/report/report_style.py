@@ -35,7 +35,8 @@ $body
 STYLE = (
     BASIC
     + """
-header, footer { max-width: 60rem; margin: 0 auto; padding: 1rem 1rem 0; }
+main { max-width: 66rem; }
+header, footer { max-width: 66rem; margin: 0 auto; padding: 1rem 1rem 0; }
 footer { color: var(--quiet); font-size: 0.85rem; padding-bottom: 2rem; }
 .skip { position: absolute; left: -100rem; }
 .skip:focus { position: static; display: block; padding: 0.5rem 1rem; }

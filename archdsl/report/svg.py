@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from archdsl.report.text import clean
 
@@ -34,7 +35,12 @@ class Told:
 
 
 def inline_svg(
-    figure: Figure, *, label: str, marks: Mapping[str, Sequence[Told]], described: str = ""
+    figure: Figure,
+    *,
+    label: str,
+    marks: Mapping[str, Sequence[Told]],
+    described: str = "",
+    trim: float = 0.0,
 ) -> str:
     """The figure as an `<svg>` element without namespaces, links or scripts.
 
@@ -44,8 +50,9 @@ def inline_svg(
         marks: group id to what each of its marks says, in the order they were drawn; the marks of
             a line are its points, anything else is one mark.
         described: what is to be seen, in a sentence or two, for those who listen.
+        trim: height to cut off at the top, in inches.
     """
-    root = _bare_tree(figure)
+    root = _bare_tree(figure, trim=trim)
     for name in ("width", "height"):
         root.attrib.pop(name, None)
     root.set("role", "group")
@@ -60,12 +67,14 @@ def inline_svg(
     return ElementTree.tostring(root, encoding="unicode", short_empty_elements=False)
 
 
-def _bare_tree(figure: Figure) -> Element:
+def _bare_tree(figure: Figure, *, trim: float) -> Element:
+    width, height = figure.get_size_inches()
+    shown = Bbox.from_extents(0, 0, width, height - trim)
     drawn = io.BytesIO()
     # Text stays text, for readers who search or listen; the salt makes equal figures equal files.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "archdsl"}):
         figure.savefig(
-            drawn, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None}
+            drawn, format="svg", transparent=True, bbox_inches=shown, metadata={"Date": None}
         )
     root = ElementTree.fromstring(drawn.getvalue())
     for element in root.iter():
