@@ -9,7 +9,8 @@ from archdsl.report.findings import Findings
 from archdsl.report.front import Front, FrontRow, axis, points
 from archdsl.report.front_picture import front_picture
 from archdsl.report.markup import boxed, figure, paragraph, section, table, text
-from archdsl.report.points import thinned
+from archdsl.report.members import with_cards
+from archdsl.report.points import spread, thinned
 from archdsl.report.text import number, with_interval
 from archdsl.report.words import counted, heading, listed, state_words, title, value_words
 from archdsl.search.apart import REASON
@@ -18,6 +19,8 @@ from archdsl.store.rows import Trial
 HINT = "Point at a mark, touch it or reach it with the Tab key to see what it is."
 MOST_FIRST, MOST_OTHER = 1000, 400
 """Points to draw in the picture of the first two objectives, and in each other one."""
+MOST_LISTED = 400
+"""Members in the table; of more, some all along the front."""
 UNSTEADY = "~"
 
 
@@ -28,7 +31,7 @@ def front_section(found: Findings) -> str:
     parts += list(_pictures(front))
     if front.rows:
         parts.append(paragraph("In brackets: the 95 % interval of the value before them."))
-        parts.append(_table(front))
+        parts.append(_table(found))
     return section("front", "The front", "\n".join(parts))
 
 
@@ -127,9 +130,12 @@ def _pictures(front: Front) -> Iterator[str]:
             )
 
 
-def _table(front: Front) -> str:
+def _table(found: Findings) -> str:
     """Members, and the base where it is none; columns that would be empty are left out."""
-    rows = [row for row in front.rows if row.member or row.base]
+    front = found.front
+    members = spread(front.members, most=MOST_LISTED)
+    rows = members + [row for row in front.rows if row.base and not row.member]
+    cards = {member.row.trial.number for member in with_cards(found)}
     names = list(front.study.objectives)
     has_test, has_alike = any(r.test_top1 for r in rows), any(r.alike for r in rows)
     heads = ["trial", *map(heading, names)]
@@ -141,7 +147,7 @@ def _table(front: Front) -> str:
         number_ = row.trial.number
         base = " (base)" if row.member else " (base, not on the front)"
         label = f"{number_}{base if row.base else ''}"
-        one = [f'<a href="#trial-{number_}">{label}</a>' if row.member else label]
+        one = [f'<a href="#trial-{number_}">{label}</a>' if number_ in cards else label]
         one += [_cell(row, name) for name in names]
         if has_test:
             one.append(with_interval(*_ends(row)) if row.test_top1 else "–")
@@ -152,8 +158,10 @@ def _table(front: Front) -> str:
     kinds = ["base" if row.base else "member" for row in rows]
     caption = "The front and the base" if any(row.base for row in rows) else "The front"
     note = ""
+    if len(members) < len(front.members):
+        note = f"{len(members):,} of the {len(front.members):,} members, all along the front. "
     if any(not row.steady for row in rows):
-        note = f"{UNSTEADY} not steady: see that trial below for why."
+        note += f"{UNSTEADY} not steady: see that trial below for why."
     return table(heads, cells, caption=caption, kinds=kinds) + paragraph(note, kind="note")
 
 

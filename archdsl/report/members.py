@@ -13,6 +13,7 @@ from archdsl.report.findings import Findings, Member
 from archdsl.report.front import FrontRow
 from archdsl.report.markup import paragraph, section, terms, text
 from archdsl.report.measured import where
+from archdsl.report.points import spread
 from archdsl.report.text import number, with_interval
 from archdsl.report.words import counted, listed, title, value_words
 from archdsl.spec.model import ModelSpec
@@ -28,7 +29,7 @@ def members_section(found: Findings) -> str:
     if not found.members:
         body = paragraph("No trial is complete yet, so there are no members.")
         return section("members", "The members", body)
-    shown = spread(found.members, most=MOST_CARDS)
+    shown = with_cards(found)
     drawn = {member.row.trial.number for member in spread(shown, most=MOST_DRAWN)}
     parts = [paragraph(words, kind="note") for words in _left_out(found.members, shown, drawn)]
     is_open = len(shown) <= MOST_OPEN
@@ -38,11 +39,9 @@ def members_section(found: Findings) -> str:
     return section("members", "The members", "\n".join(parts))
 
 
-def spread(members: Sequence[Member], *, most: int) -> list[Member]:
-    """All of them; of more than `most`, so many at equal distances, the first and last included."""
-    if len(members) <= most:
-        return list(members)
-    return [members[round(i * (len(members) - 1) / (most - 1))] for i in range(most)]
+def with_cards(found: Findings) -> list[Member]:
+    """The members that have a card: all, unless they are very many."""
+    return spread(found.members, most=MOST_CARDS)
 
 
 def _left_out(

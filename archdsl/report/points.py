@@ -86,10 +86,11 @@ class Placed(Protocol):
     def alike(self) -> Sequence[object]: ...
 
 
-T = TypeVar("T", bound=Placed)
+T = TypeVar("T")
+P = TypeVar("P", bound=Placed)
 
 
-def thinned(candidates: Sequence[T], *, most: int) -> list[T]:
+def thinned(candidates: Sequence[P], *, most: int) -> list[P]:
     """At most about `most` of them, in their order: members and the base, then those that cannot
     be told apart from a member, then a fixed random part of the others."""
     kept = {place for place, each in enumerate(candidates) if each.member or each.base}
@@ -98,3 +99,10 @@ def thinned(candidates: Sequence[T], *, most: int) -> list[T]:
     others.sort(key=lambda place: not candidates[place].alike)
     kept.update(others[: max(0, most - len(kept))])
     return [each for place, each in enumerate(candidates) if place in kept]
+
+
+def spread(members: Sequence[T], *, most: int) -> list[T]:
+    """All of them; of more than `most`, so many at equal distances, the first and last included."""
+    if len(members) <= most:
+        return list(members)
+    return [members[round(i * (len(members) - 1) / (most - 1))] for i in range(most)]

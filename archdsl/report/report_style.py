@@ -65,7 +65,9 @@ details.member { border: 1px solid var(--line); border-radius: 6px; padding: 0 0
 }
 td { white-space: nowrap; }
 td > div { white-space: normal; min-width: 7rem; }
-td:last-child > div { min-width: 13rem; }
+td:last-child > div { min-width: 20rem; }
+tbody th { white-space: nowrap; }
+th > div { white-space: normal; min-width: 10rem; }
 .difference { max-height: 9em; overflow-y: auto; }
 .learning { max-width: 22rem; }
 .learning figcaption { color: var(--quiet); font-size: 0.85rem; }
