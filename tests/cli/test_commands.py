@@ -13,11 +13,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archdsl.cli import check, compile, doctor, export, front, measure, schema, search, show
+from archdsl.cli import (
+    check,
+    compile,
+    doctor,
+    export,
+    front,
+    measure,
+    report,
+    schema,
+    search,
+    show,
+)
 from archdsl.document.shelves import SHELVES, documents, packaged
 from archdsl.store.store import open_store
 
-MODULES = (check, compile, measure, search, front, show, export, schema, doctor)
+MODULES = (check, compile, measure, search, front, report, show, export, schema, doctor)
 HEAVY = {"torch", "torchvision", "timm", "fvcore", "optuna", "sqlalchemy", "matplotlib", "sklearn"}
 
 Run = Callable[..., Any]
