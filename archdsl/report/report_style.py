@@ -48,6 +48,7 @@ section { border-top: 1px solid var(--line); margin-top: 1.5rem; }
 h2 { font-size: 1.2rem; margin: 1rem 0 0.5rem; }
 h3 { font-size: 1.05rem; margin: 0.75rem 0 0.25rem; }
 h4 { font-size: 0.95rem; margin: 0.5rem 0 0; }
+h2, h3, h4, summary, caption, footer { overflow-wrap: anywhere; }
 p { margin: 0.4rem 0; max-width: 46rem; overflow-wrap: anywhere; }
 section > p { max-height: 20em; overflow-y: auto; }
 dl { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: 0.1rem 1rem;
