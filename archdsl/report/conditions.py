@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from archdsl.records import Measurement
@@ -99,11 +100,20 @@ def _said(value: Any) -> str:
     return ", ".join(map(_said, value)) if isinstance(value, list) else str(value)
 
 
+def _moment(written: str) -> str:
+    """`2026-05-01 12:30 UTC`, of an ISO 8601 time; other texts as they are."""
+    try:
+        moment = datetime.fromisoformat(written).astimezone(UTC)
+    except ValueError:
+        return written
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
 def _trust(made: Sequence[Measurement]) -> Iterator[str]:
     """When, and how many of them are doubtful, for which reasons."""
     dates = sorted(str(m.detail["measured_at"]) for m in made if "measured_at" in m.detail)
     if dates:
-        yield f"Measured from {dates[0]} to {dates[-1]}."
+        yield f"Measured from {_moment(dates[0])} to {_moment(dates[-1])}."
     judged = [m for m in made if "steady" in m.detail]
     loose = [m for m in judged if not m.detail["steady"]]
     if not judged:

@@ -145,8 +145,7 @@ def _table(found: Findings) -> str:
     cells = []
     for row in rows:
         number_ = row.trial.number
-        base = " (base)" if row.member else " (base, not on the front)"
-        label = f"{number_}{base if row.base else ''}"
+        label = f"{number_} (base)" if row.base else f"{number_}"
         one = [f'<a href="#trial-{number_}">{label}</a>' if number_ in cards else label]
         one += [_cell(row, name) for name in names]
         if has_test:
@@ -156,12 +155,14 @@ def _table(found: Findings) -> str:
         one += [_params(row), boxed(row.difference or "–")]
         cells.append(one)
     kinds = ["base" if row.base else "member" for row in rows]
-    caption = "The front and the base" if any(row.base for row in rows) else "The front"
+    caption = "The front, and the base, which is not on it"
+    if len(rows) == len(members):
+        caption = "The front"
     note = ""
     if len(members) < len(front.members):
         note = f"{len(members):,} of the {len(front.members):,} members, all along the front. "
     if any(not row.steady for row in rows):
-        note += f"{UNSTEADY} not steady: see that trial below for why."
+        note += f"{UNSTEADY} not steady; the part on how it was measured says why."
     return table(heads, cells, caption=caption, kinds=kinds) + paragraph(note, kind="note")
 
 
