@@ -66,7 +66,7 @@ details.member { border: 1px solid var(--line); border-radius: 6px; padding: 0 0
 }
 td { white-space: nowrap; }
 td > div { white-space: normal; min-width: 7rem; }
-td:last-child > div { min-width: 20rem; }
+td:last-child > div { min-width: 14rem; }
 tbody th { white-space: nowrap; }
 th > div { white-space: normal; min-width: 10rem; }
 .difference { max-height: 9em; overflow-y: auto; }
@@ -84,6 +84,7 @@ th > div { white-space: normal; min-width: 10rem; }
 @media (max-width: 36rem) {
   dl { grid-template-columns: 1fr; }
   dd { margin-bottom: 0.35rem; }
+  td:last-child > div { min-width: 20rem; }
 }
 @media print {
   body { font-size: 10pt; }
