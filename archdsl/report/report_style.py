@@ -91,6 +91,10 @@ th > div { white-space: normal; min-width: 10rem; }
   main, header, footer { max-width: none; padding: 0; }
   nav, .skip, .told, .point title { display: none; }
   .plot svg { min-width: 0; max-height: 24cm; }
+  td { white-space: normal; }
+  td > div, td:last-child > div, th > div { min-width: 0; }
+  td:last-child { min-width: 5cm; }
+  .card { display: grid; grid-template-columns: 1fr 8.5cm; gap: 0.5cm; }
   .plot, .member, tr, .learning { break-inside: avoid; }
   h2, h3, caption { break-after: avoid; }
   .scroll, td > div, th > div, dd, p, .difference { overflow: visible;

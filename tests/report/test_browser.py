@@ -220,6 +220,14 @@ def test_a_link_opens_the_card_it_leads_to(browser: Any, searched: Path) -> None
     WebDriverWait(browser, 5).until(lambda _: page.asked(shown, target))
 
 
+def test_the_printed_page_is_as_wide_as_paper(browser: Any, searched: Path) -> None:
+    a4 = (794, 1123)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    page = Opened(browser, searched / "report.html", size=a4)
+    assert page.asked("document.documentElement.scrollWidth") <= a4[0]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
 def test_all_is_printed(browser: Any, searched: Path) -> None:
     page = Opened(browser, searched / "report.html")
     browser.execute_script("for (const d of document.querySelectorAll('details')) d.open = false")
