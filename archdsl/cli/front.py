@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,7 +21,7 @@ NAME = "front"
 UNSTEADY = "~"
 MOST_ALIKE = 4
 MOST_LOST = 5
-EXAMPLE = "Example: archdsl front --study digits --json"
+EXAMPLE = "Example: archdsl front --study digits --plot front.svg --published"
 
 
 @handled
@@ -49,6 +50,17 @@ def command(
     any_device: Annotated[
         bool, typer.Option("--any-device", help="With --settle: as the search was told.")
     ] = False,
+    plot: Annotated[
+        list[Path] | None,
+        typer.Option("--plot", metavar="FILE", help="Draw it: .html, .png or .svg; repeatable."),
+    ] = None,
+    published: Annotated[
+        bool,
+        typer.Option("--published", help="With --plot: the paper's points too, apart and named."),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --plot: replace files that are no plots.")
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -58,12 +70,15 @@ def command(
     two more seeds, exactly those members whose intervals overlap in every objective. The same
     command goes on after an interruption; raise --rounds to spend more.
     """
+    from archdsl.cli.plots import check_plots, write_front
     from archdsl.cli.stores import pick_study
     from archdsl.report.front import read_front
     from archdsl.store.store import open_store
 
     if not settling and (rounds or runner or any_device):
         raise ArchdslError("--rounds, --runner and --any-device have an effect only with --settle")
+    plots = plot or []
+    check_plots(plots, published=published, force=force)
     settled: dict[str, Any] = {}
     with open_store(db, create=False, read_only=not settling) as store:
         row = pick_study(store, study, db=db)
@@ -74,10 +89,15 @@ def command(
                 store, row, rounds=rounds or 1, runner=runner or "local", any_device=any_device
             )
         front = read_front(store, row)
+    if plots:
+        write_front(front, plots, published=published)
     if as_json:
-        print_json({**front_json(front, robust=robust), **settled})
-    else:
-        print_front(front, robust=robust)
+        files = {"plots": [str(path) for path in plots]} if plots else {}
+        print_json({**front_json(front, robust=robust), **settled, **files})
+        return
+    print_front(front, robust=robust)
+    for path in plots:
+        print(f"plot      {path}")
 
 
 def print_front(front: Front, *, robust: bool = False) -> None:

@@ -15,6 +15,7 @@ from archdsl.cli import (
     export,
     front,
     measure,
+    report,
     reproduce,
     schema,
     search,
@@ -49,17 +50,8 @@ def root(
 
 
 for module in (
-    check,
-    compile,
-    measure,
-    search,
-    watch,
-    front,
-    show,
-    export,
-    reproduce,
-    schema,
-    doctor,
+    *(check, compile, measure, search, watch, front, show, export, report),
+    *(reproduce, schema, doctor),
 ):
     app.command(module.NAME, epilog=module.EXAMPLE)(module.command)
 

@@ -1,16 +1,19 @@
-"""The plots a search leaves beside its database."""
+"""Plots of a front: those a search leaves beside its database, and those that are asked for."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archdsl.cli.writing import safe_stem
-from archdsl.errors import WriteError
+from archdsl.cli.writing import refuse_foreign, safe_stem
+from archdsl.errors import ArchdslError, WriteError
 
 if TYPE_CHECKING:
     from archdsl.report.front import Front
+
+KINDS = (".html", ".png", ".svg")
 
 
 def plot_folder(folder: Path) -> Path:
@@ -30,21 +33,63 @@ def plot_folder(folder: Path) -> Path:
     return folder
 
 
+def check_plots(paths: Sequence[Path], *, published: bool, force: bool) -> None:
+    """See that plots can be written as asked, before anything is read.
+
+    Raises:
+        ArchdslError: of another kind, or in the place of something that is no plot.
+    """
+    if published and not paths:
+        raise ArchdslError("--published has an effect only with --plot")
+    for path in paths:
+        if path.suffix.lower() not in KINDS:
+            raise ArchdslError(
+                f"cannot plot into {path}: say a file that ends in {' or '.join(KINDS)}"
+            )
+        refuse_foreign(path, force=force)
+
+
+def write_front(front: Front, paths: Sequence[Path], *, published: bool) -> None:
+    """The front into each of the files, as its suffix says.
+
+    Args:
+        front: of at least two objectives; the first two are drawn.
+        paths: see `check_plots`.
+        published: with the paper's own points on a panel of their own.
+
+    Raises:
+        ArchdslError: the study has one objective, or the paper does not print its objectives.
+    """
+    from archdsl.report.front import axis, hypervolume_words, points
+    from archdsl.report.front_plot import plot_front
+    from archdsl.report.html import write_html
+    from archdsl.report.plot_files import write_png, write_svg
+    from archdsl.report.published_plot import published_points
+
+    goals = list(front.study.objectives.items())
+    if len(goals) < 2:
+        raise ArchdslError(
+            f"a plot of the front needs two objectives, and '{front.study.name}' has one, "
+            f"{goals[0][0]}; `archdsl report` shows how it got better"
+        )
+    (x_name, x_goal), (y_name, y_goal) = goals[:2]
+    x, y = axis(x_name, x_goal), axis(y_name, y_goal)
+    marks = points(front.rows, x_name, y_name)
+    paper = published_points(x_name, y_name) if published else []
+    title, note = f"front of {front.study.name}", f"{front.conditions}; {hypervolume_words(front)}"
+    for path in paths:
+        if path.suffix.lower() == ".html":
+            write_html(path, marks, x=x, y=y, title=title, note=note, published=paper)
+            continue
+        drawn = plot_front(marks, x=x, y=y, title=title, note=note, published=paper)
+        (write_png if path.suffix.lower() == ".png" else write_svg)(drawn, path)
+
+
 def write_plots(front: Front, folder: Path) -> list[Path]:
     """A PNG and an HTML page of the first two objectives; none for a single objective."""
-    names = list(front.study.objectives.items())
-    if len(names) < 2:
+    if len(front.study.objectives) < 2:
         return []
-    from archdsl.report.front import axis, hypervolume_words, points
-    from archdsl.report.front_plot import plot_front, write_png
-    from archdsl.report.html import write_html
-
-    (x_name, x_direction), (y_name, y_direction) = names[:2]
-    x, y = axis(x_name, x_direction), axis(y_name, y_direction)
     safe = safe_stem(front.study.name)
-    png, html = folder / f"{safe}-front.png", folder / f"{safe}-front.html"
-    marks = points(front, x_name, y_name)
-    title, note = f"front of {front.study.name}", f"{front.conditions}; {hypervolume_words(front)}"
-    write_png(plot_front(marks, x=x, y=y, title=title, note=note), png)
-    write_html(html, marks, x=x, y=y, title=title, note=note)
-    return [png, html]
+    paths = [folder / f"{safe}-front.png", folder / f"{safe}-front.html"]
+    write_front(front, paths, published=False)
+    return paths

@@ -8,6 +8,8 @@ from pathlib import Path
 from archdsl.errors import WriteError
 
 LONGEST_STEM = 80
+BEGINNING = 4096
+"""Bytes of a file in which it says who wrote it."""
 
 
 def refuse_others(contents: Mapping[Path, bytes], *, force: bool) -> None:
@@ -28,6 +30,24 @@ def refuse_others(contents: Mapping[Path, bytes], *, force: bool) -> None:
             f"something else; replace {'them' if several else 'it'} with --force, or write "
             "elsewhere with -o"
         )
+
+
+def refuse_foreign(path: Path, *, force: bool) -> None:
+    """See that a picture or page replaces none but an earlier one.
+
+    Raises:
+        WriteError: the file is there and was not written by archdsl's plots and reports.
+    """
+    from archdsl.report.page import SOFTWARE
+
+    if force or not path.is_file():
+        return
+    with path.open("rb") as there:
+        if SOFTWARE.encode() not in there.read(BEGINNING):
+            raise WriteError(
+                f"{path} exists and holds something else; replace it with --force, or write "
+                "elsewhere"
+            )
 
 
 def _holds(path: Path, content: bytes) -> bool:

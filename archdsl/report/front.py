@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
 from typing import Any
 
 from archdsl.records import Measurement, State
 from archdsl.report.points import Axis, FrontPoint
+from archdsl.report.words import counted
 from archdsl.search.apart import alike
-from archdsl.search.difference import difference
+from archdsl.search.difference import Differences
 from archdsl.search.final import final_score
 from archdsl.search.hypervolume import Growth, growth
 from archdsl.search.objectives import OBJECTIVES
-from archdsl.store.rows import Study, Trial
+from archdsl.store.rows import Study, Trial, Value
 from archdsl.store.store import Store
 
 _IN_ORDER = (State.RUNNING, State.INFEASIBLE, State.STOPPED)
@@ -30,9 +33,10 @@ class FrontRow:
         robust: it is on the robust front: no other trial is so beyond the noise.
         alike: numbers of those it cannot be told apart from; of any two at least one is a member.
         base: it is the study's base.
-        difference: what distinguishes it from the base; empty for the base itself.
+        differences: from the base, where there is one.
+        spec: the architecture's model document.
         facts: what is known of the architecture.
-        steady: whether its latency was known precisely enough before the time for it was spent.
+        measured: objective to the measurement that its value is of, the search's own.
         test_top1: accuracy on test images, for members of a search that trained.
     """
 
@@ -41,10 +45,22 @@ class FrontRow:
     robust: bool
     alike: tuple[int, ...]
     base: bool
-    difference: str
+    differences: Differences | None
+    spec: Mapping[str, Any]
     facts: Mapping[str, Any]
-    steady: bool
+    measured: Mapping[str, Measurement]
     test_top1: Measurement | None
+
+    @cached_property
+    def difference(self) -> str:
+        """What distinguishes it from the base; empty for the base itself."""
+        return self.differences.to(self.spec) if self.differences else ""
+
+    @property
+    def steady(self) -> bool:
+        """Whether its latency was known precisely enough before the time for it was spent."""
+        latency = self.measured.get("latency")
+        return latency is None or bool(latency.detail.get("steady", True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +115,10 @@ def read_front(store: Store, study: Study) -> Front:
     robust_numbers, unclear = {trial.number for trial in robust}, alike(robust)
     trials = store.trials(study.id)
     complete = [t for t in trials if t.state is State.COMPLETE]
-    architectures = {t.number: store.find_architecture(t.arch_id) for t in complete}
-    behind = {t.number: store.behind(t.id) for t in complete}
+    by_identity, behind = store.architectures(study.id), store.all_behind(study.id)
+    architectures = {t.number: by_identity[t.arch_id] for t in complete}
     has_base = bool(study.document.get("base"))
-    base = architectures.get(0) if has_base else None
+    base = Differences(architectures[0].spec) if has_base and 0 in architectures else None
     rows = [
         FrontRow(
             trial=trial,
@@ -110,9 +126,10 @@ def read_front(store: Store, study: Study) -> Front:
             robust=trial.number in robust_numbers,
             alike=_shown(trial.number, unclear, members),
             base=has_base and trial.number == 0,
-            difference=difference(base.spec, architectures[trial.number].spec) if base else "",
+            differences=base,
+            spec=architectures[trial.number].spec,
             facts=architectures[trial.number].facts,
-            steady=_steady(behind[trial.number]),
+            measured=behind[trial.id],
             test_top1=final_score(store, trial) if trial.number in members else None,
         )
         for trial in complete
@@ -137,11 +154,6 @@ def _shown(
     return tuple(other for other in others if number in members or other in members)
 
 
-def _steady(behind: Mapping[str, Measurement]) -> bool:
-    latency = behind.get("latency")
-    return latency is None or bool(latency.detail.get("steady", True))
-
-
 def _conditions(study: Study, behind: list[dict[str, Measurement]]) -> str:
     """The device and conditions of the latencies, and the data, in plain words."""
     if not behind:
@@ -164,7 +176,7 @@ def _latency_words(protocol: Mapping[str, Any]) -> str:
     device = protocol["fingerprint"]
     return (
         f"latency on {device['name']} (batch {protocol['batch']}, {protocol['dtype']}, "
-        f"{protocol['threads']} threads, torch {device['torch']})"
+        f"{counted(protocol['threads'], 'thread')}, torch {device['torch']})"
     )
 
 
@@ -193,21 +205,23 @@ def axis(name: str, direction: str) -> Axis:
     return Axis(label=name, unit=OBJECTIVES[name].unit, minimize=direction == "minimize")
 
 
-def points(front: Front, x: str, y: str) -> list[FrontPoint]:
-    """The rows as points of a plot over two objectives."""
+def points(rows: Iterable[FrontRow], x: str, y: str) -> list[FrontPoint]:
+    """Complete trials as points of a plot over two objectives."""
     return [
         FrontPoint(
             label=str(row.trial.number),
             alike=tuple(str(number) for number in row.alike),
-            x=row.trial.values[x].value,
-            x_low=row.trial.values[x].low,
-            x_high=row.trial.values[x].high,
-            y=row.trial.values[y].value,
-            y_low=row.trial.values[y].low,
-            y_high=row.trial.values[y].high,
+            **_place("x", row.trial.values[x]),
+            **_place("y", row.trial.values[y]),
             member=row.member,
             base=row.base,
             difference=row.difference,
         )
-        for row in front.rows
+        for row in rows
     ]
+
+
+def _place(way: str, value: Value) -> dict[str, float]:
+    """A value and its interval; an end that is nowhere cannot be drawn, and is left out."""
+    low, high = (end if isfinite(end) else value.value for end in (value.low, value.high))
+    return {way: value.value, f"{way}_low": low, f"{way}_high": high}

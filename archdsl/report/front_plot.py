@@ -2,172 +2,132 @@
 
 from __future__ import annotations
 
-import io
 import math
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.figure import Figure, FigureBase
 
-from archdsl.files import write_whole
-from archdsl.report.labels import Boxes, Label, place_labels
+from archdsl.report.front_frame import (
+    HEIGHT,
+    write_empty,
+    write_frame,
+    write_labels,
+    write_legend,
+)
+from archdsl.report.front_key import key_height, key_lines, write_key
+from archdsl.report.labels import Boxes
+from archdsl.report.plot_style import (
+    BASE,
+    DOMINATED,
+    DPI,
+    FRONT,
+    INK,
+    WIDTH,
+    set_scale,
+)
 from archdsl.report.points import Axis, FrontPoint, best_first
-from archdsl.report.text import drawable, plain_number
+from archdsl.report.published_plot import PUBLISHED_HEIGHT, PublishedPoint, draw_published
 
-__all__ = ["Axis", "FrontPoint", "plot_front", "point_id", "write_png"]
+__all__ = ["Axis", "FrontPoint", "groups", "plot_front"]
 
-# Okabe and Ito's colours, told apart with every kind of colour vision; shapes differ as well.
-FRONT = "#0072B2"
-BASE = "#D55E00"
-DOMINATED = "#8A9099"
-INK = "#1F2328"
-QUIET = "#59636E"
-GRID = "#E4E7EB"
-
-WIDTH, HEIGHT = 8.4, 5.3
-"""Of the picture, in inches."""
-DPI = 200
-LOG_RATIO = 10.0
-"""An axis whose largest value is more than this many times its smallest is logarithmic."""
-LABEL_LENGTH, TITLE_LENGTH, NOTE_LENGTH = 24, 84, 420
-"""In characters; longer texts are shortened in the picture."""
+CROWDED = 80
+"""With more points than this, dominated ones are fainter."""
+MOST_INTERVALS = 300
+"""With more points than this, dominated ones are drawn without their intervals."""
 
 
-def plot_front(points: Sequence[FrontPoint], *, x: Axis, y: Axis, title: str, note: str) -> Figure:
+def plot_front(
+    points: Sequence[FrontPoint],
+    *,
+    x: Axis,
+    y: Axis,
+    title: str,
+    note: str,
+    left_out: int = 0,
+    published: Sequence[PublishedPoint] = (),
+    key: bool = True,
+) -> Figure:
     """Draw candidates, their intervals and the front with the region it dominates.
 
     Args:
-        points: all candidates that have both values; none at all is fine.
+        points: the candidates to draw, each with both values; none at all is fine.
         x: the horizontal objective.
         y: the vertical objective.
         title: one line.
         note: device and conditions of the values, in words; stands below the picture.
+        left_out: how many dominated candidates there are beside the ones to draw.
+        published: of the paper, drawn on a panel of their own.
+        key: say below the picture what distinguishes each member from the base.
     """
-    figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor="white")
+    lines = key_lines(points) if key else []
+    heights = {"front": HEIGHT, "key": key_height(lines)}
+    heights["published"] = PUBLISHED_HEIGHT if published else 0.0
+    figure = Figure(figsize=(WIDTH, sum(heights.values())), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    _write_frame(figure, axes, x=x, y=y, title=title, note=note)
+    panels = _panels(figure, heights)
+    if lines:
+        write_key(panels["key"], lines)
+    if published:
+        draw_published(panels["published"], published, x=x, y=y)
+    panel = panels["front"]
+    axes = panel.add_subplot()
+    write_frame(panel, axes, x=x, y=y, title=title, note=note)
     if not points:
-        _write_empty(axes)
+        write_empty(axes)
         return figure
-    _set_limits(axes, points, x=x, y=y)
+    for way, axis in (("x", x), ("y", y)):
+        set_scale(axes, "x" if way == "x" else "y", _ends(points, way), unit=axis.unit)
     steps = _draw_front(axes, points, x=x, y=y)
     _join_alike(axes, points)
-    for index, point in enumerate(points):
-        _draw_point(axes, point, gid=point_id(index), crowded=len(points) > 80)
-    _write_legend(figure, points)
-    _write_labels(axes, points, steps, x=x, y=y)
+    crowded = len(points) > CROWDED
+    for name, found in groups(points).items():
+        if name != "dominated" or len(points) <= MOST_INTERVALS:
+            _draw_intervals(axes, found, name=name, crowded=crowded)
+        _draw_marks(axes, found, name=name, crowded=crowded)
+    write_legend(panel, groups(points), left_out=left_out)
+    write_labels(axes, points, steps, x=x, y=y)
     return figure
 
 
-def write_png(figure: Figure, path: str | Path) -> None:
-    """Write the picture, whole or not at all.
-
-    Raises:
-        WriteError: the folder is missing or refuses the file.
-    """
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    write_whole(path, content.getvalue())
+def _panels(figure: Figure, heights: Mapping[str, float]) -> dict[str, FigureBase]:
+    """One below the other; those without height are left out."""
+    shown = {name: height for name, height in heights.items() if height}
+    grid = figure.add_gridspec(len(shown), 1, height_ratios=list(shown.values()))
+    return {name: figure.add_subfigure(grid[place]) for place, name in enumerate(shown)}
 
 
-def point_id(index: int) -> str:
-    """The name under which a point's mark is found in the picture's SVG."""
-    return f"point-{index}"
+def groups(points: Iterable[FrontPoint]) -> dict[str, list[FrontPoint]]:
+    """The points by how they are drawn, the name under which the picture's SVG has their marks."""
+    found: dict[str, list[FrontPoint]] = {}
+    for point in points:
+        kind = "front" if point.member else "dominated"
+        name = ("base-front" if point.member else "base") if point.base else kind
+        found.setdefault(name, []).append(point)
+    return found
 
 
-def _write_frame(figure: Figure, axes: Axes, *, x: Axis, y: Axis, title: str, note: str) -> None:
-    lines = textwrap.wrap(drawable(note, limit=NOTE_LENGTH), width=124)
-    left, right, top = 0.80 / WIDTH, 1 - 0.30 / WIDTH, 1 - 0.88 / HEIGHT
-    bottom = (0.78 + 0.165 * len(lines)) / HEIGHT
-    figure.subplots_adjust(left=left, right=right, top=top, bottom=bottom)
-    edge = 0.18 / WIDTH
-    figure.text(
-        edge,
-        1 - 0.20 / HEIGHT,
-        drawable(title, limit=TITLE_LENGTH),
-        fontsize=13,
-        fontweight="bold",
-        color=INK,
-        va="top",
-        parse_math=False,
-    )
-    figure.text(
-        edge,
-        0.14 / HEIGHT,
-        "\n".join(lines),
-        fontsize=8,
-        color=QUIET,
-        va="bottom",
-        linespacing=1.45,
-        parse_math=False,
-    )
-    for axis, write in ((x, axes.set_xlabel), (y, axes.set_ylabel)):
-        better = "lower" if axis.minimize else "higher"
-        heading = f"{drawable(axis.heading, limit=60)}, {better} is better"
-        write(heading, fontsize=10, color=INK, labelpad=6, parse_math=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("#AFB8C1")
-    axes.tick_params(colors=QUIET, labelsize=9, length=3, color="#AFB8C1", which="both")
-    axes.grid(color=GRID, linewidth=0.7)
-    axes.set_axisbelow(True)
-
-
-def _write_empty(axes: Axes) -> None:
-    axes.set(xticks=[], yticks=[])
-    axes.text(
-        0.5,
-        0.5,
-        "nothing measured yet",
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        fontsize=12,
-        color=QUIET,
-    )
-
-
-def _set_limits(axes: Axes, points: Sequence[FrontPoint], *, x: Axis, y: Axis) -> None:
-    """Every point and interval inside, with air; each axis linear or logarithmic by its values."""
-    x_values = [value for p in points for value in (p.x_low, p.x, p.x_high)]
-    y_values = [value for p in points for value in (p.y_low, p.y, p.y_high)]
-    for axis, values, ticks, set_scale, set_limits in (
-        (x, x_values, axes.xaxis, axes.set_xscale, axes.set_xlim),
-        (y, y_values, axes.yaxis, axes.set_yscale, axes.set_ylim),
-    ):
-        low, high = min(values), max(values)
-        # A percentage is bounded on both sides: the distance to neither bound is a ratio.
-        if axis.unit != "%" and low > 0 and high / low > LOG_RATIO:
-            set_scale("log")
-            margin = (high / low) ** 0.08
-            set_limits(low / margin, high * margin)
-            ticks.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            ticks.set_minor_formatter(NullFormatter())
-        else:
-            margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
-            set_limits(low - margin, high + margin)
-            ticks.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 2.5, 5, 10]))
-        ticks.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
+def _ends(points: Sequence[FrontPoint], way: str) -> list[float]:
+    if way == "x":
+        return [value for p in points for value in (p.x_low, p.x, p.x_high)]
+    return [value for p in points for value in (p.y_low, p.y, p.y_high)]
 
 
 def _draw_front(axes: Axes, points: Sequence[FrontPoint], *, x: Axis, y: Axis) -> Boxes:
     """The staircase of the members and what lies behind it.
 
+    Members that owe their place to an objective which is not drawn make no staircase.
+
     Returns:
         Its segments, (segments, 4): x0, y0, x1, y1 in data coordinates.
     """
     members = best_first((p for p in points if p.member), axis=x)
-    if not members:
+    sign = -1 if y.minimize else 1
+    if not members or any(sign * a.y > sign * b.y for a, b in pairwise(members)):
         return np.empty((0, 4))
     x_worst = axes.get_xlim()[1 if x.minimize else 0]
     y_worst = axes.get_ylim()[1 if y.minimize else 0]
@@ -196,109 +156,40 @@ def _join_alike(axes: Axes, points: Sequence[FrontPoint]) -> None:
     )
 
 
-def _draw_point(axes: Axes, point: FrontPoint, *, gid: str, crowded: bool) -> None:
-    color = BASE if point.base else FRONT if point.member else DOMINATED
-    known = point.member or point.base
-    axes.errorbar(
-        point.x,
-        point.y,
-        xerr=[[max(0.0, point.x - point.x_low)], [max(0.0, point.x_high - point.x)]],
-        yerr=[[max(0.0, point.y - point.y_low)], [max(0.0, point.y_high - point.y)]],
-        fmt="none",
-        ecolor=color,
-        elinewidth=1.3 if known else 0.6,
+def _color(name: str) -> str:
+    return DOMINATED if name == "dominated" else FRONT if name == "front" else BASE
+
+
+def _draw_intervals(axes: Axes, points: Sequence[FrontPoint], *, name: str, crowded: bool) -> None:
+    """All of a group as one line with gaps: thousands of them stay a small file."""
+    gap = math.nan
+    xs = [value for p in points for value in (p.x_low, p.x_high, gap, p.x, p.x, gap)]
+    ys = [value for p in points for value in (p.y, p.y, gap, p.y_low, p.y_high, gap)]
+    known = name != "dominated"
+    axes.plot(
+        xs,
+        ys,
+        color=_color(name),
+        linewidth=1.3 if known else 0.6,
         alpha=0.75 if known else 0.12 if crowded else 0.35,
+        solid_capstyle="butt",
         zorder=3 if known else 2,
     )
+
+
+def _draw_marks(axes: Axes, points: Sequence[FrontPoint], *, name: str, crowded: bool) -> None:
+    hollow, known = name == "base", name != "dominated"
+    color = _color(name)
     axes.plot(
-        [point.x],
-        [point.y],
-        gid=gid,
-        marker="D" if point.base else "o",
-        markersize=7.5 if point.base else 6.5 if point.member else 4.5,
-        markerfacecolor="white" if point.base and not point.member else color,
-        markeredgecolor=color if point.base and not point.member else "white",
-        markeredgewidth=1.6 if point.base and not point.member else 0.8,
+        [p.x for p in points],
+        [p.y for p in points],
+        gid=name,
+        marker="D" if name.startswith("base") else "o",
+        markersize=7.5 if name.startswith("base") else 6.5 if known else 4.5,
+        markerfacecolor="white" if hollow else color,
+        markeredgecolor=color if hollow else "white",
+        markeredgewidth=1.6 if hollow else 0.8,
         alpha=1.0 if known else 0.45 if crowded else 0.7,
         linestyle="none",
-        zorder=5 if point.base else 4 if known else 2,
-    )
-
-
-def _write_legend(figure: Figure, points: Sequence[FrontPoint]) -> None:
-    """Above the picture, where it covers nothing; only what there is to see."""
-    members = [point for point in points if point.member]
-    bases = [point for point in points if point.base]
-    dominated = sum(not point.member and not point.base for point in points)
-    handles: list[Line2D | Patch] = []
-    if members:
-        handles.append(_sample(FRONT, f"front ({len(members)})", line="-"))
-    if bases:
-        handles.append(_sample(BASE, "base", marker="D", hollow=not any(p.member for p in bases)))
-    if dominated:
-        handles.append(_sample(DOMINATED, f"dominated ({dominated})"))
-    if members:
-        handles.append(Patch(color=FRONT, alpha=0.1, linewidth=0, label="dominated region"))
-    if any(p.x_low < p.x_high or p.y_low < p.y_high for p in points):
-        handles.append(_sample(QUIET, "95 % interval", marker="", line="-"))
-    if any(p.alike for p in points):
-        handles.append(_sample(INK, "not told apart", marker="", line=":"))
-    figure.legend(
-        handles=handles,
-        loc="upper left",
-        bbox_to_anchor=(0.10 / WIDTH, 1 - 0.47 / HEIGHT),
-        ncols=len(handles),
-        frameon=False,
-        fontsize=9,
-        labelcolor=QUIET,
-        handlelength=1.6,
-        columnspacing=1.6,
-        borderpad=0.2,
-    )
-
-
-def _sample(
-    color: str,
-    label: str,
-    *,
-    marker: Literal["o", "D", ""] = "o",
-    line: Literal["-", ":", "none"] = "none",
-    hollow: bool = False,
-) -> Line2D:
-    """One entry of the legend."""
-    sample = Line2D([], [], color=color, label=label, marker=marker or "none", linestyle=line)
-    sample.set(markersize=6, linewidth=1.2, markerfacecolor="white" if hollow else color)
-    return sample
-
-
-def _write_labels(
-    axes: Axes,
-    points: Sequence[FrontPoint],
-    steps: Boxes,
-    *,
-    x: Axis,
-    y: Axis,
-) -> None:
-    """Name the base and the members, away from the dominated region."""
-    named = [p for p in points if p.base] + best_first(
-        (p for p in points if p.member and not p.base), axis=x
-    )
-    labels = [
-        Label(
-            text=drawable(p.label, limit=LABEL_LENGTH) + (" (base)" if p.base else ""),
-            x=p.x,
-            y=p.y,
-            color=BASE if p.base else INK,
-            required=p.base,
-        )
-        for p in named
-    ]
-    intervals = [(p.x_low, p.y, p.x_high, p.y) for p in named]
-    intervals += [(p.x, p.y_low, p.x, p.y_high) for p in named]
-    place_labels(
-        axes,
-        labels,
-        marks=np.array([(p.x, p.y) for p in points]),
-        lines=np.vstack([steps, np.reshape(intervals, (-1, 4))]),
-        toward=math.degrees(math.atan2(-1 if y.minimize else 1, -1 if x.minimize else 1)),
+        zorder=5 if name.startswith("base") else 4 if known else 2,
     )

@@ -38,17 +38,18 @@ def measured(store: Store, arch_id: str, quantity: Quantity) -> tuple[Measured, 
     """Everything a store holds of one architecture and quantity, in the order it was measured."""
     wanted = STORED.get(quantity)
     return tuple(
-        Measured(value=each.value, low=each.low, high=each.high, unit=each.unit, where=_where(each))
+        Measured(value=each.value, low=each.low, high=each.high, unit=each.unit, where=where(each))
         for each in store.measurements(arch_id)
         if each.quantity == wanted
     )
 
 
-def _where(measurement: Measurement) -> str:
+def where(measurement: Measurement) -> str:
+    """The device and batch of a latency or memory, the data of an accuracy, or the table."""
     protocol = measurement.protocol
     if "table" in protocol:
         return f"from the table {protocol['table']}, not measured"
-    if measurement.quantity == "latency":
+    if measurement.quantity == "latency" or "fingerprint" in protocol:
         conditions = f"batch {protocol.get('batch')}, {protocol.get('dtype')}"
         return f"{_device(protocol)}, {conditions}"
     return f"data {protocol.get('data')}, {len(protocol.get('seeds', []))} seeds"

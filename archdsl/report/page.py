@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+SOFTWARE = "drawn by archdsl"
+"""Stands at the beginning of every picture and page, so that a later one may replace it unasked."""
+
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta name="generator" content="$generator">
 <meta http-equiv="Content-Security-Policy" content="$policy">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
@@ -15,11 +19,7 @@ PAGE = """<!DOCTYPE html>
 <body>
 <main>
 <h1>$title</h1>
-<p class="hint">Point at a mark, touch it or reach it with the Tab key to see what it is.</p>
-<figure>
-<div class="scroll">$picture</div>
-<figcaption aria-live="polite" id="told">&nbsp;</figcaption>
-</figure>
+$picture
 <p class="note">$note</p>
 <p class="note">In brackets: the 95&nbsp;% interval of the value before them.</p>
 $front
@@ -34,21 +34,21 @@ $rest
 STYLE = """
 :root { color-scheme: light dark; --ink: #1f2328; --quiet: #59636e; --line: #d1d9e0;
   --ground: #ffffff; --front: #0072b2; --base: #b34e00; }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root { --ink: #e6edf3; --quiet: #9198a1; --line: #3d444d; --ground: #14171c;
     --front: #6cb6e8; --base: #ff9b5e; }
-  figure svg { filter: invert(1) hue-rotate(180deg); }
+  .plot svg { filter: invert(1) hue-rotate(180deg); }
 }
 body { margin: 0; background: var(--ground); color: var(--ink);
   font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 60rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.4rem; line-height: 1.25; margin: 0.5rem 0; overflow-wrap: anywhere; }
-.hint, .note { color: var(--quiet); font-size: 0.9rem; margin: 0.5rem 0;
-  overflow-wrap: anywhere; }
+.note { color: var(--quiet); font-size: 0.9rem; margin: 0.5rem 0; overflow-wrap: anywhere; }
 figure { margin: 0; }
-figure svg { display: block; width: 100%; min-width: 36rem; height: auto; }
-figcaption { min-height: 3em; max-height: 9em; overflow-y: auto; overflow-wrap: anywhere;
-  font-size: 0.95rem; }
+.plot svg { display: block; width: 100%; min-width: 36rem; height: auto; }
+.told { min-height: 3em; max-height: 9em; overflow-y: auto; overflow-wrap: anywhere;
+  font-size: 0.95rem; color: var(--quiet); }
+.told.now { color: var(--ink); }
 .scroll { overflow-x: auto; }
 .point { cursor: pointer; outline: none; }
 .point:hover, .point:focus { filter: drop-shadow(0 0 1px var(--ink))
@@ -66,9 +66,14 @@ summary { cursor: pointer; padding: 0.5rem 0; }
 """
 
 SCRIPT = """
-const told = document.getElementById("told");
-for (const mark of document.querySelectorAll(".point")) {
-  const tell = () => { told.textContent = mark.querySelector("title").textContent; };
-  for (const event of ["pointerenter", "click", "focus"]) mark.addEventListener(event, tell);
+for (const plot of document.querySelectorAll(".plot")) {
+  const told = plot.querySelector(".told");
+  for (const mark of plot.querySelectorAll(".point")) {
+    const tell = () => {
+      told.textContent = mark.querySelector("title").textContent;
+      told.classList.add("now");
+    };
+    for (const event of ["pointerenter", "click", "focus"]) mark.addEventListener(event, tell);
+  }
 }
 """

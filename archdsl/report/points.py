@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,3 +71,38 @@ class Axis:
 def best_first(points: Iterable[FrontPoint], *, axis: Axis) -> list[FrontPoint]:
     """The points from the best to the worst value on the horizontal axis."""
     return sorted(points, key=lambda point: point.x if axis.minimize else -point.x)
+
+
+class Placed(Protocol):
+    """What decides whether a candidate must be drawn."""
+
+    @property
+    def member(self) -> bool: ...
+
+    @property
+    def base(self) -> bool: ...
+
+    @property
+    def alike(self) -> Sequence[object]: ...
+
+
+T = TypeVar("T")
+P = TypeVar("P", bound=Placed)
+
+
+def thinned(candidates: Sequence[P], *, most: int) -> list[P]:
+    """At most about `most` of them, in their order: members and the base, then those that cannot
+    be told apart from a member, then a fixed random part of the others."""
+    kept = {place for place, each in enumerate(candidates) if each.member or each.base}
+    others = [place for place in range(len(candidates)) if place not in kept]
+    random.Random(0).shuffle(others)
+    others.sort(key=lambda place: not candidates[place].alike)
+    kept.update(others[: max(0, most - len(kept))])
+    return [each for place, each in enumerate(candidates) if place in kept]
+
+
+def spread(members: Sequence[T], *, most: int) -> list[T]:
+    """All of them; of more than `most`, so many at equal distances, the first and last included."""
+    if len(members) <= most:
+        return list(members)
+    return [members[round(i * (len(members) - 1) / (most - 1))] for i in range(most)]

@@ -15,7 +15,25 @@ def difference(base: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 
     Of a node that only one of them has, words at their defaults are left out.
     """
-    before, after = _Words(base), _Words(other)
+    return Differences(base).to(other)
+
+
+class Differences:
+    """What distinguishes documents from one and the same base.
+
+    Args:
+        base: a model document.
+    """
+
+    def __init__(self, base: Mapping[str, Any]) -> None:
+        self._base = _Words(base)
+
+    def to(self, other: Mapping[str, Any]) -> str:
+        """See `difference`."""
+        return _told(self._base, _Words(other))
+
+
+def _told(before: _Words, after: _Words) -> str:
     parts = []
     for path in dict.fromkeys([*before.every, *after.every]):
         if before.every.get(path) == after.every.get(path):

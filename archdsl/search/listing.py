@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from archdsl.search.difference import difference
+from archdsl.search.difference import Differences
 from archdsl.store.rows import Study, Times, Trial
 from archdsl.store.store import Store
 
@@ -33,11 +33,11 @@ def list_trials(store: Store, study: Study) -> list[ListedTrial]:
     trials, times = store.trials(study.id), store.times(study.id)
     architectures = store.architectures(study.id)
     has_base = bool(study.document.get("base")) and bool(trials)
-    base = architectures[trials[0].arch_id].spec if has_base else None
+    base = Differences(architectures[trials[0].arch_id].spec) if has_base else None
     return [
         ListedTrial(
             trial=trial,
-            difference=difference(base, architectures[trial.arch_id].spec) if base else "",
+            difference=base.to(architectures[trial.arch_id].spec) if base else "",
             facts=architectures[trial.arch_id].facts,
             times=times[trial.number],
         )

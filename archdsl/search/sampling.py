@@ -1,4 +1,4 @@
-"""Samplers as a pure function of what has been tried: the only file that imports optuna.
+"""Samplers as a pure function of what has been tried, by way of optuna.
 
 Proposal n comes from a fresh sampler, seeded by (seed, n, attempt), over the finished trials in the
 order they were finished. Nothing else is remembered, so a search that was killed proposes what it

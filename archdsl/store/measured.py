@@ -51,6 +51,17 @@ class Measured:
         with self._database.read() as connection:
             return measurements.behind(connection, trial_id=trial_id)
 
+    def all_behind(self, study_id: int) -> dict[int, dict[str, Measurement]]:
+        """What `behind` says, of each complete trial of a study by its row."""
+        with self._database.read() as connection:
+            return measurements.all_behind(connection, study_id=study_id)
+
+    def measured_in(self, study_id: int, quantity: str) -> list[tuple[str, Measurement]]:
+        """(identity, measurement) of all complete trials' architectures, oldest first; those made
+        outside of the study are among them."""
+        with self._database.read() as connection:
+            return measurements.measured_in(connection, study_id=study_id, quantity=quantity)
+
     def samples(self, trial_id: int) -> dict[str, list[Measurement]]:
         """Objective to all measurements behind a complete trial's value, the search's own first."""
         with self._database.read() as connection:

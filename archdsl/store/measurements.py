@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
 
 from archdsl.errors import StoreError
-from archdsl.records import Measurement
+from archdsl.records import Measurement, State
 from archdsl.store.rows import ProtocolUse
 from archdsl.store.studies import has_architecture, now
 from archdsl.store.tables import measurements, trial_values, trials
@@ -81,6 +82,35 @@ def behind(connection: Connection, *, trial_id: int) -> dict[str, Measurement]:
         .order_by(trial_values.c.position)
     )
     return {row.objective: measurement_of(row) for row in rows}
+
+
+def all_behind(connection: Connection, *, study_id: int) -> dict[int, dict[str, Measurement]]:
+    rows = connection.execute(
+        select(trial_values.c.trial_id, trial_values.c.objective, measurements)
+        .join(measurements, measurements.c.id == trial_values.c.measurement_id)
+        .where(trial_values.c.study_id == study_id)
+        .order_by(trial_values.c.trial_id, trial_values.c.position)
+    )
+    found: dict[int, dict[str, Measurement]] = defaultdict(dict)
+    for row in rows:
+        found[row.trial_id][row.objective] = measurement_of(row)
+    return dict(found)
+
+
+def measured_in(
+    connection: Connection, *, study_id: int, quantity: str
+) -> list[tuple[str, Measurement]]:
+    rows = connection.execute(
+        select(measurements)
+        .join(trials, trials.c.arch_id == measurements.c.arch_id)
+        .where(
+            trials.c.study_id == study_id,
+            trials.c.state == State.COMPLETE,
+            measurements.c.quantity == quantity,
+        )
+        .order_by(measurements.c.id)
+    )
+    return [(row.arch_id, measurement_of(row)) for row in rows]
 
 
 def foreign_protocols(

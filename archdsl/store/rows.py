@@ -41,6 +41,15 @@ class Architecture:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Described:
+    """One architecture without its plan, which is by far the largest part of it."""
+
+    arch_id: str
+    spec: Mapping[str, Any]
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Value:
     """An objective's value with the ends of its 95 % interval, in the measurement's unit."""
 

@@ -17,6 +17,7 @@ from archdsl.store.lookups import Lookups
 from archdsl.store.owner import Owner
 from archdsl.store.rows import (
     Architecture,
+    Described,
     Study,
     Trial,
 )
@@ -119,7 +120,7 @@ class Store(Lookups):
         with self._database.read() as connection:
             return studies.find_architecture(connection, prefix=prefix, place=self._place)
 
-    def architectures(self, study_id: int) -> dict[str, Architecture]:
+    def architectures(self, study_id: int) -> dict[str, Described]:
         """Identity to architecture, of all trials of a study."""
         with self._database.read() as connection:
             return studies.architectures_of(connection, study_id=study_id)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from archdsl.errors import StoreError
 from archdsl.records import Json, canonical_json, digest
 from archdsl.store.errors import StudyChangedError
-from archdsl.store.rows import Architecture, Study
+from archdsl.store.rows import Architecture, Described, Study
 from archdsl.store.tables import architectures, studies, trials
 
 _MOST_DIFFERENCES = 40
@@ -121,13 +121,15 @@ def find_architecture(connection: Connection, *, prefix: str, place: str) -> Arc
     return _architecture(connection.execute(select(architectures).where(column == found[0])).one())
 
 
-def architectures_of(connection: Connection, *, study_id: int) -> dict[str, Architecture]:
+def architectures_of(connection: Connection, *, study_id: int) -> dict[str, Described]:
     rows = connection.execute(
-        select(architectures)
+        select(architectures.c.arch_id, architectures.c.spec, architectures.c.facts)
         .join(trials, trials.c.arch_id == architectures.c.arch_id)
         .where(trials.c.study_id == study_id)
     )
-    return {row.arch_id: _architecture(row) for row in rows}
+    return {
+        row.arch_id: Described(arch_id=row.arch_id, spec=row.spec, facts=row.facts) for row in rows
+    }
 
 
 def _architecture(row: Row[Any]) -> Architecture:

@@ -13,11 +13,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archdsl.cli import check, compile, doctor, export, front, measure, schema, search, show, watch
+from archdsl.cli import (
+    check,
+    compile,
+    doctor,
+    export,
+    front,
+    measure,
+    report,
+    schema,
+    search,
+    show,
+    watch,
+)
 from archdsl.document.shelves import SHELVES, documents, packaged
 from archdsl.store.store import open_store
 
-MODULES = (check, compile, measure, search, watch, front, show, export, schema, doctor)
+MODULES = (check, compile, measure, search, watch, front, report, show, export, schema, doctor)
 HEAVY = {"torch", "torchvision", "timm", "fvcore", "optuna", "sqlalchemy", "matplotlib", "sklearn"}
 
 Run = Callable[..., Any]

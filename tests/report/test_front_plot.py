@@ -13,7 +13,8 @@ from matplotlib.collections import LineCollection
 from PIL import Image
 
 from archdsl.errors import ArchdslError
-from archdsl.report.front_plot import Axis, FrontPoint, plot_front, write_png
+from archdsl.report.front_plot import Axis, FrontPoint, plot_front
+from archdsl.report.plot_files import write_png
 
 LATENCY = Axis(label="latency", unit="ms per batch of 64", minimize=True)
 TOP1 = Axis(label="top-1 accuracy", unit="%", minimize=False)

@@ -259,7 +259,7 @@ def _seconds_to_find(store: Store, number: int) -> float:
 
 
 def test_a_stopped_trial_counts_keeps_its_epochs_and_is_never_a_member(
-    store: Store, study: Study, add: Callable[..., Trial], complete: Callable[..., Trial]
+    store: Store, study: Study, add: Add, complete: Complete
 ) -> None:
     complete("slow", latency=9.0, top1=70.0)
     trial = add("stopped", budget=2)
@@ -289,9 +289,7 @@ def test_a_stopped_trial_counts_keeps_its_epochs_and_is_never_a_member(
         assert [member.arch_id for member in store.front(study.id, robust=robust)] == ["slow"]
 
 
-def test_values_after_an_epoch_are_those_of_one_study(
-    store: Store, study: Study, add: Callable[..., Trial]
-) -> None:
+def test_values_after_an_epoch_are_those_of_one_study(store: Store, study: Study, add: Add) -> None:
     other = store.ensure_study(name="other", document={}, objectives={"top1": "maximize"})
     told = {"a": (1.0, 2.0), "b": (3.0, math.nan), "c": (5.0,)}
     for arch_id, values in told.items():

@@ -1,0 +1,57 @@
+"""Values, counts and names as sentences say them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from archdsl.records import State
+from archdsl.report.text import with_interval
+from archdsl.search.objectives import OBJECTIVES
+from archdsl.store.rows import Value
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*(?:e[+-]?\d+)?", re.IGNORECASE)
+
+
+def title(objective: str) -> str:
+    """An objective's name; which accuracy it is must not be left open."""
+    return "validation top1" if objective == "top1" else objective
+
+
+def heading(objective: str) -> str:
+    """`latency (ms)`."""
+    unit = OBJECTIVES[objective].unit
+    return f"{title(objective)} ({unit})" if unit else title(objective)
+
+
+def value_words(objective: str, value: Value) -> str:
+    """`2.00 ms (1.98 to 2.02)`."""
+    number, _, interval = with_interval(value.value, value.low, value.high).partition(" ")
+    unit = OBJECTIVES[objective].unit
+    return " ".join(part for part in (number, unit, interval) if part)
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 trial`, `1,200 trials`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def listed(names: Iterable[object], *, most: int = 20) -> str:
+    """`3, 7, 9 and 12 more`."""
+    shown = [str(name) for name in names]
+    rest = len(shown) - most
+    return ", ".join(shown[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def state_words(state: State) -> str:
+    """`out of memory`; a trial that was stopped was stopped early."""
+    words = state.value.replace("_", " ")
+    return "stopped early" if words == "stopped" else words
+
+
+def alike_but_for_numbers(reasons: Sequence[str]) -> dict[str, list[int]]:
+    """Reasons that differ in numbers only, as one: its pattern to the places of its reasons."""
+    found: dict[str, list[int]] = {}
+    for place, reason in enumerate(reasons):
+        found.setdefault(_NUMBER.sub("#", reason), []).append(place)
+    return found
