@@ -224,7 +224,7 @@ def test_a_study_written_elsewhere_finds_its_base(run: Run, tabular: Path, folde
         ("text.db", "is not a database"),
         ("gone/archdsl.db", "there is no folder"),
         (".", "is a folder"),
-        ("http://x/y", "no driver for"),
+        ("http://x/y", "is not supported"),
     ],
 )
 def test_a_database_that_cannot_be_used(
