@@ -8,6 +8,8 @@
 
 VENV ?= .venv
 PYTHON ?=
+# Two files of tests at a time: much of what they do is waiting for processes that they started.
+TWO := --numprocesses 2 --dist loadfile
 SEARCH ?= --objective latency,top1
 
 BIN := $(VENV)/bin
@@ -39,10 +41,10 @@ test: $(DEV)  ## run every check: lint, format, types, architecture, tests
 	"$(BIN)/python" -m ruff format --check .
 	"$(BIN)/python" -m mypy
 	"$(BIN)/lint-imports" --no-logo
-	"$(BIN)/python" -m pytest
+	"$(BIN)/python" -m pytest $(TWO)
 
 coverage: $(DEV)  ## run the tests and say which lines none of them reaches; twice as slow
-	"$(BIN)/python" -m pytest --cov
+	"$(BIN)/python" -m pytest --cov $(TWO)
 
 docs: $(DEV)  ## build the documentation into docs/_build
 	"$(BIN)/python" -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build
