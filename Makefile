@@ -9,7 +9,7 @@
 VENV ?= .venv
 PYTHON ?=
 # Two files of tests at a time: much of what they do is waiting for processes that they started.
-TWO := --numprocesses 2 --dist loadfile
+TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 SEARCH ?= --objective latency,top1
 
 BIN := $(VENV)/bin

@@ -52,3 +52,9 @@ def postgres(postgres_schema: Callable[[], AbstractContextManager[str]]) -> Iter
     """The URL of an empty PostgreSQL database, for one test."""
     with postgres_schema() as url:
         yield url
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest first: of two that run side by side, none is left for the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

@@ -179,7 +179,7 @@ def test_texts_stay_texts(text: str, fill: Any, report: Any, made: Made) -> None
 
 
 def test_characters_that_no_page_can_hold(fill: Any, report: Any, made: Made) -> None:
-    reason = "a\x00b\x07c"
+    reason = "a\x01b\x07c"
     page = report(fill([made(sets=("depth=2",), state=State.FAILED, reason=reason)]))
     assert "a\ufffdb\ufffdc" in page.text
 
