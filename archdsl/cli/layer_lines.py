@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from archdsl.measure.parts import PartTimes
-    from archdsl.report.layer_table import LayerTable
+    from archdsl.report.drawing.layer_table import LayerTable
 
 TENTHS = 1000
 """Of a percent that make a whole."""

@@ -61,10 +61,10 @@ def write_front(front: Front, paths: Sequence[Path], *, published: bool) -> None
         ArchdslError: the study has one objective, or the paper does not print its objectives.
     """
     from archdsl.report.front import axis, hypervolume_words, points
-    from archdsl.report.front_plot import plot_front
-    from archdsl.report.html import write_html
-    from archdsl.report.plot_files import write_png, write_svg
-    from archdsl.report.published_plot import published_points
+    from archdsl.report.pages.front_page import write_html
+    from archdsl.report.plots.front_plot import plot_front
+    from archdsl.report.plots.plot_files import write_png, write_svg
+    from archdsl.report.plots.published_plot import published_points
 
     goals = list(front.study.objectives.items())
     if len(goals) < 2:

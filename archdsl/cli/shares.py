@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from archdsl.cli.printing import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from archdsl.report.published_row import Row
-    from archdsl.report.shares import Share, Shares
+    from archdsl.report.paper.published_row import Row
+    from archdsl.report.paper.shares import Share, Shares
 
 BLOCK_SECONDS = 2.0
 """Of one row's timed calls in one round."""
@@ -40,7 +40,7 @@ def measure_table(
     """
     from archdsl.measure.conditions import Conditions
     from archdsl.measure.settings import settings_of
-    from archdsl.report.shares import measure_shares, timed_rows
+    from archdsl.report.paper.shares import measure_shares, timed_rows
 
     words = {"device": device, "batch": batch, "max_seconds": BLOCK_SECONDS}
     found = measure_shares(
@@ -74,7 +74,7 @@ def _share_row(share: Share) -> dict[str, Any]:
 
 
 def _print_shares(found: Shares) -> None:
-    from archdsl.report.published import TITLES
+    from archdsl.report.paper.published import TITLES
 
     rows = [
         [

@@ -147,7 +147,7 @@ def find(
 def _write_diagram(shown: Shown, path: Path, *, force: bool) -> Path:
     from archdsl.cli.writing import refuse_others
     from archdsl.files import write_whole
-    from archdsl.report.diagram import diagram_svg
+    from archdsl.report.drawing.diagram import diagram_svg
 
     drawn = diagram_svg(shown.model.plan, name=shown.model.spec.name).encode()
     refuse_others({path: drawn}, force=force)
@@ -175,8 +175,8 @@ def _print(shown: Shown, times: PartTimes | None, written: Path | None) -> None:
 def _lines(shown: Shown, times: PartTimes | None) -> list[str]:
     """Everything but the document."""
     from archdsl.cli.layer_lines import layer_lines
-    from archdsl.report.diagram_text import diagram_text
-    from archdsl.report.layer_table import layer_table
+    from archdsl.report.drawing.diagram_text import diagram_text
+    from archdsl.report.drawing.layer_table import layer_table
     from archdsl.report.text import clean
 
     plan, trial = shown.model.plan, shown.trial
@@ -200,8 +200,8 @@ def _lines(shown: Shown, times: PartTimes | None) -> list[str]:
 
 
 def _json(shown: Shown, times: PartTimes | None, written: Path | None) -> dict[str, Any]:
-    from archdsl.report.diagram_text import diagram_text
-    from archdsl.report.layer_table import layer_table
+    from archdsl.report.drawing.diagram_text import diagram_text
+    from archdsl.report.drawing.layer_table import layer_table
 
     plan = shown.model.plan
     return {

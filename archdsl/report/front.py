@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any
 
 from archdsl.records import Measurement, State
-from archdsl.report.points import Axis, FrontPoint
+from archdsl.report.plots.points import Axis, FrontPoint
 from archdsl.report.words import counted
 from archdsl.search.apart import alike
 from archdsl.search.difference import Differences

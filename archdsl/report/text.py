@@ -6,6 +6,9 @@ import math
 import unicodedata
 from functools import cache
 
+SOFTWARE = "drawn by archdsl"
+"""Stands at the beginning of every picture and page, so that a later one may replace it unasked."""
+
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 SIGNIFICANT = 3
 

@@ -14,8 +14,8 @@ import pytest
 from archdsl.plan.facts import facts
 from archdsl.plan.read import read_model
 from archdsl.records import Measurement, Outcome, State
-from archdsl.report.findings import read_findings
-from archdsl.report.report_page import report_html
+from archdsl.report.pages.findings import read_findings
+from archdsl.report.pages.report_page import report_html
 from archdsl.search.objectives import OBJECTIVES
 from archdsl.store.owner import Owner
 from archdsl.store.rows import Study

@@ -1,0 +1,1 @@
+"""Networks drawn and told layer by layer."""

@@ -1,0 +1,1 @@
+"""Plots: the front, its growth, choices, learning curves."""
