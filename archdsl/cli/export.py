@@ -38,7 +38,7 @@ def command(
     ] = None,
     parquet: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The same as Parquet (needs archdsl[export])."),
+        typer.Option(metavar="FILE", help="As Parquet; needs pyarrow, the extra `export`."),
     ] = None,
     output: Output = None,
     force: Force = False,

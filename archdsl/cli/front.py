@@ -21,6 +21,8 @@ NAME = "front"
 UNSTEADY = "~"
 MOST_ALIKE = 4
 MOST_LOST = 5
+MOST_SKEWED = 1.5
+"""Of an interval's two sides: with more, ± would say what is not so of both."""
 EXAMPLE = "Example: archdsl front --study digits --plot front.svg --published"
 
 
@@ -132,7 +134,10 @@ def print_front(front: Front, *, robust: bool = False) -> None:
     if has_alike:
         print(_unclear(front))
     if any(not row.steady for row in listed):
-        print(f"{UNSTEADY} not steady: the interval did not close within the time for measuring")
+        print(
+            f"{UNSTEADY} not steady: the machine was not ours alone, or the interval did not close "
+            "in time; archdsl report says which"
+        )
     print(hypervolume_words(front))
     print(front.conditions)
 
@@ -181,10 +186,10 @@ def _unclear(front: Front) -> str:
 
     members = [row for row in front.members if row.alike]
     beaten = len(front.unclear) - len(members)
-    also = f" (nor {beaten} that they beat, see --robust)" if beaten else ""
+    which = f" ({beaten} of those are on the robust front only)" if beaten else ""
     return (
-        f"{len(members)} of {len(front.members)} members cannot be told apart{also}: {REASON}; "
-        "archdsl front --settle measures them again"
+        f"{len(members)} of the front's {len(front.members)} cannot be told apart from other trials"
+        f"{which}: {REASON}; archdsl front --settle measures them again"
     )
 
 
@@ -236,9 +241,12 @@ def _shown(row: FrontRow, name: str) -> str:
     mark = UNSTEADY if name == "latency" and not row.steady else ""
     if value.low == value.high:
         return f"{mark}{value.value:.4g}"
-    half = (value.high - value.low) / 2
+    below, above = value.value - value.low, value.high - value.value
     digits = 2 if value.value >= 10 else 3
-    return f"{mark}{value.value:.{digits}f} ±{half:.{digits}f}"
+    shown = f"{mark}{value.value:.{digits}f}"
+    if max(below, above) > MOST_SKEWED * min(below, above):
+        return f"{shown} -{below:.{digits}f} +{above:.{digits}f}"
+    return f"{shown} ±{(below + above) / 2:.{digits}f}"
 
 
 def _said(row: FrontRow) -> str:

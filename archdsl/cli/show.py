@@ -149,6 +149,8 @@ def _write_diagram(shown: Shown, path: Path, *, force: bool) -> Path:
     from archdsl.files import write_whole
     from archdsl.report.drawing.diagram import diagram_svg
 
+    if path.suffix.lower() != ".svg":
+        raise ArchdslError(f"cannot draw into {path}: say a file that ends in .svg")
     drawn = diagram_svg(shown.model.plan, name=shown.model.spec.name).encode()
     refuse_others({path: drawn}, force=force)
     write_whole(path, drawn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from archdsl.document.messages import nearest
@@ -27,7 +28,8 @@ def pick_study(store: Store, name: str | None, *, db: str) -> Study:
     if name is None and len(studies) == 1:
         return studies[0]
     if name is None:
-        raise StudyError(f"{db} holds several studies; say which: --study {' | '.join(names)}")
+        choices = " or ".join(f"--study {shlex.quote(each)}" for each in names)
+        raise StudyError(f"{db} holds several studies; say which: {choices}")
     if name not in names:
         hint = nearest(name, names)
         ending = f"did you mean '{hint}'?" if hint else f"it has: {', '.join(names)}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from archdsl.errors import WriteError
+from archdsl.records import digest
 
 LONGEST_STEM = 80
 BEGINNING = 4096
@@ -28,7 +29,7 @@ def refuse_others(contents: Mapping[Path, bytes], *, force: bool) -> None:
         raise WriteError(
             f"{', '.join(map(str, others))} {'exist and hold' if several else 'exists and holds'} "
             f"something else; replace {'them' if several else 'it'} with --force, or write "
-            "elsewhere with -o"
+            "elsewhere"
         )
 
 
@@ -58,6 +59,10 @@ def _holds(path: Path, content: bytes) -> bool:
 
 
 def safe_stem(name: str) -> str:
-    """A file's name without suffix, from a name that may hold anything."""
+    """A file's name without suffix, from a name that may hold anything.
+
+    Names that differ have files that differ: one that cannot be kept as it is ends in a digest.
+    """
     kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
-    return kept.lstrip("-.")[:LONGEST_STEM] or "unnamed"
+    kept = kept.lstrip("-.")[:LONGEST_STEM] or "unnamed"
+    return kept if kept == name else f"{kept}-{digest(name)[:6]}"

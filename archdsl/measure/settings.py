@@ -8,11 +8,11 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from archdsl.document.messages import sentence
+from archdsl.document.messages import one_of, sentence
 from archdsl.errors import StudyError
 from archdsl.spec.base import Node
 from archdsl.spec.values import Pair
-from archdsl.train.recipe import Recipe, resolve_recipe
+from archdsl.train.recipe import RECIPES, Recipe, resolve_recipe
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -34,6 +34,13 @@ class AccuracySettings(Node):
     """Decides the splits that the data do not bring along."""
     image_size: Pair | None = None
     """What the pictures of a folder are brought to; not needed where all have one size."""
+
+    @field_validator("recipe")
+    @classmethod
+    def _is_there(cls, recipe: str | Recipe) -> str | Recipe:
+        if isinstance(recipe, str) and recipe not in RECIPES:
+            raise PydanticCustomError("recipe", "{found}", {"found": one_of(recipe, RECIPES)})
+        return recipe
 
     @field_validator("seeds")
     @classmethod

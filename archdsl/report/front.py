@@ -192,9 +192,10 @@ def hypervolume_words(front: Front) -> str:
         f"{name} {value:.4g} {OBJECTIVES[name].unit}".rstrip()
         for name, value in found.reference.items()
     )
-    place = "the stated reference" if found.stated else "the base, as the study states no reference"
     if found.last_grew is None:
-        return f"hypervolume 0: no trial is better in every objective than {place} ({point})"
+        worst = "the stated reference" if found.stated else "the base"
+        return f"hypervolume 0: no trial is better in every objective than {worst} ({point})"
+    place = "the stated reference" if found.stated else "the base, as the study states no reference"
     unit = "·".join(unit for name in found.reference if (unit := OBJECTIVES[name].unit))
     value = f"{found.value:.4g} {unit}".rstrip()
     return f"hypervolume {value} from {place} ({point}); last grew at trial {found.last_grew}"

@@ -20,7 +20,8 @@ def trial_columns(study: Study, trials: Sequence[ListedTrial]) -> Columns:
     """One row for each trial, whatever became of it.
 
     Number, state, reason, identity, difference from the base, times; each objective with the ends
-    of its 95 % interval (`latency`, `latency_low`, `latency_high`); then `facts.…` and `params.…`.
+    of its 95 % interval (`latency`, `latency_low`, `latency_high`); `latency_steady` and
+    `test_top1` where they are known; then `facts.…` and `params.…`.
     A column whose values are of several kinds holds them all as text.
 
     Args:
@@ -84,6 +85,8 @@ def _row(study: Study, listed: ListedTrial) -> dict[str, Any]:
         value = trial.values.get(name)
         if value:
             row |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
+    known = {"latency_steady": listed.steady, "test_top1": listed.test_top1}
+    row |= {name: value for name, value in known.items() if value is not None}
     row |= {f"facts.{name}": value for name, value in listed.facts.items()}
     return row | {f"params.{name}": value for name, value in trial.params.items()}
 

@@ -49,6 +49,19 @@ def state_words(state: State) -> str:
     return "stopped early" if words == "stopped" else words
 
 
+def with_ranges(reasons: Sequence[str]) -> str:
+    """Reasons that differ in numbers only as one, `1.1 to 2.3` where a number differs."""
+    parts = _NUMBER.split(reasons[0])
+    numbers = zip(*(_NUMBER.findall(reason) for reason in reasons), strict=True)
+    shown = [_range(found) for found in numbers]
+    return "".join(part + number for part, number in zip(parts, [*shown, ""], strict=True))
+
+
+def _range(found: Sequence[str]) -> str:
+    ordered = sorted(set(found), key=lambda number: float(number.replace(",", "")))
+    return ordered[0] if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}"
+
+
 def alike_but_for_numbers(reasons: Sequence[str]) -> dict[str, list[int]]:
     """Reasons that differ in numbers only, as one: its pattern to the places of its reasons."""
     found: dict[str, list[int]] = {}

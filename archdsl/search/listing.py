@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from archdsl.records import Measurement
 from archdsl.search.difference import Differences
+from archdsl.search.final import final_score
 from archdsl.store.rows import Study, Times, Trial
 from archdsl.store.store import Store
 
@@ -20,18 +22,23 @@ class ListedTrial:
         difference: what distinguishes it from the study's base; empty for the base, or without one.
         facts: what is known of its architecture.
         times: when it was begun and ended.
+        steady: whether its latency closed and nothing disturbed it; None where that is unknown.
+        test_top1: in percent, of members of the front that were scored.
     """
 
     trial: Trial
     difference: str
     facts: Mapping[str, Any]
     times: Times
+    steady: bool | None
+    test_top1: float | None
 
 
 def list_trials(store: Store, study: Study) -> list[ListedTrial]:
     """Every trial of a study, by number, whatever became of it."""
     trials, times = store.trials(study.id), store.times(study.id)
-    architectures = store.architectures(study.id)
+    architectures, behind = store.architectures(study.id), store.all_behind(study.id)
+    scores = {trial.number: final_score(store, trial) for trial in store.front(study.id)}
     has_base = bool(study.document.get("base")) and bool(trials)
     base = Differences(architectures[trials[0].arch_id].spec) if has_base else None
     return [
@@ -40,6 +47,14 @@ def list_trials(store: Store, study: Study) -> list[ListedTrial]:
             difference=base.to(architectures[trial.arch_id].spec) if base else "",
             facts=architectures[trial.arch_id].facts,
             times=times[trial.number],
+            steady=_steady(behind.get(trial.id, {})),
+            test_top1=score.value if (score := scores.get(trial.number)) else None,
         )
         for trial in trials
     ]
+
+
+def _steady(behind: Mapping[str, Measurement]) -> bool | None:
+    latency = behind.get("latency")
+    found = latency.detail.get("steady") if latency else None
+    return None if found is None else bool(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection
 from typing import cast
 
@@ -22,6 +23,10 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
         model, recipe.weight_decay, no_weight_decay_list=no_weight_decay()
     )
     return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
+
+
+# It warns of a cosine of a single step, which is what few epochs of few images ask for.
+logging.getLogger("timm.scheduler.cosine_lr").setLevel(logging.ERROR)
 
 
 def build_schedule(

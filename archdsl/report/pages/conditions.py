@@ -11,7 +11,7 @@ from archdsl.records import Measurement
 from archdsl.report.front import FrontRow
 from archdsl.report.markup import paragraph, section, terms, text
 from archdsl.report.pages.findings import Findings
-from archdsl.report.words import alike_but_for_numbers, counted, title
+from archdsl.report.words import alike_but_for_numbers, counted, title, with_ranges
 from archdsl.search.objectives import OBJECTIVES
 
 HEADING = "How it was measured"
@@ -124,4 +124,5 @@ def _trust(made: Sequence[Measurement]) -> Iterator[str]:
     reasons = [str(reason) for m in loose for reason in m.detail.get("unsteady", ())]
     yield f"{len(loose):,} of {len(judged):,} were not steady, and are marked:"
     for places in list(alike_but_for_numbers(reasons).values())[:MOST_REASONS]:
-        yield f"{counted(len(places), 'time')}: {reasons[places[0]]}"
+        alike = with_ranges([reasons[place] for place in places])
+        yield f"{counted(len(places), 'time')}: {alike}"
