@@ -51,15 +51,25 @@ def state_words(state: State) -> str:
 
 def with_ranges(reasons: Sequence[str]) -> str:
     """Reasons that differ in numbers only as one, `1.1 to 2.3` where a number differs."""
+    numbers = [_NUMBER.findall(reason) for reason in reasons]
+    if len({len(found) for found in numbers}) > 1:
+        return reasons[0]  # one holds the very mark that stands for a number in patterns
+    shown = [*map(_range, zip(*numbers, strict=True)), ""]
     parts = _NUMBER.split(reasons[0])
-    numbers = zip(*(_NUMBER.findall(reason) for reason in reasons), strict=True)
-    shown = [_range(found) for found in numbers]
-    return "".join(part + number for part, number in zip(parts, [*shown, ""], strict=True))
+    return "".join(part + number for part, number in zip(parts, shown, strict=True))
 
 
 def _range(found: Sequence[str]) -> str:
-    ordered = sorted(set(found), key=lambda number: float(number.replace(",", "")))
+    ordered = sorted(set(found), key=_size)
     return ordered[0] if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}"
+
+
+def _size(number: str) -> tuple[float, str]:
+    """What to sort by; `1.2.3` is no number after all."""
+    try:
+        return float(number.replace(",", "")), number
+    except ValueError:
+        return 0.0, number
 
 
 def alike_but_for_numbers(reasons: Sequence[str]) -> dict[str, list[int]]:

@@ -81,6 +81,14 @@ th > div { white-space: normal; min-width: 10rem; }
 .track { display: block; background: var(--line); height: 0.5rem; border-radius: 2px;
   min-width: 5rem; }
 .bar { display: block; background: var(--front); height: 0.5rem; border-radius: 2px; }
+@media screen and (max-width: 38rem) {
+  /* A plot is never narrower than this; a table is shaded where it goes on. */
+  .plot .scroll::before { content: "scroll sideways →"; position: sticky; left: 0;
+    color: var(--quiet); font-size: 0.85rem; }
+  .scroll { background:
+    linear-gradient(to left, var(--ground) 1rem, transparent) right / 2rem 100% no-repeat local,
+    linear-gradient(to left, var(--quiet), transparent) right / 0.7rem 100% no-repeat scroll; }
+}
 @media (max-width: 36rem) {
   dl { grid-template-columns: 1fr; }
   dd { margin-bottom: 0.35rem; }
