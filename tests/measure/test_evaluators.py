@@ -18,7 +18,6 @@ from archdsl.errors import (
     DataError,
     DeviceError,
     DocumentError,
-    NameNotFoundError,
     StudyError,
     WriteError,
 )
@@ -186,7 +185,7 @@ def test_data_that_do_not_fit_the_candidate(tmp_path: Path) -> None:
         ({"latency": {"device": "Z9000", "batch": 1}}, DeviceError, "no device 'Z9000' here"),
         ({"latency": {"table": "no.csv", "batch": 1}}, StudyError, "evaluate.latency.batch"),
         ({"top1": {**TOP1, "data": "flowers"}}, DataError, "flowers"),
-        ({"top1": {**TOP1, "recipe": "large"}}, NameNotFoundError, "'large'"),
+        ({"top1": {**TOP1, "recipe": "large"}}, StudyError, "'large' is not one of"),
         ({"top1": {**TOP1, "recipe": {"warmup_epochs": 5.0}}}, DocumentError, "must stay under"),
         ({"top1": {**TOP1, "seeds": []}}, StudyError, "evaluate.top1.seeds"),
         ({"top1": {**TOP1, "seeds": [1, 1]}}, StudyError, "a seed given twice"),
