@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,15 +74,24 @@ def written(toys: Any, folder: Path, lines: int) -> bool:
 
 def trainers(driver: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """All it started but Ray's agents, which look for their machine every few seconds only."""
-    found = psutil.Process(driver.pid).children(recursive=True)
-    assert any("raylet" in each.name() for each in found)
-    return [each for each in found if "Agent" not in " ".join(each.cmdline())]
+    named = []
+    for each in psutil.Process(driver.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            named.append((each, each.name(), " ".join(each.cmdline())))
+    assert any("raylet" in name for _, name, _ in named)
+    return [each for each, _, command in named if "Agent" not in command]
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    return not any(
-        each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in processes
-    )
+    return all(ended(each) for each in processes)
+
+
+def ended(process: psutil.Process) -> bool:
+    """It may end between any two questions, and a zombie waits for its parent only."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @pytest.mark.slow
