@@ -67,7 +67,7 @@ def parse_constraint(text: str) -> Constraint:
     form = _FORM.fullmatch(text)
     if not form:
         raise ConstraintError(
-            f"{shown(text)} is not of the form 'name <= value' (operators <=, >=, <, >, ==)"
+            "not of the form 'name <= value'; the operators are <=, >=, <, >, =="
         )
     left, operator, right = form.groups()
     known = [*FACTS, *MEASURED]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Protocol
 
 from archdsl.document.messages import one_of, shown
@@ -17,6 +18,8 @@ from archdsl.document.validate import problem
 from archdsl.errors import Problem
 
 MOST_STEPS = 10_000
+ALMOST = 0.8
+"""How alike a misspelt word of a hole is (difflib's ratio); `name` and `same` are at 0.75."""
 BASE = "base"
 """Name of the choice among bases."""
 WHOLE = "space"
@@ -175,6 +178,7 @@ class _Parser:
             return Fixed(tree=tree)
         if not isinstance(tree.value, Mapping):
             return Fixed(tree=tree)
+        self._refuse_misspelt(tree, path)
         parts = {
             key: self.part(entry.tree, (*path, key), f"{name}.{key}" if name else key)
             for key, entry in tree.value.items()
@@ -279,6 +283,15 @@ class _Parser:
         for key in tree.value:
             if key not in _WORDS[kind]:
                 message = f"unknown key in a hole; known here: {', '.join(_WORDS[kind])}"
+                self.problems.append(problem(self._root, (*path, key), message, key=True))
+
+    def _refuse_misspelt(self, tree: Tree, path: tuple[str | int, ...]) -> None:
+        """A mapping that would be a hole but for one letter or two."""
+        assert isinstance(tree.value, Mapping)
+        for key, entry in tree.value.items():
+            meant = get_close_matches(key.lower(), ("choose", "range"), n=1, cutoff=ALMOST)
+            if meant and isinstance(entry.tree.value, tuple | Mapping):
+                message = f"unknown key; did you mean '{meant[0]}'?"
                 self.problems.append(problem(self._root, (*path, key), message, key=True))
 
     def _refuse(self, path: tuple[str | int, ...], message: str) -> None:

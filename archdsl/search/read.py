@@ -11,7 +11,7 @@ from archdsl.document.settings import lay
 from archdsl.document.shelves import find
 from archdsl.document.text import read_file
 from archdsl.document.tree import Tree
-from archdsl.document.validate import problem, validate
+from archdsl.document.validate import judge, located, problem, refuse_newer_version
 from archdsl.errors import DocumentError, NameNotFoundError, Problem
 from archdsl.measure.settings import AccuracySettings
 from archdsl.search import holes
@@ -50,20 +50,48 @@ def check_study(tree: Tree, *, folder: Path) -> CheckedStudy:
     Raises:
         DocumentError: every problem found.
     """
-    study = validate(_without_nulls(tree), Study)
-    problems = _effects(tree, study) + _stopping(tree, study)
-    bases = _bases(tree, folder, problems)
-    overlay, found = _overlay(tree)
-    problems += found
-    if not study.base and not tree.child("space"):
-        problems.append(problem(tree, ("base",), "missing: a study has a base, a space, or both"))
-    if problems:
-        raise DocumentError(problems)
-    space = Space(bases=bases, overlay=overlay)
-    problems = space.check_options()
-    if problems:
-        raise DocumentError(problems)
+    refuse_newer_version(tree)
+    known = _without_nulls(tree)
+    study, flaws = judge(known, Study)
+    problems = located(known, flaws)
+    if any(flaw.path == ("kind",) for flaw in flaws):
+        raise DocumentError(problems)  # its words are those of another kind of document
+    refused = {flaw.path[:1] for flaw in flaws}
+    if study:
+        problems += _effects(tree, study) + _stopping(tree, study)
+    space = _space(tree, folder, problems, refused)
+    if problems or study is None or space is None:
+        raise DocumentError(_in_order(problems))
     return CheckedStudy(study=study, space=space)
+
+
+def _space(
+    tree: Tree, folder: Path, problems: list[Problem], refused: set[tuple[str | int, ...]]
+) -> Space | None:
+    """The space of a study, with every option of it checked; adds to `problems`.
+
+    Args:
+        refused: words whose values are known to be wrong, and of which nothing more is said.
+    """
+    found: list[Problem] = []
+    bases = _bases(tree, folder, found) if ("base",) not in refused else {}
+    overlay, wrong_holes = _overlay(tree)
+    if ("space",) not in refused:
+        found += wrong_holes
+    if not refused & {("base",), ("space",)} and not tree.child("base") and not tree.child("space"):
+        found.append(problem(tree, ("base",), "missing: a study has a base, a space, or both"))
+    problems += found
+    if found or refused & {("base",), ("space",)}:
+        return None
+    space = Space(bases=bases, overlay=overlay)
+    problems += space.check_options()
+    return space
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    """Those of one document as they stand in it; documents in the order they were found wrong."""
+    sources = list(dict.fromkeys(each.source for each in problems))
+    return sorted(problems, key=lambda p: (sources.index(p.source), p.line, p.column))
 
 
 def _without_nulls(tree: Tree) -> Tree:

@@ -139,6 +139,8 @@ def test_a_base_travels_with_its_study(folder: Path, study: ReadStudy) -> None:
         ("depth: {choose: [1, 2], step: 1}", 16, "known here: choose, as"),
         ("depth: {choose: [1, 2], as: [x]}", 16, "is not a name"),
         ("depth: {choose: [1, 2], as: base}", 16, "two holes are named 'base'"),
+        ("depth: {choos: [1, 2]}", 16, "did you mean 'choose'"),
+        ("depth: {Range: [1, 2]}", 16, "did you mean 'range'"),
         ("depth: {same: d}", 16, "'d' names no hole"),
         ("depth: {choose: [1, 2], as: d}\nprocess: {dim: {same: e}}", 17, "'e' is not one of: d"),
         ("layers: [{at: [0], process: {blocks: {choose: [1, 2]}}}]", 16, "items of a list"),
@@ -196,6 +198,18 @@ def test_inner_values_of_a_range_are_checked(problems: Problems) -> None:
 def test_a_hole_without_a_valid_option(problems: Problems) -> None:
     found = problems("depth: {choose: [0, -1]}")
     assert [problem.message for problem in found] == ["0 is below 1", "-1 is below 1"]
+
+
+def test_problems_of_words_and_of_the_space_are_told_at_once(problems: Problems) -> None:
+    found = problems("depth: {choose: [1, 0]}", objectives={"top1": "up"}, budget={"trials": 0})
+    assert {problem.path for problem in found} == {"objectives.top1", "budget.trials", "depth"}
+    lines = [problem.line for problem in found]
+    assert lines == sorted(lines), "as they stand in the document"
+
+
+def test_of_a_word_that_is_wrong_nothing_more_is_said(problems: Problems) -> None:
+    found = problems("depth: {choose: [1]}", base=5)
+    assert {problem.message for problem in found} == {"5 is not text", "5 is not a mapping"}
 
 
 def test_an_option_that_is_invalid_in_one_branch_only(study: ReadStudy, problems: Problems) -> None:

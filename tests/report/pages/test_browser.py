@@ -38,10 +38,6 @@ for program in ("chromium", "chromedriver"):
     if which(program) is None:
         pytest.skip(f"{program} is not on PATH", allow_module_level=True)
 
-SMALL = (
-    *("search", "--trials", "4", "--set", "evaluate.top1.epochs=2"),
-    *("--set", "evaluate.latency.max_seconds=0.3"),
-)
 SWITCHES = (
     "--headless=new",
     "--no-sandbox",
@@ -71,14 +67,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a real, small search of the digits, its report and its plots."""
+    """A folder with the search that plain `archdsl search` makes, its report and its plots."""
     folder = tmp_path_factory.mktemp("digits")
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(Path(archdsl.__file__).parents[1]),
     }
-    for words in (SMALL, ("report",), ("front", "--plot", "front.html", "--published")):
+    for words in (("search",), ("report",), ("front", "--plot", "front.html", "--published")):
         subprocess.run(
             [sys.executable, "-c", "from archdsl.cli.main import app_main; app_main()", *words],
             cwd=folder,
