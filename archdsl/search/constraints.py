@@ -66,9 +66,7 @@ def parse_constraint(text: str) -> Constraint:
     """
     form = _FORM.fullmatch(text)
     if not form:
-        raise ConstraintError(
-            "not of the form 'name <= value'; the operators are <=, >=, <, >, =="
-        )
+        raise ConstraintError("not of the form 'name <= value'; the operators are <=, >=, <, >, ==")
     left, operator, right = form.groups()
     known = [*FACTS, *MEASURED]
     if left not in known:
