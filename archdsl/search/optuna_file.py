@@ -50,6 +50,7 @@ def optuna_file(study: Study, trials: Iterable[ListedTrial]) -> bytes:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             made.set_metric_names(list(study.objectives))
+        made.set_user_attr("document", dict(study.document))
         for listed in trials:
             made.add_trial(_frozen(listed, list(study.objectives)))
         connection: Any = storage.engine.raw_connection().driver_connection
@@ -91,6 +92,7 @@ def _attributes(listed: ListedTrial) -> dict[str, Any]:
             name: [end if math.isfinite(end) else None for end in (value.low, value.high)]
             for name, value in trial.values.items()
         }
+    found |= {f"facts.{name}": value for name, value in listed.facts.items()}
     if trial.state is not State.COMPLETE:
         found |= {"state": trial.state.value, "reason": trial.reason}
     return found

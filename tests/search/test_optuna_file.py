@@ -46,6 +46,7 @@ def test_every_trial_comes_back(
     assert [direction.name.lower() for direction in loaded.directions] == list(
         row.objectives.values()
     )
+    assert loaded.user_attrs["document"] == dict(row.document)
     for theirs, listed in zip(loaded.trials, trials, strict=True):
         ours = listed.trial
         assert theirs.number == ours.number == theirs.user_attrs["trial"]
@@ -53,6 +54,7 @@ def test_every_trial_comes_back(
         assert set(theirs.distributions) == set(ours.distributions)
         assert theirs.user_attrs["arch_id"] == ours.arch_id
         assert theirs.user_attrs["difference"] == listed.difference
+        assert theirs.user_attrs["facts.params"] == listed.facts["params"]
         assert theirs.datetime_start is not None
         if ours.state is State.COMPLETE:
             assert theirs.state.name == "COMPLETE"
