@@ -14,6 +14,7 @@ from archdsl.store.rows import Study
 
 Columns = Mapping[str, Sequence[Any]]
 """Name to the value of each trial; None where there is none."""
+TEXTS = ("state", "reason", "arch_id", "difference", "started", "finished")
 
 
 def trial_columns(study: Study, trials: Sequence[ListedTrial]) -> Columns:
@@ -56,8 +57,12 @@ def parquet_table(columns: Columns) -> bytes:
             "writing Parquet needs pyarrow, which is not installed: "
             "pip install 'archdsl[export]', or write CSV with --csv"
         ) from None
+    arrays = {
+        name: pyarrow.array(values, type=_type_of_nothing(name) if _is_empty(values) else None)
+        for name, values in columns.items()
+    }
     sink = pyarrow.BufferOutputStream()
-    pyarrow.parquet.write_table(pyarrow.table(dict(columns)), sink)
+    pyarrow.parquet.write_table(pyarrow.table(arrays), sink)
     found: bytes = sink.getvalue().to_pybytes()
     return found
 
@@ -65,8 +70,16 @@ def parquet_table(columns: Columns) -> bytes:
 def _fixed(study: Study) -> list[str]:
     """Columns that are there even if no trial has a value for them."""
     ends = [f"{name}{end}" for name in study.objectives for end in ("", "_low", "_high")]
-    before = ["number", "state", "reason", "arch_id", "difference"]
-    return [*before, "started", "finished", "seconds", *ends]
+    return ["number", *TEXTS, "seconds", *ends]
+
+
+def _is_empty(values: Sequence[Any]) -> bool:
+    return all(value is None for value in values)
+
+
+def _type_of_nothing(name: str) -> str:
+    """One type for several studies, also for those in which a column has no value at all."""
+    return "string" if name in TEXTS else "int64" if name == "number" else "float64"
 
 
 def _row(study: Study, listed: ListedTrial) -> dict[str, Any]:
