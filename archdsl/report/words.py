@@ -43,6 +43,11 @@ def listed(names: Iterable[object], *, most: int = 20) -> str:
     return ", ".join(shown[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
+def trials_listed(numbers: Sequence[int]) -> str:
+    """`trial 3`, `trials 3, 7`."""
+    return f"{'trial' if len(numbers) == 1 else 'trials'} {listed(numbers)}"
+
+
 def state_words(state: State) -> str:
     """`out of memory`; a trial that was stopped was stopped early."""
     words = state.value.replace("_", " ")

@@ -55,7 +55,7 @@ table { border-collapse: collapse; width: 100%; margin: 1rem 0; font-size: 0.9re
 caption { text-align: left; font-weight: 600; padding: 0.5rem 0; }
 th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.6rem;
   border-top: 1px solid var(--line); }
-td > div, th > div { max-height: 9em; overflow-y: auto; overflow-wrap: anywhere;
+td > div, th > div { max-height: 20em; overflow-y: auto; overflow-wrap: anywhere;
   min-width: 5rem; }
 tr.member th { color: var(--front); }
 tr.base th { color: var(--base); }

@@ -12,7 +12,15 @@ from archdsl.report.pages.members import with_cards
 from archdsl.report.plots.front_picture import front_picture
 from archdsl.report.plots.points import spread, thinned
 from archdsl.report.text import number, with_interval
-from archdsl.report.words import counted, heading, listed, state_words, title, value_words
+from archdsl.report.words import (
+    counted,
+    heading,
+    listed,
+    state_words,
+    title,
+    trials_listed,
+    value_words,
+)
 from archdsl.search.apart import REASON
 from archdsl.store.rows import Trial
 
@@ -89,8 +97,8 @@ def _beaten(front: Front, base: FrontRow) -> str:
     better = [row.trial.number for row in front.members if _is_better(front, row, base)]
     return (
         f"The base (trial {base.trial.number}) is not on the front: at least as good in everything "
-        f"and better in something {'is trial' if len(better) == 1 else 'are trials'} "
-        f"{listed(better)}."
+        f"and better in something {'is' if len(better) == 1 else 'are'} "
+        f"{trials_listed(better)}."
     )
 
 

@@ -15,7 +15,7 @@ from archdsl.report.paper.measured import where
 from archdsl.report.plots.curve import curves
 from archdsl.report.plots.points import spread
 from archdsl.report.text import number, with_interval
-from archdsl.report.words import counted, listed, title, value_words
+from archdsl.report.words import counted, title, trials_listed, value_words
 from archdsl.spec.model import ModelSpec
 
 MOST_OPEN = 12
@@ -104,7 +104,7 @@ def _values(member: Member) -> Iterator[tuple[str, str]]:
         test = row.test_top1
         yield "test top1", f"{with_interval(test.value, test.low, test.high)} %"
     if row.alike:
-        yield "not told apart from", f"trials {listed(row.alike)}"
+        yield "not told apart from", trials_listed(row.alike)
     for each in member.beside:
         words = with_interval(each.value, each.low, each.high)
         yield "peak memory", f"{words} {each.unit}, on {where(each)}"

@@ -69,7 +69,7 @@ td > div { white-space: normal; min-width: 7rem; }
 td:last-child > div { min-width: 14rem; }
 tbody th { white-space: nowrap; }
 th > div { white-space: normal; min-width: 10rem; }
-.difference { max-height: 9em; overflow-y: auto; }
+.difference { max-height: 20em; overflow-y: auto; }
 .learning { max-width: 22rem; }
 .learning figcaption { color: var(--quiet); font-size: 0.85rem; }
 .curve { display: block; width: 100%; height: auto; }

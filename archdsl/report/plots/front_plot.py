@@ -137,7 +137,10 @@ def _draw_front(axes: Axes, points: Sequence[FrontPoint], *, x: Axis, y: Axis) -
     corners.append((x_worst, members[-1].y))
     xs, ys = zip(*corners, strict=True)
     axes.fill([*xs, x_worst], [*ys, y_worst], color=FRONT, alpha=0.055, linewidth=0, zorder=1)
-    axes.plot(xs, ys, color=FRONT, linewidth=1.2, alpha=0.5, solid_joinstyle="miter", zorder=3)
+    # The way from the outermost members to the frame would look like an interval of theirs.
+    axes.plot(
+        xs[1:-1], ys[1:-1], color=FRONT, linewidth=1, alpha=0.4, solid_joinstyle="miter", zorder=3
+    )
     return np.array([(*start, *end) for start, end in pairwise(corners)])
 
 
@@ -170,8 +173,8 @@ def _draw_intervals(axes: Axes, points: Sequence[FrontPoint], *, name: str, crow
         xs,
         ys,
         color=_color(name),
-        linewidth=1.3 if known else 0.6,
-        alpha=0.75 if known else 0.12 if crowded else 0.35,
+        linewidth=1.3 if known else 0.7,
+        alpha=0.75 if known else 0.12 if crowded else 0.45,
         solid_capstyle="butt",
         zorder=3 if known else 2,
     )
@@ -189,7 +192,7 @@ def _draw_marks(axes: Axes, points: Sequence[FrontPoint], *, name: str, crowded:
         markerfacecolor="white" if hollow else color,
         markeredgecolor=color if hollow else "white",
         markeredgewidth=1.6 if hollow else 0.8,
-        alpha=1.0 if known else 0.45 if crowded else 0.7,
+        alpha=1.0 if known else 0.45 if crowded else 0.9,
         linestyle="none",
         zorder=5 if name.startswith("base") else 4 if known else 2,
     )
