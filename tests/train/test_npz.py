@@ -92,7 +92,7 @@ def test_the_digest_sees_every_change(
         ({"y_test": np.full(9, -1)}, "y_test has label -1"),
         ({"y_train": np.arange(60) % 3 + 1}, "count from 0 without gaps"),
         ({"y_train": np.zeros(60, int), "y_test": np.zeros(9, int)}, "only one class"),
-        ({"y_train": np.array([0, 1, *[2] * 58])}, "class '0' has 1 image(s)"),
+        ({"y_train": np.array([0, 1, *[2] * 58])}, "give at least 2 to '0' (1), '1' (1)"),
         ({"y_train": np.array([{}] * 60)}, "y_train cannot be read"),
     ],
 )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from archdsl.errors import DataError
 from archdsl.train.data.dataset import LevelCounts, Normalisation
 from archdsl.train.data.pictures import decode
 
@@ -26,6 +28,10 @@ STATISTICS_IMAGES = 4096
 """Mean and deviation are taken over at most this many pictures, evenly spaced over train."""
 
 STATISTICS_BATCH = 64
+
+ERRORS_SHOWN = 5
+
+T = TypeVar("T")
 
 CPU = torch.device("cpu")
 
@@ -91,11 +97,34 @@ class FileSplit:
 def decode_all(
     paths: Sequence[Path], *, channels: int, image_size: tuple[int, int]
 ) -> list[npt.NDArray[np.uint8]]:
-    """Decode pictures side by side to (channels, height, width) each."""
+    """Decode pictures side by side to (channels, height, width) each.
+
+    Raises:
+        DataError: files that cannot be decoded, all at once.
+    """
+    return for_all(paths, lambda path: decode(path, channels=channels, image_size=image_size))
+
+
+def for_all(paths: Sequence[Path], work: Callable[[Path], T]) -> list[T]:
+    """The same work for many files, several side by side.
+
+    Raises:
+        DataError: what is wrong with any of them, the first few by name.
+    """
+
+    def attempt(path: Path) -> T | DataError:
+        try:
+            return work(path)
+        except DataError as error:
+            return error
+
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(
-            pool.map(lambda path: decode(path, channels=channels, image_size=image_size), paths)
-        )
+        results = list(pool.map(attempt, paths))
+    errors = [str(each) for each in results if isinstance(each, DataError)]
+    if errors:
+        more = len(errors) - ERRORS_SHOWN
+        raise DataError("\n".join([*errors[:ERRORS_SHOWN], *([f"and {more} more"] * (more > 0))]))
+    return [each for each in results if not isinstance(each, DataError)]
 
 
 def level_counts(files: Files, *, channels: int, image_size: tuple[int, int]) -> LevelCounts:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +12,9 @@ import numpy as np
 from archdsl.errors import DataError
 from archdsl.records import digest
 from archdsl.train.data.dataset import Dataset, size_word
-from archdsl.train.data.files import THREADS, Files, FileSplit, level_counts
+from archdsl.train.data.files import ERRORS_SHOWN, Files, FileSplit, for_all, level_counts
 from archdsl.train.data.pictures import Header, picture_suffixes, read_header
 from archdsl.train.data.split import VALIDATION_SHARE, WHOLE_SHARES, stratified_split
-
-ERRORS_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,11 +113,12 @@ def list_classes(folder: Path) -> tuple[tuple[str, ...], Files]:
     )
     if len(names) < 2:
         raise DataError(
-            f"{folder} has {len(names)} class folder(s); at least two are needed, "
+            f"{folder} has {_class_folders(names)}; at least two are needed, "
             "each holding the pictures of one class"
         )
     paths: list[Path] = []
     labels: list[int] = []
+    empty: list[str] = []
     for label, name in enumerate(names):
         found = sorted(
             path
@@ -128,11 +126,14 @@ def list_classes(folder: Path) -> tuple[tuple[str, ...], Files]:
             if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
         )
         if not found:
-            raise DataError(
-                f"{folder / name} holds no pictures; add some or remove the class folder"
-            )
+            empty.append(name)
         paths += found
         labels += [label] * len(found)
+    if empty:
+        raise DataError(
+            f"no pictures in {_some([str(folder / name) for name in empty])}; "
+            "add some or remove the class folders"
+        )
     return names, Files(paths=paths, labels=np.asarray(labels, dtype=np.int64))
 
 
@@ -142,37 +143,30 @@ def list_part(folder: Path, class_names: tuple[str, ...]) -> Files:
     if names != class_names:
         strange = sorted(set(names) ^ set(class_names))
         raise DataError(
-            f"{folder} and {folder.parent / 'train'} disagree on the class folder(s) "
-            f"{', '.join(strange[:ERRORS_SHOWN])}; both need the same"
+            f"{folder} and {folder.parent / 'train'} do not have the same classes: "
+            f"only one of them has {_some(strange)}"
         )
     return files
+
+
+def _class_folders(names: Sequence[str]) -> str:
+    return f"one class folder, {names[0]}" if names else "no class folders"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - ERRORS_SHOWN
+    return ", ".join(names[:ERRORS_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def inspect(paths: Sequence[Path]) -> dict[Path, tuple[Header, str]]:
     """Read every file once: its header and the SHA-256 of its bytes; all broken ones at once."""
 
-    def inspect_one(path: Path) -> tuple[Header, str] | DataError:
-        try:
-            header = read_header(path)
-        except DataError as error:
-            return error
+    def inspect_one(path: Path) -> tuple[Header, str]:
+        header = read_header(path)
         with path.open("rb") as file:
             return header, hashlib.file_digest(file, "sha256").hexdigest()
 
-    inspected: dict[Path, tuple[Header, str]] = {}
-    errors: list[DataError] = []
-    with ThreadPoolExecutor(THREADS) as pool:
-        for path, result in zip(paths, pool.map(inspect_one, paths), strict=True):
-            if isinstance(result, DataError):
-                errors.append(result)
-            else:
-                inspected[path] = result
-    if errors:
-        lines = [str(error) for error in errors[:ERRORS_SHOWN]]
-        if len(errors) > ERRORS_SHOWN:
-            lines.append(f"and {len(errors) - ERRORS_SHOWN} more")
-        raise DataError("\n".join(lines))
-    return inspected
+    return dict(zip(paths, for_all(paths, inspect_one), strict=True))
 
 
 def common_size(root: Path, headers: Sequence[Header]) -> tuple[int, int]:

@@ -17,6 +17,8 @@ WHOLE_SHARES = (0.2, 0.2)
 VALIDATION_SHARE = (0.1,)
 """Validation, cut from a train split that comes with its own test split."""
 
+CLASSES_SHOWN = 5
+
 
 def stratified_split(
     labels: Indices,
@@ -39,13 +41,9 @@ def stratified_split(
         DataError: a class has fewer items than there are parts.
     """
     parts: list[list[Indices]] = [[] for _ in range(len(shares) + 1)]
-    for label, class_name in enumerate(class_names):
+    _refuse_small_classes(labels, parts=len(parts), class_names=class_names, source=source)
+    for label in range(len(class_names)):
         members = np.flatnonzero(labels == label)
-        if len(members) < len(parts):
-            raise DataError(
-                f"{source}: class '{class_name}' has {len(members)} image(s) to split into "
-                f"{len(parts)} parts; give it at least {len(parts)}"
-            )
         # The legacy generator's stream is frozen: a new NumPy never changes a split.
         members = np.random.RandomState([seed, label]).permutation(members)
         sizes = [max(1, round(share * len(members))) for share in shares]
@@ -53,3 +51,20 @@ def stratified_split(
         for part, chosen in zip(parts, np.split(members, bounds), strict=True):
             part.append(chosen)
     return [np.sort(np.concatenate(part)) for part in parts]
+
+
+def _refuse_small_classes(
+    labels: npt.NDArray[np.int64], *, parts: int, class_names: Sequence[str], source: str
+) -> None:
+    counts = np.bincount(labels, minlength=len(class_names))
+    few = [
+        f"'{name}' ({count})"
+        for name, count in zip(class_names, counts, strict=True)
+        if count < parts
+    ]
+    if few:
+        more = f" and {len(few) - CLASSES_SHOWN} more" if len(few) > CLASSES_SHOWN else ""
+        raise DataError(
+            f"{source}: too few images to split each class into {parts} parts; "
+            f"give at least {parts} to {', '.join(few[:CLASSES_SHOWN])}{more}"
+        )
