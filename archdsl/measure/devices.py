@@ -34,8 +34,8 @@ def find_device(asked: str) -> torch.device:
             return torch.device("cuda", index)
     there = ", ".join([f"cpu ({cpu_name()})", *(f"cuda ({name})" for name in names)])
     raise DeviceError(
-        f"no device '{asked}' here; there is: {there}. Write one of these (cpu, cuda or a part of "
-        "a GPU's name) as the device of the study's latency, or run where the device is"
+        f"no device '{asked}' here; there is: {there}. Ask for one of these (cpu, cuda or a part "
+        "of a GPU's name), or run where the device is"
     )
 
 
