@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl.cli.kinds import find_on, kind_of, own_documents
 from archdsl.document.merge import merge_trees
 from archdsl.document.messages import nearest, one_of
-from archdsl.document.settings import lay, steps_of
+from archdsl.document.settings import lay_all, steps_of
 from archdsl.document.shelves import find, packaged
 from archdsl.document.text import read_file
 from archdsl.document.tree import Entry, Origin, Tree, tree_of
@@ -75,8 +75,7 @@ def find_study(asked: Asked, profile: RunProfile) -> Found:
         of_model = [setting for setting in asked.sets if _is_of_models(setting)]
         settings = [setting for setting in asked.sets if setting not in of_model]
         tree, folder = _around(path, of_model, asked, profile)
-    for setting in settings:
-        tree = lay(tree, setting)
+    tree = lay_all(tree, settings).whole()
     if asked.trials is not None:
         tree = merge_trees(tree, _tree({"budget": {"trials": asked.trials}}, "--trials"))
     if asked.seed is not None:

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from archdsl.document.merge import merge_trees
 from archdsl.document.text import read_value
 from archdsl.document.tree import Entry, Origin, Tree
 from archdsl.errors import DocumentError, Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Laid:
+    """A document with settings over it.
+
+    Args:
+        tree: the document.
+        patches: what was laid over it.
+        problems: everything that is wrong with settings that were left out.
+    """
+
+    tree: Tree
+    patches: tuple[Tree, ...]
+    problems: tuple[Problem, ...]
+
+    def whole(self) -> Tree:
+        """The document.
+
+        Raises:
+            DocumentError: settings were left out; all their problems.
+        """
+        if self.problems:
+            raise DocumentError(self.problems)
+        return self.tree
 
 
 def steps_of(setting: str) -> list[str]:
@@ -53,6 +79,19 @@ def lay(tree: Tree, setting: str) -> Tree:
         message = "changes nothing: an empty mapping adds no key; null deletes the word"
         raise _refused(setting, ".".join(steps), message)
     return merge_trees(tree, patch)
+
+
+def lay_all(tree: Tree, settings: Iterable[str]) -> Laid:
+    """Lay settings over a document, one after the other; those that are refused are left out."""
+    patches: list[Tree] = []
+    problems: list[Problem] = []
+    for setting in settings:
+        try:
+            tree = lay(tree, setting)
+            patches.append(setting_tree(setting))
+        except DocumentError as error:
+            problems += error.problems
+    return Laid(tree=tree, patches=tuple(patches), problems=tuple(problems))
 
 
 def _origin(setting: str) -> Origin:

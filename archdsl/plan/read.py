@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from archdsl.document.merge import HOLES, without_nulls
 from archdsl.document.reader import Draft
-from archdsl.document.settings import lay, setting_tree
+from archdsl.document.settings import lay_all
 from archdsl.document.shelves import find
 from archdsl.document.text import read_draft
 from archdsl.document.tree import Path, Tree
@@ -46,14 +46,15 @@ def read_model(name: str, sets: Sequence[str] = ()) -> Checked:
         DocumentError: every problem found.
     """
     draft = read_draft(find(name, "specs"))
-    for setting in sets:
-        patch = setting_tree(setting)
-        draft = replace(
-            draft,
-            tree=lay(draft.tree, setting),
-            problems=(*draft.problems, *located(patch, unknown_nulls(patch, ModelSpec))),
-        )
-    return check_draft(draft)
+    laid = lay_all(draft.tree, sets)
+    # A null is gone once it is laid over a document that has no such word.
+    nulls = [each for patch in laid.patches for each in _unknown_nulls(patch)]
+    problems = (*draft.problems, *laid.problems, *nulls)
+    return check_draft(replace(draft, tree=laid.tree, problems=problems))
+
+
+def _unknown_nulls(patch: Tree) -> list[Problem]:
+    return located(patch, unknown_nulls(patch, ModelSpec))
 
 
 def check_model(tree: Tree) -> Checked:

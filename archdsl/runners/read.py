@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from archdsl.document.merge import merge_trees, without_nulls
+from archdsl.document.merge import without_nulls
 from archdsl.document.messages import one_of
-from archdsl.document.settings import setting_tree
+from archdsl.document.settings import lay_all
 from archdsl.document.shelves import find
 from archdsl.document.text import read_file
 from archdsl.document.tree import Tree
@@ -25,9 +25,7 @@ def read_profile(name: str, sets: Sequence[str] = ()) -> RunProfile:
         NameNotFoundError: nothing there of that name.
         DocumentError: every problem found.
     """
-    tree = read_file(find(name, "runners"))
-    for setting in sets:
-        tree = merge_trees(tree, setting_tree(setting))
+    tree = lay_all(read_file(find(name, "runners")), sets).whole()
     return profile_of(without_nulls(tree))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archdsl.document.merge import without_nulls
-from archdsl.document.settings import lay
+from archdsl.document.settings import lay_all
 from archdsl.document.shelves import find
 from archdsl.document.text import read_file
 from archdsl.document.tree import Tree
@@ -38,9 +38,7 @@ def read_study(name: str, sets: Sequence[str] = ()) -> CheckedStudy:
         DocumentError: every problem found, each with the file it is in.
     """
     path = find(name, "search")
-    tree = read_file(path)
-    for setting in sets:
-        tree = lay(tree, setting)
+    tree = lay_all(read_file(path), sets).whole()
     return check_study(tree, folder=path.parent)
 
 

@@ -85,6 +85,14 @@ def test_problems_of_file_and_setting_come_together(document: str) -> None:
     assert [each.source for each in caught.value.problems] == [document, "--set process.dim=on"]
 
 
+def test_problems_of_all_settings_come_together(document: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        read_model(document, ["nonsense", "layers.0.at=[0]", "depht=null", "process.dim=on"])
+    assert [each.source.split()[1] for each in caught.value.problems] == [
+        "nonsense", "layers.0.at=[0]", "depht=null", "process.dim=on",
+    ]  # fmt: skip
+
+
 def test_a_setting_mends_a_document(document: str) -> None:
     path = Path(document)
     path.write_text(path.read_text().replace("depth: 2", "depth: two"))
