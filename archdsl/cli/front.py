@@ -97,13 +97,18 @@ def command(
         files = {"plots": [str(path) for path in plots]} if plots else {}
         print_json({**front_json(front, robust=robust), **settled, **files})
         return
-    print_front(front, robust=robust)
+    print_front(front, robust=robust, settled=settling)
     for path in plots:
         print(f"plot      {path}")
 
 
-def print_front(front: Front, *, robust: bool = False) -> None:
-    """The front as a table, with the device and conditions beneath."""
+def print_front(front: Front, *, robust: bool = False, settled: bool = False) -> None:
+    """The front as a table, with the device and conditions beneath.
+
+    Args:
+        robust: the robust front's members.
+        settled: `--settle` has just said what more it could do.
+    """
     from archdsl.report.front import hypervolume_words
 
     objectives = list(front.study.objectives)
@@ -132,7 +137,8 @@ def print_front(front: Front, *, robust: bool = False) -> None:
     for line in _others(front):
         print(line)
     if has_alike:
-        print(_unclear(front))
+        hint = "" if settled else "; archdsl front --settle measures them again"
+        print(f"{_unclear(front)}{hint}")
     if any(not row.steady for row in listed):
         print(
             f"{UNSTEADY} not steady: the machine was not ours alone, or the interval did not close "
@@ -186,10 +192,10 @@ def _unclear(front: Front) -> str:
 
     members = [row for row in front.members if row.alike]
     beaten = len(front.unclear) - len(members)
-    which = f" ({beaten} of those are on the robust front only)" if beaten else ""
+    which = f" ({beaten} {'is' if beaten == 1 else 'are'} on the robust front only)"
     return (
         f"{len(members)} of the front's {len(front.members)} cannot be told apart from other trials"
-        f"{which}: {REASON}; archdsl front --settle measures them again"
+        f"{which if beaten else ''}: {REASON}"
     )
 
 

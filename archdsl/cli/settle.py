@@ -82,7 +82,9 @@ def _stated(agreed: Bill, study: Study, rounds: int) -> str:
         _counted(agreed.trainings, "training"),
     ]
     spent = " and ".join(part for part in parts if part)
-    time = "" if agreed.seconds is None else f", about {duration(agreed.seconds)}"
+    time = (
+        "" if agreed.seconds is None else f", about {duration(agreed.seconds)} beside starting up"
+    )
     return (
         f"settling trials {numbers} of '{study.name}', which cannot be told apart: "
         f"at most {spent}{time}"

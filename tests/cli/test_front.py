@@ -241,8 +241,8 @@ def test_members_that_cannot_be_told_apart_are_marked(run: Run, unclear: Any, fo
     assert members[2, 64]["not_told_apart_from"] == []
     assert unclear["not_told_apart"] == sorted(numbers[w] for w in [(1, 32), (1, 64), (2, 32)])
     table = run("front", "--db", "u.db").out
-    assert "2 of the front's 3 cannot be told apart from other trials (1 of those are on" in table
-    assert "their 95 % intervals overlap in every objective" in table
+    assert "2 of the front's 3 cannot be told apart from other trials (1 is on" in table
+    assert "in every objective; archdsl front --settle measures them again" in table
     assert "not told from" in table
     page = (folder / "tabular-front.html").read_text()
     assert "cannot be told apart from" in page
