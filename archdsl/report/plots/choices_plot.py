@@ -27,6 +27,7 @@ from archdsl.report.plots.plot_style import (
 from archdsl.report.plots.points import Axis
 from archdsl.report.plots.svg import Told, inline_svg
 from archdsl.report.text import drawable, number
+from archdsl.report.words import counted
 
 ROW, HEAD, FOOT = 0.2, 0.62, 0.55
 """Height of a row, of what is above all rows, of what is below, in inches."""
@@ -91,7 +92,7 @@ def choices_picture(
     )
     marks: dict[str, list[Told]] = {}
     for column, ((objective, axis), panel) in enumerate(zip(axes.items(), panels, strict=True)):
-        _prepare(panel, choices, objective, axis, lines=lines)
+        _prepare(panel, choices, objective, axis, base=base.get(objective), lines=lines)
         _draw_options(panel, choices, objective, column=column)
         for line, choice, option in _placed(choices):
             told = Told(text=_said(choice, option, objective, axis))
@@ -100,7 +101,7 @@ def choices_picture(
         if objective in base:
             panel.axvline(base[objective], color=BASE, linewidth=1.2, linestyle="--", zorder=2)
     _write_names(panels[0], choices)
-    _write_legend(figure, height=height, base=bool(base))
+    _write_legend(figure, choices, height=height, base=bool(base))
     return inline_svg(figure, label=title, marks=marks)
 
 
@@ -125,7 +126,13 @@ def _placed(choices: Sequence[ChoiceRows]) -> list[tuple[int, ChoiceRows, Option
 
 
 def _prepare(
-    panel: Axes, choices: Sequence[ChoiceRows], objective: str, axis: Axis, *, lines: int
+    panel: Axes,
+    choices: Sequence[ChoiceRows],
+    objective: str,
+    axis: Axis,
+    *,
+    base: float | None,
+    lines: int,
 ) -> None:
     style_axes(panel)
     panel.grid(visible=False, axis="y")
@@ -135,6 +142,7 @@ def _prepare(
     values = [
         v for choice in choices for option in choice.options for v in option.values[objective]
     ]
+    values += [] if base is None else [base]
     set_scale(panel, "x", values, unit=axis.unit, ticks=5)
     better = "lower" if axis.minimize else "higher"
     heading = f"{drawable(axis.heading, limit=40)}, {better} is better"
@@ -217,16 +225,25 @@ def _write_names(panel: Axes, choices: Sequence[ChoiceRows]) -> None:
         line += 1
 
 
-def _write_legend(figure: Figure, *, height: float, base: bool) -> None:
-    handles = [
-        sample(DOMINATED, f"a trial (up to {FEW})"),
-        sample(DOMINATED, "middle half", marker="", line="-", width=5),
-        sample(INK, "median", marker="|"),
-        sample(EDGE, "all", marker="", line="-"),
-    ]
-    front = sample(FRONT, "on the front")
-    front.set_marker("^")
-    handles.append(front)
+def _write_legend(
+    figure: Figure, choices: Sequence[ChoiceRows], *, height: float, base: bool
+) -> None:
+    """Of what is drawn, and of nothing else."""
+    options = [option for choice in choices for option in choice.options]
+    counts = [len(values) for option in options for values in option.values.values()]
+    handles = []
+    if any(count <= FEW for count in counts):
+        handles.append(sample(DOMINATED, f"a trial (up to {FEW})"))
+    if any(count > FEW for count in counts):
+        handles += [
+            sample(DOMINATED, "middle half", marker="", line="-", width=5),
+            sample(INK, "median", marker="|"),
+            sample(EDGE, "all", marker="", line="-"),
+        ]
+    if any(values for option in options for values in option.front.values()):
+        front = sample(FRONT, "on the front")
+        front.set_marker("^")
+        handles.append(front)
     if base:
         dashed = sample(BASE, "base", marker="", line="-")
         dashed.set_linestyle("--")
@@ -248,7 +265,7 @@ def _said(choice: ChoiceRows, option: OptionRow, objective: str, axis: Axis) -> 
     values, front = option.values[objective], option.front[objective]
     low, middle, high = quartiles(values)
     return (
-        f"{choice.name} = {option.label} ({len(values)} trials): {axis.heading} median "
+        f"{choice.name} = {option.label} ({counted(len(values), 'trial')}): {axis.heading} median "
         f"{number(middle)}, middle half {number(low)} to {number(high)}, all {number(min(values))} "
         f"to {number(max(values))}; {len(front)} on the front"
     )
