@@ -9,7 +9,6 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, FigureBase
 
 from archdsl.report.plots.front_frame import (
@@ -145,18 +144,19 @@ def _draw_front(axes: Axes, points: Sequence[FrontPoint], *, x: Axis, y: Axis) -
 
 
 def _join_alike(axes: Axes, points: Sequence[FrontPoint]) -> None:
-    """A dotted line between any two points that cannot be told apart."""
+    """A dotted line between any two points that cannot be told apart, all of them as one path."""
     places = {p.label: (p.x, p.y) for p in points if p.alike}
+    gap = (math.nan, math.nan)
     lines = [
-        (places[p.label], places[other])
+        end
         for p in points
         for other in p.alike
         if other in places and p.label < other
+        for end in (places[p.label], places[other], gap)
     ]
-    axes.add_collection(
-        LineCollection(lines, colors=INK, linestyles=":", linewidths=1.1, alpha=0.8, zorder=3.5),
-        autolim=False,
-    )
+    if lines:
+        xs, ys = zip(*lines, strict=True)
+        axes.plot(xs, ys, color=INK, linestyle=":", linewidth=1.1, alpha=0.8, zorder=3.5)
 
 
 def _color(name: str) -> str:
