@@ -93,7 +93,9 @@ def _peak_bytes(call: Call, device: torch.device) -> int:
 def _peak_on_cpu(call: Call) -> int:
     # Without a GPU the profiler's library complains of that on stderr, once, unless told not to.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+    # One cycle has nothing to accumulate; torch 2.11 warns unless it is asked to.
+    cpu = [ProfilerActivity.CPU]
+    with profile(activities=cpu, profile_memory=True, acc_events=True) as found:
         call()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "trace.json"

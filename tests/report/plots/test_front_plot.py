@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection
 from PIL import Image
 
 from archdsl.errors import ArchdslError
@@ -186,7 +185,6 @@ def test_points_that_cannot_be_told_apart_are_joined_once() -> None:
     lines = {}
     for name, drawn in (("alone", points), ("joined", joined)):
         (axes,) = plot_front(drawn, x=LATENCY, y=TOP1, title="", note="").axes
-        [dotted] = [c for c in axes.collections if c.get_zorder() == 3.5]
-        assert isinstance(dotted, LineCollection)
-        lines[name] = [np.asarray(segment).tolist() for segment in dotted.get_segments()]
+        dotted = [line for line in axes.lines if line.get_linestyle() == ":"]
+        lines[name] = [np.asarray(line.get_xydata())[:2].tolist() for line in dotted]
     assert lines == {"alone": [], "joined": [[[1.0, 90.0], [1.1, 91.0]]]}
