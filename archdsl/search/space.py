@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from archdsl.document.merge import merge_trees
@@ -87,11 +87,27 @@ class Space:
                 self.candidate(recorder)
             except DocumentError as error:
                 last = next(reversed(forced), None)
-                hole = next((each for each in recorder.holes if each.name == last), None)
+                known = next((each for each in recorder.holes if each.name == last), None)
                 for each in error.problems:
-                    blamed = _blamed(each, hole, forced[hole.name]) if hole else each
+                    hole = known or self._culprit(each, recorder.holes)
+                    blamed = _blamed(each, hole, forced.get(hole.name, 0)) if hole else each
                     problems.setdefault(_key(each), blamed)
         return list(problems.values())
+
+    def _culprit(self, problem: Problem, decided: Sequence[Hole]) -> Hole | None:
+        """The hole whose first option a problem goes away without, all others at their first."""
+        for hole in decided:
+            for index in range(1, min(len(hole.options), MOST_CHECKED)):
+                if _key(problem) not in self._problems(FirstOption({hole.name: index})):
+                    return hole
+        return None
+
+    def _problems(self, decider: Decider) -> set[tuple[str, int, int, str]]:
+        try:
+            self.candidate(decider)
+        except DocumentError as error:
+            return {_key(each) for each in error.problems}
+        return set()
 
     def _base_holes(self) -> Iterator[Hole]:
         if len(self.bases) > 1:

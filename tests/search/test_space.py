@@ -190,6 +190,13 @@ def test_an_option_that_does_not_go_with_a_word_of_the_base(problems: Problems) 
     )
 
 
+def test_the_first_option_is_blamed_like_any_other(problems: Problems) -> None:
+    found = problems("process: {dim: {choose: [40, 32]}, block: {mlp_ratio: {choose: [1, 2]}}}")
+    assert {problem.path for problem in found} == {"process.dim"}
+    assert all(problem.source.endswith("study.yaml") for problem in found)
+    assert any("40 does not go with process.block.head_dim" in each.message for each in found)
+
+
 def test_inner_values_of_a_range_are_checked(problems: Problems) -> None:
     found = problems("process: {dim: {range: [32, 48], step: 8}}")
     assert all("40 does not go with" in problem.message for problem in found)
