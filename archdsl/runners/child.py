@@ -134,7 +134,10 @@ class Child:
             self._send(("evaluate", job, tuple(quantities), tuple(bounds)))
             outcome = self._outcome(deadline=deadline, report=report, measured=measured)
         except ChildTimedOut:
-            state, reason = State.TIMED_OUT, f"not done after {time_limit_s:g} s"
+            state, reason = (
+                State.TIMED_OUT,
+                f"not done within the run profile's time_limit of {time_limit_s:g} s",
+            )
         except ChildDied as death:
             state, reason = State.CRASHED, f"the worker process ended: {death}"
         except BaseException:

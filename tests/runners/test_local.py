@@ -163,7 +163,7 @@ def test_the_time_limit_ends_the_child_and_all_it_started(
     make_runner(time_limit="1.5s").run(source)
     timed_out = source.outcomes[0]
     assert timed_out.state is State.TIMED_OUT
-    assert timed_out.reason == "not done after 1.5 s"
+    assert timed_out.reason == "not done within the run profile's time_limit of 1.5 s"
     assert 1.5 <= timed_out.seconds < 5
     assert time.monotonic() - started < 15
     assert source.outcomes[1].state is State.COMPLETE

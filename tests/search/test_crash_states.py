@@ -72,7 +72,7 @@ ENDS: Mapping[str, tuple[State, str]] = {
     "need_memory": (State.OUT_OF_MEMORY, "MemoryError"),
     "diverge": (State.DIVERGED, "the loss became nan in epoch 1, step 3"),
     "nan": (State.DIVERGED, "top1 is nan"),
-    "dawdle": (State.TIMED_OUT, "not done after 1 s"),
+    "dawdle": (State.TIMED_OUT, "not done within the run profile's time_limit of 1 s"),
     "segfault": (State.CRASHED, "SIGSEGV"),
     "stumble": (State.FAILED, "TypeError: no such thing"),
 }
