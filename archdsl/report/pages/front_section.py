@@ -71,10 +71,16 @@ def _certainty(front: Front) -> str:
         return "Every member can be told apart from all other trials."
     kept = len(front.robust_members)
     return (
-        f"{len(alike):,} of the {len(front.members):,} members cannot be told apart from some "
-        f"other trial: {REASON}. {counted(kept, 'trial')} "
+        f"{_of_all(len(alike), len(front.members))} cannot be told apart from some other trial: "
+        f"{REASON}. {counted(kept, 'trial')} "
         f"{'is' if kept == 1 else 'are'} beaten by none beyond the noise (the robust front)."
     )
+
+
+def _of_all(some: int, total: int) -> str:
+    if some == total:
+        return "The only member" if total == 1 else f"All {total:,} members"
+    return f"{some:,} of the {total:,} members"
 
 
 def _best(name: str, goal: str, members: list[FrontRow], base: FrontRow | None) -> str:
