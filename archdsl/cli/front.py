@@ -111,6 +111,11 @@ def print_front(front: Front, *, robust: bool = False, settled: bool = False) ->
     """
     from archdsl.report.front import hypervolume_words
 
+    if not front.rows:
+        print(f"no trial of '{front.study.name}' is complete, so there is no front")
+        for line in _others(front):
+            print(line)
+        return
     objectives = list(front.study.objectives)
     listed = front.robust_members if robust else front.members
     has_test = any(row.test_top1 for row in listed)

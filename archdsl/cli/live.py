@@ -18,6 +18,7 @@ from archdsl.report.text import clean
 from archdsl.search.objectives import MEASURED, OBJECTIVES
 from archdsl.store.rows import EndedTrial, RunningTrial, Study
 
+LOST = frozenset(State) - {State.COMPLETE, State.RUNNING}
 MOST_MEMBERS = 8
 MOST_RUNNING = 6
 MOST_TOLD = 5
@@ -56,7 +57,9 @@ def changes(before: Snapshot | None, now: Snapshot) -> Iterator[str]:
     The first time, where it stands.
     """
     if before is None:
-        yield f"{clean(now.study.name)}: {_standing_and_front(now)}"
+        lost = {state: count for state, count in now.counts.states.items() if state in LOST}
+        states = "".join(f", {each}" for each in _counted(lost))
+        yield f"{clean(now.study.name)}: {_standing_and_front(now)}{states}"
     elif now.ended:
         *others, last = _ends(now)
         yield from others

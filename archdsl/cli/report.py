@@ -45,4 +45,4 @@ def command(
     if as_json:
         print_json({"study": row.name, "file": str(output), "bytes": len(page)})
         return
-    print(f"report    {output}  ({len(page) / 1e6:.1f} MB)")
+    print(f"report    {output}  ({len(page) / 1e6:.2g} MB)")
