@@ -141,6 +141,9 @@ def print_front(front: Front, *, robust: bool = False, settled: bool = False) ->
         print(f"base (trial {base.trial.number}) is not on the {kind}: {values}")
     for line in _others(front):
         print(line)
+    unscored = [str(row.trial.number) for row in front.members if row.test_top1 is None]
+    if has_test and unscored:
+        print(f"no test top1 yet for {', '.join(unscored)}: the same search command takes it")
     if has_alike:
         hint = "" if settled else "; archdsl front --settle measures them again"
         print(f"{_unclear(front)}{hint}")

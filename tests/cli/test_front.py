@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -190,11 +192,26 @@ def test_export_where_it_cannot(run: Run, folder: Path, words: list[str], messag
     assert message in run("export", *words, code=2).err
 
 
+def test_members_without_a_test_value_are_named(run: Run, found: Any) -> None:
+    member = found["members"][0]
+    with closing(sqlite3.connect("archdsl.db")) as database, database:
+        database.execute(
+            "delete from measurements where quantity = 'test_top1' and arch_id = ?",
+            (member["arch_id"],),
+        )
+    told = run("front").out
+    assert f"no test top1 yet for {member['trial']}: the same search command takes it" in told
+    assert "no test top1 yet" not in run("search", "study.yaml").out
+
+
 def test_an_empty_front_is_said_to_be(run: Run) -> None:
     run("search", "study.yaml", "--db", "e.db", "--set", "constraints=[params <= 5]", code=2)
     assert "empty" in run("export", "--front", "--db", "e.db", code=2).err
     assert run("front", "--db", "e.db", "--json").json()["members"] == []
-    assert "no trial of 'tabular' is complete, so there is no front" in run("front", "--db", "e.db").out
+    assert (
+        "no trial of 'tabular' is complete, so there is no front"
+        in run("front", "--db", "e.db").out
+    )
 
 
 UNCLEAR = """\
