@@ -208,7 +208,8 @@ def test_an_empty_front_is_said_to_be(run: Run) -> None:
     run("search", "study.yaml", "--db", "e.db", "--set", "constraints=[params <= 5]", code=2)
     assert "empty" in run("export", "--front", "--db", "e.db", code=2).err
     assert run("front", "--db", "e.db", "--json").json()["members"] == []
-    assert (
+    told = run("front", "--db", "e.db").out
+    assert "no trial of 'tabular' is complete, so there is no front" in told
         "no trial of 'tabular' is complete, so there is no front"
         in run("front", "--db", "e.db").out
     )
