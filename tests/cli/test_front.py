@@ -210,9 +210,6 @@ def test_an_empty_front_is_said_to_be(run: Run) -> None:
     assert run("front", "--db", "e.db", "--json").json()["members"] == []
     told = run("front", "--db", "e.db").out
     assert "no trial of 'tabular' is complete, so there is no front" in told
-        "no trial of 'tabular' is complete, so there is no front"
-        in run("front", "--db", "e.db").out
-    )
 
 
 UNCLEAR = """\
