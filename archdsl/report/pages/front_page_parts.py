@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-PAGE = """<!DOCTYPE html>
+HEAD = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -14,7 +14,9 @@ PAGE = """<!DOCTYPE html>
 <style>$style</style>
 </head>
 <body>
-<main>
+"""
+
+PAGE = f"""{HEAD}<main>
 <h1>$title</h1>
 $picture
 <p class="note">$note</p>

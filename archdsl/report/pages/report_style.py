@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
+from archdsl.report.pages.front_page_parts import HEAD
 from archdsl.report.pages.front_page_parts import SCRIPT as MARKS
 from archdsl.report.pages.front_page_parts import STYLE as BASIC
 
-FRAME = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="generator" content="$generator">
-<meta http-equiv="Content-Security-Policy" content="$policy">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>$title</title>
-<style>$style</style>
-</head>
-<body>
-<a class="skip" href="#main">To the report</a>
+FRAME = f"""{HEAD}<a class="skip" href="#main">To the report</a>
 <header>
 <h1>$title</h1>
 $about
