@@ -57,6 +57,19 @@ def test_other_times_are_refused_with_the_reason(value: object, reason: str) -> 
     assert reason in str(caught.value)
 
 
+def test_the_name_of_the_embedded_data_is_refused_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "archdsl: 1\nkind: runner\nname: x\nexecutor: local\n"
+        "data: {mine: 'npz:mine.npz', digits: 'npz:other.npz'}\n"
+    )
+    with pytest.raises(DocumentError) as caught:
+        profile_of(read_file(path))
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.line) == ("data.digits", 5)
+    assert problem.message.endswith("belongs to the embedded data; choose another name")
+
+
 @pytest.mark.parametrize(
     "words",
     [
