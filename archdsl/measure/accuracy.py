@@ -21,7 +21,7 @@ from archdsl.records import Job, Measurement, digest
 from archdsl.spec.model import ModelSpec
 from archdsl.train.data.dataset import Dataset, check_data
 from archdsl.train.data.source import open_data
-from archdsl.train.depot import Depot
+from archdsl.train.depot import Depot, check_storage
 from archdsl.train.device import choose_device, lease_names
 from archdsl.train.evaluate import evaluate, wilson_interval
 from archdsl.train.loop import FitResult, fit
@@ -38,8 +38,7 @@ class Trainings:
         settings: the study's `evaluate.top1`.
         device: `auto`, `cpu` or `cuda`.
         names: data sets of the run profile, name to source.
-        storage: folder for weights, one folder per architecture, protocol and seed; one at a URL
-            is tried out.
+        storage: folder for weights, one folder per architecture, protocol and seed; it is tried out.
 
     Raises:
         DataError: data that cannot be opened.
@@ -63,8 +62,7 @@ class Trainings:
         self._settings = settings
         self._names = dict(names)
         self._storage = storage
-        if isinstance(storage, Depot):
-            storage.check()
+        check_storage(storage)
         first = self._open(settings.image_size)
         self._datasets = {first.image_size: first}
         self.protocol = {

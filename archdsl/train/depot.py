@@ -6,11 +6,13 @@ rename one, and not every one replaces one at once.
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -20,6 +22,7 @@ from fsspec.registry import registry
 
 from archdsl.document.messages import nearest, shown
 from archdsl.errors import WriteError
+from archdsl.files import not_written
 
 ANSWER_SECONDS = 30.0
 """What does not answer within so long is as good as away."""
@@ -37,6 +40,24 @@ def storage_at(place: str) -> Path | Depot:
     if not separator:
         return Path(place)
     return Path(strip_protocol(place)) if protocol in _FOLDERS else Depot(place)
+
+
+def check_storage(place: Path | Depot) -> None:
+    """Write something there and remove it, as trainings will. A missing folder is not made yet.
+
+    Raises:
+        WriteError: the place does not answer, or refuses.
+    """
+    if isinstance(place, Depot):
+        place.check()
+        return
+    absolute = place.absolute()
+    there = next(path for path in (absolute, *absolute.parents) if os.path.lexists(path))
+    try:
+        with TemporaryDirectory(dir=there, prefix=".archdsl-") as folder:
+            (Path(folder) / "file").write_bytes(b"archdsl")
+    except OSError as error:
+        raise not_written(place, error) from None
 
 
 def problem_of(url: str) -> str | None:
