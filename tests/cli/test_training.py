@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+import torch
 
 from archdsl.records import State
 from archdsl.store.rows import Trial
@@ -176,6 +177,19 @@ def test_a_plain_model_on_own_data(run: Run, folder: Path, colours: Path) -> Non
     found = run(*words, *sets, "--json").json()
     assert found["complete"] == 2
     assert found["members"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_device_to_train_on_that_is_not_here(run: Run, folder: Path, more: list[str]) -> None:
+    (folder / "gpu.yaml").write_text(
+        "archdsl: 1\nkind: runner\nname: gpu\nexecutor: local\ntraining: {device: cuda}\n"
+    )
+    done = run("search", *SMALL, "--runner", "gpu", "--trials", "1", *more, code=2)
+    said = done.err.splitlines()[-1]
+    assert said.startswith("archdsl: the run profile 'gpu' asks for training on cuda, but ")
+    assert said.endswith("; write training: {device: cpu} or {device: auto} in it")
 
 
 @pytest.mark.slow
