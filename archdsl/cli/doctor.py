@@ -8,7 +8,6 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -171,13 +170,14 @@ def _storage(storage: str) -> list[Finding]:
 
 def _store(db: str) -> list[Finding]:
     from archdsl.store.errors import EmptyDatabaseError
-    from archdsl.store.location import shown
+    from archdsl.store.location import is_new_file, shown
     from archdsl.store.store import open_store
 
     findings = [Finding(name="sqlite", ok=True, found=sqlite3.sqlite_version)]
-    if "://" not in db and not Path(db).exists():
-        return [*findings, Finding(name="store", ok=True, found=f"no {db} yet; search makes it")]
     try:
+        if is_new_file(db):
+            found = f"no {shown(db)} yet; search makes it"
+            return [*findings, Finding(name="store", ok=True, found=found)]
         with open_store(db, create=False, read_only=True) as store:
             found = f"{shown(db)}: {len(store.studies())} studies"
         findings.append(Finding(name="store", ok=True, found=found))
@@ -185,8 +185,20 @@ def _store(db: str) -> list[Finding]:
         found = f"{shown(db)}: empty; search fills it"
         findings.append(Finding(name="store", ok=True, found=found))
     except ArchdslError as error:
-        remedy = "move the file away, or name another with --db"
-        if "://" in db:
-            remedy = "see above; --db says which database, and who asks"
-        findings.append(Finding(name="store", ok=False, found=str(error), remedy=remedy))
+        findings.append(Finding(name="store", ok=False, found=str(error), remedy=_other(db)))
     return findings
+
+
+def _other(db: str) -> str:
+    """What to do about a database that cannot be used."""
+    from archdsl.store.location import locate
+
+    try:
+        path = locate(db).path
+    except ArchdslError:
+        path = None
+    if path is None:
+        return "see above; --db says which database, and who asks"
+    if path.is_file():
+        return "move the file away, or name another with --db"
+    return "name a file in a folder that is there and can be written, with --db"

@@ -57,6 +57,24 @@ def test_without_torch_it_still_answers(run: Run, folder: Path) -> None:
     assert "import torch" in bad
 
 
+@pytest.mark.parametrize(
+    ("db", "code", "told", "remedy"),
+    [
+        ("sqlite:///x.db", 0, "no sqlite:///x.db yet; search makes it", ""),
+        ("no/x.db", 1, "there is no folder ", "name a file in a folder that is there"),
+        (".", 1, " is a folder; a database is a file: try --db ", "name a file in a folder"),
+    ],
+)
+def test_what_is_said_of_a_store_that_is_not_there(
+    *, run: Run, folder: Path, db: str, code: int, told: str, remedy: str
+) -> None:
+    done = run("doctor", "--db", db, "--json", code=code)
+    (store,) = (finding for finding in done.json()["findings"] if finding["name"] == "store")
+    assert told in store["found"]
+    assert store["remedy"].startswith(remedy) and bool(store["remedy"]) is bool(remedy)
+    assert list(folder.iterdir()) == []
+
+
 CLUSTER = """\
 archdsl: 1
 kind: runner
