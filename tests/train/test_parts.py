@@ -150,7 +150,7 @@ def test_devices() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
 def test_without_cuda() -> None:
     assert choose_device("auto", profile="local") == torch.device("cpu")
-    with pytest.raises(DeviceError, match="write training: {device: cpu} or"):
+    with pytest.raises(DeviceError, match=r"write training: \{device: cpu\} or"):
         choose_device("cuda", profile="local")
 
 
