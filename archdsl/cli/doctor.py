@@ -24,8 +24,6 @@ PACKAGES = (
     "torch", "torchvision", "timm", "fvcore", "safetensors", "scikit-learn", "pydantic", "optuna",
     "sqlalchemy", "alembic", "matplotlib", "psutil",
 )  # fmt: skip
-ANY_SIZE = (32, 32)
-"""Pictures of mixed sizes are opened at some size; which is a model's to say."""
 
 
 @handled
@@ -130,7 +128,8 @@ def _shelves() -> list[Finding]:
 
 def _profile(name: str) -> list[Finding]:
     from archdsl.cli.doctor_cluster import cluster_findings
-    from archdsl.runners.profile import RayProfile
+    from archdsl.cli.doctor_local import local_findings
+    from archdsl.runners.profile import LocalProfile, RayProfile
     from archdsl.runners.read import read_profile
 
     try:
@@ -139,33 +138,11 @@ def _profile(name: str) -> list[Finding]:
         remedy = "name a profile with --runner, or mend it"
         return [Finding(name="run profile", ok=False, found=str(error), remedy=remedy)]
     findings = [Finding(name="run profile", ok=True, found=f"{profile.name} ({profile.executor})")]
+    if isinstance(profile, LocalProfile):
+        findings += local_findings(profile)
     if isinstance(profile, RayProfile):
-        return findings + cluster_findings(profile)
-    findings += _storage(profile.storage)
-    for data in profile.data:
-        try:
-            from archdsl.train.data.source import open_data
-
-            opened = open_data(data, names=profile.data, image_size=ANY_SIZE)
-            found = f"{len(opened.train)} training images"
-            findings.append(Finding(name=f"data {data}", ok=True, found=found))
-        except (ArchdslError, ImportError) as error:
-            remedy = f"correct data.{data} in the run profile"
-            findings.append(Finding(name=f"data {data}", ok=False, found=str(error), remedy=remedy))
+        findings += cluster_findings(profile)
     return findings
-
-
-def _storage(storage: str) -> list[Finding]:
-    if "://" not in storage:
-        return []
-    from archdsl.runners.marker import marker_in
-
-    try:
-        with marker_in(storage):
-            return [Finding(name="storage", ok=True, found=f"{storage} can be written")]
-    except ArchdslError as error:
-        remedy = "name another storage in the run profile, or mend it"
-        return [Finding(name="storage", ok=False, found=str(error), remedy=remedy)]
 
 
 def _store(db: str) -> list[Finding]:

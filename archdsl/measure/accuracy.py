@@ -39,7 +39,8 @@ class Trainings:
         settings: the study's `evaluate.top1`.
         device: where they are trained.
         names: data sets of the run profile, name to source.
-        storage: folder for weights, one folder per architecture, protocol and seed; it is tried out.
+        storage: folder for weights, one folder per architecture, protocol and seed; it is
+            tried out.
 
     Raises:
         DataError: data that cannot be opened.
