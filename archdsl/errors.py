@@ -48,7 +48,10 @@ class DocumentError(ArchdslError):
         super().__init__(self.render())
 
     def render(self) -> str:
-        """One block per source: a heading, then `line:column  path  message` rows in columns."""
+        """One block per source: a heading, then `line:column  path  message` rows in columns.
+
+        A source without lines, such as `--set`, has no first column.
+        """
         blocks = []
         for source in dict.fromkeys(problem.source for problem in self.problems):
             rows = sorted(
@@ -56,13 +59,14 @@ class DocumentError(ArchdslError):
                 key=lambda p: (p.line, p.column),
             )
             count = f"{len(rows)} problem" + ("s" if len(rows) > 1 else "")
-            place_width = max(len(row.place) for row in rows)
-            path_width = max(len(row.path) for row in rows)
+            columns = [[row.path for row in rows], [row.message for row in rows]]
+            if any(row.line for row in rows):
+                columns.insert(0, [row.place for row in rows])
+            widths = [max(map(len, column)) for column in columns]
             lines = [f"{source}: {count}"]
-            lines += [
-                f"  {row.place:<{place_width}}  {row.path:<{path_width}}  {row.message}".rstrip()
-                for row in rows
-            ]
+            for cells in zip(*columns, strict=True):
+                padded = (f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
+                lines.append(f"  {'  '.join(padded)}".rstrip())
             blocks.append("\n".join(lines))
         return "\n".join(blocks)
 

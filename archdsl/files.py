@@ -1,12 +1,18 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all; why one cannot be written."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import shutil
 from pathlib import Path
 
 from archdsl.errors import WriteError
+
+NEARLY_FULL = 1 << 20
+"""Bytes; with less left, a file that could not be written is put down to that."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def write_whole(path: str | Path, content: bytes | str) -> None:
@@ -31,3 +37,26 @@ def write_whole(path: str | Path, content: bytes | str) -> None:
         ) from None
     finally:
         draft.unlink(missing_ok=True)
+
+
+def not_written(path: Path, error: Exception) -> WriteError:
+    """Why something in the storage of a run profile could not be written.
+
+    Args:
+        path: what was to be written.
+        error: what was raised: the system's own error says why. Libraries hide that in errors of
+            theirs, and then a disk without room is the reason.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    if number in _FULL or (number is None and _is_nearly_full(path)):
+        return WriteError(f"cannot write {path}: the disk is full; make room there and run again")
+    reason = (getattr(error, "strerror", None) or str(error)).partition("\n")[0].lower()
+    return WriteError(
+        f"cannot write {path}: {reason}; see that the run profile's storage is right and may be "
+        "written, then run again"
+    )
+
+
+def _is_nearly_full(path: Path) -> bool:
+    existing = next(folder for folder in path.absolute().parents if folder.is_dir())
+    return shutil.disk_usage(existing).free < NEARLY_FULL

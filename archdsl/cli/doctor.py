@@ -8,7 +8,6 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,8 +24,6 @@ PACKAGES = (
     "torch", "torchvision", "timm", "fvcore", "safetensors", "scikit-learn", "pydantic", "optuna",
     "sqlalchemy", "alembic", "matplotlib", "psutil",
 )  # fmt: skip
-ANY_SIZE = (32, 32)
-"""Pictures of mixed sizes are opened at some size; which is a model's to say."""
 
 
 @handled
@@ -131,7 +128,8 @@ def _shelves() -> list[Finding]:
 
 def _profile(name: str) -> list[Finding]:
     from archdsl.cli.doctor_cluster import cluster_findings
-    from archdsl.runners.profile import RayProfile
+    from archdsl.cli.doctor_local import local_findings
+    from archdsl.runners.profile import LocalProfile, RayProfile
     from archdsl.runners.read import read_profile
 
     try:
@@ -140,44 +138,23 @@ def _profile(name: str) -> list[Finding]:
         remedy = "name a profile with --runner, or mend it"
         return [Finding(name="run profile", ok=False, found=str(error), remedy=remedy)]
     findings = [Finding(name="run profile", ok=True, found=f"{profile.name} ({profile.executor})")]
+    if isinstance(profile, LocalProfile):
+        findings += local_findings(profile)
     if isinstance(profile, RayProfile):
-        return findings + cluster_findings(profile)
-    findings += _storage(profile.storage)
-    for data in profile.data:
-        try:
-            from archdsl.train.data.source import open_data
-
-            opened = open_data(data, names=profile.data, image_size=ANY_SIZE)
-            found = f"{len(opened.train)} training images"
-            findings.append(Finding(name=f"data {data}", ok=True, found=found))
-        except (ArchdslError, ImportError) as error:
-            remedy = f"correct data.{data} in the run profile"
-            findings.append(Finding(name=f"data {data}", ok=False, found=str(error), remedy=remedy))
+        findings += cluster_findings(profile)
     return findings
-
-
-def _storage(storage: str) -> list[Finding]:
-    if "://" not in storage:
-        return []
-    from archdsl.runners.marker import marker_in
-
-    try:
-        with marker_in(storage):
-            return [Finding(name="storage", ok=True, found=f"{storage} can be written")]
-    except ArchdslError as error:
-        remedy = "name another storage in the run profile, or mend it"
-        return [Finding(name="storage", ok=False, found=str(error), remedy=remedy)]
 
 
 def _store(db: str) -> list[Finding]:
     from archdsl.store.errors import EmptyDatabaseError
-    from archdsl.store.location import shown
+    from archdsl.store.location import is_new_file, shown
     from archdsl.store.store import open_store
 
     findings = [Finding(name="sqlite", ok=True, found=sqlite3.sqlite_version)]
-    if "://" not in db and not Path(db).exists():
-        return [*findings, Finding(name="store", ok=True, found=f"no {db} yet; search makes it")]
     try:
+        if is_new_file(db):
+            found = f"no {shown(db)} yet; search makes it"
+            return [*findings, Finding(name="store", ok=True, found=found)]
         with open_store(db, create=False, read_only=True) as store:
             found = f"{shown(db)}: {len(store.studies())} studies"
         findings.append(Finding(name="store", ok=True, found=found))
@@ -185,8 +162,20 @@ def _store(db: str) -> list[Finding]:
         found = f"{shown(db)}: empty; search fills it"
         findings.append(Finding(name="store", ok=True, found=found))
     except ArchdslError as error:
-        remedy = "move the file away, or name another with --db"
-        if "://" in db:
-            remedy = "see above; --db says which database, and who asks"
-        findings.append(Finding(name="store", ok=False, found=str(error), remedy=remedy))
+        findings.append(Finding(name="store", ok=False, found=str(error), remedy=_other(db)))
     return findings
+
+
+def _other(db: str) -> str:
+    """What to do about a database that cannot be used."""
+    from archdsl.store.location import locate
+
+    try:
+        path = locate(db).path
+    except ArchdslError:
+        path = None
+    if path is None:
+        return "see above; --db says which database, and who asks"
+    if path.is_file():
+        return "move the file away, or name another with --db"
+    return "name a file in a folder that is there and can be written, with --db"

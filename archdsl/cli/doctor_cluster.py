@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import archdsl
+from archdsl.cli.doctor_lines import data_lines, no_storage_line, slots_line
 from archdsl.cli.finding import Finding
 from archdsl.errors import ArchdslError, WriteError
 
@@ -26,8 +27,7 @@ def cluster_findings(profile: RayProfile) -> list[Finding]:
     try:
         seen = survey(profile)
     except WriteError as error:
-        remedy = "name another storage in the run profile, or mend it"
-        return [Finding(name="storage", ok=False, found=str(error), remedy=remedy)]
+        return [no_storage_line(error)]
     except ArchdslError as error:
         remedy = "see above; `ray status` on a machine of the cluster shows whether it runs"
         return [Finding(name="ray", ok=False, found=str(error), remedy=remedy)]
@@ -70,8 +70,7 @@ def _room(profile: RayProfile, seen: Survey) -> Iterator[Finding]:
     except ArchdslError as error:
         yield Finding(name="slots", ok=False, found=str(error), remedy=remedy)
         return
-    lane = "on a lane of its own" if profile.latency_lane else "in each slot, under its lease"
-    yield Finding(name="slots", ok=True, found=f"{room} trainings at once; latency {lane}")
+    yield slots_line(room, lane=profile.latency_lane is not None)
 
 
 def _storage(profile: RayProfile, seen: Survey) -> Iterator[Finding]:
@@ -90,10 +89,4 @@ def _storage(profile: RayProfile, seen: Survey) -> Iterator[Finding]:
 def _data(seen: Survey) -> Iterator[Finding]:
     names = {machine.id: machine.name for machine in seen.machines}
     for machine, opened in seen.data.items():
-        for name, each in opened.items():
-            yield Finding(
-                name=f"data {name}, {names[machine]}",
-                ok=each.ok,
-                found=each.found,
-                remedy=f"correct data.{name} in the run profile, or put the data there",
-            )
+        yield from data_lines(opened, machine=names[machine])

@@ -163,6 +163,6 @@ def _training_seconds(model: Checked, settings: AccuracySettings, profile: RunPr
         model.spec,
         dataset,
         recipe=settings.resolved_recipe(),
-        device=choose_device(profile.training.device),
+        device=choose_device(profile.training.device, profile=profile.name),
     )
     return one * len(settings.seeds)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +20,17 @@ from archdsl.report.live import Follower, Snapshot
 from archdsl.store.store import Store
 
 SECONDS_BETWEEN_LINES = 1.0
+
+
+@contextmanager
+def starting(study: str) -> Iterator[None]:
+    """Says on a terminal what is waited for before there is a store to look at."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    text = line(f"{study}: starting the worker")
+    with Live(text, console=Console(stderr=True), auto_refresh=False, transient=True):
+        yield
 
 
 class Progress:

@@ -19,13 +19,18 @@ def remedies(checked: CheckedStudy, found: Found, *, any_device: bool) -> Iterat
 
     Raises:
         DataError: with the settings that make the study's models fit the data.
-        DeviceError: with the option that measures on the device there is.
+        DeviceError: with the option that measures on the device there is; one to train on is
+            the run profile's to say.
     """
     try:
         yield
     except DataError as error:
         raise DataError(f"{error}{_to_fit(error, checked, found)}") from None
     except DeviceError as error:
+        from archdsl.train.device import TrainingDeviceError
+
+        if isinstance(error, TrainingDeviceError):
+            raise
         way_out = ", or measure on the device there is, under its own name, with --any-device"
         asked = hasattr(checked.study.evaluate.latency, "device") and not any_device
         raise DeviceError(f"{error}{way_out if asked else ''}") from None

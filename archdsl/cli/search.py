@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ from archdsl.records import State
 if TYPE_CHECKING:
     from archdsl.report.front import Front
     from archdsl.runners.profile import RunProfile
+    from archdsl.runners.protocols import Runner
     from archdsl.search.read import CheckedStudy
     from archdsl.store.store import Store
 
@@ -107,26 +109,43 @@ def _searched(
 ) -> tuple[Front, int, str | None]:
     from archdsl.cli.progress import Progress
     from archdsl.report.front import read_front
-    from archdsl.search.run import begun, run_search, work_left
+    from archdsl.search.run import begun, runner_of, search_on, work_left
+    from archdsl.store.location import is_new_file
     from archdsl.store.store import open_store
 
-    study = checked.study
-    with open_store(db) as store:
-        row = begun(checked, store)
-        if row and not work_left(study, row, store):
-            say(
-                f"the budget of '{study.name}' is spent ({study.budget.trials} trials); "
-                "raise it with --trials N to go on"
-            )
-        try:
-            with Progress(store=store, study=study.name) as progress:
-                done = run_search(
-                    checked, store=store, profile=profile, observer=progress, any_device=any_device
+    study, new = checked.study, is_new_file(db)
+    with closing(runner_of(checked, profile, any_device=any_device)) as runner:
+        if new:
+            _check_runs(checked, runner)
+        with open_store(db) as store:
+            row = begun(checked, store)
+            if row and not work_left(study, row, store):
+                say(
+                    f"the budget of '{study.name}' is spent ({study.budget.trials} trials); "
+                    "raise it with --trials N to go on"
                 )
-        except KeyboardInterrupt as interrupt:
-            message = _interrupted(checked, store, db)
-            raise Interruption(message, number=signal_of(interrupt)) from None
-        return read_front(store, done.row), done.ran, done.note
+            try:
+                with Progress(store=store, study=study.name) as progress:
+                    done = search_on(
+                        runner, checked, store=store, folder=profile.storage, observer=progress
+                    )
+            except KeyboardInterrupt as interrupt:
+                message = _interrupted(checked, store, db)
+                raise Interruption(message, number=signal_of(interrupt)) from None
+            return read_front(store, done.row), done.ran, done.note
+
+
+def _check_runs(checked: CheckedStudy, runner: Runner) -> None:
+    """Refuse a study that cannot run while there is no database, so that none is left behind."""
+    from archdsl.cli.progress import starting
+    from archdsl.search.run import check_runs
+
+    try:
+        with starting(checked.study.name):
+            check_runs(checked, runner)
+    except KeyboardInterrupt as interrupt:
+        message = _nothing_stored(checked.study.name)
+        raise Interruption(message, number=signal_of(interrupt)) from None
 
 
 def _interrupted(checked: CheckedStudy, store: Store, db: str) -> str:
@@ -135,13 +154,17 @@ def _interrupted(checked: CheckedStudy, store: Store, db: str) -> str:
 
     name, row = checked.study.name, begun(checked, store)
     if row is None:
-        return f"interrupted before the first trial of '{name}'; nothing was stored"
+        return _nothing_stored(name)
     count = store.count(row.id)
     ended = count.counted - count.states[State.RUNNING]
     return (
         f"interrupted; {ended} of {checked.study.budget.trials} trials of '{name}' are finished "
         f"and stored in {shown(db)}\nthe same command goes on from there"
     )
+
+
+def _nothing_stored(name: str) -> str:
+    return f"interrupted before the first trial of '{name}'; nothing was stored"
 
 
 def _report(front: Front, plots: list[Path], db: str, note: str | None) -> None:

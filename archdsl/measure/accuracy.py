@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import torch
 from torch import nn
 
 from archdsl.lease import SharedLease
@@ -21,8 +22,8 @@ from archdsl.records import Job, Measurement, digest
 from archdsl.spec.model import ModelSpec
 from archdsl.train.data.dataset import Dataset, check_data
 from archdsl.train.data.source import open_data
-from archdsl.train.depot import Depot
-from archdsl.train.device import choose_device, lease_names
+from archdsl.train.depot import Depot, check_storage
+from archdsl.train.device import lease_names
 from archdsl.train.evaluate import evaluate, wilson_interval
 from archdsl.train.loop import FitResult, fit
 
@@ -36,14 +37,13 @@ class Trainings:
 
     Args:
         settings: the study's `evaluate.top1`.
-        device: `auto`, `cpu` or `cuda`.
+        device: where they are trained.
         names: data sets of the run profile, name to source.
-        storage: folder for weights, one folder per architecture, protocol and seed; one at a URL
-            is tried out.
+        storage: folder for weights, one folder per architecture, protocol and seed; it is
+            tried out.
 
     Raises:
         DataError: data that cannot be opened.
-        DeviceError: the device is not there.
         NameNotFoundError: no recipe of that name.
         DocumentError: a recipe whose schedule does not fit into the epochs.
         WriteError: a storage that cannot be written.
@@ -53,18 +53,17 @@ class Trainings:
         self,
         settings: AccuracySettings,
         *,
-        device: str,
+        device: torch.device,
         names: Mapping[str, str],
         storage: Path | Depot,
     ) -> None:
         self.seeds = settings.seeds
         self.recipe = settings.resolved_recipe()
-        self.device = choose_device(device)
+        self.device = device
         self._settings = settings
         self._names = dict(names)
         self._storage = storage
-        if isinstance(storage, Depot):
-            storage.check()
+        check_storage(storage)
         first = self._open(settings.image_size)
         self._datasets = {first.image_size: first}
         self.protocol = {

@@ -46,6 +46,10 @@ class Workplace(Protocol):
     """What evaluators need to know of the run profile."""
 
     @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
     def training(self) -> TrainingPlace:
         """Where candidates are trained."""
 
@@ -85,10 +89,11 @@ def _throughput(settings: Mapping[str, Any], workplace: Workplace) -> list[Evalu
 def _top1(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
     from archdsl.measure.accuracy import AccuracyEvaluator, FinalAccuracyEvaluator, Trainings
     from archdsl.train.depot import storage_at
+    from archdsl.train.device import choose_device
 
     trainings = Trainings(
         settings_of(AccuracySettings, settings, "evaluate.top1"),
-        device=workplace.training.device,
+        device=choose_device(workplace.training.device, profile=workplace.name),
         names=workplace.data,
         storage=storage_at(workplace.storage),
     )

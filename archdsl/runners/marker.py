@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from archdsl.errors import WriteError
+from archdsl.files import not_written
 
 
 @contextmanager
@@ -24,11 +24,11 @@ def marker_in(storage: str | None) -> Iterator[str | None]:
         yield None
         return
     # Only here: see `archdsl.runners.profile`.
-    from archdsl.train.depot import Depot, storage_at
+    from archdsl.train.depot import Depot, check_storage, storage_at
 
     place, name = storage_at(storage), f".seen-by-all-{secrets.token_hex(8)}"
+    check_storage(place)
     if isinstance(place, Depot):
-        place.check()
         place.write(name, b"archdsl")
         try:
             yield str(place / name)
@@ -40,7 +40,7 @@ def marker_in(storage: str | None) -> Iterator[str | None]:
         marker.parent.mkdir(parents=True, exist_ok=True)
         marker.touch()
     except OSError as error:
-        raise WriteError(f"cannot write {marker}: {error.strerror}") from None
+        raise not_written(place, error) from None
     try:
         yield str(marker)
     finally:

@@ -40,6 +40,12 @@ def seconds_of(text: str) -> float:
     return float(found[1]) * _SECONDS[found[2]] if found else math.nan
 
 
+def _data_name(value: str) -> str:
+    if value == "digits":
+        raise ValueError("this name belongs to the embedded data; choose another name")
+    return value
+
+
 def _storage(value: str) -> str:
     if "://" not in value:
         return value
@@ -79,6 +85,8 @@ def _share(value: float) -> float:
 
 Time = Annotated[str, BeforeValidator(_time_text)]
 """A number and its unit: `90s`, `30min`, `2h`."""
+DataName = Annotated[str, AfterValidator(_data_name)]
+"""What studies call a data set."""
 Share = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_share)]
 """A share of one, or whole ones: 0.25, 1, 2."""
 
@@ -101,7 +109,7 @@ class RunProfile(Node):
     executor: Literal["local", "ray"]
     """`local`: child processes on this machine. `ray`: Ray Tune, here or on a cluster."""
     training: Training = Training()
-    data: dict[str, str] = Field(default_factory=dict)
+    data: dict[DataName, str] = Field(default_factory=dict)
     """Where the data sets are that studies name: name to source."""
     storage: Annotated[str, Field(min_length=1), AfterValidator(_storage)] = "archdsl-files"
     """Folder for weights and checkpoints; on a cluster one that all machines share, or a URL that

@@ -34,7 +34,8 @@ def make_rehearsal(
     from archdsl.train.memory import check_fits, try_step
 
     settings = settings_of(AccuracySettings, evaluate[TRAINED], f"evaluate.{TRAINED}")
-    recipe, device = settings.resolved_recipe(), choose_device(profile.training.device)
+    recipe = settings.resolved_recipe()
+    device = choose_device(profile.training.device, profile=profile.name)
 
     def rehearse(job: Job) -> None:
         image = ModelSpec.model_validate(job.spec).image

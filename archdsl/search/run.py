@@ -89,41 +89,58 @@ def run_search(
         SpaceExhaustedError: no candidate keeps the constraints.
         ArchdslError: data or devices that are not there, a store that cannot be written.
     """
+    with closing(runner_of(checked, profile, any_device=any_device)) as runner:
+        return search_on(runner, checked, store=store, folder=profile.storage, observer=observer)
+
+
+def search_on(
+    runner: Runner, checked: CheckedStudy, *, store: Store, folder: str, observer: Observer
+) -> Finished:
+    """What `run_search` does, on a runner of `runner_of`, which stays open.
+
+    Args:
+        runner: where candidates run.
+        checked: the study.
+        store: the database.
+        folder: the run profile's storage.
+        observer: told of every step.
+
+    Raises:
+        ArchdslError: as `run_search`.
+    """
     study, row = checked.study, begun(checked, store)
     counting = _Counting(observer)
     note = None
-    with closing(runner_of(checked, profile, any_device=any_device)) as runner:
-        if row is None or work_left(study, row, store):
-            protocols = runner.protocols()
-            # A study that cannot run leaves nothing behind, so that its document can be mended.
-            _check_data(checked, runner)
-            row = _begin(checked, store, budget=study.budget.trials)
-            _refuse_mixture(row, store, protocols)
-            search = Search(
-                checked=checked,
-                row=row,
-                store=store,
-                owner=Owner.current(),
-                budget=study.budget.trials,
-                protocols=protocols,
-                folder=profile.storage,
-                observer=counting,
-            )
-            try:
-                runner.run(search)
-            except KeyboardInterrupt:
-                search.give_back()
-                raise
-            note = search.exhausted
-        elsewhere = store.count(row.id).states[State.RUNNING]
-        if elsewhere:
-            # Test images are for the members of a finished front: the last process scores them.
-            return Finished(row=row, ran=counting.ended, note=note or _still_running(elsewhere))
-        members = store.front(row.id)
-        if not members:
-            raise SpaceExhaustedError(_nothing_found(row, store, note))
-        if study.evaluate.top1 is not None:
-            _score(members, runner, store, profile.storage)
+    if row is None or work_left(study, row, store):
+        # A study that cannot run leaves nothing behind, so that its document can be mended.
+        protocols = check_runs(checked, runner)
+        row = _begin(checked, store, budget=study.budget.trials)
+        _refuse_mixture(row, store, protocols)
+        search = Search(
+            checked=checked,
+            row=row,
+            store=store,
+            owner=Owner.current(),
+            budget=study.budget.trials,
+            protocols=protocols,
+            folder=folder,
+            observer=counting,
+        )
+        try:
+            runner.run(search)
+        except KeyboardInterrupt:
+            search.give_back()
+            raise
+        note = search.exhausted
+    elsewhere = store.count(row.id).states[State.RUNNING]
+    if elsewhere:
+        # Test images are for the members of a finished front: the last process scores them.
+        return Finished(row=row, ran=counting.ended, note=note or _still_running(elsewhere))
+    members = store.front(row.id)
+    if not members:
+        raise SpaceExhaustedError(_nothing_found(row, store, note))
+    if study.evaluate.top1 is not None:
+        _score(members, runner, store, folder)
     return Finished(row=row, ran=counting.ended, note=note)
 
 
@@ -156,9 +173,16 @@ def _first(checked: CheckedStudy) -> Checked:
     return checked.space.base_candidate() or checked.space.candidate(FirstOption({}))
 
 
-def _check_data(checked: CheckedStudy, runner: Runner) -> None:
-    """Refuse data that do not fit the models before anything is paid for."""
-    first = _first(checked)
+def check_runs(checked: CheckedStudy, runner: Runner) -> Mapping[str, Mapping[str, Any]]:
+    """Refuse a study that cannot run before anything is paid for; twice costs no more than once.
+
+    Returns:
+        Quantity to protocol of each evaluator; see `Runner.protocols`.
+
+    Raises:
+        ArchdslError: devices, data or a storage that are not there, data that do not fit.
+    """
+    protocols, first = runner.protocols(), _first(checked)
     runner.check(
         Job(
             trial_id=0,
@@ -170,6 +194,7 @@ def _check_data(checked: CheckedStudy, runner: Runner) -> None:
             folder="",
         )
     )
+    return protocols
 
 
 def _refuse_mixture(

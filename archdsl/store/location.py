@@ -73,6 +73,19 @@ def shown(text: str) -> str:
     return text if location.path else str(location)
 
 
+def is_new_file(text: str) -> bool:
+    """Whether a database would be a file that is not there yet.
+
+    Raises:
+        StoreError: as `locate`, or no such file can be made.
+    """
+    path = locate(text).path
+    if path is None or path.exists():
+        return False
+    check_file(path, create=True, read_only=False)
+    return True
+
+
 def _server(text: str, url: URL) -> Location:
     if "@" in f"{url.host}{url.database}":
         raise StoreError(

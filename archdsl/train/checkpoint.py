@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -17,14 +16,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from archdsl.errors import WriteError
+from archdsl.files import not_written
 from archdsl.records import canonical_json, digest
 
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "weights.safetensors"
-
-NEARLY_FULL = 1 << 20
-"""Bytes; with less left, a file that could not be written is put down to that."""
 
 PROGRESS_KEY = "archdsl.progress"
 """Where the metadata of the weights keep the progress they belong to."""
@@ -196,14 +192,6 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise failure from None
-
-
-def not_written(path: Path, error: Exception) -> WriteError:
-    reason = (getattr(error, "strerror", None) or str(error)).partition("\n")[0].lower()
-    existing = next(folder for folder in path.absolute().parents if folder.is_dir())
-    if shutil.disk_usage(existing).free < NEARLY_FULL:
-        reason = "the disk is full"
-    return WriteError(f"cannot write {path}: {reason}; make room there, or mend it, and run again")
 
 
 def flush_to_disk(path: Path) -> None:

@@ -6,11 +6,13 @@ rename one, and not every one replaces one at once.
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,13 +20,16 @@ import fsspec
 from fsspec.core import strip_protocol, url_to_fs
 from fsspec.registry import registry
 
-from archdsl.document.messages import one_of
+from archdsl.document.messages import nearest, shown
 from archdsl.errors import WriteError
+from archdsl.files import not_written
 
 ANSWER_SECONDS = 30.0
 """What does not answer within so long is as good as away."""
 
 _FOLDERS = ("file", "local")
+_USUAL = ("file", "s3", "gs", "az", "hdfs", "sftp", "smb", "webdav")
+"""Of the many file systems that fsspec knows, those that people keep weights in."""
 _REASON_LENGTH = 200
 Answer = TypeVar("Answer")
 
@@ -37,11 +42,36 @@ def storage_at(place: str) -> Path | Depot:
     return Path(strip_protocol(place)) if protocol in _FOLDERS else Depot(place)
 
 
+def check_storage(place: Path | Depot) -> None:
+    """Write something there and remove it, as trainings will. A missing folder is not made yet.
+
+    Raises:
+        WriteError: the place does not answer, or refuses.
+    """
+    if isinstance(place, Depot):
+        place.check()
+        return
+    absolute = place.absolute()
+    there = next(path for path in (absolute, *absolute.parents) if os.path.lexists(path))
+    try:
+        with TemporaryDirectory(dir=there, prefix=".archdsl-") as folder:
+            (Path(folder) / "file").write_bytes(b"archdsl")
+    except OSError as error:
+        raise not_written(place, error) from None
+
+
 def problem_of(url: str) -> str | None:
     """Why files can never be kept at a URL, as far as the URL itself tells; None if they can."""
     protocol, _, rest = url.partition("://")
     if "::" in url:
         return f"'{url}' is several file systems in one; name the one that keeps the files"
+    missing = None
+    try:
+        fsspec.get_filesystem_class(protocol)
+    except ValueError:
+        return _unknown(protocol)
+    except ImportError as error:
+        missing = str(error)
     if not rest.strip("/"):
         return f"'{url}' names no folder; write {protocol}://PLACE/FOLDER"
     if protocol == "memory":
@@ -52,16 +82,19 @@ def problem_of(url: str) -> str | None:
             "a password does not belong in a document; give it to fsspec, for example as "
             f"FSSPEC_{protocol.upper()}_PASSWORD in the environment of whatever runs candidates"
         )
-    try:
-        fsspec.get_filesystem_class(protocol)
-    except ValueError:
-        return f"{one_of(protocol, sorted(fsspec.available_protocols()))} (what fsspec knows)"
-    except ImportError as error:
+    if missing is not None:
         return (
-            f"{protocol}:// needs a package that is not installed: {error}; it is needed wherever "
-            "candidates run"
+            f"{protocol}:// needs a package that is not installed: {missing}; it is needed "
+            "wherever candidates run"
         )
     return None
+
+
+def _unknown(protocol: str) -> str:
+    hint = nearest(protocol, _USUAL)
+    ending = f"; did you mean '{hint}'?" if hint else ""
+    known = ", ".join(_USUAL)
+    return f"{shown(protocol)} is not one of: {known} and others that fsspec knows{ending}"
 
 
 class Depot:

@@ -10,18 +10,30 @@ from archdsl.lease import CPU
 CHOICES = ("auto", "cpu", "cuda")
 
 
-def choose_device(name: str) -> torch.device:
+class TrainingDeviceError(DeviceError):
+    """The device that a run profile trains on is not there."""
+
+
+def choose_device(name: str, *, profile: str) -> torch.device:
     """Find the device a name asks for; `auto` takes CUDA where there is one.
 
+    Args:
+        name: `training.device` of a run profile.
+        profile: the run profile's name.
+
     Raises:
-        DeviceError: an unknown name, or CUDA where there is none.
+        TrainingDeviceError: an unknown name, or CUDA where there is none.
     """
     if name not in CHOICES:
-        raise DeviceError(f"'{name}' is not a device to train on; allowed are {', '.join(CHOICES)}")
+        allowed = ", ".join(CHOICES)
+        raise TrainingDeviceError(f"'{name}' is not a device to train on; allowed are {allowed}")
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        reason = "finds no GPU" if torch.version.cuda else "was built without CUDA"
-        raise DeviceError(f"cuda was asked for, but torch {reason}; this machine has: cpu")
+        reason = "there is no GPU here" if torch.version.cuda else "torch was built without CUDA"
+        raise TrainingDeviceError(
+            f"the run profile '{profile}' asks for training on cuda, but {reason}; "
+            "write training: {device: cpu} or {device: auto} in it"
+        )
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 import archdsl
+from archdsl.errors import WriteError
 from archdsl.records import State
 from archdsl.store.store import open_store
+from archdsl.train.depot import check_storage, storage_at
 
 Run = Callable[..., Any]
 PROFILE = "archdsl: 1\nkind: runner\nname: small\nexecutor: local\nstorage: {storage}\n"
@@ -68,13 +70,29 @@ def test_a_full_disk_under_the_weights_ends_the_search_not_the_budget(
 
 
 @pytest.mark.slow
-def test_weights_that_can_be_stored_nowhere(run: Run, folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("storage", "reason"),
+    [("file/inside", "not a directory"), ("/proc/nope", "no such file or directory")],
+)
+def test_weights_that_can_be_stored_nowhere(
+    run: Run, folder: Path, storage: str, reason: str
+) -> None:
     (folder / "file").write_text("")
-    (folder / "small.yaml").write_text(PROFILE.format(storage="file/inside"))
-    words = ["search", "digits", "--runner", "small", "--objective", "top1", "--trials", "3"]
-    done = run(*words, code=2)
-    assert "cannot write file/inside" in done.err
-    assert "not a directory" in done.err
+    (folder / "small.yaml").write_text(PROFILE.format(storage=storage))
+    done = run("search", "digits", "--runner", "small", "--trials", "3", code=2)
+    assert f"cannot write {storage}: {reason}; " in done.err
+    assert not (folder / "archdsl.db").exists(), "refused before a latency is measured"
+
+
+def test_a_storage_that_can_be_written_is_left_as_it_was(folder: Path) -> None:
+    check_storage(storage_at("deep/down"))
+    assert not (folder / "deep").exists()
+    (folder / "deep").mkdir()
+    check_storage(storage_at(f"file://{folder}/deep"))
+    assert list((folder / "deep").iterdir()) == []
+    (folder / "away").symlink_to("nowhere")
+    with pytest.raises(WriteError, match="cannot write away: no such file or directory"):
+        check_storage(storage_at("away"))
 
 
 @pytest.mark.slow

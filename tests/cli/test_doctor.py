@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import archdsl
 
@@ -30,6 +31,7 @@ def test_all_is_well(run: Run, searched: Any) -> None:
     assert found["ok"]
     names = {finding["name"] for finding in found["findings"]}
     assert {"python", "torch", "timm", "cpu", "gpus", "specs/", "search/", "store"} <= names
+    assert {"slots", "training", "storage"} <= names
 
 
 def test_what_is_missing_has_a_remedy(run: Run, folder: Path) -> None:
@@ -49,12 +51,77 @@ def test_what_is_missing_has_a_remedy(run: Run, folder: Path) -> None:
     assert "cannot write shelf://nowhere/files/" in bad[1]
 
 
+LOCAL = """\
+archdsl: 1
+kind: runner
+name: many
+executor: local
+workers: 3
+training: {{device: {device}}}
+storage: {storage}
+data: {{small: digits, mine: 'npz:gone.npz', other: 'foo:bar'}}
+"""
+
+
+@pytest.mark.parametrize("storage", ["new/folder", "file/inside"])
+def test_this_machine_is_looked_at_line_by_line(run: Run, folder: Path, storage: str) -> None:
+    """A storage that cannot be written hides nothing of the data."""
+    (folder / "file").write_text("")
+    (folder / "many.yaml").write_text(LOCAL.format(device="cpu", storage=storage))
+    done = run("doctor", "--runner", "many", "--json", code=1)
+    found = {finding["name"]: finding for finding in done.json()["findings"]}
+    assert found["slots"]["found"] == "3 trainings at once; latency in each slot, under its lease"
+    assert found["training"]["found"] == "on cpu"
+    assert found["data small"]["ok"]
+    bad = [name for name, finding in found.items() if not finding["ok"]]
+    if storage == "new/folder":
+        assert found["storage"]["found"] == "new/folder can be written"
+        assert bad == ["data mine", "data other"]
+    else:
+        assert found["storage"]["found"].startswith("cannot write file/inside: not a directory;")
+        assert bad == ["storage", "data mine", "data other"]
+    assert "gone.npz" in found["data mine"]["found"]
+    allowed = "allowed are digits, npz:FILE, folder:DIR"
+    assert found["data other"]["found"].endswith(allowed), "names stand for no other names"
+    assert all(found[name]["remedy"] for name in bad)
+    assert not (folder / "new").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_a_device_to_train_on_that_is_not_here(run: Run, folder: Path) -> None:
+    (folder / "gpu.yaml").write_text(LOCAL.format(device="cuda", storage="files"))
+    lines = run("doctor", "--runner", "gpu", code=1).out.splitlines()
+    (bad,) = (number for number, line in enumerate(lines) if line.startswith("BAD  training "))
+    assert "the run profile 'many' asks for training on cuda, but " in lines[bad]
+    assert lines[bad + 1].endswith(
+        "remedy: change training.device in the run profile to what there is"
+    )
+
+
 def test_without_torch_it_still_answers(run: Run, folder: Path) -> None:
     (folder / "torch.py").write_text("raise ImportError('libcudart.so is missing')")
     root = Path(archdsl.__file__).parents[1]
     done = run("doctor", "--json", code=1, env={"PYTHONPATH": f"{folder}:{root}"})
     bad = {finding["name"] for finding in done.json()["findings"] if not finding["ok"]}
     assert "import torch" in bad
+
+
+@pytest.mark.parametrize(
+    ("db", "code", "told", "remedy"),
+    [
+        ("sqlite:///x.db", 0, "no sqlite:///x.db yet; search makes it", ""),
+        ("no/x.db", 1, "there is no folder ", "name a file in a folder that is there"),
+        (".", 1, " is a folder; a database is a file: try --db ", "name a file in a folder"),
+    ],
+)
+def test_what_is_said_of_a_store_that_is_not_there(
+    *, run: Run, folder: Path, db: str, code: int, told: str, remedy: str
+) -> None:
+    done = run("doctor", "--db", db, "--json", code=code)
+    (store,) = (finding for finding in done.json()["findings"] if finding["name"] == "store")
+    assert told in store["found"]
+    assert store["remedy"].startswith(remedy) and bool(store["remedy"]) is bool(remedy)
+    assert list(folder.iterdir()) == []
 
 
 CLUSTER = """\

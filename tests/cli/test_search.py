@@ -287,3 +287,8 @@ def test_progress_on_a_terminal(on_terminal: Callable[..., Any], tabular: Path) 
 def test_json_has_no_nan(run: Run, tabular: Path) -> None:
     text = run("search", "study.yaml", "--json").out
     json.loads(text, parse_constant=pytest.fail)
+
+
+def test_a_problem_of_an_option_has_no_place_in_a_text(run: Run, folder: Path) -> None:
+    lines = run("search", "digits", "--trials", "0", code=2).err.splitlines()
+    assert lines[-2:] == ["archdsl: --trials: 1 problem", "  budget.trials  0 is below 1"]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+import torch
 
 from archdsl.records import State
 from archdsl.store.rows import Trial
@@ -152,8 +153,7 @@ def test_data_that_do_not_fit_are_refused_before_anything(
     words = [word for word in done.err.split("add: ")[1].split() if word != "--set"]
     assert words == ["space.image.channels=3", "space.output.num_classes=3"]
     assert "vittm-digits.yaml" in done.err, "the base that says otherwise"
-    with open_store("archdsl.db") as store:
-        assert store.studies() == [], "the right data may follow under the same name"
+    assert not (folder / "archdsl.db").exists(), "the right data may follow under the same name"
     sets = [each for word in words for each in ("--set", word)]
     found = run(
         "search", *SMALL, "--data", "npz:colours.npz", *sets, "--set", "evaluate.top1.epochs=1",
@@ -179,8 +179,22 @@ def test_a_plain_model_on_own_data(run: Run, folder: Path, colours: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_device_that_is_not_here(run: Run, folder: Path) -> None:
-    words = ["search", *SMALL, "--set", "evaluate.latency.device=H999", "--trials", "1"]
-    done = run(*words, code=2)
-    assert "H999" in done.err
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_device_to_train_on_that_is_not_here(run: Run, folder: Path, more: list[str]) -> None:
+    (folder / "gpu.yaml").write_text(
+        "archdsl: 1\nkind: runner\nname: gpu\nexecutor: local\ntraining: {device: cuda}\n"
+    )
+    done = run("search", *SMALL, "--runner", "gpu", "--trials", "1", *more, code=2)
+    said = done.err.splitlines()[-1]
+    assert said.startswith("archdsl: the run profile 'gpu' asks for training on cuda, but ")
+    assert said.endswith("; write training: {device: cpu} or {device: auto} in it")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["digits", "vittm-b-a100"])
+def test_a_device_that_is_not_here(run: Run, folder: Path, name: str) -> None:
+    done = run("search", name, "--set", "evaluate.latency.device=H999", "--trials", "1", code=2)
+    assert "no device 'H999' here" in done.err
     assert "--any-device" in done.err
+    assert list(folder.iterdir()) == [], "no database, no storage"

@@ -47,6 +47,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Place:
+    name: str = "place"
     storage: str = "unused"
     training: Training = Training()
     data: Mapping[str, str] = field(default_factory=dict)

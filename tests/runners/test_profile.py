@@ -57,6 +57,19 @@ def test_other_times_are_refused_with_the_reason(value: object, reason: str) -> 
     assert reason in str(caught.value)
 
 
+def test_the_name_of_the_embedded_data_is_refused_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "archdsl: 1\nkind: runner\nname: x\nexecutor: local\n"
+        "data: {mine: 'npz:mine.npz', digits: 'npz:other.npz'}\n"
+    )
+    with pytest.raises(DocumentError) as caught:
+        profile_of(read_file(path))
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.line) == ("data.digits", 5)
+    assert problem.message.endswith("belongs to the embedded data; choose another name")
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -91,8 +104,9 @@ def test_the_executor_decides_which_words_there_are() -> None:
         ({"executor": "rey", "address": "auto"}, "'rey' is not one of: local, ray"),
         ({"address": "ray://head:10001"}, "run the search on a machine of the cluster"),
         ({"address": "head"}, "'head' is no address; write auto"),
-        ({"storage": "foo://bucket"}, "'foo' is not one of: abfs, adl, "),
-        ({"storage": "fil://bucket"}, "did you mean 'file'? (what fsspec knows)"),
+        ({"storage": "foo://bucket"}, "'foo' is not one of: file, s3, gs, az, "),
+        ({"storage": "fil://bucket"}, "and others that fsspec knows; did you mean 'file'?"),
+        ({"storage": "my+sql://me:secret@host/a"}, "'my+sql' is not one of: file, s3, "),
         ({"storage": "gone://bucket"}, "gone:// needs a package that is not installed: Install go"),
         ({"storage": "memory://files"}, "memory:// is a place inside one process"),
         ({"storage": "file://"}, "'file://' names no folder; write file://PLACE/FOLDER"),

@@ -186,3 +186,10 @@ def test_a_folder_is_a_folder_however_it_is_written(tmp_path: Path) -> None:
     assert storage_at("files") == Path("files")
     assert storage_at(f"file://{tmp_path}/files") == tmp_path / "files"
     assert isinstance(storage_at("s3://bucket/files"), Depot)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="this system has no such folder")
+def test_the_system_says_why_a_folder_cannot_be(digits: Dataset, make_model: MakeModel) -> None:
+    """Nothing is free in `/proc`, which is not why."""
+    with pytest.raises(WriteError, match=r"cannot write /proc/nope: no such file or directory;"):
+        train(make_model(), digits, Path("/proc/nope"))

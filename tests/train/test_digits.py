@@ -93,9 +93,18 @@ def test_a_name_that_leads_nowhere_is_named() -> None:
         open_data("imagenet", names={"imagenet": "nowhere"})
 
 
+def test_what_a_name_stands_for_is_never_a_name() -> None:
+    with pytest.raises(DataError, match=r"allowed are digits, npz:FILE, folder:DIR$"):
+        open_data("mine", names={"mine": "foo:bar", "other": "digits"})
+    with pytest.raises(DataError, match=r"folder:DIR$"):
+        open_data("mine", names={"mine": "mine", "other": "digits"})
+
+
 def test_digits_cannot_be_renamed() -> None:
+    names = {"digits": "npz:other.npz", "scans": "digits"}
     with pytest.raises(DataError, match="embedded"):
-        open_data("digits", names={"digits": "npz:other.npz"})
+        open_data("digits", names=names)
+    assert open_data("scans", names=names).name == "scans", "no fault of the others"
 
 
 def test_data_that_fit_pass(digits: Dataset) -> None:

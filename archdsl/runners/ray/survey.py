@@ -12,8 +12,8 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from archdsl.errors import ArchdslError
 from archdsl.runners.cluster import Looked, Machine
+from archdsl.runners.opened import Opened, open_all
 from archdsl.runners.profile import RayProfile
 from archdsl.runners.ray.connect import (
     LOOK_SECONDS,
@@ -24,22 +24,6 @@ from archdsl.runners.ray.connect import (
     machines,
 )
 from archdsl.runners.worker import one_line
-
-ANY_SIZE = (32, 32)
-"""Pictures of mixed sizes are opened at some size; which is a model's to say."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Opened:
-    """A data set as one machine sees it.
-
-    Args:
-        ok: whether it can be read.
-        found: how many images, or why not.
-    """
-
-    ok: bool
-    found: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,14 +87,4 @@ def _open(names: Mapping[str, str], folder: str) -> dict[str, Opened]:
     """On a machine: what its data sets are."""
     with suppress(OSError):  # as for candidates: see `Bench`
         os.chdir(folder)
-    # Only here: this process, unlike its driver, may have no use for torch.
-    from archdsl.train.data.source import open_data
-
-    told = {}
-    for name in names:
-        try:
-            opened = open_data(name, names=names, image_size=ANY_SIZE)
-            told[name] = Opened(ok=True, found=f"{len(opened.train)} training images")
-        except (ArchdslError, ImportError) as error:
-            told[name] = Opened(ok=False, found=str(error))
-    return told
+    return open_all(names)

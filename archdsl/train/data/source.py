@@ -41,7 +41,7 @@ def open_data(
     Raises:
         DataError: an unknown source, or data that cannot be used.
     """
-    if "digits" in names:
+    if source == "digits" and source in names:
         raise DataError(
             f"the run profile gives the name 'digits' to {names['digits']}, but it belongs to the "
             "embedded data; choose another name"
@@ -59,9 +59,12 @@ def open_data(
 
 
 def unknown_source(source: str, *, location: str, names: Mapping[str, str]) -> DataError:
-    what = f"'{location}'" if location == source else f"'{location}' (the name '{source}')"
-    message = f"{what} is not a source of data; allowed are {', '.join([*FORMS, *names])}"
-    spellings = {form.partition(":")[0]: form for form in FORMS} | {name: name for name in names}
+    named = source in names
+    what = f"'{location}' (the name '{source}')" if named else f"'{location}'"
+    # What a name stands for is never another name.
+    words = [*FORMS] if named else [*FORMS, *names]
+    message = f"{what} is not a source of data; allowed are {', '.join(words)}"
+    spellings = {word.partition(":")[0]: word for word in words}
     near = nearest(location.partition(":")[0], spellings)
     if Path(location).is_dir():
         message += f"; did you mean 'folder:{location}'?"
@@ -69,7 +72,7 @@ def unknown_source(source: str, *, location: str, names: Mapping[str, str]) -> D
         message += f"; did you mean 'npz:{location}'?"
     elif near:
         message += f"; did you mean '{spellings[near]}'?"
-    elif _NAME.fullmatch(location):
+    elif not named and _NAME.fullmatch(location):
         message += (
             "; a name of your own stands for a source by a line in the run profile: "
             f'data: {{{location}: "folder:DIR"}}'

@@ -1,0 +1,49 @@
+"""What `archdsl doctor` says of a run profile for this machine: one line for each thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from archdsl.cli.doctor_lines import data_lines, no_storage_line, slots_line
+from archdsl.cli.finding import Finding
+from archdsl.errors import DeviceError, WriteError
+
+if TYPE_CHECKING:
+    from archdsl.runners.profile import LocalProfile
+
+
+def local_findings(profile: LocalProfile) -> list[Finding]:
+    """Slots, the device that trains, storage and data."""
+    from archdsl.runners.opened import open_all
+
+    return [
+        slots_line(profile.workers),
+        *_training(profile),
+        _storage(profile.storage),
+        *data_lines(open_all(profile.data)),
+    ]
+
+
+def _training(profile: LocalProfile) -> Iterator[Finding]:
+    try:
+        from archdsl.train.device import choose_device
+    except Exception:  # whatever a broken torch raises; it has a line of its own
+        return
+    try:
+        device = choose_device(profile.training.device, profile=profile.name)
+    except DeviceError as error:
+        remedy = "change training.device in the run profile to what there is"
+        yield Finding(name="training", ok=False, found=str(error), remedy=remedy)
+        return
+    yield Finding(name="training", ok=True, found=f"on {device}")
+
+
+def _storage(storage: str) -> Finding:
+    from archdsl.train.depot import check_storage, storage_at
+
+    try:
+        check_storage(storage_at(storage))
+    except WriteError as error:
+        return no_storage_line(error)
+    return Finding(name="storage", ok=True, found=f"{storage} can be written")
