@@ -51,7 +51,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, diary_toys: Any) -> I
     with ExitStack() as drivers:
 
         def started() -> subprocess.Popen[bytes]:
-            driver = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
+            driver = subprocess.Popen(
+                command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
             drivers.enter_context(driver)
             drivers.callback(driver.kill)
             return driver
@@ -125,12 +127,22 @@ def test_a_killed_driver_repeats_at_most_one_training_per_kill(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (signal.SIGINT, "archdsl: interrupted; run the same command again"),
+        (signal.SIGTERM, "archdsl: ended by SIGTERM; run the same command again"),
+        (signal.SIGHUP, "archdsl: ended by SIGHUP; run the same command again"),
+    ],
+)
 def test_a_driver_that_is_asked_to_end_ends_what_it_started(
-    start: Start, tmp_path: Path, diary_toys: Any
+    *, start: Start, tmp_path: Path, diary_toys: Any, number: int, words: str
 ) -> None:
     driver = start()
     assert wait_until(partial(written, diary_toys, tmp_path / "files", 5))
     started = trainers(driver)
-    os.kill(driver.pid, signal.SIGINT)
-    driver.communicate(timeout=30)
+    os.kill(driver.pid, number)
+    _, told = driver.communicate(timeout=30)
+    assert driver.returncode == 128 + number
+    assert told.decode().splitlines()[-1].startswith(words)
     assert wait_until(partial(gone, started), 20)
