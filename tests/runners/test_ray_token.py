@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-import psutil
 import pytest
 
 pytest.importorskip("ray.tune", reason="an extra")
@@ -47,31 +44,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(home: Path) -> Iterator[str]:
+def cluster(home: Path, ray_head: Any) -> Iterator[str]:
     """The address of a machine that was started by hand, by somebody who has a token."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    words = ["--head", "--block", "--num-cpus=1", f"--port={port}", "--include-dashboard=false"]
-    # Its sockets need a short path.
-    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:
-        command = [sys.executable, "-m", "ray.scripts.scripts", "start", *words]
-        with subprocess.Popen(
-            [*command, f"--temp-dir={folder}"],
-            env=environment(home),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as head:
-            assert head.stdout is not None
-            said = iter(head.stdout)
-            assert any("Token authentication is enabled" in line for line in said)
-            assert any("Ray runtime started" in line for line in said)
-            yield f"127.0.0.1:{port}"
-            started = psutil.Process(head.pid).children(recursive=True)
-            head.kill()
-            for each in started:
-                with suppress(psutil.NoSuchProcess):
-                    each.kill()
+    with ray_head(environment(home)) as head:
+        assert "Token authentication is enabled" in head.said
+        yield head.address
 
 
 @pytest.fixture
