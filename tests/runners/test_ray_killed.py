@@ -127,6 +127,41 @@ def test_a_killed_driver_repeats_at_most_one_training_per_kill(
 
 
 @pytest.mark.slow
+def test_a_search_goes_on_with_another_cluster_when_its_own_is_gone(
+    *,
+    start: Start,
+    tmp_path: Path,
+    diary_toys: Any,
+    ray_head: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ray ends a driver that has lost its cluster; see docs/scaling.md."""
+    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "3")
+    study = tmp_path / "study.yaml"
+    study.write_text(study.read_text().replace(f"trials: {TRIALS}", "trials: 8"))
+    there = PROFILE.replace("concurrent: 2", "address: HEAD").replace("cpus: 0.5", "cpus: 1")
+    profile, folder = tmp_path / "two.yaml", tmp_path / "files"
+    with ray_head(os.environ) as head:
+        profile.write_text(there.replace("HEAD", head.address))
+        driver = start()
+        assert wait_until(partial(written, diary_toys, folder, 9))
+        head.kill()
+        driver.communicate(timeout=60)
+        assert driver.returncode
+    with ray_head(os.environ) as head:
+        profile.write_text(there.replace("HEAD", head.address))
+        last = start()
+        last.communicate(timeout=60)
+        assert last.returncode == 0
+    with open_store(str(tmp_path / "a.db")) as store:
+        trials = store.trials(store.study("diary").id)
+    assert [trial.state for trial in trials] == [State.COMPLETE] * 8
+    lines = diary_toys.diary(folder)
+    epochs = Counter((line[1], line[2]) for line in lines if line[0] == "epoch")
+    assert sum(count - 1 for count in epochs.values()) <= 1, "the epoch that was under way"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "words"),
     [
