@@ -20,6 +20,10 @@ mapfile -t machines < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 first=${machines[0]}
 port=$((20000 + SLURM_JOB_ID % 20000))
 export RAY_ADDRESS="$first:$port"
+# Ray wants a token wherever it finds one; with a home that all machines share it is everywhere.
+if [[ -z ${RAY_AUTH_MODE:-} && ( -n ${RAY_AUTH_TOKEN:-} || -f ${RAY_AUTH_TOKEN_PATH:-$HOME/.ray/auth_token} ) ]]; then
+  export RAY_AUTH_MODE=token
+fi
 
 # $1: machine; the rest: further arguments of `ray start`
 start() {
@@ -30,7 +34,14 @@ start() {
 }
 
 start "$first" --head --port="$port" --resources='{"latency_lane": 1}'
-until ray status --address "$RAY_ADDRESS" >/dev/null 2>&1; do sleep 2; done
+until said=$(timeout 30 ray status --address "$RAY_ADDRESS" 2>&1); do
+  if ((SECONDS > 300)); then
+    echo "no Ray cluster answers at $RAY_ADDRESS after 5 minutes; the last answer:" >&2
+    tail -n 1 <<<"$said" | cut -c 1-300 >&2
+    exit 1
+  fi
+  sleep 2
+done
 for machine in "${machines[@]:1}"; do
   start "$machine" --address "$RAY_ADDRESS"
 done

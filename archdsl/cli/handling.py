@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from archdsl.cli.process import Interruption, signal_of
+from archdsl.cli.process import Interruption, behind, signal_of
 from archdsl.errors import ArchdslError
 
 USERS_MISTAKE = 2
@@ -46,8 +46,9 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, ArchdslError):
         return f"archdsl: {error}", USERS_MISTAKE
     if isinstance(error, KeyboardInterrupt):
-        known = isinstance(error, Interruption)
-        message = error.args[0] if known else "interrupted; run the same command again"
+        message = "interrupted; run the same command again"
+        if isinstance(known := behind(error), Interruption):
+            message = known.message
         return f"archdsl: {message}", BY_SIGNAL + signal_of(error)
     if isinstance(error, FileNotFoundError) and _folder_is_gone():
         message = "the current folder is not there any more; change to another and run again"

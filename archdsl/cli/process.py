@@ -13,6 +13,8 @@ from typing import Any, NoReturn, TextIO
 _READER_GONE = (errno.EPIPE, errno.EIO)
 """Of a pipe; of a terminal."""
 _ENDING = ("SIGTERM", "SIGHUP")
+_asked: Interruption | None = None
+"""What has asked this process to end."""
 
 
 class Interruption(KeyboardInterrupt):
@@ -43,15 +45,23 @@ def prepare() -> None:
             signal.signal(number, _interrupt)
 
 
+def behind(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
+    """An interruption as it was raised: Ray's calls raise a bare one in its place."""
+    return interrupt if isinstance(interrupt, Interruption) else _asked or interrupt
+
+
 def signal_of(interrupt: KeyboardInterrupt) -> int:
     """The number of the signal behind an interruption."""
-    return interrupt.number if isinstance(interrupt, Interruption) else int(signal.SIGINT)
+    known = behind(interrupt)
+    return known.number if isinstance(known, Interruption) else int(signal.SIGINT)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    global _asked
     signal.signal(number, signal.SIG_DFL)  # the second time it may not wait for tidying up
     name = signal.Signals(number).name
-    raise Interruption(f"ended by {name}; run the same command again", number=number)
+    _asked = Interruption(f"ended by {name}; run the same command again", number=number)
+    raise _asked
 
 
 def _open_closed() -> None:

@@ -14,6 +14,7 @@ from archdsl.spec.values import Name
 
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h)")
+LAST_PORT = 65_535
 _ADDRESS = re.compile(r"auto|[^/:\s]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 
 
@@ -72,6 +73,22 @@ def _address(value: str) -> str:
             "'{value}' is no address; write auto (the cluster of this machine) or HOST:PORT",
             {"value": value[:80]},
         )
+    if value != "auto" and not 0 < int(value.rpartition(":")[2]) <= LAST_PORT:
+        raise PydanticCustomError(
+            "address",
+            "'{value}' is no address: ports go from 1 to {last}",
+            {"value": value[:80], "last": LAST_PORT},
+        )
+    return value
+
+
+def _device(value: Any) -> Any:
+    if isinstance(value, str) and value.lower() == "gpu":
+        raise PydanticCustomError(
+            "device",
+            "'{value}' is not one of: auto, cpu, cuda; did you mean 'cuda'?",
+            {"value": value},
+        )
     return value
 
 
@@ -94,7 +111,7 @@ Share = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_share
 class Training(Node):
     """Where candidates are trained. A latency's device is the study's: it changes the number."""
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Annotated[Literal["auto", "cpu", "cuda"], BeforeValidator(_device)] = "auto"
     """`auto` takes a GPU where there is one."""
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from archdsl.document.fields import field_names
 from archdsl.document.merge import without_nulls
 from archdsl.document.messages import one_of
 from archdsl.document.settings import lay_all
 from archdsl.document.shelves import find
 from archdsl.document.text import read_file
 from archdsl.document.tree import Tree
-from archdsl.document.validate import problem, refuse_newer_version, validate
+from archdsl.document.validate import Flaw, judge, located, problem, refuse_newer_version
 from archdsl.errors import DocumentError
 from archdsl.runners.profile import LocalProfile, RayProfile, RunProfile
 
@@ -38,9 +40,27 @@ def profile_of(tree: Tree) -> RunProfile:
     refuse_newer_version(tree)
     written = tree.child("executor")
     if written is None:
-        return validate(tree, LocalProfile)
+        return _validated(tree, LocalProfile)
     kind = PROFILES.get(written.value) if isinstance(written.value, str) else None
     if kind is None:
         found = one_of(written.plain(), PROFILES)
         raise DocumentError([problem(tree, ("executor",), found)])
-    return validate(tree, kind)
+    return _validated(tree, kind)
+
+
+def _validated(tree: Tree, kind: type[RunProfile]) -> RunProfile:
+    made, flaws = judge(tree, kind)
+    if made is None:
+        raise DocumentError(located(tree, [_placed(flaw, kind) for flaw in flaws]))
+    return made
+
+
+def _placed(flaw: Flaw, kind: type[RunProfile]) -> Flaw:
+    """A key that another executor knows is no misspelling."""
+    if not flaw.on_key:
+        return flaw
+    *above, word = flaw.path
+    for executor, other in PROFILES.items():
+        if other is not kind and word in field_names(other, above):
+            return replace(flaw, message=f"belongs to executor: {executor}, which this is not")
+    return flaw

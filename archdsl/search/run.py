@@ -96,7 +96,7 @@ def run_search(
 def search_on(
     runner: Runner, checked: CheckedStudy, *, store: Store, folder: str, observer: Observer
 ) -> Finished:
-    """What `run_search` does, on a runner of `runner_of`, which stays open.
+    """What `run_search` does, on a runner of `runner_of`, which is the caller's to close.
 
     Args:
         runner: where candidates run.
@@ -132,15 +132,16 @@ def search_on(
             search.give_back()
             raise
         note = search.exhausted
-    elsewhere = store.count(row.id).states[State.RUNNING]
-    if elsewhere:
-        # Test images are for the members of a finished front: the last process scores them.
-        return Finished(row=row, ran=counting.ended, note=note or _still_running(elsewhere))
+    # Test images are for the members of a finished front: the last process scores them.
+    last = not store.count(row.id).states[State.RUNNING]
     members = store.front(row.id)
-    if not members:
+    if last and not members:
         raise SpaceExhaustedError(_nothing_found(row, store, note))
-    if study.evaluate.top1 is not None:
+    if last and study.evaluate.top1 is not None:
         _score(members, runner, store, folder)
+    if not last and note is None:
+        runner.close()  # which may take longer than the trials of the others
+        note = _left_to_others(store.count(row.id).states[State.RUNNING])
     return Finished(row=row, ran=counting.ended, note=note)
 
 
@@ -240,8 +241,10 @@ def _score(members: list[Trial], runner: Runner, store: Store, folder: str) -> N
             store.record_measurement(job.arch_id, measurement)
 
 
-def _still_running(count: int) -> str:
-    trials = "1 trial is" if count == 1 else f"{count} trials are"
+def _left_to_others(running: int) -> str:
+    if not running:
+        return "another process had the last trial, and scores the front"
+    trials = "1 trial is" if running == 1 else f"{running} trials are"
     return f"{trials} still at work in another process; the same command later scores the front"
 
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from archdsl.records import Job, Measurement, Outcome
@@ -133,6 +140,65 @@ def make_nothing(evaluate, profile):
 '''
 
 Write = Callable[..., RunProfile]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The first machine of a cluster, as `ray start` makes it here.
+
+    Args:
+        address: `HOST:PORT`.
+        said: by `ray start`.
+        kill: ends all its processes at once, as a machine that goes down.
+    """
+
+    address: str
+    said: str
+    kill: Callable[[], None]
+
+
+@contextmanager
+def _ray_head(environment: Mapping[str, str]) -> Iterator[Head]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    words = ["--head", "--block", "--num-cpus=1", f"--port={port}", "--include-dashboard=false"]
+    # Its sockets need a short path.
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", *words]
+        with subprocess.Popen(
+            [*command, f"--temp-dir={folder}"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as started:
+
+            def kill() -> None:
+                if started.poll() is None:
+                    processes = psutil.Process(started.pid).children(recursive=True)
+                    for each in (started, *processes):
+                        with suppress(psutil.NoSuchProcess):
+                            each.kill()
+                    started.wait()
+
+            said = ""
+            assert started.stdout is not None
+            for line in started.stdout:
+                said += line
+                if "Ray runtime started" in line:
+                    break
+            else:
+                raise AssertionError(said)
+            try:
+                yield Head(address=f"127.0.0.1:{port}", said=said, kill=kill)
+            finally:
+                kill()
+
+
+@pytest.fixture(scope="session")
+def ray_head() -> Callable[[Mapping[str, str]], AbstractContextManager[Head]]:
+    """Starts a cluster of one machine with an environment, and ends it."""
+    return _ray_head
 
 
 @pytest.fixture

@@ -1,12 +1,17 @@
-"""A search whose trainings keep a diary: `diary_search_process.py STUDY DB PROFILE`."""
+"""A search whose trainings keep a diary: `diary_search_process.py STUDY DB PROFILE`.
+
+It ends as a command does.
+"""
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import archdsl_diary_toys as toys
+import typer
 
+from archdsl.cli.handling import handled
+from archdsl.cli.process import prepare
 from archdsl.records import Job
 from archdsl.runners.read import read_profile
 from archdsl.search import run
@@ -34,4 +39,7 @@ def main(study: str, db: str, profile: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    prepare()
+    app = typer.Typer()
+    app.command()(handled(main))
+    app()

@@ -118,7 +118,11 @@ def test_the_executor_decides_which_words_there_are() -> None:
         ({"latency_lane": {"gpus": 0.5}}, "0.5 is not a whole number"),
         ({"latency_lane": {"accelerator_type": "A100"}}, "accelerator_type needs gpus: 1"),
         ({"concurrent": 0}, "0 is below 1"),
-        ({"workers": 2}, "unknown key; known here: archdsl, kind, name, executor"),
+        ({"workers": 2}, "belongs to executor: local, which this is not"),
+        ({"worker": 2}, "unknown key; known here: archdsl, kind, name, executor"),
+        ({"address": "head:99999"}, "'head:99999' is no address: ports go from 1 to 65535"),
+        ({"address": "head:0"}, "ports go from 1 to 65535"),
+        ({"training": {"device": "gpu"}}, "not one of: auto, cpu, cuda; did you mean 'cuda'?"),
     ],
 )
 def test_profiles_for_ray_say_what_is_wrong(
@@ -129,6 +133,22 @@ def test_profiles_for_ray_say_what_is_wrong(
     (problem,) = caught.value.problems
     assert message in problem.message
     assert "secret" not in problem.message
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"address": "auto"},
+        {"latency_lane": {"gpus": 1}},
+        {"concurrent": 2},
+        {"training": {"cpus": 2}},
+    ],
+)
+def test_words_of_another_executor_are_no_misspellings(words: dict[str, object]) -> None:
+    with pytest.raises(DocumentError) as caught:
+        profile_of(tree_of({**LEAST, **words}, source="a.yaml"))
+    (problem,) = caught.value.problems
+    assert problem.message == "belongs to executor: ray, which this is not"
 
 
 @pytest.fixture

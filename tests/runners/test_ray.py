@@ -6,8 +6,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from archdsl.errors import ArchdslError, DataError, StoreError
@@ -122,6 +124,21 @@ def test_no_cluster_on_this_machine(
     monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")  # what auto means
     with pytest.raises(RunnerError, match=f"nothing answers at 127.0.0.1:{port}"):
         make_ray_runner(address="auto").protocols()
+
+
+def test_no_cluster_anywhere_here(
+    make_ray_runner: MakeRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))  # where Ray notes the last one
+    if any("gcs_server" in each.info["name"] for each in psutil.process_iter(["name"])):
+        pytest.skip("a Ray runs on this machine")
+    with pytest.raises(RunnerError) as caught:
+        make_ray_runner(address="auto").protocols()
+    assert str(caught.value) == (
+        "no Ray cluster answers on this machine (address: auto); start one (`ray start --head`), "
+        "or name the address of one in the run profile"
+    )
 
 
 def _swallow(server: socket.socket) -> None:

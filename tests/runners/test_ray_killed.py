@@ -51,7 +51,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, diary_toys: Any) -> I
     with ExitStack() as drivers:
 
         def started() -> subprocess.Popen[bytes]:
-            driver = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
+            driver = subprocess.Popen(
+                command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
             drivers.enter_context(driver)
             drivers.callback(driver.kill)
             return driver
@@ -125,12 +127,57 @@ def test_a_killed_driver_repeats_at_most_one_training_per_kill(
 
 
 @pytest.mark.slow
+def test_a_search_goes_on_with_another_cluster_when_its_own_is_gone(
+    *,
+    start: Start,
+    tmp_path: Path,
+    diary_toys: Any,
+    ray_head: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ray ends a driver that has lost its cluster; see docs/scaling.md."""
+    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "3")
+    study = tmp_path / "study.yaml"
+    study.write_text(study.read_text().replace(f"trials: {TRIALS}", "trials: 8"))
+    there = PROFILE.replace("concurrent: 2", "address: HEAD").replace("cpus: 0.5", "cpus: 1")
+    profile, folder = tmp_path / "two.yaml", tmp_path / "files"
+    with ray_head(os.environ) as head:
+        profile.write_text(there.replace("HEAD", head.address))
+        driver = start()
+        assert wait_until(partial(written, diary_toys, folder, 9))
+        head.kill()
+        driver.communicate(timeout=60)
+        assert driver.returncode
+    with ray_head(os.environ) as head:
+        profile.write_text(there.replace("HEAD", head.address))
+        last = start()
+        last.communicate(timeout=60)
+        assert last.returncode == 0
+    with open_store(str(tmp_path / "a.db")) as store:
+        trials = store.trials(store.study("diary").id)
+    assert [trial.state for trial in trials] == [State.COMPLETE] * 8
+    lines = diary_toys.diary(folder)
+    epochs = Counter((line[1], line[2]) for line in lines if line[0] == "epoch")
+    assert sum(count - 1 for count in epochs.values()) <= 1, "the epoch that was under way"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (signal.SIGINT, "archdsl: interrupted; run the same command again"),
+        (signal.SIGTERM, "archdsl: ended by SIGTERM; run the same command again"),
+        (signal.SIGHUP, "archdsl: ended by SIGHUP; run the same command again"),
+    ],
+)
 def test_a_driver_that_is_asked_to_end_ends_what_it_started(
-    start: Start, tmp_path: Path, diary_toys: Any
+    *, start: Start, tmp_path: Path, diary_toys: Any, number: int, words: str
 ) -> None:
     driver = start()
     assert wait_until(partial(written, diary_toys, tmp_path / "files", 5))
     started = trainers(driver)
-    os.kill(driver.pid, signal.SIGINT)
-    driver.communicate(timeout=30)
+    os.kill(driver.pid, number)
+    _, told = driver.communicate(timeout=30)
+    assert driver.returncode == 128 + number
+    assert told.decode().splitlines()[-1].startswith(words)
     assert wait_until(partial(gone, started), 20)

@@ -7,14 +7,19 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import archdsl
 from archdsl.records import Job, Outcome, State
+from archdsl.runners.make import make_runner
+from archdsl.runners.protocols import Runner
 from archdsl.runners.read import read_profile
+from archdsl.search import run as run_module
 from archdsl.search.read import CheckedStudy
 from archdsl.search.run import Finished, run_search
 from archdsl.store.store import open_store
@@ -99,6 +104,53 @@ def test_a_budget_that_others_are_still_at_work_on(
         done = run(checked, store=store)
     assert done.ran == 0
     assert "1 trial is still at work in another process" in (done.note or "")
+
+
+def test_others_that_are_done_before_the_runner_has_ended(
+    prepare: Prepare, run: Callable[..., Finished], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said is what holds at the end."""
+    checked, other = prepare(1), Waiting()
+
+    def slow(*arguments: Any, **words: Any) -> Runner:
+        runner = make_runner(*arguments, **words)
+        monkeypatch.setattr(runner, "close", other.end)
+        return runner
+
+    def search() -> None:
+        with open_store("crowd.db") as store:
+            run_search(checked, store=store, profile=read_profile("local"), observer=other)
+
+    other.thread = threading.Thread(target=search)
+    other.thread.start()
+    assert other.at_work.wait(30)
+    monkeypatch.setattr(run_module, "make_runner", slow)
+    with open_store("crowd.db") as store:
+        done = run(checked, store=store)
+        states = store.count(done.row.id).states
+    assert (states[State.COMPLETE], states[State.RUNNING]) == (1, 0)
+    assert done.ran == 0
+    assert done.note == "another process had the last trial, and scores the front"
+
+
+class Waiting:
+    """Has a trial under way until it is told to end."""
+
+    def __init__(self) -> None:
+        self.thread = threading.Thread()
+        self.at_work, self._go_on = threading.Event(), threading.Event()
+
+    def end(self) -> None:
+        self._go_on.set()
+        self.thread.join(30)
+
+    def on_start(self, job: Job) -> None:
+        self.at_work.set()
+        self._go_on.wait(30)
+
+    def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None: ...
+
+    def on_end(self, job: Job, outcome: Outcome) -> None: ...
 
 
 class Interrupted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray._raylet import Config  # type: ignore[attr-defined, unused-ignore]  # its stub lacks it
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -18,7 +20,13 @@ import archdsl
 from archdsl.runners.cluster import Looked, Machine
 from archdsl.runners.errors import RunnerError
 from archdsl.runners.marker import marker_in
-from archdsl.runners.ray.join import apply_settings, check_answers, own_signals
+from archdsl.runners.ray.join import (
+    WITH_TOKEN,
+    apply_settings,
+    check_answers,
+    own_signals,
+    shortened,
+)
 from archdsl.runners.worker import one_line
 
 OBJECT_STORE_BYTES = 1 << 27
@@ -41,7 +49,8 @@ def connect(address: str | None) -> None:
         words = {"address": "local", "include_dashboard": False}
         words["object_store_memory"] = OBJECT_STORE_BYTES
     else:
-        check_answers(address)
+        if check_answers(address):
+            _show_token()
         package = str(Path(archdsl.__file__).parent)
         words = {"address": address, "runtime_env": {"py_modules": [package]}}
     with own_signals(), redirect_stdout(sys.stderr):
@@ -49,7 +58,13 @@ def connect(address: str | None) -> None:
             ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **words)
         except Exception as error:
             place = f"join the Ray cluster at {address}" if address else "start Ray here"
-            raise RunnerError(f"cannot {place}: {one_line(error)}") from None
+            raise RunnerError(f"cannot {place}: {shortened(one_line(error))}") from None
+
+
+def _show_token() -> None:
+    """As Ray's own `ray start` does where it finds a token."""
+    os.environ.update(WITH_TOKEN)
+    Config.initialize("")  # Ray has read its variables when it was imported
 
 
 def leave() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -25,9 +27,17 @@ SETTINGS = {
 }
 """Environment variables that Ray and Tune read; what a user has set stays."""
 
+AUTH_MODE = "RAY_AUTH_MODE"
+WITH_TOKEN = {AUTH_MODE: "token"}
+"""Environment variable with which a process shows the user's token, from wherever Ray looks for
+one: `RAY_AUTH_TOKEN`, `RAY_AUTH_TOKEN_PATH` or `~/.ray/auth_token`."""
+_UNAUTHENTICATED = ("AuthenticationError", "couldn't find an authentication token")
+
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 6.0
 """Together less than ten seconds: a wrong address is told at once."""
+REASON_LENGTH = 160
+"""Of what Ray says, which goes on for lines."""
 
 
 def apply_settings() -> None:
@@ -36,36 +46,79 @@ def apply_settings() -> None:
         os.environ.setdefault(name, value)
 
 
-def check_answers(address: str) -> None:
+def check_answers(address: str) -> bool:
     """Refuse an address at which no Ray cluster answers; Ray itself would end this process.
 
     Args:
         address: `auto` or `HOST:PORT`.
 
+    Returns:
+        Whether it wants a token that this process, unlike a `ray start` here, would not show it.
+
     Raises:
         RunnerError: nothing answers, or something that is no Ray cluster, or one of another
-            version.
+            version, or one that wants a token which is not here.
     """
-    chosen = [] if address == "auto" else ["--address", address]
-    known = address if chosen else os.environ.get("RAY_ADDRESS", "")  # what auto means, if given
+    known = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address
+    where = f"at {known}" if known else "on this machine (address: auto)"
     if known.rpartition(":")[2].isdigit():
         _check_open(known.removeprefix("ray://"))
-    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", *chosen]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise RunnerError(
-            f"no Ray cluster answers at {address} within {ANSWER_SECONDS:g} s; {_REMEDY}"
-        ) from None
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        reason = f" ({lines[-1].strip()})" if lines else ""
-        raise RunnerError(f"no Ray cluster answers at {address}{reason}; {_REMEDY}")
+    told = _told(address, where)
+    if told is None or not any(words in told for words in _UNAUTHENTICATED):
+        _check_told(told, where)
+        return False
+    # Only now: a token is shown to nobody who does not ask for it.
+    if AUTH_MODE not in os.environ and _told(address, where, **WITH_TOKEN) is None:
+        return True
+    raise RunnerError(
+        f"the Ray cluster {where} wants a token: put the same ~/.ray/auth_token on every machine "
+        f"and export {AUTH_MODE}=token"
+    )
+
+
+def shortened(told: object) -> str:
+    """What Ray tells, without its advice."""
+    return textwrap.shorten(str(told), REASON_LENGTH, placeholder=" …")
 
 
 _REMEDY = "start one (`ray start --head`), or name the address of one in the run profile"
+
+
+def _told(address: str, where: str, **variables: str) -> str | None:
+    """Why a process that asks the cluster whether it is there fails; None where it does not."""
+    chosen = [] if address == "auto" else ["--address", address]
+    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", *chosen]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=ANSWER_SECONDS,
+            check=False,
+            env={**os.environ, **variables},
+        )
+    except subprocess.TimeoutExpired:
+        raise RunnerError(
+            f"no Ray cluster answers {where} within {ANSWER_SECONDS:g} s; {_REMEDY}"
+        ) from None
+    if not done.returncode:
+        return None
+    return "\n".join(line.strip() for line in done.stderr.splitlines() if line.strip())
+
+
+def _check_told(told: str | None, where: str) -> None:
+    if told is None:
+        return
+    reason = told.rpartition("\n")[2]
+    if "Found multiple active Ray instances" in reason:
+        found = ", ".join(sorted(re.findall(r"'([^']+:\d+)'", reason)))
+        raise RunnerError(
+            f"several Ray clusters run on this machine ({found}); name one of them as the run "
+            "profile's address, or as $RAY_ADDRESS"
+        )
+    if not reason or "Could not find any running Ray instance" in reason:
+        raise RunnerError(f"no Ray cluster answers {where}; {_REMEDY}")
+    raise RunnerError(f"no Ray cluster answers {where} ({shortened(reason)}); {_REMEDY}")
 
 
 def _check_open(address: str) -> None:
