@@ -13,8 +13,6 @@ from typing import Any, NoReturn, TextIO
 _READER_GONE = (errno.EPIPE, errno.EIO)
 """Of a pipe; of a terminal."""
 _ENDING = ("SIGTERM", "SIGHUP")
-_asked: Interruption | None = None
-"""What has asked this process to end."""
 
 
 class Interruption(KeyboardInterrupt):
@@ -29,6 +27,10 @@ class Interruption(KeyboardInterrupt):
         super().__init__(message)
         self.message = message
         self.number = number
+
+
+_ASKED: list[Interruption] = []
+"""What has asked this process to end, the last at the end."""
 
 
 def prepare() -> None:
@@ -47,7 +49,7 @@ def prepare() -> None:
 
 def behind(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
     """An interruption as it was raised: Ray's calls raise a bare one in its place."""
-    return interrupt if isinstance(interrupt, Interruption) else _asked or interrupt
+    return interrupt if isinstance(interrupt, Interruption) or not _ASKED else _ASKED[-1]
 
 
 def signal_of(interrupt: KeyboardInterrupt) -> int:
@@ -57,11 +59,10 @@ def signal_of(interrupt: KeyboardInterrupt) -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    global _asked
     signal.signal(number, signal.SIG_DFL)  # the second time it may not wait for tidying up
     name = signal.Signals(number).name
-    _asked = Interruption(f"ended by {name}; run the same command again", number=number)
-    raise _asked
+    _ASKED.append(Interruption(f"ended by {name}; run the same command again", number=number))
+    raise _ASKED[-1]
 
 
 def _open_closed() -> None:

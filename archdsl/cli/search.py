@@ -110,6 +110,7 @@ def _searched(
     from archdsl.cli.progress import Progress
     from archdsl.report.front import read_front
     from archdsl.search.run import begun, runner_of, search_on, work_left
+    from archdsl.store.errors import NoServerError
     from archdsl.store.location import is_new_file
     from archdsl.store.store import open_store
 
@@ -132,6 +133,9 @@ def _searched(
             except KeyboardInterrupt as interrupt:
                 message = _interrupted(checked, store, db)
                 raise Interruption(message, number=signal_of(interrupt)) from None
+            except NoServerError as error:
+                going_on = "what is finished is stored there; the same command goes on from it"
+                raise NoServerError(f"{error}\n{going_on}") from None
             return read_front(store, done.row), done.ran, done.note
 
 

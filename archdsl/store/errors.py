@@ -27,6 +27,10 @@ class StaleClaimError(StoreError):
     """The trial has been finished, or another process has taken it over since it was claimed."""
 
 
+class NoServerError(StoreError):
+    """The server of a database does not answer, or lets nobody in."""
+
+
 class NoDatabaseError(StoreError):
     """There is no database yet, or one that nothing was ever written to."""
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import SQLAlchemyError
 
 from archdsl.errors import StoreError
+from archdsl.store.errors import NoServerError
 
 BUSY_SECONDS = 30.0
 """How long a transaction waits for another process's to end."""
@@ -52,6 +53,7 @@ _OF_CONNECTIONS = {
     "permission denied": "this user may not connect to it; grant CONNECT, or say another --db",
     "too many": "the server has no connection left; end some, or raise its max_connections",
     "connection slots": "the server has no connection left; end some, or raise its max_connections",
+    "shutting down": "the server is just ending; start it, and run this again",
     "starting up": "the server is just starting; run this again in a moment",
     "server closed the connection": _LOST,
     "connection is lost": _LOST,
@@ -80,7 +82,9 @@ def explained(place: str) -> Iterator[None]:
         cause = str(origin).splitlines()[0]
         meaning = _meaning(origin, cause)
         told = f"{meaning} ({cause})" if meaning else cause
-        raise StoreError(f"database {place}: {told}") from error
+        refused = getattr(origin, "sqlstate", "") is None
+        kind = NoServerError if refused else StoreError
+        raise kind(f"database {place}: {told}") from error
 
 
 def _meaning(origin: BaseException, cause: str) -> str | None:
