@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray._raylet import Config  # type: ignore[attr-defined, unused-ignore]  # its stub lacks it
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -63,6 +62,9 @@ def connect(address: str | None) -> None:
 
 def _show_token() -> None:
     """As Ray's own `ray start` does where it finds a token."""
+    # No public name, so only a cluster that wants a token depends on it; Ray's stub lacks it.
+    from ray._raylet import Config  # type: ignore[attr-defined, unused-ignore]
+
     os.environ.update(WITH_TOKEN)
     Config.initialize("")  # Ray has read its variables when it was imported
 
