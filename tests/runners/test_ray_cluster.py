@@ -98,7 +98,8 @@ def test_a_machine_lost_in_the_middle_changes_only_the_speed(
     assert measured == {head}, "every latency is the device's"
     assert trained == {head, away}
     lines = diary_toys.diary(Path(profile_of().storage))
-    assert Counter(line[0] for line in lines)["measure"] == TRIALS, "no latency was measured twice"
+    measurements = Counter(line[0] for line in lines)["measure"]
+    assert TRIALS <= measurements <= TRIALS + 2, "again at most what was on its way to the store"
     epochs = Counter((line[1], line[2]) for line in lines if line[0] == "epoch")
     repeated = [epoch for epoch, count in epochs.items() if count > 1]
     assert len(epochs) == TRIALS * diary_toys.EPOCHS

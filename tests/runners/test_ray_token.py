@@ -72,7 +72,7 @@ def test_the_token_of_the_user_is_shown_to_a_cluster_that_asks_for_it(
     doctor: Doctor, home: Path
 ) -> None:
     done = doctor(home)
-    assert re.search(r"ok +slots +1 trainings at once", done.stdout)
+    assert re.search(r"ok +slots +1 training at once", done.stdout)
     assert "BAD" not in done.stdout
     assert done.returncode == 0
 
