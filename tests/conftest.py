@@ -9,12 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import create_engine, make_url
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every process
 # that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# The same examples every time, and as long for each as it takes beside other tests.
+settings.register_profile("archdsl", deadline=None, derandomize=True)
+settings.load_profile("archdsl")
 
 SERVER = "ARCHDSL_TEST_POSTGRES"
 """Environment variable: the URL of a server."""

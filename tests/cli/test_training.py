@@ -72,7 +72,7 @@ def interrupted(command: subprocess.Popen[str], *, whom: str, epochs: int) -> st
         else:
             command.send_signal(signal.SIGINT)
         out, err = command.communicate(timeout=30)
-        _, alive = psutil.wait_procs(family, timeout=5)
+        _, alive = psutil.wait_procs(family, timeout=20)
         assert not alive
     assert command.returncode == 130
     assert out == ""
@@ -123,11 +123,10 @@ def test_a_search_of_digits(run: Run, start: Start, folder: Path) -> None:
     assert all(50 < member["test_top1"] <= 100 for member in found["members"])
     assert "latency on" in found["conditions"]
     assert "validation accuracy on digits" in found["conditions"]
-    started = time.monotonic()
     again = run(*words, "--json")
     assert again.json()["members"] == found["members"]
+    assert again.json()["ran"] == 0
     assert "is spent" in again.err
-    assert time.monotonic() - started < 5, "nothing is started for a spent budget"
 
 
 @pytest.fixture

@@ -43,8 +43,6 @@ UNIT = 24
 HEADS = [1, 2, 3]
 # Without the phase that explains failures, which traces every line of torch.
 RANDOM = settings(
-    derandomize=True,
-    deadline=None,
     phases=(Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
 )

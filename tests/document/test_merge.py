@@ -49,7 +49,7 @@ def test_rule(base: Any, patch: Any, merged: Any) -> None:
     assert merge(base, patch) == merged
 
 
-@settings(derandomize=True, deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(DOCUMENTS, DOCUMENTS)
 def test_trees_merge_like_plain_data(base: dict[str, Any], patch: dict[str, Any]) -> None:
     trees = merge_trees(tree_of(base, source="base"), tree_of(patch, source="patch"))
@@ -57,7 +57,7 @@ def test_trees_merge_like_plain_data(base: dict[str, Any], patch: dict[str, Any]
     assert list(trees.plain()) == list(merge(base, patch))
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(DOCUMENTS)
 def test_merging_leaves_its_inputs_alone(document: dict[str, Any]) -> None:
     before, patch = repr(document), {"a": {"type": "z"}, "b": None, "c": {"a": 1}}
@@ -66,7 +66,7 @@ def test_merging_leaves_its_inputs_alone(document: dict[str, Any]) -> None:
     assert merge(document, {}) == document
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(DOCUMENTS)
 def test_a_document_laid_over_nothing_has_no_nulls_to_delete(document: dict[str, Any]) -> None:
     cleaned = without_nulls(tree_of(document, source="x")).plain()

@@ -24,7 +24,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.dictionaries(WORDS, VALUES, min_size=1, max_size=4))
 @example({"a": "1e-4", "b": "null", "c": "12:30", "d": "no", "e": "007", "f": "1_000", "g": ""})
 @example({"1": "2", "null": "~", "true": "True", "<<": "=", "a b": "- c", "#": "a: b"})

@@ -86,7 +86,7 @@ def test_a_quiet_network_is_steady_in_about_a_second() -> None:
     assert result.detail["steady"] is not bool(disturbed)
     here = result.detail["high_here_ms"] - result.detail["low_here_ms"]
     assert here / 2 <= 0.1 * result.value
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 7, "far from the limit of 8 s"
 
 
 def test_an_unsteady_network_stops_at_the_limit_and_says_so() -> None:
@@ -98,7 +98,7 @@ def test_an_unsteady_network_stops_at_the_limit_and_says_so() -> None:
     )
     assert not result.detail["steady"]
     assert "the interval did not close in the time given" in result.detail["unsteady"]
-    assert time.perf_counter() - started < 3
+    assert time.perf_counter() - started < 7, "far from the usual limit of 8 s"
 
 
 def test_a_slow_network_is_called_a_few_times_only() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -76,10 +76,10 @@ def test_a_large_table_answers_at_once(tmp_path: Path) -> None:
     rows = "".join(f"{i},{i % 7},{i / 10}\n" for i in range(15_000))
     table = Table(written(tmp_path, "depth,width,latency\n" + rows))
     evaluator = TableEvaluator(quantity="latency", table=table)
-    started = perf_counter()
+    started = process_time()
     for i in range(1000):
         evaluator.measure(job(depth=14_000 + i, width=(14_000 + i) % 7), report=lambda e, v: None)
-    assert perf_counter() - started < 0.5
+    assert process_time() - started < 0.5
 
 
 @pytest.mark.parametrize(

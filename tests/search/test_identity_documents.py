@@ -15,8 +15,6 @@ from archdsl.plan.read import Checked, check_model
 
 FEW = settings(
     max_examples=100,
-    deadline=None,
-    derandomize=True,
     # The folder that every test here stands in is not written to.
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -138,8 +138,6 @@ protocols = st.dictionaries(
 
 @settings(
     max_examples=60,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(stored=protocols, asked=protocols, number=st.integers(0, 10**9))

@@ -336,9 +336,7 @@ class FromParams:
 
 
 @given(document=st.dictionaries(KEYS, SPACES, max_size=3))
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_size_is_the_number_of_ways(document: dict[str, Any]) -> None:
     """Every way to decide is enumerated once, and its recorded decisions lead back to it."""
     part, found = holes.parse(tree_of(document, source="space"))

@@ -168,7 +168,7 @@ def _points() -> st.SearchStrategy[list[list[tuple[float, float, float]]]]:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(points=_points())
 def test_views_agree_with_brute_force(
     tables: Store, points: list[list[tuple[float, float, float]]]
@@ -190,7 +190,7 @@ def test_five_thousand_trials_none_dominated_stay_quick(tables: Store, spread: f
         ],
     )
     for view in ("front", "front_robust"):
-        started = time.perf_counter()
+        started = time.process_time()
         members = _numbers(tables, view)
-        assert time.perf_counter() - started < 2.0
+        assert time.process_time() - started < 2.0
         assert len(members) == many
