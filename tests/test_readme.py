@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
+
+from archdsl.cli.main import app
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
-CLI = [sys.executable, "-c", "from archdsl.cli.main import app_main; app_main()"]
 
 
 def blocks(language: str) -> list[str]:
@@ -27,22 +26,18 @@ def commands() -> list[str]:
 
 
 @pytest.mark.slow
-def test_documents_and_commands_work_as_shown(tmp_path: Path) -> None:
+def test_documents_and_commands_work_as_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     for block in blocks("yaml"):
         (tmp_path / f"{yaml.safe_load(block)['name']}.yaml").write_text(block)
     shown = [command for command in commands() if command.startswith("archdsl")]
     assert len(shown) > 10
     shown.insert(0, "archdsl check my-vittm.yaml")
     for command in shown:
-        done = subprocess.run(
-            [*CLI, *shlex.split(command)[1:]],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        done = CliRunner().invoke(app, shlex.split(command)[1:])
+        assert done.exit_code == 0, f"{command}\n{done.output}"
     assert (tmp_path / "my-study-front.png").exists()
     assert list((tmp_path / "found").glob("*.yaml"))
 
