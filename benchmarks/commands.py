@@ -17,7 +17,7 @@ from collections.abc import Callable
 from archdsl.document.shelves import find
 from archdsl.document.text import read_text
 from archdsl.document.validate import validate
-from archdsl.measure.count import count
+from archdsl.measuring.count import count
 from archdsl.plan.expand import expand
 from archdsl.plan.read import read_model
 from archdsl.spec.model import ModelSpec

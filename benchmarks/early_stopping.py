@@ -22,13 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archdsl.analysis.hypervolume import hypervolume
+from archdsl.objectives import Direction
 from archdsl.records import Job, Outcome, State
 from archdsl.runners.read import read_profile
-from archdsl.search.hypervolume import hypervolume
-from archdsl.search.objectives import Direction
-from archdsl.search.read import CheckedStudy, read_study
-from archdsl.search.run import run_search
-from archdsl.search.stopping import AshaStopping, FrontStopping, Outlook, beaten_by
+from archdsl.searching.read import CheckedStudy, read_study
+from archdsl.searching.run import run_search
+from archdsl.searching.stopping import AshaStopping, FrontStopping, Outlook, beaten_by
 from archdsl.store.store import open_store
 
 DIRECTIONS: dict[str, Direction] = {"latency": "minimize", "top1": "maximize"}

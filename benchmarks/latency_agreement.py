@@ -25,8 +25,8 @@ NETWORKS = [
 def measured(sets: tuple[str, ...], *, threads: int, batch: int, max_seconds: float) -> Any:
     """A measurement in this process, as plain data."""
     from archdsl.compiler.build import build_plan
-    from archdsl.measure.conditions import Conditions
-    from archdsl.measure.latency import measure_latency
+    from archdsl.measuring.conditions import Conditions
+    from archdsl.measuring.latency import measure_latency
     from archdsl.plan.read import read_model
 
     plan = read_model("vittm-digits", list(sets)).plan

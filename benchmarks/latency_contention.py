@@ -28,9 +28,9 @@ import torch
 from torch.utils.benchmark import Timer
 
 from archdsl.compiler.build import build_plan
-from archdsl.lease import FOLDER_VARIABLE
-from archdsl.measure.conditions import Conditions
-from archdsl.measure.latency import measure_latency
+from archdsl.device_lock import FOLDER_VARIABLE
+from archdsl.measuring.conditions import Conditions
+from archdsl.measuring.latency import measure_latency
 from archdsl.plan.read import read_model
 
 SCENARIOS = ("quiet", "ours", "foreign before", "foreign during")
@@ -41,9 +41,9 @@ TORCH_WARNS = 0.1
 
 def train() -> None:
     """Train with one thread until killed; says so once it has begun."""
-    from archdsl.train.data.source import open_data
-    from archdsl.train.loop import fit
-    from archdsl.train.recipe import resolve_recipe
+    from archdsl.training.data.source import open_data
+    from archdsl.training.loop import fit
+    from archdsl.training.recipe import resolve_recipe
 
     torch.set_num_threads(1)
     fit(

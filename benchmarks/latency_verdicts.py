@@ -17,9 +17,9 @@ import sys
 from typing import Any
 
 from archdsl.compiler.build import build_plan
-from archdsl.measure.compare import Verdict, compare_latency
-from archdsl.measure.conditions import Conditions
-from archdsl.measure.count import count
+from archdsl.measuring.compare import Verdict, compare_latency
+from archdsl.measuring.conditions import Conditions
+from archdsl.measuring.count import count
 from archdsl.plan.read import read_model
 
 DEPTHS = {0: (20, 20), 2: (50, 51), 5: (20, 21), 10: (20, 22)}

@@ -30,13 +30,13 @@ import optuna
 from optuna.storages.journal import JournalFileBackend
 
 from archdsl.document.tree import tree_of
+from archdsl.objectives import Direction
 from archdsl.records import Job, Outcome
 from archdsl.runners.read import read_profile
-from archdsl.search.deciders import Recorder
-from archdsl.search.objectives import Direction
-from archdsl.search.read import CheckedStudy, check_study
-from archdsl.search.run import run_search
-from archdsl.search.sampling import Past, Sampling
+from archdsl.searching.read import CheckedStudy, check_study
+from archdsl.searching.run import run_search
+from archdsl.searching.sampling import Past, Sampling
+from archdsl.space.deciders import Recorder
 from archdsl.store.store import Store, open_store
 
 RATIOS = [0.125, 0.25, 0.5, 1]

@@ -25,11 +25,11 @@ import scaling
 
 from archdsl.document.tree import tree_of
 from archdsl.records import Job, Measurement
+from archdsl.runners.interfaces import Bound, Runner
 from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
-from archdsl.runners.protocols import Bound, Runner
 from archdsl.runners.read import profile_of
-from archdsl.search import run
+from archdsl.searching import run
 from archdsl.store.store import open_store
 
 WORKERS = (1, 2, 4, 8, 16)

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 import archdsl
-from archdsl.train.data.dataset import Dataset
-from archdsl.train.data.source import open_data
-from archdsl.train.loop import fit
-from archdsl.train.recipe import Recipe
+from archdsl.training.data.dataset import Dataset
+from archdsl.training.data.source import open_data
+from archdsl.training.loop import fit
+from archdsl.training.recipe import Recipe
 
 
 class Linear(nn.Module):

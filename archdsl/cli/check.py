@@ -75,7 +75,7 @@ def summarise(path: Path, sets: list[str]) -> tuple[str, str]:
 
     kind = kind_of(path)
     if kind == "study":
-        from archdsl.search.read import read_study
+        from archdsl.searching.read import read_study
 
         checked = read_study(str(path), sets)
         holes = sum(1 for _ in checked.space.holes())

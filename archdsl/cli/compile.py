@@ -36,7 +36,7 @@ def command(
 
     model = read_model(spec, sets or [])
     # Not before the document is known to be whole: this takes the time that importing torch takes.
-    from archdsl.measure.count import count
+    from archdsl.measuring.count import count
 
     counted = count(model.plan)
     result: dict[str, Any] = {

@@ -92,8 +92,8 @@ def _import_failure(name: str) -> str | None:
 def _devices() -> list[Finding]:
     if _import_failure("torch"):
         return []
-    from archdsl.measure.devices import gpu_names
-    from archdsl.measure.fingerprint import cpu_name
+    from archdsl.measuring.devices import gpu_names
+    from archdsl.measuring.fingerprint import cpu_name
 
     gpus = ", ".join(gpu_names()) or "none (latency and training run on the CPU)"
     return [

@@ -62,7 +62,7 @@ def _machines(seen: Survey) -> Iterator[Finding]:
 
 
 def _room(profile: RayProfile, seen: Survey) -> Iterator[Finding]:
-    from archdsl.runners.cluster import check_room
+    from archdsl.runners.ray.resources import check_room
 
     remedy = "change training, latency_lane or concurrent in the run profile to what there is"
     try:
@@ -74,7 +74,7 @@ def _room(profile: RayProfile, seen: Survey) -> Iterator[Finding]:
 
 
 def _storage(profile: RayProfile, seen: Survey) -> Iterator[Finding]:
-    from archdsl.runners.cluster import storage_remedy
+    from archdsl.runners.ray.resources import storage_remedy
 
     for looked in seen.looked:
         why = f": {looked.hindrance}" if looked.hindrance else ""

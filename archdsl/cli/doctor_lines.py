@@ -9,7 +9,7 @@ from archdsl.cli.finding import Finding
 from archdsl.errors import WriteError
 
 if TYPE_CHECKING:
-    from archdsl.runners.opened import Opened
+    from archdsl.runners.data_probe import DataProbe
 
 
 def slots_line(count: int, *, lane: bool = False) -> Finding:
@@ -25,7 +25,7 @@ def no_storage_line(error: WriteError) -> Finding:
     return Finding(name="storage", ok=False, found=str(error), remedy=remedy)
 
 
-def data_lines(opened: Mapping[str, Opened], *, machine: str = "") -> Iterator[Finding]:
+def data_lines(opened: Mapping[str, DataProbe], *, machine: str = "") -> Iterator[Finding]:
     """What the data sets are.
 
     Args:

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 def local_findings(profile: LocalProfile) -> list[Finding]:
     """Slots, the device that trains, storage and data."""
-    from archdsl.runners.opened import open_all
+    from archdsl.runners.data_probe import probe_data
 
     return [
         slots_line(profile.workers),
         *_training(profile),
         _storage(profile.storage),
-        *data_lines(open_all(profile.data)),
+        *data_lines(probe_data(profile.data)),
     ]
 
 
 def _training(profile: LocalProfile) -> Iterator[Finding]:
     try:
-        from archdsl.train.device import choose_device
+        from archdsl.training.device import choose_device
     except Exception:  # whatever a broken torch raises; it has a line of its own
         return
     try:
@@ -40,7 +40,7 @@ def _training(profile: LocalProfile) -> Iterator[Finding]:
 
 
 def _storage(storage: str) -> Finding:
-    from archdsl.train.depot import check_storage, storage_at
+    from archdsl.storage.remote import check_storage, storage_at
 
     try:
         check_storage(storage_at(storage))

@@ -11,11 +11,11 @@ from archdsl.cli.search_input import base_name
 from archdsl.cli.writing import refuse_others
 from archdsl.document.write import to_yaml
 from archdsl.files import write_whole
-from archdsl.measure.conditions import Conditions
-from archdsl.measure.settings import AccuracySettings
+from archdsl.measuring.conditions import Conditions
+from archdsl.measuring.settings import AccuracySettings
 from archdsl.plan.read import Checked
 from archdsl.runners.profile import RunProfile
-from archdsl.search.read import CheckedStudy, find_base, is_document
+from archdsl.searching.read import CheckedStudy, find_base, is_document
 
 SAMPLES = 200
 
@@ -109,7 +109,7 @@ def _told(settings: object, seconds: float | None) -> str:
 
 
 def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> Estimate:
-    from archdsl.search.proposer import Proposer
+    from archdsl.searching.proposer import Proposer
 
     drawn = list(Proposer(checked=checked).sample(SAMPLES))
     valid = [proposal for proposal in drawn if proposal]
@@ -136,7 +136,7 @@ def _latency_seconds(model: Checked, conditions: Conditions, any_device: bool) -
     import time
 
     from archdsl.compiler.build import build_plan
-    from archdsl.measure.latency import measure_latency
+    from archdsl.measuring.latency import measure_latency
 
     if any_device:
         conditions = conditions.model_copy(update={"device": "any"})
@@ -148,9 +148,9 @@ def _latency_seconds(model: Checked, conditions: Conditions, any_device: bool) -
 
 def _training_seconds(model: Checked, settings: AccuracySettings, profile: RunProfile) -> float:
     from archdsl.compiler.build import build_plan
-    from archdsl.measure.estimate import training_seconds
-    from archdsl.train.data.source import open_data
-    from archdsl.train.device import choose_device
+    from archdsl.measuring.estimate import training_seconds
+    from archdsl.training.data.source import open_data
+    from archdsl.training.device import choose_device
 
     dataset = open_data(
         settings.data,

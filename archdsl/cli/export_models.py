@@ -50,7 +50,7 @@ def one(store: Store, what: str, *, study: str | None, db: str) -> Export:
 def members(store: Store, *, study: str | None, db: str) -> list[Export]:
     """Every member of a study's front, with its certificate."""
     from archdsl.cli.stores import pick_study
-    from archdsl.report.certificate import certificate
+    from archdsl.reporting.certificate import certificate
 
     row = pick_study(store, study, db=db)
     found = []

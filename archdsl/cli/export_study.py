@@ -14,7 +14,7 @@ from archdsl.cli.stores import pick_study
 from archdsl.cli.writing import refuse_others
 
 if TYPE_CHECKING:
-    from archdsl.search.listing import ListedTrial
+    from archdsl.searching.listing import ListedTrial
     from archdsl.store.store import Store
 
 
@@ -35,8 +35,8 @@ def write_study(
         ArchdslError: a package that is needed is not installed.
     """
     from archdsl.files import write_whole
-    from archdsl.report.trials_table import csv_table, parquet_table, trial_columns
-    from archdsl.search.listing import list_trials
+    from archdsl.reporting.trials_table import csv_table, parquet_table, trial_columns
+    from archdsl.searching.listing import list_trials
 
     row = pick_study(store, study, db=db)
     trials = list_trials(store, row)
@@ -47,7 +47,7 @@ def write_study(
     if parquet:
         contents[parquet] = parquet_table(columns)
     if optuna:
-        from archdsl.search.optuna_file import optuna_file
+        from archdsl.searching.optuna_file import optuna_file
 
         contents[optuna] = optuna_file(row, _watched(trials))
     refuse_others(contents, force=force)

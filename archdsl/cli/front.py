@@ -14,8 +14,8 @@ from archdsl.cli.printing import millions, print_json, print_table
 from archdsl.errors import ArchdslError
 
 if TYPE_CHECKING:
-    from archdsl.report.front import Front, FrontRow
-    from archdsl.search.hypervolume import Growth
+    from archdsl.analysis.hypervolume import Growth
+    from archdsl.reporting.front import Front, FrontRow
 
 NAME = "front"
 UNSTEADY = "~"
@@ -74,7 +74,7 @@ def command(
     """
     from archdsl.cli.plots import check_plots, write_front
     from archdsl.cli.stores import pick_study
-    from archdsl.report.front import read_front
+    from archdsl.reporting.front import read_front
     from archdsl.store.store import open_store
 
     if not settling and (rounds or runner or any_device):
@@ -109,7 +109,7 @@ def print_front(front: Front, *, robust: bool = False, settled: bool = False) ->
         robust: the robust front's members.
         settled: `--settle` has just said what more it could do.
     """
-    from archdsl.report.front import hypervolume_words
+    from archdsl.reporting.front import hypervolume_words
 
     if not front.rows:
         print(f"no trial of '{front.study.name}' is complete, so there is no front")
@@ -196,7 +196,7 @@ def _others(front: Front) -> Iterator[str]:
 
 
 def _unclear(front: Front) -> str:
-    from archdsl.search.apart import REASON
+    from archdsl.analysis.indistinguishable import REASON
 
     members = [row for row in front.members if row.alike]
     beaten = len(front.unclear) - len(members)
@@ -245,7 +245,7 @@ def _title(name: str) -> str:
 
 
 def _unit(name: str) -> str:
-    from archdsl.search.objectives import OBJECTIVES
+    from archdsl.objectives import OBJECTIVES
 
     return OBJECTIVES[name].unit
 

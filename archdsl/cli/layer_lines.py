@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from archdsl.measure.parts import PartTimes
-    from archdsl.report.drawing.layer_table import LayerTable
+    from archdsl.measuring.time_breakdown import PartTimes
+    from archdsl.reporting.drawing.layer_table import LayerTable
 
 TENTHS = 1000
 """Of a percent that make a whole."""

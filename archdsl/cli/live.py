@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from archdsl.cli.printing import duration
+from archdsl.objectives import MEASURED, OBJECTIVES
 from archdsl.records import State
-from archdsl.report.live import Snapshot
-from archdsl.report.text import clean
-from archdsl.search.objectives import MEASURED, OBJECTIVES
-from archdsl.store.rows import EndedTrial, RunningTrial, Study
+from archdsl.reporting.live import Snapshot
+from archdsl.reporting.text import clean
+from archdsl.store.rows import EndedTrial, RunningTrial, StudyRow
 
 LOST = frozenset(State) - {State.COMPLETE, State.RUNNING}
 MOST_MEMBERS = 8
@@ -95,7 +95,7 @@ def told(trial: EndedTrial) -> str:
     return f"trial {trial.number} {trial.state.value}" + (f": {what}" if what else "")
 
 
-def doing(trial: RunningTrial, study: Study) -> str:
+def doing(trial: RunningTrial, study: StudyRow) -> str:
     """What happens to a trial now, as far as the tables tell."""
     if not trial.alive:
         return f"left by {trial.owner}; the same search command goes on with it"

@@ -11,7 +11,7 @@ from archdsl.cli.options import Debug, Json, Sets
 from archdsl.cli.printing import print_json, say
 
 if TYPE_CHECKING:
-    from archdsl.measure.conditions import Conditions
+    from archdsl.measuring.conditions import Conditions
     from archdsl.plan.read import Checked
     from archdsl.records import Measurement
 
@@ -59,8 +59,8 @@ def command(
     The device is leased for it: other trainings and measurements of archdsl on this host wait.
     Other programs cannot be made to wait, but are noticed, and said to have been there.
     """
-    from archdsl.measure.conditions import Conditions
-    from archdsl.measure.settings import settings_of
+    from archdsl.measuring.conditions import Conditions
+    from archdsl.measuring.settings import settings_of
     from archdsl.plan.read import read_model
 
     words: dict[str, Any] = {
@@ -87,9 +87,9 @@ def command(
 
 def _one(model: Checked, conditions: Conditions, as_json: bool) -> None:
     from archdsl.compiler.build import build_plan
-    from archdsl.measure.conditions import MemoryConditions
-    from archdsl.measure.latency import measure_latency
-    from archdsl.measure.memory import measure_memory
+    from archdsl.measuring.conditions import MemoryConditions
+    from archdsl.measuring.latency import measure_latency
+    from archdsl.measuring.memory import measure_memory
 
     say(f"measuring {model.spec.name} …")
     network, shape = build_plan(model.plan), model.plan.image
@@ -134,7 +134,7 @@ def _two(a: Checked, b: Checked, conditions: Conditions, as_json: bool) -> None:
             "(channels, height, width); only models of the same images can be compared"
         )
     from archdsl.compiler.build import build_plan
-    from archdsl.measure.compare import compare_latency
+    from archdsl.measuring.compare import compare_latency
 
     say(f"timing {a.spec.name} and {b.spec.name} in turns …")
     found = compare_latency(

@@ -11,7 +11,7 @@ from archdsl.cli.writing import refuse_foreign, safe_stem
 from archdsl.errors import ArchdslError, WriteError
 
 if TYPE_CHECKING:
-    from archdsl.report.front import Front
+    from archdsl.reporting.front import Front
 
 KINDS = (".html", ".png", ".svg")
 
@@ -60,11 +60,11 @@ def write_front(front: Front, paths: Sequence[Path], *, published: bool) -> None
     Raises:
         ArchdslError: the study has one objective, or the paper does not print its objectives.
     """
-    from archdsl.report.front import axis, hypervolume_words, points
-    from archdsl.report.pages.front_page import write_html
-    from archdsl.report.plots.front_plot import plot_front
-    from archdsl.report.plots.plot_files import write_png, write_svg
-    from archdsl.report.plots.published_plot import published_points
+    from archdsl.reporting.front import axis, hypervolume_words, points
+    from archdsl.reporting.pages.front_page import write_html
+    from archdsl.reporting.plots.front_plot import plot_front
+    from archdsl.reporting.plots.plot_files import write_png, write_svg
+    from archdsl.reporting.plots.published_plot import published_points
 
     goals = list(front.study.objectives.items())
     if len(goals) < 2:

@@ -16,7 +16,7 @@ from archdsl.cli.live import changes, line, picture
 from archdsl.cli.printing import say
 from archdsl.errors import StoreError
 from archdsl.records import Job, Outcome
-from archdsl.report.live import Follower, Snapshot
+from archdsl.reporting.live import Follower, Snapshot
 from archdsl.store.store import Store
 
 SECONDS_BETWEEN_LINES = 1.0

@@ -10,7 +10,7 @@ from archdsl.errors import DataError, DeviceError
 
 if TYPE_CHECKING:
     from archdsl.cli.search_input import Found
-    from archdsl.search.read import CheckedStudy
+    from archdsl.searching.read import CheckedStudy
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def remedies(checked: CheckedStudy, found: Found, *, any_device: bool) -> Iterat
     except DataError as error:
         raise DataError(f"{error}{_to_fit(error, checked, found)}") from None
     except DeviceError as error:
-        from archdsl.train.device import TrainingDeviceError
+        from archdsl.training.device import TrainingDeviceError
 
         if isinstance(error, TrainingDeviceError):
             raise
@@ -37,7 +37,7 @@ def remedies(checked: CheckedStudy, found: Found, *, any_device: bool) -> Iterat
 
 
 def _to_fit(error: DataError, checked: CheckedStudy, found: Found) -> str:
-    from archdsl.train.data.dataset import MisfitError
+    from archdsl.training.data.dataset import MisfitError
 
     if not isinstance(error, MisfitError):
         return ""

@@ -33,8 +33,8 @@ def command(
     from archdsl.cli.stores import pick_study
     from archdsl.cli.writing import refuse_foreign
     from archdsl.files import write_whole
-    from archdsl.report.pages.findings import read_findings
-    from archdsl.report.pages.report_page import report_html
+    from archdsl.reporting.pages.findings import read_findings
+    from archdsl.reporting.pages.report_page import report_html
     from archdsl.store.store import open_store
 
     refuse_foreign(output, force=force)

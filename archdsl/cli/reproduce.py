@@ -13,7 +13,7 @@ from archdsl.cli.options import DEFAULT_DB, Debug, Json
 from archdsl.cli.printing import billions, print_json, print_table
 
 if TYPE_CHECKING:
-    from archdsl.report.paper.reproduce import Figure
+    from archdsl.reproduction.reproduce import Figure
     from archdsl.store.store import Store
 
 NAME = "reproduce"
@@ -62,7 +62,7 @@ def command(
     printed as a share of ViT-B/16's beside the paper's share.
     """
     from archdsl.cli.shares import measure_table
-    from archdsl.report.paper.reproduce import reproduce, rows_of
+    from archdsl.reproduction.reproduce import reproduce, rows_of
 
     rows = rows_of(table)
     if measure:
@@ -109,7 +109,7 @@ def _row(figure: Figure) -> dict[str, Any]:
 
 
 def _print_table(number: int, figures: list[Figure]) -> None:
-    from archdsl.report.paper.published import TITLES
+    from archdsl.reproduction.published import TITLES
 
     notes = list(dict.fromkeys(figure.note for figure in figures if figure.note))
     rows = [

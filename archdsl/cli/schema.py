@@ -40,7 +40,7 @@ def schema(kind: Kind) -> dict[str, Any]:
 
         return model_schema()
     if kind is Kind.STUDY:
-        from archdsl.search.schema import study_schema
+        from archdsl.searching.schema import study_schema
 
         return study_schema()
     from archdsl.runners.profile import profile_schema

@@ -16,10 +16,10 @@ from archdsl.cli.process import Interruption, signal_of
 from archdsl.records import State
 
 if TYPE_CHECKING:
-    from archdsl.report.front import Front
+    from archdsl.reporting.front import Front
+    from archdsl.runners.interfaces import Runner
     from archdsl.runners.profile import RunProfile
-    from archdsl.runners.protocols import Runner
-    from archdsl.search.read import CheckedStudy
+    from archdsl.searching.read import CheckedStudy
     from archdsl.store.store import Store
 
 NAME = "search"
@@ -66,7 +66,7 @@ def command(
     from archdsl.cli.remedies import remedies
     from archdsl.cli.search_input import Asked, find_study
     from archdsl.runners.read import read_profile
-    from archdsl.search.read import check_study
+    from archdsl.searching.read import check_study
     from archdsl.store.location import shown
 
     profile = read_profile(runner)
@@ -108,8 +108,8 @@ def _searched(
     checked: CheckedStudy, profile: RunProfile, db: str, any_device: bool
 ) -> tuple[Front, int, str | None]:
     from archdsl.cli.progress import Progress
-    from archdsl.report.front import read_front
-    from archdsl.search.run import begun, runner_of, search_on, work_left
+    from archdsl.reporting.front import read_front
+    from archdsl.searching.run import begun, runner_of, search_on, work_left
     from archdsl.store.errors import NoServerError
     from archdsl.store.location import is_new_file
     from archdsl.store.store import open_store
@@ -142,7 +142,7 @@ def _searched(
 def _check_runs(checked: CheckedStudy, runner: Runner) -> None:
     """Refuse a study that cannot run while there is no database, so that none is left behind."""
     from archdsl.cli.progress import starting
-    from archdsl.search.run import check_runs
+    from archdsl.searching.run import check_runs
 
     try:
         with starting(checked.study.name):
@@ -153,7 +153,7 @@ def _check_runs(checked: CheckedStudy, runner: Runner) -> None:
 
 
 def _interrupted(checked: CheckedStudy, store: Store, db: str) -> str:
-    from archdsl.search.run import begun
+    from archdsl.searching.run import begun
     from archdsl.store.location import shown
 
     name, row = checked.study.name, begun(checked, store)

@@ -102,7 +102,7 @@ def _which(what: str | None) -> tuple[Path, str]:
 
 def _is_of_models(setting: str) -> bool:
     """Whether a setting is of a word (or a misspelt one) that models have and studies have not."""
-    from archdsl.search.study import Study
+    from archdsl.searching.study import Study
 
     studies = set(Study.model_fields)
     models = set(ModelSpec.model_fields) - studies
@@ -114,7 +114,7 @@ def _around(
     path: Path, settings: list[str], asked: Asked, profile: RunProfile
 ) -> tuple[Tree, Path]:
     """The neighbourhood of a plain model, with settings laid over it, as a study."""
-    from archdsl.search.around import study_around
+    from archdsl.searching.around import study_around
 
     model = read_model(str(path), settings)
     document = study_around(
@@ -154,7 +154,7 @@ def _data(asked: Asked, profile: RunProfile) -> str:
 
 def _with_objectives(tree: Tree, text: str) -> Tree:
     """The study aiming at the named objectives only; other measurements are left out."""
-    from archdsl.search.objectives import MEASURED, OBJECTIVES
+    from archdsl.objectives import MEASURED, OBJECTIVES
 
     names = _names(text)
     unknown = [one_of(name, OBJECTIVES) for name in names if name not in OBJECTIVES]

@@ -9,13 +9,13 @@ from archdsl.cli.printing import duration, say
 from archdsl.errors import ArchdslError
 
 if TYPE_CHECKING:
-    from archdsl.search.settle import Bill, Purchase, Settled
-    from archdsl.store.rows import Study
+    from archdsl.searching.replicate import Replicate, Replicated, ReplicationCost
+    from archdsl.store.rows import StudyRow
     from archdsl.store.store import Store
 
 
 def settle_front(
-    store: Store, study: Study, *, rounds: int, runner: str, any_device: bool
+    store: Store, study: StudyRow, *, rounds: int, runner: str, any_device: bool
 ) -> dict[str, Any]:
     """State the budget, spend it as far as needed, say what came of it.
 
@@ -29,7 +29,7 @@ def settle_front(
     from rich.status import Status
 
     from archdsl.runners.read import read_profile
-    from archdsl.search.settle import bill, settle
+    from archdsl.searching.replicate import bill, settle
 
     profile = read_profile(runner)
     agreed = bill(store, study, rounds=rounds)
@@ -39,7 +39,7 @@ def settle_front(
     status = Status("", console=Console(stderr=True))
     begun = 0
 
-    def watch(purchase: Purchase, before: int) -> None:
+    def watch(purchase: Replicate, before: int) -> None:
         nonlocal begun
         begun = before
         status.update(f"{_named(purchase)} ({before} of at most {len(agreed.purchases)} done)")
@@ -68,7 +68,7 @@ def settle_front(
     return {"settled": _plain(agreed, done)}
 
 
-def _stated(agreed: Bill, study: Study, rounds: int) -> str:
+def _stated(agreed: ReplicationCost, study: StudyRow, rounds: int) -> str:
     numbers = ", ".join(map(str, agreed.unsettled))
     if not agreed.unsettled:
         return f"nothing to settle: all members of the front of '{study.name}' can be told apart"
@@ -91,7 +91,7 @@ def _stated(agreed: Bill, study: Study, rounds: int) -> str:
     )
 
 
-def _came_of_it(done: Settled, rounds: int) -> list[str]:
+def _came_of_it(done: Replicated, rounds: int) -> list[str]:
     measured = sum(not purchase.trainings for purchase in done.made)
     trained = sum(purchase.trainings for purchase in done.made)
     parts = [_counted(measured, "measurement"), _counted(trained, "training")]
@@ -114,14 +114,14 @@ def _counted(number: int, word: str) -> str:
     return f"{number} {word}{'s' if number != 1 else ''}" if number else ""
 
 
-def _named(purchase: Purchase) -> str:
+def _named(purchase: Replicate) -> str:
     seeds = purchase.words.get("seeds")
     if seeds:
         return f"trial {purchase.trial.number}: training with seeds {', '.join(map(str, seeds))}"
     return f"trial {purchase.trial.number}: {purchase.objective}, repeat {purchase.turn}"
 
 
-def _plain(agreed: Bill, done: Settled | None) -> dict[str, Any]:
+def _plain(agreed: ReplicationCost, done: Replicated | None) -> dict[str, Any]:
     made = done.made if done else ()
     return {
         "allowed": {

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from archdsl.cli.printing import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from archdsl.report.paper.published_row import Row
-    from archdsl.report.paper.shares import Share, Shares
+    from archdsl.reproduction.published_row import Row
+    from archdsl.reproduction.shares import Share, Shares
 
 BLOCK_SECONDS = 2.0
 """Of one row's timed calls in one round."""
@@ -38,9 +38,9 @@ def measure_table(
         NameNotFoundError: no table is named, or one without latencies.
         DeviceError: the device is not there.
     """
-    from archdsl.measure.conditions import Conditions
-    from archdsl.measure.settings import settings_of
-    from archdsl.report.paper.shares import measure_shares, timed_rows
+    from archdsl.measuring.conditions import Conditions
+    from archdsl.measuring.settings import settings_of
+    from archdsl.reproduction.shares import measure_shares, timed_rows
 
     words = {"device": device, "batch": batch, "max_seconds": BLOCK_SECONDS}
     found = measure_shares(
@@ -74,7 +74,7 @@ def _share_row(share: Share) -> dict[str, Any]:
 
 
 def _print_shares(found: Shares) -> None:
-    from archdsl.report.paper.published import TITLES
+    from archdsl.reproduction.published import TITLES
 
     rows = [
         [

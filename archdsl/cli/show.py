@@ -16,7 +16,7 @@ from archdsl.cli.printing import print_json, say
 from archdsl.errors import ArchdslError, NameNotFoundError
 
 if TYPE_CHECKING:
-    from archdsl.measure.parts import PartTimes
+    from archdsl.measuring.time_breakdown import PartTimes
     from archdsl.plan.read import Checked
     from archdsl.records import Measurement
     from archdsl.store.rows import Architecture, Trial
@@ -147,7 +147,7 @@ def find(
 def _write_diagram(shown: Shown, path: Path, *, force: bool) -> Path:
     from archdsl.cli.writing import refuse_others
     from archdsl.files import write_whole
-    from archdsl.report.drawing.diagram import diagram_svg
+    from archdsl.reporting.drawing.diagram import diagram_svg
 
     if path.suffix.lower() != ".svg":
         raise ArchdslError(f"cannot draw into {path}: say a file that ends in .svg")
@@ -158,7 +158,7 @@ def _write_diagram(shown: Shown, path: Path, *, force: bool) -> Path:
 
 
 def _times(model: Checked, *, device: str, batch: int) -> PartTimes:
-    from archdsl.measure.parts import measure_parts
+    from archdsl.measuring.time_breakdown import measure_parts
 
     say(f"timing the parts of {model.spec.name} …")
     return measure_parts(model.plan, device=device, batch=batch)
@@ -177,9 +177,9 @@ def _print(shown: Shown, times: PartTimes | None, written: Path | None) -> None:
 def _lines(shown: Shown, times: PartTimes | None) -> list[str]:
     """Everything but the document."""
     from archdsl.cli.layer_lines import layer_lines
-    from archdsl.report.drawing.diagram_text import diagram_text
-    from archdsl.report.drawing.layer_table import layer_table
-    from archdsl.report.text import clean
+    from archdsl.reporting.drawing.diagram_text import diagram_text
+    from archdsl.reporting.drawing.layer_table import layer_table
+    from archdsl.reporting.text import clean
 
     plan, trial = shown.model.plan, shown.trial
     lines = [f"arch_id {shown.arch_id}"]
@@ -202,8 +202,8 @@ def _lines(shown: Shown, times: PartTimes | None) -> list[str]:
 
 
 def _json(shown: Shown, times: PartTimes | None, written: Path | None) -> dict[str, Any]:
-    from archdsl.report.drawing.diagram_text import diagram_text
-    from archdsl.report.drawing.layer_table import layer_table
+    from archdsl.reporting.drawing.diagram_text import diagram_text
+    from archdsl.reporting.drawing.layer_table import layer_table
 
     plan = shown.model.plan
     return {

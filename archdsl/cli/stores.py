@@ -9,11 +9,11 @@ from archdsl.document.messages import nearest
 from archdsl.errors import StudyError
 
 if TYPE_CHECKING:
-    from archdsl.store.rows import Study
+    from archdsl.store.rows import StudyRow
     from archdsl.store.store import Store
 
 
-def pick_study(store: Store, name: str | None, *, db: str) -> Study:
+def pick_study(store: Store, name: str | None, *, db: str) -> StudyRow:
     """The named study, or the only one.
 
     Raises:

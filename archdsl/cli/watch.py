@@ -15,7 +15,7 @@ from archdsl.cli.printing import print_json, say
 from archdsl.cli.process import Interruption
 
 if TYPE_CHECKING:
-    from archdsl.report.live import Follower, Snapshot
+    from archdsl.reporting.live import Follower, Snapshot
 
 NAME = "watch"
 EXAMPLE = "Example: archdsl watch --study digits --once"
@@ -95,7 +95,7 @@ def _follow(db: str, study: str | None) -> None:
 def _look(db: str, study: str | None, follower: Follower | None) -> tuple[Snapshot, Follower]:
     """Nothing stays open between two looks: a database may be moved, removed and made anew."""
     from archdsl.cli.stores import pick_study
-    from archdsl.report.live import Follower
+    from archdsl.reporting.live import Follower
     from archdsl.store.store import open_store
 
     with open_store(db, create=False, read_only=True) as store:

@@ -13,7 +13,7 @@ import yaml
 import yaml.reader
 
 from archdsl.document.scalars import resolve
-from archdsl.document.tree import Entry, Origin, Path, Scalar, Tree, path_text
+from archdsl.document.tree import Entry, KeyPath, Origin, Scalar, Tree, path_text
 from archdsl.errors import DocumentError, Problem
 
 MOST_VALUES = 50_000
@@ -34,7 +34,7 @@ class Draft:
 
     tree: Tree
     problems: tuple[Problem, ...] = ()
-    doubtful: tuple[Path, ...] = ()
+    doubtful: tuple[KeyPath, ...] = ()
 
     def whole(self) -> Tree:
         """The tree of a text without problems.
@@ -68,7 +68,7 @@ class _Reader:
         self._text = text
         self._source = source
         self._problems: list[Problem] = []
-        self._doubtful: list[Path] = []
+        self._doubtful: list[KeyPath] = []
         self._anchors: dict[str, Tree | None] = {}
         self._values = 0
 
@@ -118,7 +118,7 @@ class _Reader:
             return Tree(value=None, origin=Origin(source=self._source, line=1, column=1))
         return tree
 
-    def _value(self, event: yaml.Event, events: Iterator[yaml.Event], *, path: Path) -> Tree:
+    def _value(self, event: yaml.Event, events: Iterator[yaml.Event], *, path: KeyPath) -> Tree:
         if len(path) > DEEPEST:
             raise self._stop(event, f"nested deeper than {DEEPEST} levels", path[:3])
         if isinstance(event, yaml.AliasEvent):
@@ -141,7 +141,7 @@ class _Reader:
             self._anchors[event.anchor] = tree
         return tree
 
-    def _alias(self, event: yaml.AliasEvent, path: Path) -> Tree:
+    def _alias(self, event: yaml.AliasEvent, path: KeyPath) -> Tree:
         name = str(event.anchor)
         tree = self._anchors.get(name)
         if tree is None:
@@ -151,7 +151,7 @@ class _Reader:
         self._count(event, tree.size, path)
         return tree
 
-    def _scalar(self, event: yaml.ScalarEvent, path: Path) -> Scalar:
+    def _scalar(self, event: yaml.ScalarEvent, path: KeyPath) -> Scalar:
         if not event.implicit[0]:  # quoted, or a block of text
             return str(event.value)
         try:
@@ -160,7 +160,7 @@ class _Reader:
             self._refuse(event, str(error), path)
             return str(event.value)
 
-    def _sequence(self, start: yaml.Event, events: Iterator[yaml.Event], *, path: Path) -> Tree:
+    def _sequence(self, start: yaml.Event, events: Iterator[yaml.Event], *, path: KeyPath) -> Tree:
         children: list[Tree] = []
         for event in events:
             if isinstance(event, yaml.SequenceEndEvent):
@@ -169,7 +169,7 @@ class _Reader:
         size = 1 + sum(child.size for child in children)
         return Tree(value=tuple(children), origin=self._origin(start), size=size)
 
-    def _mapping(self, start: yaml.Event, events: Iterator[yaml.Event], *, path: Path) -> Tree:
+    def _mapping(self, start: yaml.Event, events: Iterator[yaml.Event], *, path: KeyPath) -> Tree:
         entries: dict[str, Entry] = {}
         size = 1
         for event in events:
@@ -188,7 +188,7 @@ class _Reader:
                 entries[key] = Entry(key_origin=self._origin(event), tree=child)
         return Tree(value=entries, origin=self._origin(start), size=size)
 
-    def _key(self, event: yaml.Event, events: Iterator[yaml.Event], *, path: Path) -> str | None:
+    def _key(self, event: yaml.Event, events: Iterator[yaml.Event], *, path: KeyPath) -> str | None:
         tree = self._value(event, events, path=(*path, "?"))
         if isinstance(tree.value, str):
             return tree.value
@@ -200,7 +200,7 @@ class _Reader:
             self._refuse(event, "a key is a word, not a list or mapping", path)
         return None
 
-    def _count(self, event: yaml.Event, values: int, path: Path) -> None:
+    def _count(self, event: yaml.Event, values: int, path: KeyPath) -> None:
         self._values += values
         if self._values > MOST_VALUES:
             message = f"more than {MOST_VALUES} values once aliases are followed"
@@ -211,7 +211,7 @@ class _Reader:
         line, column = (mark.line, mark.column) if mark else (0, 0)
         return Origin(source=self._source, line=line + 1, column=column + 1)
 
-    def _refuse(self, event: yaml.Event, message: str, path: Path = ()) -> None:
+    def _refuse(self, event: yaml.Event, message: str, path: KeyPath = ()) -> None:
         origin = self._origin(event)
         self._problems.append(
             Problem(
@@ -225,6 +225,6 @@ class _Reader:
         if path:
             self._doubtful.append(path)
 
-    def _stop(self, event: yaml.Event, message: str, path: Path) -> DocumentError:
+    def _stop(self, event: yaml.Event, message: str, path: KeyPath) -> DocumentError:
         self._refuse(event, message, path)
         return DocumentError(self._problems)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Scalar = None | bool | int | float | str
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """Keys and list indices from the root."""
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from archdsl.document.fields import field_names
 from archdsl.document.messages import nearest, sentence, shown
-from archdsl.document.tree import Path, Tree, path_text
+from archdsl.document.tree import KeyPath, Tree, path_text
 from archdsl.errors import DocumentError, Problem
 
 LANGUAGE = 1
@@ -30,7 +30,7 @@ class Flaw:
         meant: the known key that an unknown one most probably stands for.
     """
 
-    path: Path
+    path: KeyPath
     message: str
     on_key: bool = False
     meant: str | None = None
@@ -124,7 +124,7 @@ def unknown_nulls(tree: Tree, model: type[BaseModel]) -> list[Flaw]:
     return flaws
 
 
-def _nulls(tree: Tree, path: Path) -> Iterator[Path]:
+def _nulls(tree: Tree, path: KeyPath) -> Iterator[KeyPath]:
     if isinstance(tree.value, Mapping):
         for key, entry in tree.value.items():
             if entry.tree.value is None:
@@ -132,7 +132,7 @@ def _nulls(tree: Tree, path: Path) -> Iterator[Path]:
             yield from _nulls(entry.tree, (*path, key))
 
 
-def _unknown_key(path: Path, allowed: Sequence[str]) -> Flaw:
+def _unknown_key(path: KeyPath, allowed: Sequence[str]) -> Flaw:
     meant = nearest(str(path[-1]), allowed)
     ending = f"did you mean '{meant}'?" if meant else f"known here: {', '.join(allowed)}"
     return Flaw(path=path, message=f"unknown key; {ending}", on_key=True, meant=meant)
@@ -156,7 +156,7 @@ def problem(tree: Tree, path: Sequence[str | int], message: str, *, key: bool = 
 
 def _without_tags(
     tree: Tree, loc: Iterable[str | int], *, missing: bool
-) -> tuple[Path, tuple[str, ...]]:
+) -> tuple[KeyPath, tuple[str, ...]]:
     """Pydantic's location without the union tags it puts between the steps a user wrote.
 
     Only a missing key may be absent from the tree; every other absent step is a tag.

@@ -13,7 +13,7 @@ from archdsl.document.tree import Tree, tree_of
 from archdsl.document.validate import found_in, unknown_nulls
 from archdsl.spec.layers import LayerException, LayerSpec, Selection
 from archdsl.spec.model import ModelSpec
-from archdsl.spec.rules import Path, Rules
+from archdsl.spec.rules import KeyPath, Rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +28,12 @@ class LayerWords:
     spec: LayerSpec | None
     patches: dict[int, Tree]
 
-    def changes(self, path: Path) -> bool:
+    def changes(self, path: KeyPath) -> bool:
         """Whether an exception says all of what stands at `path`."""
         found = [patch.at(path) for patch in self.patches.values()]
         return any(tree and not isinstance(tree.value, Mapping) for tree in found)
 
-    def blamed(self, path: Path) -> Path:
+    def blamed(self, path: KeyPath) -> KeyPath:
         """Where the document says what the layer has at `path`: in the last exception that speaks
         of the place or else of what is around it."""
         for length in range(len(path), 0, -1):

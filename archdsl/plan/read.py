@@ -10,7 +10,7 @@ from archdsl.document.reader import Draft
 from archdsl.document.settings import lay_all
 from archdsl.document.shelves import find
 from archdsl.document.text import read_draft
-from archdsl.document.tree import Path, Tree
+from archdsl.document.tree import KeyPath, Tree
 from archdsl.document.validate import (
     Flaw,
     judge,
@@ -20,8 +20,8 @@ from archdsl.document.validate import (
     unknown_nulls,
 )
 from archdsl.errors import DocumentError, Problem
-from archdsl.plan.doubt import certain_rules
 from archdsl.plan.expand import expand
+from archdsl.plan.partial_validation import certain_rules
 from archdsl.plan.plan import Plan
 from archdsl.spec.model import ModelSpec
 from archdsl.spec.rules import InvalidSpecError, Rule
@@ -101,7 +101,7 @@ def _refuse_other_kinds(tree: Tree) -> None:
         raise DocumentError([problem(tree, ("kind",), message)])
 
 
-def _holes(tree: Tree, path: Path) -> Iterator[Flaw]:
+def _holes(tree: Tree, path: KeyPath) -> Iterator[Flaw]:
     """Holes of studies, which a model document has no use for."""
     if isinstance(tree.value, tuple):
         for number, child in enumerate(tree.value):

@@ -19,18 +19,18 @@ from multiprocessing.connection import Pipe
 from typing import Any
 
 from archdsl.errors import MeasureError
-from archdsl.measure.evaluators import Evaluator
+from archdsl.measuring.evaluators import Evaluator
 from archdsl.records import Job, Outcome, State
+from archdsl.runners.evaluation import OnMeasurement, OnReport, unpacked
+from archdsl.runners.interfaces import Bound
 from archdsl.runners.profile import RunProfile
-from archdsl.runners.protocols import Bound
-from archdsl.runners.worker import Measured, Report, unpacked
 
 MakeEvaluators = Callable[[Mapping[str, Mapping[str, Any]], RunProfile], Sequence[Evaluator]]
 """Makes the evaluators of a study; a function at the top of a module, for it is sent by name."""
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from archdsl.runners.worker import main; main(int(sys.argv[2]))"
+    "from archdsl.runners.evaluation import main; main(int(sys.argv[2]))"
 )
 _LOOK_SECONDS = 0.2
 """How often the process itself is looked at: its data loaders can keep a dead child's pipe open."""
@@ -117,8 +117,8 @@ class Child:
         quantities: Sequence[str],
         bounds: Sequence[Bound],
         time_limit_s: float | None,
-        report: Report,
-        measured: Measured,
+        report: OnReport,
+        measured: OnMeasurement,
     ) -> Outcome:
         """The outcome of a job. A process that died, overran its time or its memory is ended.
 
@@ -157,7 +157,9 @@ class Child:
         self._process.wait()
         self._connection.close()
 
-    def _outcome(self, *, deadline: float | None, report: Report, measured: Measured) -> Outcome:
+    def _outcome(
+        self, *, deadline: float | None, report: OnReport, measured: OnMeasurement
+    ) -> Outcome:
         while True:
             message = self._receive(deadline=deadline)
             if message[0] == "outcome":

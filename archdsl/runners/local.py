@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from archdsl.measure.evaluators import make_evaluators
+from archdsl.measuring.evaluators import make_evaluators
 from archdsl.records import Job, Outcome
 from archdsl.runners.child import MakeEvaluators
+from archdsl.runners.interfaces import Bound, JobSource
 from archdsl.runners.profile import RunProfile
-from archdsl.runners.protocols import Bound, JobSource
-from archdsl.runners.seat import Seat
+from archdsl.runners.slot import WorkerSlot
 
 
 class LocalRunner:
@@ -32,7 +32,7 @@ class LocalRunner:
         bounds: Sequence[Bound] = (),
         make: MakeEvaluators = make_evaluators,
     ) -> None:
-        self._seat = Seat(evaluate=evaluate, profile=profile, bounds=bounds, make=make)
+        self._seat = WorkerSlot(evaluate=evaluate, profile=profile, bounds=bounds, make=make)
 
     def protocols(self) -> Mapping[str, Mapping[str, Any]]:
         """Quantity to protocol of each evaluator; see `Runner.protocols`."""

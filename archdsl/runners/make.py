@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from archdsl.measure.evaluators import make_evaluators
+from archdsl.measuring.evaluators import make_evaluators
 from archdsl.runners.child import MakeEvaluators
 from archdsl.runners.errors import RunnerError
+from archdsl.runners.interfaces import Bound, Runner
 from archdsl.runners.local import LocalRunner
 from archdsl.runners.profile import LocalProfile, RayProfile, RunProfile
-from archdsl.runners.protocols import Bound, Runner
 from archdsl.runners.workers import WorkersRunner
 
 

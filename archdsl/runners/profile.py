@@ -51,7 +51,7 @@ def _storage(value: str) -> str:
     if "://" not in value:
         return value
     # Only here: few profiles need fsspec, which takes longer to import than to read them all.
-    from archdsl.train.depot import problem_of
+    from archdsl.storage.remote import problem_of
 
     problem = problem_of(value)
     if problem is not None:

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from archdsl.measure.evaluators import make_evaluators
+from archdsl.measuring.evaluators import make_evaluators
 from archdsl.records import Job, Outcome
 from archdsl.runners.child import MakeEvaluators
-from archdsl.runners.followed import Ended, Event, Failed, FollowedSeat, Measured, Reported
+from archdsl.runners.interfaces import Bound, JobSource
 from archdsl.runners.profile import LocalProfile
-from archdsl.runners.protocols import Bound, JobSource
-from archdsl.runners.seat import Seat
+from archdsl.runners.slot import WorkerSlot
+from archdsl.runners.threaded_slot import Ended, Event, Failed, Measured, Reported, ThreadedSlot
 
 
 class WorkersRunner:
@@ -39,7 +39,7 @@ class WorkersRunner:
         make: MakeEvaluators = make_evaluators,
     ) -> None:
         self._seats = [
-            Seat(evaluate=evaluate, profile=profile, bounds=bounds, make=make)
+            WorkerSlot(evaluate=evaluate, profile=profile, bounds=bounds, make=make)
             for _ in range(profile.workers)
         ]
 
@@ -73,11 +73,11 @@ class WorkersRunner:
 class _Crew:
     """The seats at work for one source."""
 
-    def __init__(self, seats: Sequence[Seat], source: JobSource) -> None:
+    def __init__(self, seats: Sequence[WorkerSlot], source: JobSource) -> None:
         self._source = source
         self._events: queue.SimpleQueue[tuple[int, Event]] = queue.SimpleQueue()
         self._followed = [
-            FollowedSeat(seat, partial(self._tell, number)) for number, seat in enumerate(seats)
+            ThreadedSlot(seat, partial(self._tell, number)) for number, seat in enumerate(seats)
         ]
         self._idle = list(reversed(range(len(seats))))
         self._jobs: dict[int, Job] = {}

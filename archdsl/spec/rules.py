@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from archdsl.errors import ArchdslError
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Rule:
         on_key: whether it is about the key itself rather than about its value.
     """
 
-    path: Path
+    path: KeyPath
     message: str
     on_key: bool = False
 
@@ -39,7 +39,7 @@ class Rules:
     """Collects broken rules; `at` gives a view under a longer path."""
 
     broken: list[Rule] = field(default_factory=list)
-    prefix: Path = ()
+    prefix: KeyPath = ()
 
     def at(self, *steps: str | int) -> Rules:
         return Rules(self.broken, (*self.prefix, *steps))
@@ -49,7 +49,7 @@ class Rules:
         if rule not in self.broken:
             self.broken.append(rule)
 
-    def at_path(self, path: Path) -> Rule | None:
+    def at_path(self, path: KeyPath) -> Rule | None:
         """The first broken rule about the word at `path`."""
         return next((rule for rule in self.broken if rule.path == path), None)
 

@@ -9,7 +9,7 @@ from functools import cache, partial
 from sqlalchemy import Connection
 
 from archdsl.errors import StoreError
-from archdsl.store import postgres, presence, sqlite
+from archdsl.store import postgres, sqlite
 from archdsl.store.engines import Engines
 from archdsl.store.errors import EmptyDatabaseError
 from archdsl.store.failures import explained

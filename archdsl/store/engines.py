@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from archdsl.records import Json
-from archdsl.store.presence import Presence
+from archdsl.store.liveness import Liveness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Engines:
 
     reader: Engine
     writer: Engine
-    presence: Presence | None = None
+    presence: Liveness | None = None
 
 
 def json_text(value: Json) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from archdsl.store import claims, glance, history
+from archdsl.store import claims, history
 from archdsl.store.measured import Measured
-from archdsl.store.rows import EpochValue, Glance, StudySize, Times, Trial, TrialCounts
+from archdsl.store.rows import EpochValue, StudySize, StudySnapshot, Times, Trial, TrialCounts
 
 
 class Lookups(Measured):
@@ -26,7 +26,7 @@ class Lookups(Measured):
         with self._database.read() as connection:
             return history.all_trials(connection, study_id=study_id)
 
-    def glance(self, study_id: int, after: int = 0) -> Glance:
+    def glance(self, study_id: int, after: int = 0) -> StudySnapshot:
         """How a search stands, in one transaction that keeps no writer waiting.
 
         Args:

@@ -6,7 +6,7 @@ from archdsl.records import Measurement
 from archdsl.store import measurements, samples
 from archdsl.store.database import Database
 from archdsl.store.rows import ProtocolUse
-from archdsl.store.samples import Pool
+from archdsl.store.samples import Aggregate
 
 
 class Measured:
@@ -68,7 +68,7 @@ class Measured:
             return samples.behind(connection, trial_id=trial_id)
 
     def add_sample(
-        self, *, trial_id: int, objective: str, measurement: Measurement, pool: Pool
+        self, *, trial_id: int, objective: str, measurement: Measurement, pool: Aggregate
     ) -> None:
         """Keep a further measurement of a complete trial and make its value anew from all of them.
 

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, create_engine, event
 from archdsl.errors import StoreError
 from archdsl.store.engines import Engines, json_text
 from archdsl.store.failures import BUSY_SECONDS
-from archdsl.store.presence import Presence
+from archdsl.store.liveness import Liveness
 
 _IDLE_SECONDS = BUSY_SECONDS / 2
 """A writer that says nothing for so long (its machine is lost) is not waited for any more."""
@@ -69,5 +69,5 @@ def engines_of(url: URL, *, place: str) -> Engines:
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(_BEGIN_WRITING)
 
-    presence = Presence(engine=engine.execution_options(isolation_level="AUTOCOMMIT"))
+    presence = Liveness(engine=engine.execution_options(isolation_level="AUTOCOMMIT"))
     return Engines(reader=reader, writer=writer, presence=presence)

@@ -10,7 +10,7 @@ from archdsl.records import State
 
 
 @dataclass(frozen=True, kw_only=True)
-class Study:
+class StudyRow:
     """One study.
 
     Args:
@@ -171,7 +171,7 @@ class EndedTrial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Glance:
+class StudySnapshot:
     """How a search stands at one moment.
 
     Args:
@@ -181,7 +181,7 @@ class Glance:
         ended: those asked for, in commit order.
     """
 
-    study: Study
+    study: StudyRow
     counts: TrialCounts
     running: tuple[RunningTrial, ...]
     ended: tuple[EndedTrial, ...]

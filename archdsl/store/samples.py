@@ -13,12 +13,17 @@ from archdsl.store.rows import Value
 from archdsl.store.tables import measurements as measurements_table
 from archdsl.store.tables import studies, trial_samples, trial_values, trials
 
-Pool = Callable[[Sequence[Measurement]], Value]
+Aggregate = Callable[[Sequence[Measurement]], Value]
 """From all measurements behind a value, the search's own first, to that value and its interval."""
 
 
 def add(
-    connection: Connection, *, trial_id: int, objective: str, measurement: Measurement, pool: Pool
+    connection: Connection,
+    *,
+    trial_id: int,
+    objective: str,
+    measurement: Measurement,
+    pool: Aggregate,
 ) -> None:
     value = _value(connection, trial_id, objective)
     kept = measurements.keep(connection, arch_id=value.arch_id, measurement=measurement)

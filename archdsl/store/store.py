@@ -18,7 +18,7 @@ from archdsl.store.owner import Owner
 from archdsl.store.rows import (
     Architecture,
     Described,
-    Study,
+    StudyRow,
     Trial,
 )
 
@@ -63,7 +63,7 @@ class Store(Lookups):
         document: Mapping[str, Any],
         objectives: Mapping[str, str],
         budget: int | None = None,
-    ) -> Study:
+    ) -> StudyRow:
         """The study of this name, made when new.
 
         Args:
@@ -85,7 +85,7 @@ class Store(Lookups):
                 place=self._place,
             )
 
-    def study(self, name: str) -> Study:
+    def study(self, name: str) -> StudyRow:
         """The study of this name.
 
         Raises:
@@ -94,7 +94,7 @@ class Store(Lookups):
         with self._database.read() as connection:
             return studies.find_study(connection, name=name, place=self._place)
 
-    def studies(self) -> list[Study]:
+    def studies(self) -> list[StudyRow]:
         """All studies, oldest first."""
         with self._database.read() as connection:
             return studies.all_studies(connection)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from archdsl.errors import StoreError
 from archdsl.records import Json, canonical_json, digest
 from archdsl.store.errors import StudyChangedError
-from archdsl.store.rows import Architecture, Described, Study
+from archdsl.store.rows import Architecture, Described, StudyRow
 from archdsl.store.tables import architectures, studies, trials
 
 _MOST_DIFFERENCES = 40
@@ -32,7 +32,7 @@ def ensure_study(
     objectives: Mapping[str, str],
     budget: int | None,
     place: str,
-) -> Study:
+) -> StudyRow:
     wrong = set(objectives.values()) - {"minimize", "maximize"}
     if wrong or not objectives:
         raise ValueError(f"objectives must say minimize or maximize, not {dict(objectives)}")
@@ -65,7 +65,7 @@ def ensure_study(
     return replace(stored, budget=budget)
 
 
-def find_study(connection: Connection, *, name: str, place: str) -> Study:
+def find_study(connection: Connection, *, name: str, place: str) -> StudyRow:
     row = connection.execute(select(studies).where(studies.c.name == name)).one_or_none()
     if row is None:
         names = ", ".join(connection.scalars(select(studies.c.name).order_by(studies.c.name)))
@@ -73,12 +73,12 @@ def find_study(connection: Connection, *, name: str, place: str) -> Study:
     return _study(row)
 
 
-def study_of(connection: Connection, study_id: int) -> Study:
+def study_of(connection: Connection, study_id: int) -> StudyRow:
     """A study that is known to be there."""
     return _study(connection.execute(select(studies).where(studies.c.id == study_id)).one())
 
 
-def all_studies(connection: Connection) -> list[Study]:
+def all_studies(connection: Connection) -> list[StudyRow]:
     return [_study(row) for row in connection.execute(select(studies).order_by(studies.c.id))]
 
 
@@ -136,8 +136,8 @@ def _architecture(row: Row[Any]) -> Architecture:
     return Architecture(arch_id=row.arch_id, spec=row.spec, plan=row.plan, facts=row.facts)
 
 
-def _study(row: Row[Any]) -> Study:
-    return Study(
+def _study(row: Row[Any]) -> StudyRow:
+    return StudyRow(
         id=row.id,
         name=row.name,
         digest=row.digest,

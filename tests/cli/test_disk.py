@@ -13,8 +13,8 @@ import pytest
 import archdsl
 from archdsl.errors import WriteError
 from archdsl.records import State
+from archdsl.storage.remote import check_storage, storage_at
 from archdsl.store.store import open_store
-from archdsl.train.depot import check_storage, storage_at
 
 Run = Callable[..., Any]
 PROFILE = "archdsl: 1\nkind: runner\nname: small\nexecutor: local\nstorage: {storage}\n"

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from archdsl.cli.main import app
 from archdsl.plan.read import read_model
 from archdsl.records import Measurement
-from archdsl.report.paper import reproduce as reproduction
-from archdsl.report.paper.published import ROWS
+from archdsl.reproduction import reproduce as reproduction
+from archdsl.reproduction.published import ROWS
 from archdsl.store.store import open_store
 
 PAGE = Path(__file__).parents[2] / "docs/reproduction.md"

@@ -14,7 +14,7 @@ import pytest
 
 from archdsl.document.shelves import packaged
 from archdsl.records import State
-from archdsl.search.read import read_study
+from archdsl.searching.read import read_study
 from archdsl.store.store import open_store
 
 Run = Callable[..., Any]

@@ -18,7 +18,7 @@ from torch import Tensor
 
 import archdsl
 from archdsl.document.tree import tree_of
-from archdsl.measure.count import count
+from archdsl.measuring.count import count
 from archdsl.plan.read import Checked, check_model
 
 ASSETS = sorted((Path(__file__).parent / "assets").glob("*.npz"))

@@ -18,7 +18,7 @@ from archdsl.document.text import read_text
 from archdsl.document.tree import tree_of
 from archdsl.document.write import to_yaml
 from archdsl.errors import DocumentError
-from archdsl.measure.count import count
+from archdsl.measuring.count import count
 from archdsl.nn.network import Network
 from archdsl.plan.plan import ExchangeStep, Plan, word_steps
 from archdsl.plan.read import Checked, check_model

@@ -192,7 +192,7 @@ def test_one_stream_sees_the_image_at_another_size(name: str, resize: Any) -> No
     expected = patches + model.get_parameter(f"embeds.{name}.position")
     found = first_tokens(model)
     same(found[name], expected)
-    # The other stream sees it as it is.
+    # The other stream sees it is.
     other = {"process": "memory", "memory": "process"}[name]
     assert found[other].shape[1] == {"process": 4, "memory": 16}[other]
     runs(model)

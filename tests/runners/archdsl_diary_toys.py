@@ -14,9 +14,9 @@ from typing import Any
 
 from archdsl.errors import DataError
 from archdsl.records import Job, Measurement
+from archdsl.runners.interfaces import Bound, Runner
 from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
-from archdsl.runners.protocols import Bound, Runner
 
 EPOCHS = 3
 EPOCH_SECONDS = "ARCHDSL_TEST_EPOCH_SECONDS"

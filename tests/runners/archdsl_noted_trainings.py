@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archdsl.measure.evaluators import Evaluator, make_evaluators
+from archdsl.measuring.evaluators import Evaluator, make_evaluators
 from archdsl.records import Job, Measurement
+from archdsl.runners.interfaces import Bound, Runner
 from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
-from archdsl.runners.protocols import Bound, Runner
-from archdsl.train.loop import Trainer
+from archdsl.training.loop import Trainer
 
 MACHINE = "ARCHDSL_TEST_MACHINE"
 """Environment variable of a machine: its name in the diary."""

@@ -14,8 +14,8 @@ from archdsl.cli.handling import handled
 from archdsl.cli.process import prepare
 from archdsl.records import Job
 from archdsl.runners.read import read_profile
-from archdsl.search import run
-from archdsl.search.read import read_study
+from archdsl.searching import run
+from archdsl.searching.read import read_study
 from archdsl.store.store import open_store
 
 

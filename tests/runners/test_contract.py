@@ -13,8 +13,8 @@ import yaml
 from archdsl.records import Job, State
 from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
-from archdsl.search.read import read_study
-from archdsl.search.run import run_search
+from archdsl.searching.read import read_study
+from archdsl.searching.run import run_search
 from archdsl.store.store import open_store
 
 EXECUTORS: Mapping[str, Mapping[str, Any]] = {

@@ -16,8 +16,8 @@ import pytest
 
 from archdsl.errors import ArchdslError, DataError, DeviceError, DocumentError, MeasureError
 from archdsl.records import Job, Outcome, State
+from archdsl.runners.interfaces import Bound, Runner
 from archdsl.runners.local import LocalRunner
-from archdsl.runners.protocols import Bound, Runner
 
 EVALUATE: Mapping[str, Mapping[str, Any]] = {"latency": {}, "top1": {}}
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import pytest
 
 from archdsl.records import Measurement, Outcome, State
 from archdsl.store.owner import Owner
-from archdsl.store.rows import Study, Trial
+from archdsl.store.rows import StudyRow, Trial
 from archdsl.store.store import Store, open_store
 
 OBJECTIVES = {"latency": "minimize", "top1": "maximize"}
@@ -33,7 +33,7 @@ def store(url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def study(store: Store) -> Study:
+def study(store: Store) -> StudyRow:
     return store.ensure_study(name="digits", document={"space": {}}, objectives=OBJECTIVES)
 
 
@@ -41,7 +41,7 @@ Add = Callable[..., Trial | None]
 
 
 @pytest.fixture
-def add(store: Store, study: Study) -> Add:
+def add(store: Store, study: StudyRow) -> Add:
     def add_trial(
         arch_id: str,
         *,

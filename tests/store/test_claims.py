@@ -15,7 +15,7 @@ import pytest
 from archdsl.records import Outcome, State
 from archdsl.store.errors import StaleClaimError
 from archdsl.store.owner import Owner, is_alive, shares_kernel
-from archdsl.store.rows import Study, Trial
+from archdsl.store.rows import StudyRow, Trial
 from archdsl.store.store import Store
 
 Add = Callable[..., Trial]
@@ -35,7 +35,7 @@ sys.stdin.read()
 """
 
 
-def _holder(url: str, study: Study, arch_id: str) -> subprocess.Popen[str]:
+def _holder(url: str, study: StudyRow, arch_id: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", HOLDER, url, str(study.id), arch_id],
         stdin=subprocess.PIPE,
@@ -55,7 +55,7 @@ def dead() -> Owner:
 
 
 def test_a_killed_process_is_taken_over_a_living_one_is_not(
-    url: str, store: Store, study: Study
+    url: str, store: Store, study: StudyRow
 ) -> None:
     with _holder(url, study, "aa") as first, _holder(url, study, "bb") as second:
         assert first.stdout is not None
@@ -83,7 +83,9 @@ def test_a_killed_process_is_taken_over_a_living_one_is_not(
     assert store.trial(study.id, taken.number).state is State.FAILED
 
 
-def test_the_lowest_number_comes_first(store: Store, study: Study, add: Add, dead: Owner) -> None:
+def test_the_lowest_number_comes_first(
+    store: Store, study: StudyRow, add: Add, dead: Owner
+) -> None:
     add("aa")
     for arch_id in ("bb", "cc"):
         add(arch_id, owner=dead)
@@ -92,7 +94,7 @@ def test_the_lowest_number_comes_first(store: Store, study: Study, add: Add, dea
 
 
 def test_three_claims_without_a_new_epoch_end_a_trial(
-    store: Store, study: Study, add: Add, dead: Owner
+    store: Store, study: StudyRow, add: Add, dead: Owner
 ) -> None:
     add("aa", owner=dead)
     add("bb", owner=dead)
@@ -112,7 +114,7 @@ def test_three_claims_without_a_new_epoch_end_a_trial(
 
 
 def test_a_new_epoch_starts_the_count_anew(
-    store: Store, study: Study, add: Add, dead: Owner
+    store: Store, study: StudyRow, add: Add, dead: Owner
 ) -> None:
     trial = add("aa", owner=dead)
     for epoch in (1, 1, 2, 3, 3, 4):
@@ -127,7 +129,7 @@ def test_a_new_epoch_starts_the_count_anew(
 
 
 def test_released_claims_are_not_held_against_a_trial(
-    store: Store, study: Study, add: Add, dead: Owner
+    store: Store, study: StudyRow, add: Add, dead: Owner
 ) -> None:
     trial = add("aa", owner=dead)
     for _ in range(5):
@@ -141,7 +143,7 @@ def test_released_claims_are_not_held_against_a_trial(
 
 
 def test_a_machine_that_went_down_is_not_held_against_a_trial(
-    store: Store, study: Study, add: Add
+    store: Store, study: StudyRow, add: Add
 ) -> None:
     add("aa", owner=replace(Owner.current(), boot_id="boot 0"))
     for boot in range(1, 6):

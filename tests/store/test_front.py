@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import JSON, Table, create_engine, delete, insert
 
-from archdsl.store.rows import Study, Trial
+from archdsl.store.rows import StudyRow, Trial
 from archdsl.store.store import Store, open_store
 from archdsl.store.tables import architectures, measurements, studies, trial_values, trials
 
@@ -24,11 +24,11 @@ Point = Sequence[tuple[float, float, float]]
 """Per objective: low, loss, high."""
 
 
-def _members(store: Store, study: Study, *, robust: bool = False) -> list[str]:
+def _members(store: Store, study: StudyRow, *, robust: bool = False) -> list[str]:
     return [trial.arch_id for trial in store.front(study.id, robust=robust)]
 
 
-def test_dominated_trials_are_left_out(store: Store, study: Study, complete: Complete) -> None:
+def test_dominated_trials_are_left_out(store: Store, study: StudyRow, complete: Complete) -> None:
     complete("fast", latency=5.0, top1=70.0)
     complete("good", latency=10.0, top1=80.0)
     complete("worse", latency=11.0, top1=79.0)
@@ -39,7 +39,7 @@ def test_dominated_trials_are_left_out(store: Store, study: Study, complete: Com
 
 
 def test_robust_keeps_what_intervals_cannot_tell_apart(
-    store: Store, study: Study, complete: Complete
+    store: Store, study: StudyRow, complete: Complete
 ) -> None:
     complete("good", latency=10.0, top1=80.0, spread=1.0)
     complete("overlaps", latency=11.0, top1=79.0, spread=1.0)
@@ -56,7 +56,7 @@ def test_robust_keeps_what_intervals_cannot_tell_apart(
 
 
 def test_studies_do_not_meet_and_only_complete_trials_count(
-    store: Store, study: Study, complete: Complete, add: Callable[..., Trial]
+    store: Store, study: StudyRow, complete: Complete, add: Callable[..., Trial]
 ) -> None:
     other = store.ensure_study(name="other", document={}, objectives={"latency": "maximize"})
     complete("aa", latency=10.0, top1=80.0)
@@ -69,7 +69,7 @@ def test_studies_do_not_meet_and_only_complete_trials_count(
 
 
 def test_any_client_can_read_the_views(
-    url: str, store: Store, study: Study, complete: Complete
+    url: str, store: Store, study: StudyRow, complete: Complete
 ) -> None:
     complete("aa", latency=10.0, top1=80.0)
     for view in ("front", "front_robust"):

@@ -10,7 +10,7 @@ import pytest
 
 from archdsl.errors import StoreError
 from archdsl.records import Measurement, Outcome, State
-from archdsl.store.rows import Study, Trial
+from archdsl.store.rows import StudyRow, Trial
 from archdsl.store.store import Store
 
 Measure = Callable[..., Measurement]
@@ -42,7 +42,7 @@ def test_the_first_of_equal_protocols_stands(known: Store, measure: Measure) -> 
 
 
 def test_a_finished_trial_stands_on_the_stored_measurement(
-    store: Store, study: Study, add: Callable[..., Trial], measure: Measure
+    store: Store, study: StudyRow, add: Callable[..., Trial], measure: Measure
 ) -> None:
     trial = add("aa")
     store.record_measurement("aa", measure("latency", 10.0, 0.1))
@@ -84,7 +84,7 @@ def test_a_detail_that_is_not_json_is_a_clear_error(known: Store) -> None:
 
 
 def test_foreign_protocols_are_those_of_complete_trials_of_this_study(
-    store: Store, study: Study, add: Callable[..., Trial], measure: Measure
+    store: Store, study: StudyRow, add: Callable[..., Trial], measure: Measure
 ) -> None:
     def finish(arch_id: str, device: str, study_id: int) -> None:
         trial = add(arch_id, study_id=study_id)

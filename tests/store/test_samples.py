@@ -8,7 +8,7 @@ from statistics import fmean
 import pytest
 
 from archdsl.records import Measurement
-from archdsl.store.rows import Study, Trial, Value
+from archdsl.store.rows import StudyRow, Trial, Value
 from archdsl.store.store import Store
 
 Complete = Callable[..., Trial]
@@ -21,7 +21,7 @@ def mean_of(measurements: Sequence[Measurement]) -> Value:
 
 
 def test_a_value_is_made_anew_from_all_its_measurements(
-    store: Store, study: Study, complete: Complete, measure: Measure
+    store: Store, study: StudyRow, complete: Complete, measure: Measure
 ) -> None:
     trial = complete("good", latency=10.0, top1=80.0, spread=2.0)
     complete("overlaps", latency=11.0, top1=79.0, spread=2.0)
@@ -43,7 +43,7 @@ def test_a_value_is_made_anew_from_all_its_measurements(
 
 
 def test_a_maximized_value_turns_its_interval(
-    store: Store, study: Study, complete: Complete, measure: Measure
+    store: Store, study: StudyRow, complete: Complete, measure: Measure
 ) -> None:
     trial = complete("better", latency=10.0, top1=80.0, spread=0.1)
     complete("worse", latency=10.0, top1=78.0, spread=0.1)
@@ -58,7 +58,7 @@ def test_a_maximized_value_turns_its_interval(
 
 
 def test_the_same_measurement_twice_counts_once(
-    store: Store, study: Study, complete: Complete, measure: Measure
+    store: Store, study: StudyRow, complete: Complete, measure: Measure
 ) -> None:
     trial = complete("aa", latency=10.0, top1=80.0)
     for value in (12.0, 30.0):  # another process measured the same and was later

@@ -15,7 +15,7 @@ from archdsl.errors import StoreError
 from archdsl.records import Measurement, Outcome, State
 from archdsl.store.errors import DuplicateTrialError, StaleClaimError
 from archdsl.store.owner import Owner
-from archdsl.store.rows import Study, Trial, Value
+from archdsl.store.rows import StudyRow, Trial, Value
 from archdsl.store.store import Store, open_store
 
 Add = Callable[..., Trial]
@@ -23,7 +23,7 @@ Complete = Callable[..., Trial]
 Measure = Callable[..., Measurement]
 
 
-def test_a_trial_comes_back_as_it_went_in(store: Store, study: Study, add: Add) -> None:
+def test_a_trial_comes_back_as_it_went_in(store: Store, study: StudyRow, add: Add) -> None:
     trial = add("aa")
     assert trial.number == 0
     assert trial.state is State.RUNNING
@@ -37,7 +37,7 @@ def test_a_trial_comes_back_as_it_went_in(store: Store, study: Study, add: Add) 
     assert store.history(study.id) == []
 
 
-def test_the_budget_counts_counted_rows_only(store: Store, study: Study, add: Add) -> None:
+def test_the_budget_counts_counted_rows_only(store: Store, study: StudyRow, add: Add) -> None:
     assert add("aa", budget=2)
     assert add("bb", budget=2, counted=False)
     assert add("cc", budget=2)
@@ -49,7 +49,7 @@ def test_the_budget_counts_counted_rows_only(store: Store, study: Study, add: Ad
 
 
 def test_a_second_trial_of_an_architecture_is_refused_per_study(
-    store: Store, study: Study, add: Add
+    store: Store, study: StudyRow, add: Add
 ) -> None:
     add("aa")
     with pytest.raises(DuplicateTrialError, match="aa is already trial 0") as caught:
@@ -60,7 +60,9 @@ def test_a_second_trial_of_an_architecture_is_refused_per_study(
     assert store.seen(study.id) == {"aa"}
 
 
-def test_history_is_in_commit_order_and_incremental(store: Store, study: Study, add: Add) -> None:
+def test_history_is_in_commit_order_and_incremental(
+    store: Store, study: StudyRow, add: Add
+) -> None:
     tokens = {name: add(name) for name in ("aa", "bb", "cc")}
     for name in ("cc", "aa"):
         store.finish_trial(
@@ -80,7 +82,7 @@ def test_history_is_in_commit_order_and_incremental(store: Store, study: Study, 
 
 
 def test_complete_values_have_their_intervals(
-    store: Store, study: Study, complete: Complete
+    store: Store, study: StudyRow, complete: Complete
 ) -> None:
     trial = complete("aa", latency=10.0, top1=80.0, spread=0.5)
     assert trial.state is State.COMPLETE
@@ -94,7 +96,7 @@ def test_complete_values_have_their_intervals(
 
 
 def test_a_complete_trial_needs_exactly_the_objectives(
-    store: Store, study: Study, add: Add, measure: Measure
+    store: Store, study: StudyRow, add: Add, measure: Measure
 ) -> None:
     trial = add("aa")
     latency = measure("latency", 1.0, 0.0)
@@ -111,7 +113,7 @@ def test_a_complete_trial_needs_exactly_the_objectives(
 
 
 def test_an_infeasible_trial_keeps_its_measurements_but_has_no_values(
-    store: Store, study: Study, add: Add, measure: Measure
+    store: Store, study: StudyRow, add: Add, measure: Measure
 ) -> None:
     trial = add("aa")
     latency = measure("latency", 300.0, 1.0)
@@ -145,14 +147,14 @@ def test_a_trial_finishes_once(store: Store, add: Add) -> None:
         )
 
 
-def test_a_reason_may_quote_raw_bytes(store: Store, study: Study, add: Add) -> None:
+def test_a_reason_may_quote_raw_bytes(store: Store, study: StudyRow, add: Add) -> None:
     trial = add("aa")
     outcome = Outcome(state=State.FAILED, reason="ended with \0 in it")
     store.finish_trial(trial_id=trial.id, token=trial.token or "", outcome=outcome, values={})
     assert store.trial(study.id, 0).reason == "ended with  in it"
 
 
-def test_a_finished_trial_is_added_without_a_claim(store: Store, study: Study, add: Add) -> None:
+def test_a_finished_trial_is_added_without_a_claim(store: Store, study: StudyRow, add: Add) -> None:
     add("aa")
     ended: dict[str, Any] = {
         **_proposal(1),
@@ -185,7 +187,7 @@ def test_epochs_are_kept_and_replaced_when_reported_again(store: Store, add: Add
     assert math.isnan(reported[2].value)
 
 
-def test_an_unknown_number_is_a_clear_error(store: Store, study: Study, add: Add) -> None:
+def test_an_unknown_number_is_a_clear_error(store: Store, study: StudyRow, add: Add) -> None:
     with pytest.raises(StoreError, match="no trial 0; it has none yet"):
         store.trial(study.id, 0)
     add("aa")
@@ -259,7 +261,7 @@ def _seconds_to_find(store: Store, number: int) -> float:
 
 
 def test_a_stopped_trial_counts_keeps_its_epochs_and_is_never_a_member(
-    store: Store, study: Study, add: Add, complete: Complete
+    store: Store, study: StudyRow, add: Add, complete: Complete
 ) -> None:
     complete("slow", latency=9.0, top1=70.0)
     trial = add("stopped", budget=2)
@@ -289,7 +291,9 @@ def test_a_stopped_trial_counts_keeps_its_epochs_and_is_never_a_member(
         assert [member.arch_id for member in store.front(study.id, robust=robust)] == ["slow"]
 
 
-def test_values_after_an_epoch_are_those_of_one_study(store: Store, study: Study, add: Add) -> None:
+def test_values_after_an_epoch_are_those_of_one_study(
+    store: Store, study: StudyRow, add: Add
+) -> None:
     other = store.ensure_study(name="other", document={}, objectives={"top1": "maximize"})
     told = {"a": (1.0, 2.0), "b": (3.0, math.nan), "c": (5.0,)}
     for arch_id, values in told.items():
@@ -307,7 +311,7 @@ def test_values_after_an_epoch_are_those_of_one_study(store: Store, study: Study
 
 
 def test_a_study_lists_its_times_and_architectures(
-    store: Store, study: Study, add: Add, complete: Complete
+    store: Store, study: StudyRow, add: Add, complete: Complete
 ) -> None:
     complete("aa", latency=3.0, top1=80.0)
     add("bb")

@@ -12,11 +12,11 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from archdsl.records import Job, Outcome
-from archdsl.runners.bench import Bench, Orders, Protocols, Refused
-from archdsl.runners.cluster import Machine
 from archdsl.runners.errors import RunnerError
-from archdsl.runners.followed import Ended
-from archdsl.runners.worker import one_line, unpacked
+from archdsl.runners.evaluation import one_line, unpacked
+from archdsl.runners.ray.resources import Machine
+from archdsl.runners.ray.slot import Protocols, RaySlot, Refused, WorkerConfig
+from archdsl.runners.threaded_slot import Ended
 
 WAIT_SECONDS = 600.0
 """For a place that another search holds: as long as for a lease."""
@@ -29,21 +29,21 @@ FOR_EVER = -1
 class Place:
     """An actor that holds resources and evaluates one candidate at a time for whoever asks."""
 
-    def __init__(self, orders: Orders) -> None:
-        self._bench = Bench(orders, machine=_here())
+    def __init__(self, orders: WorkerConfig) -> None:
+        self._bench = RaySlot(orders, machine=_here())
 
     def prepare(self, expected: Protocols | None = None) -> Protocols | Refused:
-        """See `Bench.prepare`."""
+        """See `RaySlot.prepare`."""
         return self._bench.prepare(expected)
 
     def check(self, job: Job) -> Refused | None:
-        """See `Bench.check`."""
+        """See `RaySlot.check`."""
         return self._bench.check(job)
 
     def measure(
         self, job: Job, expected: Protocols, quantity: str | None = None
     ) -> Ended | Refused:
-        """See `Bench.measure`; an actor that was started anew elsewhere must measure alike."""
+        """See `RaySlot.measure`; an actor that was started anew elsewhere must measure alike."""
         told = self._bench.prepare(expected)
         return told if isinstance(told, Refused) else self._bench.measure(job, quantity)
 
@@ -56,13 +56,13 @@ class Candidate(tune.Trainable):
     """
 
     def setup(
-        self, config: dict[str, Any], *, orders: Orders, lane: Any, expected: Protocols
+        self, config: dict[str, Any], *, orders: WorkerConfig, lane: Any, expected: Protocols
     ) -> None:
         def on_lane(job: Job) -> Outcome:
             told: Ended = unrefused(ray.get(lane.measure.remote(job, expected)))
             return told.outcome
 
-        self._bench = Bench(orders, machine=_here(), lane=None if lane is None else on_lane)
+        self._bench = RaySlot(orders, machine=_here(), lane=None if lane is None else on_lane)
         self._bench.prepare(expected)
         self.reset_config(config)
 
@@ -86,7 +86,7 @@ class Candidate(tune.Trainable):
 
 
 def place(
-    orders: Orders,
+    orders: WorkerConfig,
     resources: Mapping[str, float],
     *,
     machine: Machine | None = None,

@@ -16,9 +16,8 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import archdsl
-from archdsl.runners.cluster import Looked, Machine
 from archdsl.runners.errors import RunnerError
-from archdsl.runners.marker import marker_in
+from archdsl.runners.evaluation import one_line
 from archdsl.runners.ray.join import (
     WITH_TOKEN,
     apply_settings,
@@ -26,7 +25,8 @@ from archdsl.runners.ray.join import (
     own_signals,
     shortened,
 )
-from archdsl.runners.worker import one_line
+from archdsl.runners.ray.resources import Looked, Machine
+from archdsl.runners.shared_storage_check import marker_in
 
 OBJECT_STORE_BYTES = 1 << 27
 """Of a Ray started here: nothing large goes through it."""
@@ -153,7 +153,7 @@ def _looker() -> Callable[[str | None], dict[str, Any]]:
         seen, hindrance = None, ""
         if marker is not None:
             try:
-                from archdsl.runners.marker import is_seen
+                from archdsl.runners.shared_storage_check import is_seen
 
                 seen = is_seen(marker)
             except Exception as error:

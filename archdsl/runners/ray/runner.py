@@ -20,11 +20,18 @@ from ray.exceptions import RayError
 
 import archdsl
 from archdsl.errors import MeasureError
-from archdsl.measure.evaluators import make_evaluators
+from archdsl.measuring.evaluators import make_evaluators
 from archdsl.records import Job, Outcome, State
-from archdsl.runners.bench import Orders
 from archdsl.runners.child import MakeEvaluators
-from archdsl.runners.cluster import (
+from archdsl.runners.errors import RunnerError
+from archdsl.runners.evaluation import one_line
+from archdsl.runners.interfaces import Bound, JobSource
+from archdsl.runners.memory_preflight import TRAINED
+from archdsl.runners.profile import RayProfile
+from archdsl.runners.ray.actors import Candidate, place, prepared, ready, unrefused
+from archdsl.runners.ray.connect import connect, leave, look_at, machines
+from archdsl.runners.ray.dispatcher import MOST_FRUITLESS, Dispatcher
+from archdsl.runners.ray.resources import (
     Machine,
     check_machines,
     check_room,
@@ -32,16 +39,9 @@ from archdsl.runners.cluster import (
     slot_resources,
     slots,
 )
-from archdsl.runners.desk import MOST_FRUITLESS, Desk
-from archdsl.runners.errors import RunnerError
-from archdsl.runners.followed import Ended
-from archdsl.runners.profile import RayProfile
-from archdsl.runners.protocols import Bound, JobSource
-from archdsl.runners.ray.actors import Candidate, place, prepared, ready, unrefused
-from archdsl.runners.ray.connect import connect, leave, look_at, machines
+from archdsl.runners.ray.slot import WorkerConfig
 from archdsl.runners.ray.tuning import tune_all
-from archdsl.runners.rehearsal import TRAINED
-from archdsl.runners.worker import one_line
+from archdsl.runners.threaded_slot import Ended
 
 ROOM_SECONDS = 2.0
 """How old the count of slots may be: machines come and go."""
@@ -104,7 +104,9 @@ class RayRunner:
             lane=self._lane,
             expected=self.protocols(),
         )
-        tune_all(trainable, desk=Desk(source, room=self._slots_now), resources=self._slot_holds)
+        tune_all(
+            trainable, desk=Dispatcher(source, room=self._slots_now), resources=self._slot_holds
+        )
 
     def score(self, jobs: Sequence[Job], quantity: str) -> Iterator[tuple[Job, Outcome]]:
         """Measure one quantity of each job; see `Runner.score`."""
@@ -135,9 +137,9 @@ class RayRunner:
             self._lane = self._slot = None
             leave()
 
-    def _orders(self, *, on_lane: bool) -> Orders:
+    def _orders(self, *, on_lane: bool) -> WorkerConfig:
         laned = self._profile.latency_lane is not None
-        return Orders(
+        return WorkerConfig(
             evaluate={
                 name: settings
                 for name, settings in self._evaluate.items()

@@ -12,8 +12,8 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from archdsl.runners.cluster import Looked, Machine
-from archdsl.runners.opened import Opened, open_all
+from archdsl.runners.data_probe import DataProbe, probe_data
+from archdsl.runners.evaluation import one_line
 from archdsl.runners.profile import RayProfile
 from archdsl.runners.ray.connect import (
     LOOK_SECONDS,
@@ -23,7 +23,7 @@ from archdsl.runners.ray.connect import (
     look_at,
     machines,
 )
-from archdsl.runners.worker import one_line
+from archdsl.runners.ray.resources import Looked, Machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Survey:
     machines: Sequence[Machine]
     looked: Sequence[Looked]
     clocks: Mapping[str, float]
-    data: Mapping[str, Mapping[str, Opened]]
+    data: Mapping[str, Mapping[str, DataProbe]]
 
 
 def survey(profile: RayProfile) -> Survey:
@@ -63,7 +63,7 @@ def survey(profile: RayProfile) -> Survey:
         leave()
 
 
-def _data(found: Sequence[Machine], names: Mapping[str, str]) -> dict[str, dict[str, Opened]]:
+def _data(found: Sequence[Machine], names: Mapping[str, str]) -> dict[str, dict[str, DataProbe]]:
     if not names:
         return {}
     opened = ray.remote(num_cpus=0, max_retries=0)(_open)
@@ -78,13 +78,13 @@ def _data(found: Sequence[Machine], names: Mapping[str, str]) -> dict[str, dict[
         try:
             told[machine] = ray.get(answer, timeout=LOOK_SECONDS * len(names))
         except RayError as error:
-            lost = Opened(ok=False, found=one_line(error))
+            lost = DataProbe(ok=False, found=one_line(error))
             told[machine] = dict.fromkeys(names, lost)
     return told
 
 
-def _open(names: Mapping[str, str], folder: str) -> dict[str, Opened]:
+def _open(names: Mapping[str, str], folder: str) -> dict[str, DataProbe]:
     """On a machine: what its data sets are."""
     with suppress(OSError):  # as for candidates: see `Bench`
         os.chdir(folder)
-    return open_all(names)
+    return probe_data(names)

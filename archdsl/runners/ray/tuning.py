@@ -14,14 +14,14 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from archdsl.records import Outcome, State
-from archdsl.runners.bench import Refused
-from archdsl.runners.desk import Desk
 from archdsl.runners.errors import RunnerError
-from archdsl.runners.followed import Ended
-from archdsl.runners.worker import one_line
+from archdsl.runners.evaluation import one_line
+from archdsl.runners.ray.dispatcher import Dispatcher
+from archdsl.runners.ray.slot import Refused
+from archdsl.runners.threaded_slot import Ended
 
 
-def tune_all(trainable: Any, *, desk: Desk, resources: Mapping[str, float]) -> None:
+def tune_all(trainable: Any, *, desk: Dispatcher, resources: Mapping[str, float]) -> None:
     """Run what the desk gives out until it has no more.
 
     Args:
@@ -57,7 +57,7 @@ def tune_all(trainable: Any, *, desk: Desk, resources: Mapping[str, float]) -> N
 class _Proposer(Searcher):
     """Hands the desk's jobs to Tune."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Dispatcher) -> None:
         super().__init__()
         self._desk = desk
 
@@ -82,7 +82,7 @@ class _Proposer(Searcher):
 class _Judge(FIFOScheduler):
     """Passes on what trials tell, and stops those that the search has stopped."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Dispatcher) -> None:
         super().__init__()
         self._desk = desk
 
@@ -113,7 +113,7 @@ class _Judge(FIFOScheduler):
 class _Ending(tune.Stopper):
     """Ends everything once the search has failed."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Dispatcher) -> None:
         self._desk = desk
 
     def __call__(self, trial_id: str, result: Mapping[str, Any]) -> bool:

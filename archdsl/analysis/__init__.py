@@ -1,0 +1,1 @@
+"""Questions about finished trials: dominance, hypervolume, what explains a front."""

@@ -1,0 +1,149 @@
+"""How much of one device's front is on another device's front, over the same architectures.
+
+A study's own front stands on one device. Where its architectures were measured on others too, by
+another study or by hand, each device has a front of its own over those that both have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
+
+from archdsl.analysis.hypervolume import Point
+from archdsl.records import Measurement, canonical_json
+from archdsl.store.rows import StudyRow, Trial
+from archdsl.store.store import Store
+
+_OF_THE_DEVICE = {"fingerprint", "threads", "repeat"}
+"""What protocols of one value may differ in; everything else must be equal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontTransfer:
+    """What becomes of one device's front on another.
+
+    Args:
+        here: fingerprint of the one.
+        there: fingerprint of the other.
+        common: architectures with values on both.
+        members: on the front here.
+        survivors: of these, on the front there too.
+    """
+
+    here: Mapping[str, Any]
+    there: Mapping[str, Any]
+    common: int
+    members: int
+    survivors: int
+
+
+def survivals(
+    store: Store,
+    study: StudyRow,
+    trials: Sequence[Trial],
+    behind: Mapping[int, Mapping[str, Measurement]],
+) -> list[FrontTransfer]:
+    """Each device beside each other one, both ways; empty where one device alone is known.
+
+    Only what was measured under the study's own conditions counts. What does not depend on a
+    device, accuracy above all, is the study's own.
+
+    Args:
+        store: that knows the study.
+        study: its row.
+        trials: its complete ones, by number.
+        behind: a trial's row to the measurements that its values are of.
+    """
+    signs = {name: 1 if goal == "minimize" else -1 for name, goal in study.objectives.items()}
+    own = {
+        trial.arch_id: {name: signs[name] * trial.values[name].value for name in signs}
+        for trial in trials
+    }
+    found = []
+    for here, there in permutations(_devices(store, study, trials, behind), 2):
+        common = [a for a in own if a in here.values and a in there.values]
+        if not common:
+            continue
+        front = _front({a: _point(own[a], here.values[a], signs) for a in common})
+        other = _front({a: _point(own[a], there.values[a], signs) for a in common})
+        found.append(
+            FrontTransfer(
+                here=here.fingerprint,
+                there=there.fingerprint,
+                common=len(common),
+                members=len(front),
+                survivors=len(front & other),
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Device:
+    """Identity to what was measured on one device: objective to value."""
+
+    fingerprint: Mapping[str, Any]
+    values: dict[str, dict[str, float]]
+
+
+def _devices(
+    store: Store,
+    study: StudyRow,
+    trials: Sequence[Trial],
+    behind: Mapping[int, Mapping[str, Measurement]],
+) -> list[_Device]:
+    """Every device, the study's own first; only architectures with all its quantities."""
+    first = behind[trials[0].id] if trials else {}
+    quantities = {
+        name: measurement
+        for name, measurement in first.items()
+        if isinstance(measurement.protocol.get("fingerprint"), Mapping)
+    }
+    devices: dict[str, _Device] = {}
+    for name, example in quantities.items():
+        pooled = {trial.arch_id: trial.values[name].value for trial in trials}
+        own = canonical_json(dict(example.protocol["fingerprint"]))
+        for arch_id, measurement in store.measured_in(study.id, name):
+            if _conditions(measurement) != _conditions(example):
+                continue
+            fingerprint = dict(measurement.protocol["fingerprint"])
+            key = canonical_json(fingerprint)
+            device = devices.setdefault(key, _Device(fingerprint=fingerprint, values={}))
+            value = pooled[arch_id] if key == own else measurement.value
+            device.values.setdefault(arch_id, {}).setdefault(name, value)
+    for device in devices.values():
+        for arch_id in [a for a, known in device.values.items() if len(known) < len(quantities)]:
+            del device.values[arch_id]
+    return list(devices.values())
+
+
+def _conditions(measurement: Measurement) -> str | None:
+    """Everything but the device; None where no device is named."""
+    protocol = measurement.protocol
+    if not isinstance(protocol.get("fingerprint"), Mapping):
+        return None
+    return canonical_json({key: protocol[key] for key in protocol if key not in _OF_THE_DEVICE})
+
+
+def _point(
+    own: Mapping[str, float], measured: Mapping[str, float], signs: Mapping[str, int]
+) -> Point:
+    return tuple(
+        signs[name] * measured[name] if name in measured else value for name, value in own.items()
+    )
+
+
+def _front(points: Mapping[str, Point]) -> set[str]:
+    """Identities of those that no other is at least as good as in everything, and better in one."""
+    kept: list[tuple[str, Point]] = []
+    for name, point in sorted(points.items(), key=lambda item: item[1]):
+        # Whatever beats a point comes before it.
+        if not any(_beats(other, point) for _, other in kept):
+            kept.append((name, point))
+    return {name for name, _ in kept}
+
+
+def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))

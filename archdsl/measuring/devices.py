@@ -1,0 +1,95 @@
+"""Which device a measurement runs on, and torch's settings while it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+
+import torch
+
+from archdsl.device_lock import SharedDeviceLock, exclusive
+from archdsl.errors import DeviceError
+from archdsl.measuring.conditions import Conditions
+from archdsl.measuring.fingerprint import cpu_name
+from archdsl.training.device import lock_names
+
+
+def find_device(asked: str) -> torch.device:
+    """The device a study asks for.
+
+    Args:
+        asked: `cpu`, `cuda` (the first GPU), a part of a GPU's name such as `A100`, or `any`
+            (the first GPU where there is one, else the CPU).
+
+    Raises:
+        DeviceError: it is not there; names the devices that are.
+    """
+    if asked == "cpu":
+        return torch.device("cpu")
+    names = gpu_names()
+    if asked == "any" and not names:
+        return torch.device("cpu")
+    for index, name in enumerate(names):
+        if asked in ("cuda", "any") or asked.casefold() in name.casefold():
+            return torch.device("cuda", index)
+    there = ", ".join([f"cpu ({cpu_name()})", *(f"cuda ({name})" for name in names)])
+    raise DeviceError(
+        f"no device '{asked}' here; there is: {there}. Ask for one of these (cpu, cuda or a part "
+        "of a GPU's name), or run where the device is"
+    )
+
+
+def gpu_names() -> list[str]:
+    """Names of the CUDA devices this process may use, by index."""
+    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+
+
+@contextmanager
+def locked(device: torch.device) -> Iterator[None]:
+    """The device for this process alone, among all that use archdsl on this host.
+
+    On a GPU the processors, which feed it, are shared with trainers and with measurements of
+    other GPUs, but not with a measurement of the processors themselves.
+
+    Raises:
+        LeaseError: others do not leave it in time.
+    """
+    own, *beside = lock_names(device)
+    with ExitStack() as held:
+        held.enter_context(exclusive(own))
+        held.enter_context(SharedDeviceLock(beside))
+        yield
+
+
+@contextmanager
+def applied(conditions: Conditions, device: torch.device) -> Iterator[None]:
+    """Torch's thread count and float32 precision as the conditions say; set back afterwards."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(conditions.threads or threads)
+    try:
+        with tf32(conditions.tf32) if device.type == "cuda" else nullcontext():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def tf32(allowed: bool) -> Iterator[None]:
+    """Whether float32 products and convolutions on CUDA may run in TensorFloat-32.
+
+    Both are set, for cuDNN's convolutions may by default and cuBLAS's products may not.
+    """
+    backends = torch.backends
+    if hasattr(backends.cudnn, "conv"):  # torch 2.9 and later; the older words no longer mix in
+        places, word = (backends.cuda.matmul, backends.cudnn.conv), "fp32_precision"
+        value: str | bool = "tf32" if allowed else "ieee"
+    else:
+        places, word, value = (backends.cuda.matmul, backends.cudnn), "allow_tf32", allowed
+    before = [getattr(place, word) for place in places]
+    try:
+        for place in places:
+            setattr(place, word, value)
+        yield
+    finally:
+        for place, old in zip(places, before, strict=True):
+            setattr(place, word, old)

@@ -1,0 +1,148 @@
+"""The evaluators of a study, cheap ones first. Imports no torch until one needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from archdsl.document.messages import one_of
+from archdsl.errors import StudyError
+from archdsl.measuring.settings import AccuracySettings, TableSettings, settings_of
+from archdsl.measuring.table import Table, TableEvaluator
+from archdsl.records import Job, Measurement
+
+
+class Evaluator(Protocol):
+    """Measures one quantity of one candidate after the other."""
+
+    @property
+    def quantity(self) -> str:
+        """Name of what is measured."""
+
+    def protocol(self) -> Mapping[str, Any]:
+        """Everything that may change the value, whatever the candidate is."""
+
+    def check(self, candidate: Job) -> None:
+        """Refuse a candidate that can never be measured, before anything is paid for.
+
+        Raises:
+            ArchdslError: why it cannot.
+        """
+
+    def measure(self, candidate: Job, *, report: Callable[[int, float], None]) -> Measurement:
+        """Measure a candidate; `report(epoch, value)` tells of values on the way."""
+
+
+class TrainingPlace(Protocol):
+    """Which device trains."""
+
+    @property
+    def device(self) -> str:
+        """`auto`, `cpu` or `cuda`."""
+
+
+class Workplace(Protocol):
+    """What evaluators need to know of the run profile."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def training(self) -> TrainingPlace:
+        """Where candidates are trained."""
+
+    @property
+    def data(self) -> Mapping[str, str]:
+        """Name of a data set to its source."""
+
+    @property
+    def storage(self) -> str:
+        """Folder for weights, or its URL."""
+
+
+Make = Callable[[Mapping[str, Any], Workplace], list[Evaluator]]
+
+
+def _latency(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
+    from archdsl.measuring.conditions import Conditions
+    from archdsl.measuring.latency import LatencyEvaluator
+
+    return [LatencyEvaluator(settings_of(Conditions, settings, "evaluate.latency"))]
+
+
+def _memory(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
+    from archdsl.measuring.conditions import MemoryConditions
+    from archdsl.measuring.memory import MemoryEvaluator
+
+    return [MemoryEvaluator(settings_of(MemoryConditions, settings, "evaluate.memory"))]
+
+
+def _throughput(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
+    from archdsl.measuring.conditions import Conditions
+    from archdsl.measuring.throughput import ThroughputEvaluator
+
+    return [ThroughputEvaluator(settings_of(Conditions, settings, "evaluate.throughput"))]
+
+
+def _top1(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
+    from archdsl.measuring.accuracy import AccuracyEvaluator, FinalAccuracyEvaluator, Trainings
+    from archdsl.storage.remote import storage_at
+    from archdsl.training.device import choose_device
+
+    trainings = Trainings(
+        settings_of(AccuracySettings, settings, "evaluate.top1"),
+        device=choose_device(workplace.training.device, profile=workplace.name),
+        names=workplace.data,
+        storage=storage_at(workplace.storage),
+    )
+    return [AccuracyEvaluator(trainings), FinalAccuracyEvaluator(trainings)]
+
+
+EVALUATORS: Mapping[str, Make] = {
+    "memory": _memory,
+    "latency": _latency,
+    "throughput": _throughput,
+    "top1": _top1,
+}
+"""Quantity to what makes its evaluators, cheap ones first."""
+
+
+def make_evaluators(
+    evaluate: Mapping[str, Mapping[str, Any]], workplace: Workplace
+) -> list[Evaluator]:
+    """The evaluators of a study, cheap ones first.
+
+    With `top1` comes `test_top1`, last: the final score of a front's members, which no candidate
+    of a running search is measured by. A table gives it only if it has such a column.
+
+    Args:
+        evaluate: quantity to settings: those of `Conditions` for `latency` and `throughput`, of
+            `MemoryConditions` for `memory`, of `AccuracySettings` for `top1`, or `{table: FILE}`
+            for any of them.
+        workplace: the run profile.
+
+    Raises:
+        StudyError: an unknown quantity, or settings that are wrong.
+        ArchdslError: what the evaluators themselves cannot do here (see their classes).
+    """
+    for quantity in evaluate:
+        if quantity not in EVALUATORS:
+            raise StudyError(f"evaluate: {one_of(quantity, EVALUATORS)}")
+    made: list[Evaluator] = []
+    for quantity, make in EVALUATORS.items():
+        settings = evaluate.get(quantity)
+        if settings is not None:
+            made += (
+                _tables(quantity, settings) if "table" in settings else make(settings, workplace)
+            )
+    return made
+
+
+def _tables(quantity: str, settings: Mapping[str, Any]) -> list[Evaluator]:
+    read = settings_of(TableSettings, settings, f"evaluate.{quantity}")
+    table, repeat = Table(Path(read.table)), read.repeat or 0
+    final = f"test_{quantity}"
+    names = [quantity, final] if final in table.columns else [quantity]
+    return [TableEvaluator(quantity=name, table=table, repeat=repeat) for name in names]

@@ -1,0 +1,178 @@
+"""Was the device ours alone while a block was timed? The probe, foreign load and clocks say."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from archdsl.measuring.cuda import UNKNOWN, GpuLoad, GpuReading
+from archdsl.measuring.load import CpuLoad, Load
+from archdsl.measuring.probe import Calmest, Probe
+
+PROBE_TOLERANCE = 1.05
+"""Of a probe over the calmest. On a quiet virtual machine the probes of one process lie within 3 %
+of each other; what slows the probe down by 5 % slows a network down by about as much."""
+FOREIGN_CORES = 0.25
+"""Others may take this much of one core: the counters' steps come to some 0.15 in a block."""
+FOREIGN_SHARE = 0.05
+"""Or this share of all cores, whichever is more: what a large host's services take."""
+FOREIGN_GPU_PERCENT = 5.0
+"""Of a GPU's time that others may take: a screen's share, below a block's own spread."""
+PATIENCE_SHARE = 0.5
+"""Of a measurement's `max_seconds`, for blocks that are discarded and the pauses after them."""
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Samples and what the device was like around them.
+
+    Args:
+        samples_ms: as they were taken.
+        probe_ms: probes right before and right after.
+        load: of the processors.
+        gpu: of the GPU.
+    """
+
+    samples_ms: Sequence[float]
+    probe_ms: tuple[float, float]
+    load: Load
+    gpu: GpuReading = UNKNOWN
+
+
+class InterferenceMonitor:
+    """Times blocks between probes and says which of them can be trusted.
+
+    To be made while the device is leased and warm; `close` keeps what was learnt.
+
+    Args:
+        device: where the blocks run.
+        fingerprint: of the device.
+        threads: that the blocks run with.
+        max_seconds: of the measurement; half of it is spent on discarded blocks at the most.
+    """
+
+    def __init__(
+        self,
+        device: torch.device,
+        *,
+        fingerprint: Mapping[str, Any],
+        threads: int,
+        max_seconds: float,
+    ) -> None:
+        self._on_gpu = device.type == "cuda"
+        self._calmest = Calmest(dict(fingerprint))
+        self._probe = Probe(device)
+        self._patience = PATIENCE_SHARE * max_seconds
+        self._pause = FIRST_PAUSE_SECONDS
+        self._gpu = GpuLoad(device) if self._on_gpu else None
+        self._load = CpuLoad(threads=threads)
+        self.begin()
+
+    def begin(self) -> None:
+        """Probe now: what happened until now is no block's."""
+        self._before = self._probed()
+        self._load.read()
+        if self._gpu:
+            self._gpu.read()
+
+    def block(self, take: Callable[[], Sequence[float]]) -> Block:
+        """Samples between two probes; after a disturbed block, a pause for the disturbance to end.
+
+        Args:
+            take: times one block, samples in ms.
+        """
+        started = time.perf_counter()
+        samples = take()
+        before, self._before = self._before, self._probed()
+        block = Block(
+            samples_ms=samples,
+            probe_ms=(before, self._before),
+            load=self._load.read(),
+            gpu=self._gpu.read() if self._gpu else UNKNOWN,
+        )
+        if self.doubts(block) and self.patient:
+            time.sleep(self._pause)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+            self.begin()
+            self._patience -= time.perf_counter() - started
+        return block
+
+    @property
+    def patient(self) -> bool:
+        """Whether there is time left for another block in place of a disturbed one."""
+        return self._patience > 0
+
+    def doubts(self, block: Block) -> dict[str, str]:
+        """Why a block's samples may be wrong: kind to words; empty where all is well.
+
+        Asked again later it may say more: the calmest probe may have come after the block.
+        """
+        found = {}
+        ratio = max(block.probe_ms) / self._calmest.ms
+        if ratio > PROBE_TOLERANCE:
+            found["probe"] = f"the control probe took {ratio:.2f} times its calmest time here"
+        foreign, own = block.load.foreign_cores, block.load.own_cores
+        # A GPU is fed by one thread of the host, which others' work elsewhere does not hold up.
+        if not self._on_gpu and foreign is not None and foreign > self._tolerated_cores():
+            found["foreign"] = f"other processes took {foreign:.2f} of {self._load.cores} cores"
+        if not self._on_gpu and own > FOREIGN_CORES:
+            found["own"] = f"other threads of this process took {own:.2f} cores"
+        if (block.gpu.foreign_percent or 0.0) > FOREIGN_GPU_PERCENT:
+            found["gpu"] = f"other processes took {block.gpu.foreign_percent:.0f} % of the GPU"
+        if block.gpu.throttled:
+            found["throttled"] = "heat or missing power held the GPU's clock down"
+        return found
+
+    def told(self, blocks: Sequence[Block]) -> list[str]:
+        """The doubts about blocks in words, one line for each kind."""
+        found = [self.doubts(block) for block in blocks]
+        lines = {}
+        for kind in dict.fromkeys(kind for each in found for kind in each):
+            words = [each[kind] for each in found if kind in each]
+            lines[kind] = f"{words[-1]} ({len(words)} of {len(blocks)} blocks)"
+        return list(lines.values())
+
+    def readings(self, blocks: Sequence[Block]) -> dict[str, Any]:
+        """The readings beside blocks, as plain data; what the platform does not tell is unknown."""
+        readings: dict[str, Any] = {
+            "calmest_probe_ms": round(self._calmest.ms, 6),
+            "probe_ms": [[round(ms, 6) for ms in block.probe_ms] for block in blocks],
+            "foreign_cores": _told([block.load.foreign_cores for block in blocks]),
+            "cores": self._load.cores,
+        }
+        if self._on_gpu:
+            readings |= {
+                "foreign_gpu_percent": _told([block.gpu.foreign_percent for block in blocks]),
+                "throttled": _told([block.gpu.throttled for block in blocks]),
+                "clock_mhz": _told([block.gpu.clock_mhz for block in blocks]),
+            }
+        return readings
+
+    def close(self) -> None:
+        """Keep the calmest probe for later measurements.
+
+        Raises:
+            WriteError: the folder of the leases refuses the file.
+        """
+        self._calmest.store()
+
+    def _tolerated_cores(self) -> float:
+        return max(FOREIGN_CORES, FOREIGN_SHARE * self._load.cores)
+
+    def _probed(self) -> float:
+        ms = self._probe.time_ms()
+        self._calmest.add(ms)
+        return ms
+
+
+def _told(values: Sequence[float | bool | None]) -> Any:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "unknown"
+    return [value if isinstance(value, bool | int) else round(value, 3) for value in known]

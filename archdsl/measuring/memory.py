@@ -1,0 +1,138 @@
+"""Peak memory of one forward call, in MiB (2^20 bytes).
+
+It is the weights, the images and the most that was allocated beside them at any moment of the call.
+On a GPU the caching allocator counts. On the CPU torch's profiler lists every allocation and
+release, those inside an operation included; the process's resident memory, which moves with the
+allocator's habits, is never looked at. Both counts are of bytes asked for, so they repeat exactly.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+
+from archdsl.measuring import cuda
+from archdsl.measuring.candidate import build_candidate
+from archdsl.measuring.conditions import MemoryConditions
+from archdsl.measuring.cuda import Call
+from archdsl.measuring.devices import find_device
+from archdsl.measuring.fingerprint import fingerprint as fingerprint_of
+from archdsl.measuring.timing import prepared_call
+from archdsl.records import Job, Measurement
+
+EVALUATOR = "memory/1"
+"""Changes whenever the way of measuring changes the number."""
+REPEATS = 2
+MIB = 2**20
+
+
+def measure_memory(
+    model: nn.Module,
+    *,
+    image_shape: tuple[int, int, int],
+    conditions: MemoryConditions,
+    fingerprint: Mapping[str, Any] | None = None,
+) -> Measurement:
+    """The peak memory of a forward call of `model`; the value is MiB.
+
+    Args:
+        model: takes images (batch, channels, height, width); left as it is.
+        image_shape: (channels, height, width).
+        conditions: device, batch, types and heads.
+        fingerprint: of the device, where the caller already has it.
+
+    Raises:
+        DeviceError: the device is not there.
+        MeasureError: all heads are asked for and the model has no `forward_heads`.
+    """
+    device = find_device(conditions.device)
+    prepared = prepared_call(model, image_shape=image_shape, conditions=conditions, device=device)
+    with torch.inference_mode():
+        prepared.call()  # libraries allocate in the first call what they keep
+        peaks = [_peak_bytes(prepared.call, device) for _ in range(REPEATS)]
+    values = [(prepared.held_bytes + peak) / MIB for peak in peaks]
+    return Measurement(
+        quantity="memory",
+        value=max(values),
+        low=min(values),
+        high=max(values),
+        unit="MiB",
+        protocol=memory_protocol(conditions, device, fingerprint),
+        detail={
+            "weights_and_images_mib": prepared.held_bytes / MIB,
+            "activations_mib": max(peaks) / MIB,
+        },
+    )
+
+
+def memory_protocol(
+    conditions: MemoryConditions,
+    device: torch.device,
+    fingerprint: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What peak memories must share to be compared."""
+    return {
+        "evaluator": EVALUATOR,
+        **conditions.keyed(),
+        "fingerprint": dict(fingerprint if fingerprint is not None else fingerprint_of(device)),
+    }
+
+
+def _peak_bytes(call: Call, device: torch.device) -> int:
+    return cuda.peak_bytes(call, device=device) if device.type == "cuda" else _peak_on_cpu(call)
+
+
+def _peak_on_cpu(call: Call) -> int:
+    # Without a GPU the profiler's library complains of that on stderr, once, unless told not to.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    # One cycle has nothing to accumulate; torch 2.11 warns unless it is asked to.
+    cpu = [ProfilerActivity.CPU]
+    with profile(activities=cpu, profile_memory=True, acc_events=True) as found:
+        call()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.json"
+        found.export_chrome_trace(str(path))
+        events = json.loads(path.read_text(encoding="utf-8"))["traceEvents"]
+    changes = [event for event in events if event.get("name") == "[memory]"]
+    held = peak = 0
+    for change in sorted(changes, key=lambda event: float(event["ts"])):
+        held += change["args"]["Bytes"]
+        peak = max(peak, held)
+    return peak
+
+
+class MemoryEvaluator:
+    """Measures the peak memory of candidates of a search under one set of conditions.
+
+    Raises:
+        DeviceError: the device is not there.
+    """
+
+    quantity = "memory"
+
+    def __init__(self, conditions: MemoryConditions) -> None:
+        self._conditions = conditions
+        self._protocol = memory_protocol(conditions, find_device(conditions.device))
+
+    def protocol(self) -> Mapping[str, Any]:
+        return self._protocol
+
+    def check(self, candidate: Job) -> None:
+        """Any network has a peak."""
+
+    def measure(self, candidate: Job, *, report: Callable[[int, float], None]) -> Measurement:
+        model, image_shape = build_candidate(candidate, seed=0)
+        return measure_memory(
+            model,
+            image_shape=image_shape,
+            conditions=self._conditions,
+            fingerprint=self._protocol["fingerprint"],
+        )

@@ -1,0 +1,87 @@
+"""What a study says about the quantities it evaluates, beside `Conditions`. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
+
+from archdsl.document.messages import one_of, sentence
+from archdsl.errors import StudyError
+from archdsl.spec.base import Node
+from archdsl.spec.values import Pair
+from archdsl.training.recipe import RECIPES, Recipe, resolve_recipe
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class AccuracySettings(Node):
+    """How a candidate is trained for its accuracy."""
+
+    data: Annotated[str, Field(min_length=1)]
+    """Name of a data set in the run profile, or a source such as `digits`."""
+    recipe: str | Recipe
+    """Name of a recipe, or one written inline."""
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    """Passes over the train split; the recipe's own unless given."""
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False, min_length=1)] = (
+        0,
+    )
+    """One training each; the accuracy is their mean."""
+    split_seed: Annotated[int, Field(ge=0)] = 0
+    """Decides the splits that the data do not bring along."""
+    image_size: Pair | None = None
+    """What the pictures of a folder are brought to; not needed where all have one size."""
+
+    @field_validator("recipe")
+    @classmethod
+    def _is_there(cls, recipe: str | Recipe) -> str | Recipe:
+        if isinstance(recipe, str) and recipe not in RECIPES:
+            raise PydanticCustomError("recipe", "{found}", {"found": one_of(recipe, RECIPES)})
+        return recipe
+
+    @field_validator("seeds")
+    @classmethod
+    def _differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise PydanticCustomError("seeds", "a seed given twice gives the same training twice")
+        return seeds
+
+    def resolved_recipe(self) -> Recipe:
+        """The recipe with the study's `epochs`.
+
+        Raises:
+            NameNotFoundError: no recipe of that name.
+            DocumentError: its schedule does not fit into so few epochs.
+        """
+        recipe = resolve_recipe(self.recipe)
+        if self.epochs is None:
+            return recipe
+        return resolve_recipe({**recipe.model_dump(), "epochs": self.epochs})
+
+
+class TableSettings(Node):
+    """A quantity read from a file."""
+
+    table: Annotated[str, Field(min_length=1)]
+    """CSV file; a relative path starts at the current folder."""
+    repeat: Annotated[int, Field(ge=0)] | None = None
+    """Which of a candidate's rows, where the table has a column `repeat`; the one with 0."""
+
+
+def settings_of(model: type[Model], settings: Mapping[str, Any], where: str) -> Model:
+    """`settings` as a `model`.
+
+    Raises:
+        StudyError: every problem found, each with its path under `where`.
+    """
+    try:
+        return model.model_validate(dict(settings))
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join([where, *map(str, item['loc'])])}: {sentence(item)}"
+            for item in error.errors(include_url=False)
+        ]
+    raise StudyError("\n".join(lines))

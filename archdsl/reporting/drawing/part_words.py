@@ -1,0 +1,234 @@
+"""What each part of a network is, in the few words that a drawing has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.plan.plan import (
+    Arguments,
+    ClassifierPlan,
+    ExchangeStep,
+    PartPlan,
+    StreamName,
+    StreamPlan,
+)
+from archdsl.reporting.drawing.shapes import TOGETHER
+from archdsl.spec.base import words
+from archdsl.spec.heads import Head
+
+OTHER: Mapping[StreamName, StreamName] = {"process": "memory", "memory": "process"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """A heading and what is to be known beside it."""
+
+    title: str
+    notes: tuple[str, ...] = ()
+
+
+Teller = Callable[[Any], Words]
+"""From the keyword arguments of a module to words."""
+
+
+def embed_words(name: StreamName, stream: StreamPlan) -> Words:
+    """How the first tokens of a stream are made."""
+    told = _told(_EMBEDS, stream.embed, other=OTHER[name])
+    notes = list(told.notes)
+    if stream.resize:
+        notes.append(f"of the image at {_sides(*stream.resize)}")
+    if stream.embed.type not in ("copy", "learned"):
+        notes.append("plus positions")
+    return Words(title=told.title, notes=tuple(notes))
+
+
+def size_words(stream: StreamPlan) -> Words:
+    """Tokens and width of a stream, and how the tokens come about."""
+    prefix = "".join(f" +{TOGETHER}{_TOKENS.get(each, each)}" for each in stream.prefix_tokens)
+    grid = stream.grid
+    placed = f"{grid[0]} × {grid[1]}" if grid[0] > 1 else f"{grid[1]}"
+    notes = (f"{placed}{prefix}",) if prefix or grid[0] > 1 else ()
+    return Words(title=f"{_count(stream.tokens, 'token')} × {stream.dim}", notes=notes)
+
+
+def block_words(block: PartPlan, times: int) -> Words:
+    """A block that a stream passes, that many times in a row."""
+    told = _told(_BLOCKS, block)
+    repeated = f", ×{TOGETHER}{times}" if times > 1 else ""
+    return Words(title=f"{told.title}{repeated}", notes=(*told.notes, *_shared(block)))
+
+
+def head_words(step: ExchangeStep) -> Words:
+    """What a read or write gathers, and how."""
+    told = _told(_HEADS, step.head)
+    notes = list(told.notes)
+    if step.queries == "cls":
+        notes.append("the class token asks")
+    if step.keys == "patches":
+        notes.append("patches answer")
+    if step.norm.placement == "pre" and step.normalised:
+        notes.append(f"LayerNorm of {_both(step.normalised)} first")
+    if step.gives_map:
+        notes.append("its map serves the write")
+    return Words(title=f"{step.word}: {told.title}", notes=(*notes, *_shared(step.head)))
+
+
+def replaced_words(step: ExchangeStep) -> str:
+    """The norm whose result becomes both streams; empty where there is none."""
+    if step.norm.placement != "replace" or not step.normalised:
+        return ""
+    several = "one for both streams" if step.norm.shared else "one for each stream"
+    shared = ", the same in all layers" if step.norm.weights_shared else ""
+    return f"LayerNorm, {several}{shared}"
+
+
+def fusion_words(step: ExchangeStep) -> Words:
+    """How what was gathered joins its stream."""
+    told = _told(_FUSIONS, step.fusion)
+    queries = ("class token alone",) if step.queries == "cls" else ()
+    return Words(title=told.title, notes=(*told.notes, *queries, *_shared(step.fusion)))
+
+
+def classifier_words(name: str, classifier: ClassifierPlan, *, num_classes: int) -> Words:
+    """What one classifier makes of the final tokens."""
+    before = ("LayerNorm",) if classifier.norm in ("tokens", "both") else ()
+    after = ("LayerNorm",) if classifier.norm in ("pooled", "both") else ()
+    pool = _POOLS.get(classifier.pool, classifier.pool)
+    both = ("of both, side by side",) if len(classifier.streams) > 1 else ()
+    linear = f"linear to {_count(num_classes, 'class')}"
+    return Words(title=f"classifier {name}", notes=(*before, pool, *both, *after, linear))
+
+
+def reads_target(step: ExchangeStep) -> bool:
+    """Whether what a head gathers depends on the stream it is for."""
+    found = words(Head).get(step.head.type)
+    return bool(getattr(found, "reads_target", True))
+
+
+def _told(tellers: Mapping[str, Teller], part: PartPlan, **more: str) -> Words:
+    """Words for a part; for one nobody has found words for, its own."""
+    teller = tellers.get(part.type)
+    if teller:
+        return teller({**part.arguments, **more})
+    notes = tuple(f"{key} {value}".replace("_", " ") for key, value in part.arguments.items())
+    return Words(title=part.type.replace("_", " "), notes=notes)
+
+
+def _patch(a: Arguments) -> Words:
+    return Words(title=f"patches of {_sides(a['patch_height'], a['patch_width'])}")
+
+
+def _conv_stem(a: Mapping[str, Any]) -> Words:
+    kernels, strides = (", ".join(map(str, a[each])) for each in ("kernels", "strides"))
+    return Words(
+        title=f"{len(a['strides'])} convolutions",
+        notes=(
+            f"kernels {kernels}",
+            f"strides {strides}",
+        ),
+    )
+
+
+def _downsample(a: Arguments) -> Words:
+    how = "averaged" if a["method"] == "average" else f"{a['method']},"
+    return Words(
+        title=f"patches of {a['other']}", notes=(f"{how} to {_sides(a['rows'], a['columns'])}",)
+    )
+
+
+def _transformer(a: Arguments) -> Words:
+    heads = f"{_heads(a)} of {int(str(a['dim'])) // int(str(a['num_heads']))}"
+    scale = (f"layer scale from {a['layer_scale']:g}",) if "layer_scale" in a else ()
+    return Words(title="transformer block", notes=(heads, f"MLP {a['mlp_dim']}", *scale))
+
+
+def _mlp_block(a: Arguments) -> Words:
+    plain = ("no LayerNorm",) if a.get("norm") is False else ()
+    return Words(title="MLP block", notes=(f"hidden width {a['mlp_dim']}", *plain))
+
+
+def _linear_attention(a: Arguments) -> Words:
+    notes = [f"{a['latent_dim']} latent channels", _heads(a)]
+    notes += ["not normalised"] if a.get("normalise") is False else []
+    notes += ["out-projection"] if a.get("out_proj") else []
+    return Words(title="linear attention", notes=tuple(notes))
+
+
+def _cross_attention(a: Arguments) -> Words:
+    notes = [_heads(a)]
+    notes += [f"in the source's width {a['source_dim']}"] if a.get("carried") else []
+    notes += ["queries among the keys"] if a.get("with_query") else []
+    notes += ["no out-projection"] if a.get("out_proj") is False else []
+    return Words(title="cross-attention", notes=tuple(notes))
+
+
+def _latent_attention(a: Arguments) -> Words:
+    return Words(title="latent attention", notes=(f"{a['latent_dim']} latent channels", _heads(a)))
+
+
+def _tied_attention(a: Arguments) -> Words:
+    notes = ["back along the read's map"]
+    notes += ["values of the read"] if a.get("tied_values") else []
+    notes += ["shares renormalised"] if a.get("renormalise") else []
+    return Words(title="tied attention", notes=tuple(notes))
+
+
+def _self_attention(a: Arguments) -> Words:
+    return Words(title="self-attention", notes=("of the source", _heads(a)))
+
+
+def _mlp_head(a: Arguments) -> Words:
+    return Words(title="MLP", notes=("of the source", f"hidden width {a['mlp_dim']}"))
+
+
+def _token_summary(a: Arguments) -> Words:
+    return Words(title="token summary", notes=("weighted sums of all tokens",))
+
+
+_EMBEDS: Mapping[str, Teller] = {
+    "patch": _patch,
+    "conv_stem": _conv_stem,
+    "downsample": _downsample,
+    "learned": lambda a: Words(title="learned tokens"),
+    "copy": lambda a: Words(title=f"copy of {a['other']}"),
+}
+_BLOCKS: Mapping[str, Teller] = {"transformer": _transformer, "mlp": _mlp_block}
+_HEADS: Mapping[str, Teller] = {
+    "linear_attention": _linear_attention,
+    "cross_attention": _cross_attention,
+    "latent_attention": _latent_attention,
+    "tied_attention": _tied_attention,
+    "self_attention": _self_attention,
+    "mlp": _mlp_head,
+    "token_summary": _token_summary,
+}
+_FUSIONS: Mapping[str, Teller] = {
+    "add": lambda a: Words(title="add"),
+    "erase": lambda a: Words(title="erase: take its place"),
+    "add_erase": lambda a: Words(title="add and erase by a gate"),
+}
+_POOLS = {"mean": "mean of tokens", "cls": "class token", "distillation": "distillation token"}
+_TOKENS = {"cls": f"class{TOGETHER}token", "distillation": f"distillation{TOGETHER}token"}
+
+
+def _heads(a: Arguments) -> str:
+    return _count(a["num_heads"], "head")
+
+
+def _count(number: Any, noun: str) -> str:
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
+
+
+def _sides(height: object, width: object) -> str:
+    return f"{height}{TOGETHER}×{TOGETHER}{width}"
+
+
+def _both(names: tuple[StreamName, ...]) -> str:
+    return "both" if len(names) > 1 else names[0]
+
+
+def _shared(part: PartPlan) -> tuple[str, ...]:
+    return ("one for all layers",) if part.shared else ()

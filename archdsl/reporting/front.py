@@ -1,0 +1,228 @@
+"""A study's front as rows: what tables, JSON and plots all show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
+from typing import Any
+
+from archdsl.analysis.hypervolume import Growth, growth
+from archdsl.analysis.indistinguishable import alike
+from archdsl.objectives import OBJECTIVES
+from archdsl.records import Measurement, State
+from archdsl.reporting.plots.points import Axis, FrontPoint
+from archdsl.reporting.wording import counted
+from archdsl.searching.test_score import final_score
+from archdsl.space.difference import Differences
+from archdsl.store.rows import StudyRow, Trial, Value
+from archdsl.store.store import Store
+
+_IN_ORDER = (State.RUNNING, State.INFEASIBLE, State.STOPPED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontRow:
+    """One complete trial.
+
+    Args:
+        trial: its row in the store.
+        member: no other trial is at least as good in everything and better in something.
+        robust: it is on the robust front: no other trial is so beyond the noise.
+        alike: numbers of those it cannot be told apart from; of any two at least one is a member.
+        base: it is the study's base.
+        differences: from the base, where there is one.
+        spec: the architecture's model document.
+        facts: what is known of the architecture.
+        measured: objective to the measurement that its value is of, the search's own.
+        test_top1: accuracy on test images, for members of a search that trained.
+    """
+
+    trial: Trial
+    member: bool
+    robust: bool
+    alike: tuple[int, ...]
+    base: bool
+    differences: Differences | None
+    spec: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    measured: Mapping[str, Measurement]
+    test_top1: Measurement | None
+
+    @cached_property
+    def difference(self) -> str:
+        """What distinguishes it from the base; empty for the base itself."""
+        return self.differences.to(self.spec) if self.differences else ""
+
+    @property
+    def steady(self) -> bool:
+        """Whether its latency was known precisely enough before the time for it was spent."""
+        latency = self.measured.get("latency")
+        return latency is None or bool(latency.detail.get("steady", True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Front:
+    """All complete trials of a study; members first, best first objective first.
+
+    Args:
+        study: its row in the store.
+        rows: one per complete trial.
+        conditions: device, conditions and data, in words.
+        growth: the hypervolume over time; None without a point to measure it from.
+        others: the trials that are not complete, by number.
+    """
+
+    study: StudyRow
+    rows: list[FrontRow]
+    conditions: str
+    growth: Growth | None
+    others: list[Trial]
+
+    @property
+    def members(self) -> list[FrontRow]:
+        """The front itself."""
+        return [row for row in self.rows if row.member]
+
+    @property
+    def robust_members(self) -> list[FrontRow]:
+        """The robust front: the members, and what cannot be told apart from one of them."""
+        return [row for row in self.rows if row.robust]
+
+    @property
+    def states(self) -> dict[State, int]:
+        """How many trials are in each state that occurs, the complete ones left out."""
+        counts = Counter(trial.state for trial in self.others)
+        return {state: counts[state] for state in State if counts[state]}
+
+    @property
+    def lost(self) -> list[Trial]:
+        """The trials that ended in an error."""
+        return [trial for trial in self.others if trial.state not in _IN_ORDER]
+
+    @property
+    def unclear(self) -> list[FrontRow]:
+        """What cannot be told apart."""
+        return [row for row in self.rows if row.alike]
+
+
+def read_front(store: Store, study: StudyRow) -> Front:
+    """Read the front of a study from the store."""
+    members = {trial.number for trial in store.front(study.id)}
+    robust = store.front(study.id, robust=True)
+    robust_numbers, unclear = {trial.number for trial in robust}, alike(robust)
+    trials = store.trials(study.id)
+    complete = [t for t in trials if t.state is State.COMPLETE]
+    by_identity, behind = store.architectures(study.id), store.all_behind(study.id)
+    architectures = {t.number: by_identity[t.arch_id] for t in complete}
+    has_base = bool(study.document.get("base"))
+    base = Differences(architectures[0].spec) if has_base and 0 in architectures else None
+    rows = [
+        FrontRow(
+            trial=trial,
+            member=trial.number in members,
+            robust=trial.number in robust_numbers,
+            alike=_shown(trial.number, unclear, members),
+            base=has_base and trial.number == 0,
+            differences=base,
+            spec=architectures[trial.number].spec,
+            facts=architectures[trial.number].facts,
+            measured=behind[trial.id],
+            test_top1=final_score(store, trial) if trial.number in members else None,
+        )
+        for trial in complete
+    ]
+    first, direction = next(iter(study.objectives.items()))
+    sign = 1 if direction == "minimize" else -1
+    rows.sort(key=lambda row: (not row.member, sign * row.trial.values[first].value))
+    return Front(
+        study=study,
+        rows=rows,
+        conditions=_conditions(study, list(behind.values())),
+        growth=growth(study, complete),
+        others=[t for t in trials if t.state is not State.COMPLETE],
+    )
+
+
+def _shown(
+    number: int, unclear: Mapping[int, tuple[int, ...]], members: set[int]
+) -> tuple[int, ...]:
+    """Of two trials at least one is a member: two others say nothing of the front."""
+    others = unclear.get(number, ())
+    return tuple(other for other in others if number in members or other in members)
+
+
+def _conditions(study: StudyRow, behind: list[dict[str, Measurement]]) -> str:
+    """The device and conditions of the latencies, and the data, in plain words."""
+    if not behind:
+        return "nothing measured yet"
+    parts = []
+    latency = behind[0].get("latency")
+    if latency is not None and "fingerprint" in latency.protocol:
+        parts.append(_latency_words(latency.protocol))
+    evaluate = study.document.get("evaluate", {})
+    for quantity, settings in evaluate.items():
+        if "table" in settings:
+            parts.append(f"{quantity} from the table {settings['table']}")
+    data = evaluate.get("top1", {}).get("data")
+    if data:
+        parts.append(f"top1 is validation accuracy on {data}")
+    return "; ".join(dict.fromkeys(parts))
+
+
+def _latency_words(protocol: Mapping[str, Any]) -> str:
+    device = protocol["fingerprint"]
+    return (
+        f"latency on {device['name']} (batch {protocol['batch']}, {protocol['dtype']}, "
+        f"{counted(protocol['threads'], 'thread')}, torch {device['torch']})"
+    )
+
+
+def hypervolume_words(front: Front) -> str:
+    """How large the hypervolume is, from where it is measured, and when it last grew."""
+    found = front.growth
+    if found is None:
+        return (
+            "no hypervolume: the study states no reference and has no base with values to take "
+            "in its place"
+        )
+    point = ", ".join(
+        f"{name} {value:.4g} {OBJECTIVES[name].unit}".rstrip()
+        for name, value in found.reference.items()
+    )
+    if found.last_grew is None:
+        worst = "the stated reference" if found.stated else "the base"
+        return f"hypervolume 0: no trial is better in every objective than {worst} ({point})"
+    place = "the stated reference" if found.stated else "the base, as the study states no reference"
+    unit = "·".join(unit for name in found.reference if (unit := OBJECTIVES[name].unit))
+    value = f"{found.value:.4g} {unit}".rstrip()
+    return f"hypervolume {value} from {place} ({point}); last grew at trial {found.last_grew}"
+
+
+def axis(name: str, direction: str) -> Axis:
+    """The axis of an objective."""
+    return Axis(label=name, unit=OBJECTIVES[name].unit, minimize=direction == "minimize")
+
+
+def points(rows: Iterable[FrontRow], x: str, y: str) -> list[FrontPoint]:
+    """Complete trials as points of a plot over two objectives."""
+    return [
+        FrontPoint(
+            label=str(row.trial.number),
+            alike=tuple(str(number) for number in row.alike),
+            **_place("x", row.trial.values[x]),
+            **_place("y", row.trial.values[y]),
+            member=row.member,
+            base=row.base,
+            difference=row.difference,
+        )
+        for row in rows
+    ]
+
+
+def _place(way: str, value: Value) -> dict[str, float]:
+    """A value and its interval; an end that is nowhere cannot be drawn, and is left out."""
+    low, high = (end if isfinite(end) else value.value for end in (value.low, value.high))
+    return {way: value.value, f"{way}_low": low, f"{way}_high": high}

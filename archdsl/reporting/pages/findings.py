@@ -1,0 +1,79 @@
+"""Everything a report tells of a study, read from a store in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from archdsl.analysis.choices import Choice, choices
+from archdsl.analysis.importance import Importances, importances
+from archdsl.analysis.transfer import FrontTransfer, survivals
+from archdsl.records import Measurement
+from archdsl.reporting.front import Front, FrontRow, read_front
+from archdsl.store.rows import EpochValue, StudyRow
+from archdsl.store.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One member of the front, whole.
+
+    Args:
+        row: its trial.
+        samples: objective to all measurements behind its value.
+        beside: the architecture's peak memories that are no objective of the study.
+        epochs: what its training reported.
+    """
+
+    row: FrontRow
+    samples: Mapping[str, Sequence[Measurement]]
+    beside: Sequence[Measurement]
+    epochs: Sequence[EpochValue]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """A study and what came of it.
+
+    Args:
+        front: its complete trials, and the others.
+        members: of the front.
+        choices: what the complete trials decided, hole by hole.
+        importances: how much each choice explains.
+        survivals: what becomes of one device's front on another.
+    """
+
+    front: Front
+    members: Sequence[Member]
+    choices: Sequence[Choice]
+    importances: Importances
+    survivals: Sequence[FrontTransfer]
+
+
+def read_findings(store: Store, study: StudyRow) -> Findings:
+    """Read a study from its store."""
+    front = read_front(store, study)
+    complete = sorted((row.trial for row in front.rows), key=lambda trial: trial.number)
+    return Findings(
+        front=front,
+        members=[_member(store, study, row) for row in front.members],
+        choices=choices(complete),
+        importances=importances(study, complete),
+        survivals=survivals(
+            store, study, complete, {row.trial.id: row.measured for row in front.rows}
+        ),
+    )
+
+
+def _member(store: Store, study: StudyRow, row: FrontRow) -> Member:
+    trial = row.trial
+    return Member(
+        row=row,
+        samples=store.samples(trial.id),
+        beside=[
+            each
+            for each in store.measurements(trial.arch_id)
+            if each.quantity == "memory" and "memory" not in study.objectives
+        ],
+        epochs=store.epochs(trial.id),
+    )

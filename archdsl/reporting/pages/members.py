@@ -1,0 +1,152 @@
+"""The part of a report that shows each member of the front for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from archdsl.plan.expand import expand
+from archdsl.records import Measurement
+from archdsl.reporting.drawing.diagram import diagram_svg
+from archdsl.reporting.front import FrontRow
+from archdsl.reporting.markup import paragraph, section, terms, text
+from archdsl.reporting.pages.findings import Findings, Member
+from archdsl.reporting.plots.curve import curves
+from archdsl.reporting.plots.points import spread
+from archdsl.reporting.text import number, with_interval
+from archdsl.reporting.wording import counted, title, trials_listed, value_words
+from archdsl.reproduction.measured import where
+from archdsl.spec.model import ModelSpec
+
+MOST_OPEN = 12
+"""Members shown unfolded; of more, all are folded."""
+MOST_CARDS, MOST_DRAWN = 120, 60
+"""Members with a card, and with a drawing on it; of more, some all along the front."""
+
+
+def members_section(found: Findings) -> str:
+    """A card for each member."""
+    if not found.members:
+        body = paragraph("No trial is complete yet, so there are no members.")
+        return section("members", "The members", body)
+    shown = with_cards(found)
+    drawn = {member.row.trial.number for member in spread(shown, most=MOST_DRAWN)}
+    parts = [paragraph(words, kind="note") for words in _left_out(found.members, shown, drawn)]
+    is_open = len(shown) <= MOST_OPEN
+    parts += [
+        _card(member, is_open=is_open, draw=member.row.trial.number in drawn) for member in shown
+    ]
+    return section("members", "The members", "\n".join(parts))
+
+
+def with_cards(found: Findings) -> list[Member]:
+    """The members that have a card: all, unless they are very many."""
+    return spread(found.members, most=MOST_CARDS)
+
+
+def _left_out(
+    members: Sequence[Member], shown: Sequence[Member], drawn: Collection[int]
+) -> Iterator[str]:
+    if len(shown) < len(members):
+        yield (
+            f"To keep this page small, {len(shown):,} of the {len(members):,} members, all along "
+            "the front, have a card; `archdsl show NUMBER` tells all of any."
+        )
+    if len(drawn) < len(shown):
+        yield (
+            f"Of these, {len(drawn):,} are drawn; `archdsl show NUMBER --diagram FILE.svg` draws "
+            "any."
+        )
+
+
+def _card(member: Member, *, is_open: bool, draw: bool) -> str:
+    row = member.row
+    said = "; ".join(
+        f"{title(name)} {value_words(name, value)}" for name, value in row.trial.values.items()
+    )
+    name = f"Trial {row.trial.number}{' (base)' if row.base else ''}"
+    parts = [paragraph(_difference(row), kind="difference")]
+    parts += [terms(_values(member)), terms(_facts(member)), *_curves(member)]
+    inside = f"<div>{''.join(parts)}</div>{_drawing(row) if draw else ''}"
+    return (
+        f'<details class="member"{" open" if is_open else ""}>'
+        f"<summary><h3>{name}</h3> <span>{text(said)}</span></summary>"
+        f'<div id="trial-{row.trial.number}" class="card">{inside}</div></details>'
+    )
+
+
+def _difference(row: FrontRow) -> str:
+    if row.base:
+        return "The base itself."
+    return f"Differs from the base in: {row.difference}." if row.difference else ""
+
+
+def _drawing(row: FrontRow) -> str:
+    plan = expand(ModelSpec.model_validate(row.spec))
+    drawn = diagram_svg(plan, name=f"Trial {row.trial.number}")
+    return f'<figure class="drawing">{drawn}</figure>'
+
+
+def _curves(member: Member) -> Iterator[str]:
+    for drawn in curves(member.epochs):
+        yield f'<figure class="learning">{drawn}<figcaption>Learning curve</figcaption></figure>'
+
+
+def _values(member: Member) -> Iterator[tuple[str, str]]:
+    row = member.row
+    for name, value in row.trial.values.items():
+        behind = sample_words(member.samples.get(name, ()))
+        yield title(name), "; ".join(part for part in (value_words(name, value), behind) if part)
+    if not row.steady:
+        reasons = row.measured["latency"].detail.get("unsteady") or ["its interval is wide"]
+        yield "not steady", "; ".join(map(str, reasons))
+    if row.test_top1 is not None:
+        test = row.test_top1
+        yield "test top1", f"{with_interval(test.value, test.low, test.high)} %"
+    if row.alike:
+        yield "not told apart from", trials_listed(row.alike)
+    for each in member.beside:
+        words = with_interval(each.value, each.low, each.high)
+        yield "peak memory", f"{words} {each.unit}, on {where(each)}"
+
+
+def _facts(member: Member) -> Iterator[tuple[str, str]]:
+    facts = member.row.facts
+    if "params" in facts:
+        yield "params", f"{facts['params']:,.0f}"
+    if "macs" in facts:
+        yield "MACs for one image", f"{_macs(facts['macs'])}, everything counted"
+    if "macs_fvcore" in facts:
+        yield "MACs as fvcore counts", _macs(facts["macs_fvcore"])
+    if "process_tokens" in facts:
+        yield "tokens", f"{facts['process_tokens']} process, {facts['memory_tokens']} memory"
+    yield "arch_id", member.row.trial.arch_id
+
+
+def _macs(count: float) -> str:
+    return f"{number(count / 1e9)} G" if count >= 1e8 else f"{number(count / 1e6)} M"
+
+
+def sample_words(measurements: Sequence[Measurement]) -> str:
+    """What a value is made of: `72 samples in 3 blocks`, `344 of 359 images, 1 training`."""
+    details = [each.detail for each in measurements]
+    blocks = [block for detail in details for block in _rows(detail, "blocks_ms")]
+    if blocks:
+        samples = counted(sum(map(len, blocks)), "sample")
+        said = f"median of {samples} in {counted(len(blocks), 'block')}"
+    elif any("correct" in detail for detail in details):
+        correct = [n for detail in details for n in _rows(detail, "correct")]
+        images = [n for detail in details for n in _rows(detail, "count")]
+        trained = counted(len(correct), "training")
+        said = f"{sum(correct):,} of {counted(sum(images), 'image')} right, {trained}"
+    elif any("table" in each.protocol for each in measurements):
+        said = "from a table"
+    else:
+        said = ""
+    more = f"{len(measurements)} measurements" if len(measurements) > 1 and said else ""
+    return ", ".join(part for part in (said, more) if part)
+
+
+def _rows(detail: Any, name: str) -> list[Any]:
+    found = detail.get(name)
+    return found if isinstance(found, list) else []

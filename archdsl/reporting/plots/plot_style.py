@@ -1,0 +1,92 @@
+"""What all pictures share: colours that differ for every eye, frames, scales, legends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Literal
+
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis as Ticks
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from archdsl.reporting.text import plain_number
+
+# Okabe and Ito's colours, told apart with every kind of colour vision; shapes differ as well.
+FRONT = "#0072B2"
+BASE = "#D55E00"
+PUBLISHED = "#A3517D"
+DOMINATED = "#8A9099"
+INK = "#1F2328"
+QUIET = "#59636E"
+GRID = "#E4E7EB"
+EDGE = "#AFB8C1"
+
+WIDTH = 8.4
+"""Of a picture, in inches."""
+DPI = 200
+LOG_RATIO = 10.0
+"""An axis whose largest value is more than this many times its smallest is logarithmic."""
+
+Way = Literal["x", "y"]
+
+
+def style_axes(axes: Axes) -> None:
+    """A quiet frame and grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(EDGE)
+    axes.tick_params(colors=QUIET, labelsize=9, length=3, color=EDGE, which="both")
+    axes.grid(color=GRID, linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def set_scale(axes: Axes, way: Way, values: Iterable[float], *, unit: str, ticks: int = 8) -> None:
+    """Every value inside, with air; linear or logarithmic by the values.
+
+    Args:
+        axes: the picture.
+        way: which of its axes.
+        values: at least one, all finite.
+        unit: of the values; a percentage is never logarithmic.
+        ticks: how many, at most, on a linear axis.
+    """
+    ends = list(values)
+    low, high = min(ends), max(ends)
+    line: Ticks = axes.xaxis if way == "x" else axes.yaxis
+    write = axes.set_xscale if way == "x" else axes.set_yscale
+    # A percentage is bounded on both sides: the distance to neither bound is a ratio.
+    if unit != "%" and low > 0 and high / low > LOG_RATIO:
+        write("log")
+        margin = (high / low) ** 0.08
+        _limit(axes, way, low / margin, high * margin)
+        wide = math.log10(high / low) > 3
+        line.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
+        line.set_minor_formatter(NullFormatter())
+    else:
+        margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
+        _limit(axes, way, low - margin, high + margin)
+        line.set_major_locator(MaxNLocator(nbins=ticks, steps=[1, 2, 2.5, 5, 10]))
+    line.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
+
+
+def _limit(axes: Axes, way: Way, low: float, high: float) -> None:
+    if way == "x":
+        axes.set_xlim(low, high)
+    else:
+        axes.set_ylim(low, high)
+
+
+def sample(
+    color: str,
+    label: str,
+    *,
+    marker: Literal["o", "D", "s", "|", ""] = "o",
+    line: Literal["-", ":", "none"] = "none",
+    hollow: bool = False,
+    width: float = 1.2,
+) -> Line2D:
+    """One entry of a legend."""
+    drawn = Line2D([], [], color=color, label=label, marker=marker or "none", linestyle=line)
+    drawn.set(markersize=6, linewidth=width, markerfacecolor="white" if hollow else color)
+    return drawn

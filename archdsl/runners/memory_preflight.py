@@ -1,0 +1,52 @@
+"""Memory, before a training is paid for: estimated first, then tried with one step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from archdsl.records import Job
+from archdsl.runners.profile import RunProfile
+
+TRAINED = "top1"
+"""The quantity that takes a training."""
+
+Preflight = Callable[[Job], None]
+"""Raises what the training of a candidate would raise for want of memory."""
+
+
+def make_preflight(
+    evaluate: Mapping[str, Mapping[str, Any]], profile: RunProfile
+) -> Preflight | None:
+    """The rehearsal of a study's trainings; None where nothing is trained.
+
+    Args:
+        evaluate: quantity to settings.
+        profile: says which device trains.
+    """
+    if "data" not in evaluate.get(TRAINED, {}):
+        return None
+    # Only here: what reads tables needs no torch.
+    from archdsl.measuring.candidate import build_candidate
+    from archdsl.measuring.settings import AccuracySettings, settings_of
+    from archdsl.spec.model import ModelSpec
+    from archdsl.training.device import choose_device
+    from archdsl.training.memory import check_fits, try_step
+
+    settings = settings_of(AccuracySettings, evaluate[TRAINED], f"evaluate.{TRAINED}")
+    recipe = settings.resolved_recipe()
+    device = choose_device(profile.training.device, profile=profile.name)
+
+    def rehearse(job: Job) -> None:
+        image = ModelSpec.model_validate(job.spec).image
+        shape = (image.channels, *image.size)
+        check_fits(
+            lambda: build_candidate(job, seed=0)[0],
+            image_shape=shape,
+            recipe=recipe,
+            device=device,
+        )
+        model, _ = build_candidate(job, seed=0)
+        try_step(model, image_shape=shape, recipe=recipe, device=device)
+
+    return rehearse

@@ -1,0 +1,211 @@
+"""What a process on a machine of a cluster does with candidates; knows no Ray."""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from archdsl.errors import ArchdslError, MeasureError
+from archdsl.records import Job, Measurement, Outcome, State, canonical_json
+from archdsl.runners.child import MakeEvaluators
+from archdsl.runners.evaluation import OnMeasurement as TellMeasured
+from archdsl.runners.evaluation import OnReport, one_line, packed
+from archdsl.runners.interfaces import Bound
+from archdsl.runners.profile import RayProfile
+from archdsl.runners.slot import WorkerSlot
+from archdsl.runners.threaded_slot import Ended, Event, Failed, Measured, Reported, ThreadedSlot
+
+PackedError = tuple[type[ArchdslError], tuple[Any, ...], dict[str, Any]]
+"""An error on its way to another process; see `packed`."""
+Protocols = Mapping[str, Mapping[str, Any]]
+Lane = Callable[[Job], Outcome]
+"""Measures a candidate's cheap quantities where the profile wants them measured."""
+
+_THREADS = "OMP_NUM_THREADS"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """What is no fault of the candidate's, and ends the search."""
+
+    parts: PackedError
+
+
+SlotEvent = Measured | Reported | Ended | Refused
+"""What a bench tells its driver."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerConfig:
+    """What every process of a search is told.
+
+    Args:
+        evaluate: quantity to settings: of all that is measured there.
+        profile: the run profile.
+        bounds: the study's constraints on measured quantities.
+        make: makes the evaluators; a function at the top of a module.
+        folder: the driver's current folder, where relative paths start.
+        threads: the driver's own `OMP_NUM_THREADS`, if it has one.
+    """
+
+    evaluate: Mapping[str, Mapping[str, Any]]
+    profile: RayProfile
+    bounds: Sequence[Bound]
+    make: MakeEvaluators
+    folder: str
+    threads: str | None
+
+
+class RaySlot:
+    """Evaluates the candidates that one process of a cluster gets.
+
+    Args:
+        orders: of the driver.
+        machine: where this is, as `detail["machine"]` of what is measured here will say.
+        lane: measures what is not in `orders.evaluate`.
+    """
+
+    def __init__(
+        self, orders: WorkerConfig, *, machine: Mapping[str, str], lane: Lane | None = None
+    ) -> None:
+        with suppress(OSError):  # a machine without that folder has no use for relative paths
+            os.chdir(orders.folder)
+        # Ray sets it to what a process holds; latencies would be measured with other threads.
+        os.environ.pop(_THREADS, None)
+        if orders.threads is not None:
+            os.environ[_THREADS] = orders.threads
+        self._machine = dict(machine)
+        self._seat = WorkerSlot(
+            evaluate=orders.evaluate,
+            profile=orders.profile,
+            bounds=orders.bounds,
+            make=orders.make,
+        )
+        self._lane = lane
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._followed = ThreadedSlot(self, self._events.put)
+        self._waiting = False
+        self._refused: Refused | None = None
+
+    def prepare(self, expected: Protocols | None = None) -> Protocols | Refused:
+        """Quantity to protocol of what is measured here.
+
+        Args:
+            expected: what it must be; values measured otherwise are never compared.
+        """
+        try:
+            protocols = self._seat.protocols()
+            for quantity in protocols if expected is not None else ():
+                self._refuse_other(quantity, protocols[quantity], (expected or {}).get(quantity))
+        except ArchdslError as error:
+            self._refused = self._refusal(error)
+            return self._refused
+        return protocols
+
+    def check(self, job: Job) -> Refused | None:
+        """Why a candidate can never be measured here, if it cannot."""
+        try:
+            self._seat.check(job)
+        except ArchdslError as error:
+            return self._refusal(error)
+        return None
+
+    def measure(self, job: Job, quantity: str | None = None) -> Ended | Refused:
+        """All that is measured here, or one quantity without bounds, while the caller waits."""
+        try:
+            if quantity is not None:
+                outcome = self._marked(self._seat.score(job, quantity), job)
+            else:
+                outcome = self.evaluate(job, report=_go_on, measured=_keep_nothing)
+        except ArchdslError as error:
+            return self._refusal(error)
+        return Ended(outcome=outcome)
+
+    def begin(self, job: Job) -> None:
+        """Evaluate a candidate; `next` tells what comes of it. One that was stopped ends first."""
+        if self._waiting:
+            self._followed.answer("stopped")
+            while isinstance(self._events.get(), Measured | Reported):
+                pass
+        self._waiting = False
+        if self._refused is None:
+            self._followed.begin(job)
+
+    def next(self) -> SlotEvent:
+        """What happens next; after a report, calling this again says that it may go on."""
+        if self._refused is not None:
+            return self._refused
+        if self._waiting:
+            self._followed.answer(None)
+        event = self._events.get()
+        self._waiting = isinstance(event, Reported)
+        if not isinstance(event, Failed):
+            return event
+        if isinstance(event.error, ArchdslError):
+            return self._refusal(event.error)
+        return self._refusal(MeasureError(f"internal error: {one_line(event.error)}"))
+
+    def evaluate(self, job: Job, *, report: OnReport, measured: TellMeasured) -> Outcome:
+        """The lane's part, then this process's own; see `WorkerSlot.evaluate`."""
+        first = self._lane(job) if self._lane else Outcome(state=State.COMPLETE)
+        if first.state is not State.COMPLETE:
+            return first
+        for measurement in first.measurements:
+            if measurement not in job.known:
+                measured(measurement)
+        rest = self._seat.evaluate(
+            job, report=report, measured=lambda made: measured(self._here(made))
+        )
+        rest = self._marked(rest, job)
+        return replace(
+            rest,
+            measurements=(*first.measurements, *rest.measurements),
+            seconds=first.seconds + rest.seconds,
+        )
+
+    def close(self) -> None:
+        """End the worker, whatever it is doing."""
+        self._seat.close()
+
+    def end(self) -> None:
+        """End the worker and what follows it."""
+        self._followed.abandon()
+
+    def _marked(self, outcome: Outcome, job: Job) -> Outcome:
+        made = tuple(m if m in job.known else self._here(m) for m in outcome.measurements)
+        return replace(outcome, measurements=made)
+
+    def _here(self, measurement: Measurement) -> Measurement:
+        return replace(measurement, detail={**measurement.detail, "machine": self._machine})
+
+    def _refusal(self, error: ArchdslError) -> Refused:
+        kind, arguments, attributes = packed(error)
+        if arguments and isinstance(arguments[0], str):
+            arguments = (f"{self._machine['name']}: {arguments[0]}", *arguments[1:])
+        return Refused(parts=(kind, arguments, attributes))
+
+    def _refuse_other(
+        self, quantity: str, here: Mapping[str, Any], there: Mapping[str, Any] | None
+    ) -> None:
+        if there is None or canonical_json(dict(here)) == canonical_json(dict(there)):
+            return
+        words = [word for word in {**here, **there} if here.get(word) != there.get(word)]
+        found = "; ".join(
+            f"{word}: {here.get(word)} here, {there.get(word)} there" for word in words
+        )
+        raise MeasureError(
+            f"{quantity} would be measured otherwise here than on another machine of the cluster: "
+            f"{found}\na latency_lane in the run profile measures all candidates on one machine"
+        )
+
+
+def _go_on(name: str, epoch: int, value: float) -> None:
+    """What is measured on a lane tells nothing on the way."""
+
+
+def _keep_nothing(measurement: Measurement) -> None:
+    """The caller waits for all of it."""

@@ -1,0 +1,162 @@
+"""One worker at a time, replaced when it has died: what every runner seats its candidates in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from archdsl.errors import MeasureError
+from archdsl.measuring.evaluators import Evaluator, make_evaluators
+from archdsl.records import Job, Measurement, Outcome
+from archdsl.runners.child import Child, MakeEvaluators
+from archdsl.runners.evaluation import OnMeasurement, OnReport, evaluate_job
+from archdsl.runners.interfaces import Bound
+from archdsl.runners.profile import RunProfile
+
+
+class Worker(Protocol):
+    """Evaluates one candidate after the other."""
+
+    @property
+    def protocols(self) -> Mapping[str, Mapping[str, Any]]: ...
+
+    @property
+    def ended(self) -> bool: ...
+
+    def check(self, job: Job) -> None: ...
+
+    def evaluate(
+        self,
+        job: Job,
+        *,
+        quantities: Sequence[str],
+        bounds: Sequence[Bound],
+        time_limit_s: float | None,
+        report: OnReport,
+        measured: OnMeasurement,
+    ) -> Outcome: ...
+
+    def end(self) -> None: ...
+
+
+class InProcess:
+    """The worker for tables: a look-up cannot crash, so it needs no process and no torch."""
+
+    ended = False
+
+    def __init__(self, evaluators: Sequence[Evaluator]) -> None:
+        self._evaluators = {evaluator.quantity: evaluator for evaluator in evaluators}
+        self.protocols = {name: dict(e.protocol()) for name, e in self._evaluators.items()}
+
+    def check(self, job: Job) -> None:
+        for evaluator in self._evaluators.values():
+            evaluator.check(job)
+
+    def evaluate(
+        self,
+        job: Job,
+        *,
+        quantities: Sequence[str],
+        bounds: Sequence[Bound],
+        time_limit_s: float | None,
+        report: OnReport,
+        measured: OnMeasurement,
+    ) -> Outcome:
+        chosen = [self._evaluators[name] for name in quantities]
+        return evaluate_job(job, chosen, bounds=bounds, report=report, measured=measured)
+
+    def end(self) -> None:
+        pass
+
+
+class WorkerSlot:
+    """A worker for what a study measures, a fresh one after each death.
+
+    Args:
+        evaluate: the study's `evaluate`: quantity to settings.
+        profile: the run profile.
+        bounds: the study's constraints on measured quantities.
+        make: makes the evaluators; a function at the top of a module.
+    """
+
+    def __init__(
+        self,
+        *,
+        evaluate: Mapping[str, Mapping[str, Any]],
+        profile: RunProfile,
+        bounds: Sequence[Bound] = (),
+        make: MakeEvaluators = make_evaluators,
+    ) -> None:
+        self._evaluate = dict(evaluate)
+        self._profile = profile
+        self._bounds = tuple(bounds)
+        self._make = make
+        self._worker: Worker | None = None
+
+    def protocols(self) -> Mapping[str, Mapping[str, Any]]:
+        """Quantity to protocol of each evaluator; see `Runner.protocols`."""
+        return self._ready().protocols
+
+    def check(self, job: Job) -> None:
+        """Refuse a candidate that can never be measured; see `Runner.check`."""
+        self._ready().check(job)
+
+    def evaluate(self, job: Job, *, report: OnReport, measured: OnMeasurement) -> Outcome:
+        """All that the study measures of a candidate, kept within its bounds.
+
+        Args:
+            job: the candidate.
+            report: told of values on the way; its answer may stop the candidate.
+            measured: told of what was measured before dearer quantities are.
+
+        Raises:
+            ArchdslError: what is no fault of the candidate's; see `Child.evaluate`.
+        """
+        worker = self._ready()
+        return worker.evaluate(
+            job,
+            quantities=[name for name in worker.protocols if name in self._evaluate],
+            bounds=self._bounds,
+            time_limit_s=self._profile.time_limit_s,
+            report=report,
+            measured=measured,
+        )
+
+    def score(self, job: Job, quantity: str) -> Outcome:
+        """One quantity of a candidate, without bounds; see `Runner.score`."""
+        worker = self._ready()
+        if quantity not in worker.protocols:
+            known = ", ".join(worker.protocols)
+            raise MeasureError(f"this study cannot measure {quantity}; it measures: {known}")
+        return worker.evaluate(
+            job,
+            quantities=[quantity],
+            bounds=(),
+            time_limit_s=self._profile.time_limit_s,
+            report=_ignore,
+            measured=_keep_nothing,
+        )
+
+    def close(self) -> None:
+        """End the worker, if there is one."""
+        if self._worker is not None:
+            self._worker.end()
+            self._worker = None
+
+    def _ready(self) -> Worker:
+        if self._worker is None or self._worker.ended:
+            self._worker = self._fresh()
+        return self._worker
+
+    def _fresh(self) -> Worker:
+        if all("table" in settings for settings in self._evaluate.values()):
+            return InProcess(self._make(self._evaluate, self._profile))
+        return Child(make=self._make, evaluate=self._evaluate, profile=self._profile)
+
+
+def _ignore(name: str, epoch: int, value: float) -> None:
+    """Final scores tell nothing on the way."""
+
+
+def _keep_nothing(measurement: Measurement) -> None:
+    """There is nothing dearer to come."""

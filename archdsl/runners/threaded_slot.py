@@ -1,0 +1,126 @@
+"""A seat whose evaluations run in a thread of their own, told event by event.
+
+Whoever follows several seats does so from one thread, which alone speaks to the search.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from archdsl.records import Job, Measurement, Outcome
+
+_KILL_SECONDS = 5.0
+"""A worker that is being made cannot be ended before it is; nobody waits longer than this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A quantity that was measured before dearer ones are."""
+
+    measurement: Measurement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reported:
+    """A value on the way; the evaluation waits for the answer."""
+
+    name: str
+    epoch: int
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """What became of the candidate."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """What is no fault of the candidate's."""
+
+    error: BaseException
+
+
+Event = Measured | Reported | Ended | Failed
+
+
+class Evaluating(Protocol):
+    """Where candidates are evaluated, one at a time."""
+
+    def evaluate(self, job: Job, *, report: OnReport, measured: OnMeasurement) -> Outcome:
+        """What becomes of a candidate."""
+
+    def close(self) -> None:
+        """End the worker, whatever it is doing."""
+
+
+class _AbandonedError(Exception):
+    """Nobody follows the evaluation any more."""
+
+
+class ThreadedSlot:
+    """Evaluates one candidate at a time in a thread.
+
+    Args:
+        seat: where candidates are evaluated.
+        tell: takes each event, in that thread.
+    """
+
+    def __init__(self, seat: Evaluating, tell: Callable[[Event], None]) -> None:
+        self._seat, self._tell = seat, tell
+        self._answers: queue.SimpleQueue[str | _AbandonedError | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._abandoned = False
+
+    def begin(self, job: Job) -> None:
+        """Evaluate a candidate; the last of its events is `Ended` or `Failed`."""
+        self._abandoned = False
+        self._answers = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._evaluate, args=(job,), daemon=True)
+        self._thread.start()
+
+    def answer(self, stop: str | None) -> None:
+        """Answer a report: why the candidate is to be stopped, None when it goes on."""
+        self._answers.put(stop)
+
+    def abandon(self) -> None:
+        """End whatever is under way, and the worker with it; no further event is told."""
+        self._abandoned = True
+        self._answers.put(_AbandonedError())
+        deadline = time.monotonic() + _KILL_SECONDS
+        self._seat.close()
+        while self._thread is not None and self._thread.is_alive():
+            if time.monotonic() > deadline:
+                return  # the thread itself ends the worker, once it is made
+            self._thread.join(timeout=0.05)
+            self._seat.close()
+
+    def _evaluate(self, job: Job) -> None:
+        event: Event
+        try:
+            outcome = self._seat.evaluate(job, report=self._report, measured=self._measured)
+            event = Ended(outcome=outcome)
+        except BaseException as error:  # to be raised where the search is
+            event = Failed(error=error)
+        if self._abandoned:
+            self._seat.close()
+        else:
+            self._tell(event)
+
+    def _report(self, name: str, epoch: int, value: float) -> str | None:
+        self._tell(Reported(name=name, epoch=epoch, value=value))
+        answer = self._answers.get()
+        if isinstance(answer, _AbandonedError):
+            raise answer
+        return answer
+
+    def _measured(self, measurement: Measurement) -> None:
+        if not self._abandoned:
+            self._tell(Measured(measurement=measurement))

@@ -1,0 +1,108 @@
+"""Constraints: `params_m <= 130`, `process_tokens <= memory_tokens`, `latency <= 250ms`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from archdsl.document.messages import one_of, shown
+from archdsl.objectives import MEASURED
+from archdsl.plan.facts import FACTS
+
+_FORM = re.compile(r"\s*(\S+)\s*(<=|>=|<|>|==)\s*([^\s<>=].*?)\s*")
+_NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([a-zA-Zµ%/]*)")
+_UNITS = {
+    "latency": {"ms": 1.0, "s": 1e3, "us": 1e-3, "µs": 1e-3},
+    "memory": {"MiB": 1.0, "GiB": 1024.0, "KiB": 1 / 1024},
+    "throughput": {"images/s": 1.0},
+    "top1": {"%": 1.0},
+}
+_HOLDS = {
+    "<=": lambda a, b: a <= b,
+    ">=": lambda a, b: a >= b,
+    "<": lambda a, b: a < b,
+    ">": lambda a, b: a > b,
+    "==": lambda a, b: a == b,
+}
+
+
+class ConstraintError(ValueError):
+    """A constraint that cannot be read; says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constraint:
+    """`left operator right`, where `right` is a name or a number in the unit of `left`."""
+
+    text: str
+    left: str
+    operator: str
+    right: str | float
+
+    @property
+    def measured(self) -> str | None:
+        """The measured quantity it bounds; None when facts decide it before any cost."""
+        return self.left if self.left in MEASURED else None
+
+    def values(self, known: Mapping[str, float]) -> tuple[float, float]:
+        """Left and right side."""
+        right = known[self.right] if isinstance(self.right, str) else self.right
+        return known[self.left], right
+
+    def violation(self, known: Mapping[str, float]) -> float:
+        """By how much it is broken, relative to the right side; 0 when it holds."""
+        left, right = self.values(known)
+        if _HOLDS[self.operator](left, right):
+            return 0.0
+        return max(abs(left - right), 1e-9) / max(abs(right), 1e-9)
+
+
+def parse_constraint(text: str) -> Constraint:
+    """Read one constraint.
+
+    Raises:
+        ConstraintError: not of the form `name <= value`, an unknown name, a missing or wrong unit.
+    """
+    form = _FORM.fullmatch(text)
+    if not form:
+        raise ConstraintError("not of the form 'name <= value'; the operators are <=, >=, <, >, ==")
+    left, operator, right = form.groups()
+    known = [*FACTS, *MEASURED]
+    if left not in known:
+        raise ConstraintError(one_of(left, known))
+    if right in FACTS and left in FACTS:
+        return Constraint(text=text, left=left, operator=operator, right=right)
+    if left in FACTS and not _NUMBER.fullmatch(right):
+        raise ConstraintError(f"{one_of(right, FACTS)}; a number is allowed, too")
+    limit = amount(left, right)
+    if left in MEASURED and operator not in ("<=", ">="):
+        raise ConstraintError(f"a measured quantity is bounded with <= or >=, not {operator}")
+    return Constraint(text=text, left=left, operator=operator, right=limit)
+
+
+def amount(name: str, text: str) -> float:
+    """A number with its unit, in the unit that values of the quantity `name` are stored in.
+
+    Raises:
+        ConstraintError: no number, or a missing or wrong unit.
+    """
+    number = _NUMBER.fullmatch(text)
+    if not number:
+        raise ConstraintError(f"{shown(text)} is not a number with its unit")
+    value, unit = float(number[1]), number[2]
+    units = _UNITS.get(name, {"": 1.0})
+    if unit in units:
+        return value * units[unit]
+    wanted = " or ".join(f"{number[1]}{each}" for each in units)
+    if name in FACTS:
+        millions = f" (or use {name}_m, in millions)" if f"{name}_m" in FACTS else ""
+        raise ConstraintError(f"{name} has no unit; write {wanted}{millions}")
+    found = f"the unit {unit!r}" if unit else "a bare number"
+    raise ConstraintError(f"{found} does not say how much {name} is meant; write {wanted}")
+
+
+def only_unit(name: str) -> str:
+    """The unit of a quantity that knows no other: what a bare number of it can only mean."""
+    units = list(_UNITS.get(name, [""]))
+    return units[0] if len(units) == 1 else ""

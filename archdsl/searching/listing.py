@@ -1,0 +1,60 @@
+"""All trials of a study with everything that is known of each, for other tools to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.records import Measurement
+from archdsl.searching.test_score import final_score
+from archdsl.space.difference import Differences
+from archdsl.store.rows import StudyRow, Times, Trial
+from archdsl.store.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedTrial:
+    """One trial.
+
+    Args:
+        trial: its row.
+        difference: what distinguishes it from the study's base; empty for the base, or without one.
+        facts: what is known of its architecture.
+        times: when it was begun and ended.
+        steady: whether its latency closed and nothing disturbed it; None where that is unknown.
+        test_top1: in percent, of members of the front that were scored.
+    """
+
+    trial: Trial
+    difference: str
+    facts: Mapping[str, Any]
+    times: Times
+    steady: bool | None
+    test_top1: float | None
+
+
+def list_trials(store: Store, study: StudyRow) -> list[ListedTrial]:
+    """Every trial of a study, by number, whatever became of it."""
+    trials, times = store.trials(study.id), store.times(study.id)
+    architectures, behind = store.architectures(study.id), store.all_behind(study.id)
+    scores = {trial.number: final_score(store, trial) for trial in store.front(study.id)}
+    has_base = bool(study.document.get("base")) and bool(trials)
+    base = Differences(architectures[trials[0].arch_id].spec) if has_base else None
+    return [
+        ListedTrial(
+            trial=trial,
+            difference=base.to(architectures[trial.arch_id].spec) if base else "",
+            facts=architectures[trial.arch_id].facts,
+            times=times[trial.number],
+            steady=_steady(behind.get(trial.id, {})),
+            test_top1=score.value if (score := scores.get(trial.number)) else None,
+        )
+        for trial in trials
+    ]
+
+
+def _steady(behind: Mapping[str, Measurement]) -> bool | None:
+    latency = behind.get("latency")
+    found = latency.detail.get("steady") if latency else None
+    return None if found is None else bool(found)

@@ -1,0 +1,257 @@
+"""The loop: propose, look up, keep the constraints, measure, commit. No memory of its own.
+
+Everything it knows it reads from the store, so that the same command starts a search, resumes it
+after a crash, or finds it complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from archdsl.errors import SpaceExhaustedError
+from archdsl.objectives import OBJECTIVES
+from archdsl.records import Job, Measurement, Outcome, State, digest
+from archdsl.searching.proposer import Proposal, Proposer
+from archdsl.searching.read import CheckedStudy
+from archdsl.searching.sampling import Past
+from archdsl.searching.stopper import Stopper
+from archdsl.store.errors import DuplicateTrialError
+from archdsl.store.owner import Owner
+from archdsl.store.rows import Architecture, StudyRow, Trial
+from archdsl.store.store import Store
+
+MOST_INFEASIBLE = 200
+"""Candidates in a row whose facts break constraints, before the space is enumerated instead."""
+FACTS_PROTOCOL = {"evaluator": "facts/1"}
+
+
+class Observer(Protocol):
+    """Whoever watches a search, such as a progress display."""
+
+    def on_start(self, job: Job) -> None:
+        """A candidate goes to a worker."""
+
+    def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None:
+        """A value on the way."""
+
+    def on_end(self, job: Job, outcome: Outcome) -> None:
+        """A candidate is committed."""
+
+
+class Search:
+    """Gives out the candidates of one study and commits what becomes of them.
+
+    Args:
+        checked: the study.
+        row: the study in the store.
+        store: the database.
+        owner: this process.
+        budget: total of counted trials.
+        protocols: quantity to protocol of each evaluator, to look values up before measuring.
+        folder: where weights and checkpoints live.
+        observer: told of every step.
+    """
+
+    def __init__(
+        self,
+        *,
+        checked: CheckedStudy,
+        row: StudyRow,
+        store: Store,
+        owner: Owner,
+        budget: int,
+        protocols: Mapping[str, Mapping[str, Any]],
+        folder: str,
+        observer: Observer,
+    ) -> None:
+        self._proposer = Proposer(checked=checked)
+        self._objectives = list(checked.study.objectives)
+        self._row, self._store, self._owner, self._budget = row, store, owner, budget
+        self._keys = {quantity: digest(dict(p)) for quantity, p in protocols.items()}
+        self._folder, self._observer = folder, observer
+        self._running: dict[int, tuple[str, Mapping[str, float]]] = {}
+        self._stopper = Stopper(study=checked.study, study_id=row.id, store=store)
+        self._past: list[Past] = []
+        self._last_finish = 0
+        self._seen = store.seen(row.id)
+        self.exhausted: str | None = None
+
+    def next_job(self) -> Job | None:
+        """A trial whose owner has died, else a new candidate, else None: the search is over."""
+        begun = self._taken_over() or self._new_trial()
+        if begun is None:
+            return None
+        trial, architecture = begun
+        self._running[trial.id] = (trial.token or "", architecture.facts)
+        job = job_of(trial, architecture, known=self._known(trial.arch_id), folder=self._folder)
+        self._observer.on_start(job)
+        return job
+
+    def on_measurement(self, job: Job, measurement: Measurement) -> None:
+        """Keep what was measured: whoever takes the trial over need not measure it again."""
+        self._store.record_measurement(job.arch_id, measurement)
+
+    def on_report(self, job: Job, epoch: int, name: str, value: float) -> str | None:
+        """Keep a value on the way; returns why the trial is to be stopped now, if so."""
+        token, facts = self._running[job.trial_id]
+        self._store.report_epoch(
+            trial_id=job.trial_id, token=token, epoch=epoch, name=name, value=value
+        )
+        self._observer.on_epoch(job, epoch, name, value)
+        if not self._stopper.stops:
+            return None
+        self._read_past()
+        return self._stopper.reason(job.trial_id, self._exact(job.arch_id, facts))
+
+    def on_outcome(self, job: Job, outcome: Outcome) -> None:
+        """Commit the end of a trial."""
+        token, known = self._running.pop(job.trial_id)
+        measured = {each.quantity: each for each in outcome.measurements}
+        values = {
+            name: measured[name] if name in measured else _fact(name, known)
+            for name in self._objectives
+            if outcome.state is State.COMPLETE
+        }
+        self._store.finish_trial(trial_id=job.trial_id, token=token, outcome=outcome, values=values)
+        self._observer.on_end(job, outcome)
+
+    def give_back(self) -> None:
+        """The process was asked to end: leave what is running to the next one."""
+        for trial_id, (token, _) in self._running.items():
+            self._store.release(trial_id=trial_id, token=token)
+        self._running.clear()
+
+    def _known(self, arch_id: str) -> tuple[Measurement, ...]:
+        return tuple(
+            each
+            for each in self._store.measurements(arch_id)
+            if each.key == self._keys.get(each.quantity)
+        )
+
+    def _taken_over(self) -> tuple[Trial, Architecture] | None:
+        trial = self._store.take_over(study_id=self._row.id, owner=self._owner)
+        return trial if trial is None else (trial, self._store.find_architecture(trial.arch_id))
+
+    def _new_trial(self) -> tuple[Trial, Architecture] | None:
+        while True:
+            size = self._store.size(self._row.id)
+            if size.counted >= self._budget:
+                return None
+            self._read_past()
+            try:
+                proposal = self._proposer.propose(
+                    number=size.rows,
+                    past=self._past,
+                    seen=self._seen,
+                    only_feasible=self._infeasible_in_a_row() >= MOST_INFEASIBLE,
+                )
+            except SpaceExhaustedError as error:
+                self.exhausted = str(error)
+                return None
+            architecture = Architecture(
+                arch_id=proposal.model.plan.arch_id,
+                spec=proposal.model.spec.document(),
+                plan=proposal.model.plan.canonical(),
+                facts=dict(proposal.facts),
+            )
+            try:
+                trial = self._add(proposal, architecture)
+            except DuplicateTrialError:  # another process was quicker
+                self._seen = self._store.seen(self._row.id)
+                continue
+            self._seen.add(architecture.arch_id)
+            if trial is None:
+                return None
+            if not proposal.violation:
+                return trial, architecture
+
+    def _add(self, proposal: Proposal, architecture: Architecture) -> Trial | None:
+        row: dict[str, Any] = {
+            "study_id": self._row.id,
+            "arch_id": architecture.arch_id,
+            "spec": architecture.spec,
+            "plan": architecture.plan,
+            "facts": architecture.facts,
+            "params": dict(proposal.params),
+            "distributions": dict(proposal.distributions),
+            "sampler_attrs": dict(proposal.attributes),
+            "attempt": proposal.attempt,
+        }
+        if proposal.violation:
+            # Nothing was paid for it, so it costs nothing of the budget.
+            return self._store.add_finished_trial(
+                **row,
+                budget=self._budget,
+                state=State.INFEASIBLE,
+                reason=proposal.reason or "",
+                violation=proposal.violation,
+            )
+        return self._store.add_trial(**row, budget=self._budget, owner=self._owner)
+
+    def _read_past(self) -> None:
+        for trial in self._store.history(self._row.id, after=self._last_finish):
+            self._last_finish = trial.finish_order or self._last_finish
+            self._past.append(_past(trial, self._values(trial)))
+            self._stopper.learn(trial)
+
+    def _values(self, trial: Trial) -> list[float] | None:
+        """Of a trial's objectives, as a sampler sees them."""
+        if trial.state is State.COMPLETE:
+            return [trial.values[name].value for name in self._objectives]
+        if trial.state is State.STOPPED:
+            facts = self._store.find_architecture(trial.arch_id).facts
+            return self._stopper.bound(trial, self._exact(trial.arch_id, facts))
+        return None
+
+    def _exact(self, arch_id: str, facts: Mapping[str, float]) -> dict[str, float]:
+        """What is known of an architecture without a training: its facts, and what is measured."""
+        return {**facts, **{each.quantity: each.value for each in self._known(arch_id)}}
+
+    def _infeasible_in_a_row(self) -> int:
+        streak = 0
+        for past in reversed(self._past):
+            if past.counted:
+                break
+            streak += 1
+        return streak
+
+
+def job_of(
+    trial: Trial, architecture: Architecture, *, known: tuple[Measurement, ...], folder: str
+) -> Job:
+    """A trial as a worker gets it."""
+    return Job(
+        trial_id=trial.id,
+        number=trial.number,
+        arch_id=trial.arch_id,
+        spec=architecture.spec,
+        params=trial.params,
+        known=known,
+        folder=folder,
+    )
+
+
+def _past(trial: Trial, values: list[float] | None) -> Past:
+    fine = trial.state in (State.COMPLETE, State.STOPPED)
+    return Past(
+        params=trial.params,
+        distributions=trial.distributions,
+        attributes=trial.sampler_attrs,
+        values=values,
+        # Whatever came to a bad end is something to keep away from.
+        violation=0.0 if fine else trial.violation or 1.0,
+        counted=trial.counted,
+    )
+
+
+def _fact(name: str, known: Mapping[str, float]) -> Measurement:
+    value = float(known[name])
+    return Measurement(
+        quantity=name,
+        value=value,
+        low=value,
+        high=value,
+        unit=OBJECTIVES[name].unit,
+        protocol=FACTS_PROTOCOL,
+    )

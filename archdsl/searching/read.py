@@ -1,0 +1,210 @@
+"""The door for study documents: a name or path in, a checked study with its space out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from archdsl.document.merge import without_nulls
+from archdsl.document.settings import lay_all
+from archdsl.document.shelves import find
+from archdsl.document.text import read_file
+from archdsl.document.tree import Tree
+from archdsl.document.validate import judge, located, problem, refuse_newer_version
+from archdsl.errors import DocumentError, NameNotFoundError, Problem
+from archdsl.measuring.settings import AccuracySettings
+from archdsl.objectives import MEASURED
+from archdsl.searching.stopping import AshaStopping, NoStopping
+from archdsl.searching.study import Study
+from archdsl.space import holes
+from archdsl.space.holes import Fixed, Hole, Part
+from archdsl.space.space import Space
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedStudy:
+    """A study whose every option makes a valid model."""
+
+    study: Study
+    space: Space
+
+
+def read_study(name: str, sets: Sequence[str] = ()) -> CheckedStudy:
+    """Read a study document, lay settings over it, and check every option of its space.
+
+    Raises:
+        NameNotFoundError: nothing there of that name.
+        DocumentError: every problem found, each with the file it is in.
+    """
+    path = find(name, "search")
+    tree = lay_all(read_file(path), sets).whole()
+    return check_study(tree, folder=path.parent)
+
+
+def check_study(tree: Tree, *, folder: Path) -> CheckedStudy:
+    """Check a study that is already a tree; `folder` is where its base is looked for first.
+
+    Raises:
+        DocumentError: every problem found.
+    """
+    refuse_newer_version(tree)
+    known = _without_nulls(tree)
+    study, flaws = judge(known, Study)
+    problems = located(known, flaws)
+    if any(flaw.path == ("kind",) for flaw in flaws):
+        raise DocumentError(problems)  # its words are those of another kind of document
+    refused = {flaw.path[:1] for flaw in flaws}
+    if study:
+        problems += _effects(tree, study) + _stopping(tree, study)
+    space = _space(tree, folder, problems, refused)
+    if problems or study is None or space is None:
+        raise DocumentError(_in_order(problems))
+    return CheckedStudy(study=study, space=space)
+
+
+def _space(
+    tree: Tree, folder: Path, problems: list[Problem], refused: set[tuple[str | int, ...]]
+) -> Space | None:
+    """The space of a study, with every option of it checked; adds to `problems`.
+
+    Args:
+        refused: words whose values are known to be wrong, and of which nothing more is said.
+    """
+    found: list[Problem] = []
+    bases = _bases(tree, folder, found) if ("base",) not in refused else {}
+    overlay, wrong_holes = _overlay(tree)
+    if ("space",) not in refused:
+        found += wrong_holes
+    if not refused & {("base",), ("space",)} and not tree.child("base") and not tree.child("space"):
+        found.append(problem(tree, ("base",), "missing: a study has a base, a space, or both"))
+    problems += found
+    if found or refused & {("base",), ("space",)}:
+        return None
+    space = Space(bases=bases, overlay=overlay)
+    problems += space.check_options()
+    return space
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    """Those of one document as they stand in it; documents in the order they were found wrong."""
+    sources = list(dict.fromkeys(each.source for each in problems))
+    return sorted(problems, key=lambda p: (sources.index(p.source), p.line, p.column))
+
+
+def _without_nulls(tree: Tree) -> Tree:
+    """Nulls delete words of the study, but a null inside the space deletes a word of the base."""
+    cleaned = without_nulls(tree)
+    space = tree.value.get("space") if isinstance(tree.value, Mapping) else None
+    if space is None or space.tree.value is None or not isinstance(cleaned.value, Mapping):
+        return cleaned
+    return replace(cleaned, value={**cleaned.value, "space": space})
+
+
+def _effects(tree: Tree, study: Study) -> list[Problem]:
+    """Objectives without a way to measure them, and measurements nobody asked for."""
+    bounded = {constraint.measured for constraint in study.parsed_constraints()}
+    problems = []
+    for name in MEASURED:
+        wanted = name in study.objectives or name in bounded
+        given = getattr(study.evaluate, name) is not None
+        if wanted and not given:
+            message = f"missing: {name} is asked for, so the study says how to measure it"
+            problems.append(problem(tree, ("evaluate", name), message))
+        if given and not wanted:
+            message = "has no effect: neither an objective nor a constraint uses it"
+            problems.append(problem(tree, ("evaluate", name), message, key=True))
+    return problems
+
+
+def _stopping(tree: Tree, study: Study) -> list[Problem]:
+    """A rule that could never stop anything, or cannot rank what is asked for."""
+    rule, settings = study.stopping, study.evaluate.top1
+    if isinstance(rule, NoStopping):
+        return []
+    if study.objectives.get("top1") != "maximize":
+        message = "has no effect: top1 is not maximised"
+    elif not isinstance(settings, AccuracySettings):
+        message = "has no effect: a table tells nothing of top1 on the way"
+    elif isinstance(rule, AshaStopping) and len(study.objectives) > 1:
+        others = ", ".join(name for name in study.objectives if name != "top1")
+        message = f"asha ranks top1 alone, and {others} is an objective, too; use type: front"
+    else:
+        return []
+    return [problem(tree, ("stopping",), message, key=True)]
+
+
+def _bases(tree: Tree, folder: Path, problems: list[Problem]) -> dict[str, Tree]:
+    written = tree.child("base")
+    if written is None or written.value is None:
+        return {}
+    part, found = holes.parse(written)
+    problems += [problem(tree, ("base",), each.message) for each in found]
+    options: list[tuple[str, Part]] = []
+    if isinstance(part, Hole):
+        options = [
+            (str(label), option) for label, option in zip(part.labels, part.options, strict=True)
+        ]
+    else:
+        named = part.tree.child("name") or part.tree
+        options = [(str(named.plain()), part)]
+    bases = {}
+    for label, option in options:
+        try:
+            bases[label] = without_nulls(_base(option, folder))
+        except NameNotFoundError as error:
+            problems.append(problem(tree, ("base",), str(error)))
+        except DocumentError as error:
+            problems += error.problems
+    return bases
+
+
+def _base(option: Part, folder: Path) -> Tree:
+    """The document of a base: found by its name, or written in place.
+
+    Raises:
+        NameNotFoundError: nothing there of that name, or no name.
+        DocumentError: the document cannot be read.
+    """
+    if isinstance(option, Fixed) and isinstance(option.tree.value, str):
+        return read_file(find_base(option.tree.value, folder))
+    if isinstance(option, Fixed) and is_document(option.tree.plain()):
+        return option.tree
+    raise NameNotFoundError(
+        "a base is the name or path of a model document, or the document itself without holes"
+    )
+
+
+def is_document(base: object) -> bool:
+    """Whether what a study names as its base is a model document in place."""
+    return isinstance(base, Mapping) and "archdsl" in base
+
+
+def find_base(name: str, folder: Path) -> Path:
+    """The model document a study in `folder` calls `name`; beside it first: they travel together.
+
+    Raises:
+        NameNotFoundError: nothing there of that name.
+    """
+    for beside in (folder / name, folder / f"{name}.yaml", folder / f"{name}.yml"):
+        if beside.is_file():
+            return beside
+    return find(name, "specs")
+
+
+def _overlay(tree: Tree) -> tuple[Part, list[Problem]]:
+    written = tree.child("space")
+    if written is None or written.value is None:
+        written = Tree(value={}, origin=tree.origin)
+    part, found = holes.parse(written)
+    prefixed = [
+        Problem(
+            source=each.source,
+            line=each.line,
+            column=each.column,
+            path=f"space.{each.path}" if each.path else "space",
+            message=each.message,
+        )
+        for each in found
+    ]
+    return part, prefixed

@@ -1,0 +1,281 @@
+"""A whole search: study and store brought together, the loop run, the front's members scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.errors import SpaceExhaustedError, StudyError
+from archdsl.plan.read import Checked, check_model
+from archdsl.records import Job, Outcome, State, digest
+from archdsl.runners.interfaces import Bound, Runner
+from archdsl.runners.make import make_runner
+from archdsl.runners.profile import RunProfile
+from archdsl.searching.loop import Observer, Search, job_of
+from archdsl.searching.read import CheckedStudy
+from archdsl.searching.study import Study
+from archdsl.searching.test_score import FINAL, final_score
+from archdsl.space.deciders import FirstOption
+from archdsl.store.owner import Owner
+from archdsl.store.rows import StudyRow, Trial
+from archdsl.store.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult:
+    """What a search has come to.
+
+    Args:
+        row: the study in the store.
+        ran: trials this call evaluated; 0 when the budget was spent before.
+        note: why it ended before its budget, if it did.
+    """
+
+    row: StudyRow
+    ran: int
+    note: str | None
+
+
+def begun(checked: CheckedStudy, store: Store) -> StudyRow | None:
+    """The study's row in the store, if there is one.
+
+    Raises:
+        StudyChangedError: another study of this name is there.
+    """
+    known = {row.name for row in store.studies()}
+    return _begin(checked, store, budget=None) if checked.study.name in known else None
+
+
+def _begin(checked: CheckedStudy, store: Store, *, budget: int | None) -> StudyRow:
+    """The study's row, made when new. A base that was edited makes another study, too."""
+    study = checked.study
+    bases = {label: _content(check_model(tree)) for label, tree in checked.space.bases.items()}
+    return store.ensure_study(
+        name=study.name,
+        document={**study.identity(), "bases": bases},
+        objectives=dict(study.objectives),
+        budget=budget,
+    )
+
+
+def _content(model: Checked) -> dict[str, Any]:
+    return {key: value for key, value in model.spec.document().items() if key != "name"}
+
+
+def run_search(
+    checked: CheckedStudy,
+    *,
+    store: Store,
+    profile: RunProfile,
+    observer: Observer,
+    any_device: bool = False,
+) -> SearchResult:
+    """Search until the budget of the study is spent, then score the front on test images.
+
+    While other processes still work on trials of the study, the scoring is left to the last one.
+
+    Args:
+        checked: the study.
+        store: the database.
+        profile: where candidates run.
+        observer: told of every step.
+        any_device: measure latency on whatever device is here, instead of only the one asked for.
+
+    Raises:
+        StudyError: the study cannot go on as it is.
+        SpaceExhaustedError: no candidate keeps the constraints.
+        ArchdslError: data or devices that are not there, a store that cannot be written.
+    """
+    with closing(runner_of(checked, profile, any_device=any_device)) as runner:
+        return search_on(runner, checked, store=store, folder=profile.storage, observer=observer)
+
+
+def search_on(
+    runner: Runner, checked: CheckedStudy, *, store: Store, folder: str, observer: Observer
+) -> SearchResult:
+    """What `run_search` does, on a runner of `runner_of`, which is the caller's to close.
+
+    Args:
+        runner: where candidates run.
+        checked: the study.
+        store: the database.
+        folder: the run profile's storage.
+        observer: told of every step.
+
+    Raises:
+        ArchdslError: as `run_search`.
+    """
+    study, row = checked.study, begun(checked, store)
+    counting = _Counting(observer)
+    note = None
+    if row is None or work_left(study, row, store):
+        # A study that cannot run leaves nothing behind, so that its document can be mended.
+        protocols = check_runs(checked, runner)
+        row = _begin(checked, store, budget=study.budget.trials)
+        _refuse_mixture(row, store, protocols)
+        search = Search(
+            checked=checked,
+            row=row,
+            store=store,
+            owner=Owner.current(),
+            budget=study.budget.trials,
+            protocols=protocols,
+            folder=folder,
+            observer=counting,
+        )
+        try:
+            runner.run(search)
+        except KeyboardInterrupt:
+            search.give_back()
+            raise
+        note = search.exhausted
+    # Test images are for the members of a finished front: the last process scores them.
+    last = not store.count(row.id).states[State.RUNNING]
+    members = store.front(row.id)
+    if last and not members:
+        raise SpaceExhaustedError(_nothing_found(row, store, note))
+    if last and study.evaluate.top1 is not None:
+        _score(members, runner, store, folder)
+    if not last and note is None:
+        runner.close()  # which may take longer than the trials of the others
+        note = _left_to_others(store.count(row.id).states[State.RUNNING])
+    return SearchResult(row=row, ran=counting.ended, note=note)
+
+
+def runner_of(checked: CheckedStudy, profile: RunProfile, *, any_device: bool) -> Runner:
+    """The runner of a profile, ready for what the study measures."""
+    study = checked.study
+    evaluate: dict[str, dict[str, Any]] = study.evaluate.model_dump(mode="json", exclude_none=True)
+    if "data" in evaluate.get("top1", {}):
+        # Pictures of mixed sizes need one before any candidate is known.
+        evaluate["top1"].setdefault("image_size", list(_first(checked).spec.image.size))
+    for settings in evaluate.values() if any_device else ():
+        if "device" in settings:
+            settings["device"] = "any"
+    bounds = [
+        Bound(quantity=c.left, operator="<=" if c.operator == "<=" else ">=", limit=float(c.right))
+        for c in study.parsed_constraints()
+        if c.measured
+    ]
+    return make_runner(profile, evaluate=evaluate, bounds=bounds)
+
+
+def work_left(study: Study, row: StudyRow, store: Store) -> bool:
+    """Whether trials are missing or unfinished."""
+    count = store.count(row.id)
+    return count.counted < study.budget.trials or bool(count.states.get(State.RUNNING))
+
+
+def _first(checked: CheckedStudy) -> Checked:
+    """The base, or without one the first candidate: what images the study is about."""
+    return checked.space.base_candidate() or checked.space.candidate(FirstOption({}))
+
+
+def check_runs(checked: CheckedStudy, runner: Runner) -> Mapping[str, Mapping[str, Any]]:
+    """Refuse a study that cannot run before anything is paid for; twice costs no more than once.
+
+    Returns:
+        Quantity to protocol of each evaluator; see `Runner.protocols`.
+
+    Raises:
+        ArchdslError: devices, data or a storage that are not there, data that do not fit.
+    """
+    protocols, first = runner.protocols(), _first(checked)
+    runner.check(
+        Job(
+            trial_id=0,
+            number=0,
+            arch_id=first.plan.arch_id,
+            spec=first.spec.document(),
+            params={},
+            known=(),
+            folder="",
+        )
+    )
+    return protocols
+
+
+def _refuse_mixture(
+    row: StudyRow, store: Store, protocols: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """One study never compares values from two devices, two versions of the data, …"""
+    for quantity, protocol in protocols.items():
+        others = store.foreign_protocols(
+            study_id=row.id, quantity=quantity, key=digest(dict(protocol))
+        )
+        if others:
+            lines = "\n".join(differences(others[0].protocol, protocol))
+            raise StudyError(
+                f"the study '{row.name}' holds {quantity} measured otherwise than now:\n"
+                f"{lines}\n"
+                "values that were measured differently are never compared; search under another "
+                "name (--set name=…) or in another database (--db), or restore what changed"
+            )
+
+
+def differences(before: Any, now: Any, path: str = "") -> list[str]:
+    """What two protocols say otherwise, one line for each word."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        lines = []
+        for key in dict.fromkeys([*before, *now]):
+            inner = f"{path}.{key}" if path else str(key)
+            lines += differences(before.get(key), now.get(key), inner)
+        return lines
+    return [] if before == now else [f"  {path}: {before} then, {now} now"]
+
+
+def _score(members: list[Trial], runner: Runner, store: Store, folder: str) -> None:
+    """Test accuracy of the members that have none yet: test images are seen only here."""
+    missing = [member for member in members if final_score(store, member) is None]
+    if not missing or FINAL not in runner.protocols():
+        return
+    jobs = [
+        job_of(member, store.find_architecture(member.arch_id), known=(), folder=folder)
+        for member in missing
+    ]
+    for job, outcome in runner.score(jobs, FINAL):
+        for measurement in outcome.measurements:
+            store.record_measurement(job.arch_id, measurement)
+
+
+def _left_to_others(running: int) -> str:
+    if not running:
+        return "another process had the last trial, and scores the front"
+    trials = "1 trial is" if running == 1 else f"{running} trials are"
+    return f"{trials} still at work in another process; the same command later scores the front"
+
+
+def _nothing_found(row: StudyRow, store: Store, note: str | None) -> str:
+    trials = store.trials(row.id)
+    infeasible = [trial for trial in trials if trial.state is State.INFEASIBLE]
+    lines = [note or f"no trial of {len(trials)} gave a result"]
+    if infeasible:
+        closest = min(infeasible, key=lambda trial: trial.violation)
+        lines.append(
+            f"{len(infeasible)} of {len(trials)} tried break a constraint; the closest: "
+            f"{closest.reason} (trial {closest.number})"
+        )
+    others = [t for t in trials if t.state not in (State.INFEASIBLE, State.COMPLETE)]
+    if others:
+        lines.append(f"trial {others[0].number} {others[0].state.value}: {others[0].reason}")
+    return "\n".join(lines)
+
+
+class _Counting:
+    """Passes everything on and counts what ended."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self.ended = 0
+
+    def on_start(self, job: Job) -> None:
+        self._observer.on_start(job)
+
+    def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None:
+        self._observer.on_epoch(job, epoch, name, value)
+
+    def on_end(self, job: Job, outcome: Outcome) -> None:
+        self.ended += 1
+        self._observer.on_end(job, outcome)

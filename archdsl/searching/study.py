@@ -1,0 +1,168 @@
+"""A study document: a space of models, what is measured on each, for how long. No optuna here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from archdsl.document.messages import one_of
+from archdsl.measuring.conditions import Conditions, MemoryConditions
+from archdsl.measuring.settings import AccuracySettings, TableSettings
+from archdsl.objectives import OBJECTIVES, Direction
+from archdsl.searching.constraints import (
+    Constraint,
+    ConstraintError,
+    amount,
+    only_unit,
+    parse_constraint,
+)
+from archdsl.searching.stopping import NoStopping, Stopping
+from archdsl.spec.base import Node
+from archdsl.spec.values import Name
+
+
+def _source(value: object) -> str:
+    written = isinstance(value, Mapping) and "table" in value
+    return "table" if written or isinstance(value, TableSettings) else "real"
+
+
+def _readable(text: str) -> str:
+    try:
+        parse_constraint(text)
+    except ConstraintError as error:
+        message = f"{text}: {error}"
+        raise PydanticCustomError("constraint", "{text}", {"text": message}) from None
+    return text
+
+
+def reference_point(
+    written: Mapping[str, str | int | float] | None, objectives: Iterable[str]
+) -> dict[str, float] | None:
+    """A study's `reference` in the unit of each objective's values, in their order."""
+    if written is None:
+        return None
+    return {name: _amount(name, written[name]) for name in objectives}
+
+
+def _amount(name: str, value: str | float) -> float:
+    """A bare number is enough where the quantity has one unit only."""
+    return amount(name, value if isinstance(value, str) else f"{value:.17g}{only_unit(name)}")
+
+
+Real = TypeVar("Real", bound=Node)
+OrTable = Annotated[
+    Annotated[Real, Tag("real")] | Annotated[TableSettings, Tag("table")], Discriminator(_source)
+]
+
+
+class Evaluate(Node):
+    """How each quantity is measured; a `table` of known values may stand in for any."""
+
+    latency: OrTable[Conditions] | None = None
+    """Time of one batch on a named device."""
+    memory: OrTable[MemoryConditions] | None = None
+    """Peak memory of one batch: weights, images and what the call needs beside them."""
+    throughput: OrTable[Conditions] | None = None
+    """Images in a second, of one batch after the other."""
+    top1: OrTable[AccuracySettings] | None = None
+    """Validation accuracy after a training."""
+
+
+class Budget(Node):
+    """When the search ends; not part of the study's identity."""
+
+    trials: Annotated[int, Field(ge=1, le=10_000_000)]
+    """Total number of candidates, those of earlier runs included."""
+
+
+class Sampler(Node):
+    """Who proposes candidates."""
+
+    type: Literal["tpe", "nsga2", "random"] = "tpe"
+    """tpe: multivariate tree-structured Parzen estimator; nsga2: the genetic algorithm."""
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    """Everything random in the search follows from it."""
+
+
+class Study(Node):
+    """A search that can be started, resumed and repeated."""
+
+    archdsl: Literal[1]
+    """Version of the language."""
+    kind: Literal["study"]
+    name: Name
+    """Names the study in a database."""
+    base: str | dict[str, Any] | None = None
+    """The model all are compared with (trial 0): a name or path, {choose: [...]} of
+    them, or a model document in place."""
+    space: Annotated[dict[str, Any], Field(default_factory=dict)]
+    """A partial model document laid over the base, with holes; without a base, a whole one."""
+    constraints: Annotated[
+        tuple[Annotated[str, AfterValidator(_readable)], ...], Field(strict=False)
+    ] = ()
+    """`name <= value`: facts are checked before any cost, measured bounds before any training."""
+    objectives: Annotated[dict[str, Direction], Field(min_length=1)]
+    """What is minimised and maximised."""
+    reference: dict[str, str | int | float] | None = None
+    """Worst value of each objective that still counts: where the hypervolume is measured from.
+    The base's values unless given."""
+    evaluate: Evaluate
+    budget: Budget
+    sampler: Sampler = Sampler()
+    stopping: Stopping = NoStopping()
+    """Which trainings are ended before their last epoch."""
+
+    @field_validator("objectives")
+    @classmethod
+    def _known(cls, objectives: dict[str, Direction]) -> dict[str, Direction]:
+        unknown = [one_of(name, OBJECTIVES) for name in objectives if name not in OBJECTIVES]
+        if unknown:
+            raise PydanticCustomError("objective", "{text}", {"text": "; ".join(unknown)})
+        return objectives
+
+    @field_validator("reference")
+    @classmethod
+    def _is_one_point(
+        cls, reference: dict[str, str | int | float] | None, info: ValidationInfo
+    ) -> dict[str, str | int | float] | None:
+        objectives = info.data.get("objectives")
+        if reference is None or objectives is None:
+            return reference
+        wrong = [one_of(name, objectives) for name in reference if name not in objectives]
+        wrong += [f"missing: {name}" for name in objectives if name not in reference]
+        for name in [name for name in reference if name in objectives]:
+            try:
+                _amount(name, reference[name])
+            except ConstraintError as error:
+                wrong.append(f"{name}: {error}")
+        if wrong:
+            raise PydanticCustomError("reference", "{text}", {"text": "; ".join(wrong)})
+        return reference
+
+    def parsed_constraints(self) -> list[Constraint]:
+        """The constraints, read."""
+        return [parse_constraint(text) for text in self.constraints]
+
+    def document(self) -> dict[str, Any]:
+        """The normalised document."""
+        fields: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
+        fields["space"] = self.space  # nulls in a space delete; they are not absent words
+        if isinstance(self.stopping, NoStopping):
+            del fields["stopping"]  # studies that are older than the word stay the same
+        return fields
+
+    def identity(self) -> dict[str, Any]:
+        """The document without its budget: what makes it the same study when run again."""
+        document = self.document()
+        del document["budget"]
+        return document

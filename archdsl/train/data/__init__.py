@@ -1,1 +1,0 @@
-"""Data sets behind one interface: `archdsl.train.data.source.open_data`."""

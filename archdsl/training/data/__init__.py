@@ -1,0 +1,1 @@
+"""Data sets behind one interface: `archdsl.training.data.source.open_data`."""

@@ -1,0 +1,179 @@
+"""One folder per class, whole or already cut into train, val and test."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from archdsl.errors import DataError
+from archdsl.records import digest
+from archdsl.training.data.dataset import Dataset, size_word
+from archdsl.training.data.files import ERRORS_SHOWN, Files, FileSplit, for_all, level_counts
+from archdsl.training.data.pictures import Header, picture_suffixes, read_header
+from archdsl.training.data.split import VALIDATION_SHARE, WHOLE_SHARES, stratified_split
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The files of each split, and the classes' names in the order of the labels."""
+
+    class_names: tuple[str, ...]
+    train: Files
+    validation: Files
+    test: Files
+
+    @property
+    def all(self) -> dict[str, Files]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def open_folder(
+    root: Path, *, name: str, split_seed: int, image_size: tuple[int, int] | None
+) -> Dataset:
+    """Open a folder of pictures; they are decoded when a batch asks for them.
+
+    Every file is read once here: its bytes for the digest, its header for the kind and size.
+    The data are grey when every picture is, else RGB.
+
+    Args:
+        image_size: (height, width) that pictures are brought to; None takes the size they
+            all have.
+
+    Raises:
+        DataError: no such folder, no usable classes, broken pictures, or sizes that differ
+            while `image_size` is None.
+    """
+    parts = find_parts(root, split_seed=split_seed)
+    files = [path for part in parts.all.values() for path in part.paths]
+    inspected = inspect(files)
+    headers = [header for header, _ in inspected.values()]
+    channels = 1 if all(header.grey for header in headers) else 3
+    size = image_size or common_size(root, headers)
+    normalisation = level_counts(parts.train, channels=channels, image_size=size).normalisation()
+
+    def split(part: Files) -> FileSplit:
+        return FileSplit(
+            files=part, channels=channels, image_size=size, normalisation=normalisation
+        )
+
+    contents = {
+        key: [
+            [path.relative_to(root).as_posix(), int(label), inspected[path][1]]
+            for path, label in zip(part.paths, part.labels, strict=True)
+        ]
+        for key, part in parts.all.items()
+    }
+    return Dataset(
+        name=name,
+        digest=digest(contents),
+        class_names=parts.class_names,
+        channels=channels,
+        image_size=size,
+        normalisation=normalisation,
+        train=split(parts.train),
+        validation=split(parts.validation),
+        test=split(parts.test),
+    )
+
+
+def find_parts(root: Path, *, split_seed: int) -> Parts:
+    """Find the pictures of each split, cutting by seed the splits that are not there."""
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such folder; folder:DIR needs one folder per class")
+    cut = (root / "train").is_dir()
+    names, everything = list_classes(root / "train" if cut else root)
+    shares: Sequence[float] = () if cut else WHOLE_SHARES
+    given: list[Files] = []
+    if cut:
+        folders = [root / part for part in ("val", "test") if (root / part).is_dir()]
+        if not folders:
+            raise DataError(f"{root} has train/ but no val/; add it, or remove the level of train/")
+        given = [list_part(folder, names) for folder in folders]
+        shares = VALIDATION_SHARE if len(given) == 1 else ()
+    indices = stratified_split(
+        everything.labels, shares=shares, seed=split_seed, class_names=names, source=str(root)
+    )
+    train, validation, test = [*(everything.at(part) for part in indices), *given]
+    return Parts(class_names=names, train=train, validation=validation, test=test)
+
+
+def list_classes(folder: Path) -> tuple[tuple[str, ...], Files]:
+    """The class names of a folder, sorted, and its pictures in the order of their paths."""
+    suffixes = picture_suffixes()
+    names = tuple(
+        sorted(
+            entry.name
+            for entry in folder.iterdir()
+            if entry.is_dir() and not entry.name.startswith(".")
+        )
+    )
+    if len(names) < 2:
+        raise DataError(
+            f"{folder} has {_class_folders(names)}; at least two are needed, "
+            "each holding the pictures of one class"
+        )
+    paths: list[Path] = []
+    labels: list[int] = []
+    empty: list[str] = []
+    for label, name in enumerate(names):
+        found = sorted(
+            path
+            for path in (folder / name).rglob("*")
+            if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
+        )
+        if not found:
+            empty.append(name)
+        paths += found
+        labels += [label] * len(found)
+    if empty:
+        raise DataError(
+            f"no pictures in {_some([str(folder / name) for name in empty])}; "
+            "add some or remove the class folders"
+        )
+    return names, Files(paths=paths, labels=np.asarray(labels, dtype=np.int64))
+
+
+def list_part(folder: Path, class_names: tuple[str, ...]) -> Files:
+    """The pictures of a val/ or test/ folder, whose classes must be those of train/."""
+    names, files = list_classes(folder)
+    if names != class_names:
+        strange = sorted(set(names) ^ set(class_names))
+        raise DataError(
+            f"{folder} and {folder.parent / 'train'} do not have the same classes: "
+            f"only one of them has {_some(strange)}"
+        )
+    return files
+
+
+def _class_folders(names: Sequence[str]) -> str:
+    return f"one class folder, {names[0]}" if names else "no class folders"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - ERRORS_SHOWN
+    return ", ".join(names[:ERRORS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def inspect(paths: Sequence[Path]) -> dict[Path, tuple[Header, str]]:
+    """Read every file once: its header and the SHA-256 of its bytes; all broken ones at once."""
+
+    def inspect_one(path: Path) -> tuple[Header, str]:
+        header = read_header(path)
+        with path.open("rb") as file:
+            return header, hashlib.file_digest(file, "sha256").hexdigest()
+
+    return dict(zip(paths, for_all(paths, inspect_one), strict=True))
+
+
+def common_size(root: Path, headers: Sequence[Header]) -> tuple[int, int]:
+    sizes = sorted({header.size for header in headers})
+    if len(sizes) > 1:
+        raise DataError(
+            f"{root} holds pictures from {size_word(sizes[0])} to {size_word(sizes[-1])} pixels; "
+            "say which size to bring them to"
+        )
+    return sizes[0]

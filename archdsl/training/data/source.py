@@ -1,0 +1,80 @@
+"""From a source, as a study writes it, to a data set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from archdsl.document.messages import nearest
+from archdsl.errors import DataError
+from archdsl.training.data.dataset import Dataset
+from archdsl.training.data.digits import open_digits
+from archdsl.training.data.folder import open_folder
+from archdsl.training.data.npz import open_npz
+
+FORMS = ("digits", "npz:FILE", "folder:DIR")
+
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
+_NAME = re.compile(r"[A-Za-z][\w-]*")
+
+
+def open_data(
+    source: str,
+    *,
+    names: Mapping[str, str] = NO_NAMES,
+    split_seed: int = 0,
+    image_size: tuple[int, int] | None = None,
+) -> Dataset:
+    """Open a data set.
+
+    Args:
+        source: `digits`, `npz:FILE`, `folder:DIR` or one of `names`; relative paths start at
+            the current folder.
+        names: plain names and the source each stands for, as a run profile gives them.
+        split_seed: decides the splits that the source does not bring along.
+        image_size: (height, width) that the pictures of a folder are brought to. The other
+            sources keep their own size: `check_data` says when it is not the document's.
+
+    Raises:
+        DataError: an unknown source, or data that cannot be used.
+    """
+    if source == "digits" and source in names:
+        raise DataError(
+            f"the run profile gives the name 'digits' to {names['digits']}, but it belongs to the "
+            "embedded data; choose another name"
+        )
+    location = names.get(source, source)
+    kind, _, place = location.partition(":")
+    path = Path(place).expanduser()
+    if location == "digits":
+        return open_digits(name=source, split_seed=split_seed)
+    if kind == "npz" and place:
+        return open_npz(path, name=source, split_seed=split_seed)
+    if kind == "folder" and place:
+        return open_folder(path, name=source, split_seed=split_seed, image_size=image_size)
+    raise unknown_source(source, location=location, names=names)
+
+
+def unknown_source(source: str, *, location: str, names: Mapping[str, str]) -> DataError:
+    named = source in names
+    what = f"'{location}' (the name '{source}')" if named else f"'{location}'"
+    # What a name stands for is never another name.
+    words = [*FORMS] if named else [*FORMS, *names]
+    message = f"{what} is not a source of data; allowed are {', '.join(words)}"
+    spellings = {word.partition(":")[0]: word for word in words}
+    near = nearest(location.partition(":")[0], spellings)
+    if Path(location).is_dir():
+        message += f"; did you mean 'folder:{location}'?"
+    elif Path(location).suffix == ".npz":
+        message += f"; did you mean 'npz:{location}'?"
+    elif near:
+        message += f"; did you mean '{spellings[near]}'?"
+    elif not named and _NAME.fullmatch(location):
+        message += (
+            "; a name of your own stands for a source by a line in the run profile: "
+            f'data: {{{location}: "folder:DIR"}}'
+        )
+    return DataError(message)

@@ -1,0 +1,54 @@
+"""Which device to train on."""
+
+from __future__ import annotations
+
+import torch
+
+from archdsl.device_lock import CPU
+from archdsl.errors import DeviceError
+
+CHOICES = ("auto", "cpu", "cuda")
+
+
+class TrainingDeviceError(DeviceError):
+    """The device that a run profile trains on is not there."""
+
+
+def choose_device(name: str, *, profile: str) -> torch.device:
+    """Find the device a name asks for; `auto` takes CUDA where there is one.
+
+    Args:
+        name: `training.device` of a run profile.
+        profile: the run profile's name.
+
+    Raises:
+        TrainingDeviceError: an unknown name, or CUDA where there is none.
+    """
+    if name not in CHOICES:
+        allowed = ", ".join(CHOICES)
+        raise TrainingDeviceError(f"'{name}' is not a device to train on; allowed are {allowed}")
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        reason = "there is no GPU here" if torch.version.cuda else "torch was built without CUDA"
+        raise TrainingDeviceError(
+            f"the run profile '{profile}' asks for training on cuda, but {reason}; "
+            "write training: {device: cpu} or {device: auto} in it"
+        )
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def lock_names(device: torch.device) -> tuple[str, ...]:
+    """Names of the leases that work on `device` needs; the device's own is the first.
+
+    A GPU's is named by its identifier, for its index differs between processes. Work on a GPU
+    shares the processors too: it feeds the GPU from them.
+    """
+    if device.type != "cuda":
+        return (CPU,)
+    return (f"cuda-{torch.cuda.get_device_properties(device).uuid}", CPU)
+
+
+def settle(device: torch.device) -> None:
+    """Wait until `device` has finished what it was asked to do."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,233 @@
+"""The training loop: one model, one device, one recipe."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from timm.scheduler.cosine_lr import CosineLRScheduler
+from torch import Tensor, nn
+
+from archdsl.device_lock import SharedDeviceLock
+from archdsl.errors import ArchdslError
+from archdsl.records import digest
+from archdsl.storage.remote import RemoteFolder
+from archdsl.training.augment import augment
+from archdsl.training.checkpoint import Progress, architecture_digest
+from archdsl.training.data.dataset import Dataset, Split
+from archdsl.training.device import lock_names, settle
+from archdsl.training.evaluate import evaluate
+from archdsl.training.losses import ClassifierLoss
+from archdsl.training.optimizer import build_optimizer, build_schedule
+from archdsl.training.recipe import Recipe
+from archdsl.training.seeding import derive_seed, generator
+from archdsl.training.uploads import checkpoints_at
+
+LOOP_VERSION = 1
+"""Part of a checkpoint's key: raised when the loop computes something else."""
+
+LOSS_CHECK_STEPS = 50
+"""Steps between looks at the losses: each look makes the host wait for the device."""
+
+
+class DivergedError(ArchdslError):
+    """The loss became infinite or not a number."""
+
+    def __init__(self, *, epoch: int, step: int, loss: float) -> None:
+        self.epoch = epoch
+        self.step = step
+        super().__init__(
+            f"the loss became {loss} in epoch {epoch}, step {step}; "
+            "a lower lr, a longer warm-up or clip_grad may help"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitResult:
+    """What a training came to.
+
+    Args:
+        top1: validation accuracy after the last epoch, in percent.
+        correct: correct validation images after the last epoch.
+        count: validation images.
+        epochs: epochs trained.
+        history: validation top-1 after each epoch, in percent.
+        seconds: wall time of training, validation and checkpoints, over all runs, without the
+            time that was left to measurements.
+    """
+
+    top1: float
+    correct: int
+    count: int
+    epochs: int
+    history: tuple[float, ...]
+    seconds: float
+
+
+def fit(
+    model: nn.Module,
+    dataset: Dataset,
+    *,
+    recipe: Recipe,
+    seed: int,
+    device: torch.device,
+    folder: Path | RemoteFolder | None,
+    report: Callable[[int, float], None],
+) -> FitResult:
+    """Train `model` in place on the train split and validate it after each epoch.
+
+    Between steps it gives way to measurements on the same device, its state in place.
+
+    With a folder, a run that died is continued by the same call: on the CPU it ends with
+    exactly the weights of an undisturbed run. A finished training is not repeated. The test
+    split is never read.
+
+    Args:
+        model: `model(images)` → logits (batch, num_classes), `model.forward_heads(images)` →
+            dict of logits, `model.no_weight_decay()` → names. Moved to `device`.
+        seed: decides order, augmentation and what the model itself draws; the global torch
+            generators are seeded anew in each epoch.
+        folder: where the checkpoint and at the end `weights.safetensors` lie; one at a URL can be
+            gone on with by another machine. None keeps nothing.
+        report: called as report(epochs finished, validation top-1 in percent) once that epoch
+            is kept there. A continued run first reports the epochs it finds done; what `report`
+            raises ends the run and leaves the checkpoint.
+
+    Raises:
+        DivergedError: a loss is infinite or not a number.
+        DataError: an image cannot be decoded.
+        LeaseError: a measurement keeps the device for ten minutes.
+        WriteError: the folder refuses a file.
+    """
+    model.to(device)
+    train, validation = dataset.train.to(device), dataset.validation.to(device)
+    steps = math.ceil(len(train) / recipe.batch)
+    optimizer = build_optimizer(model, recipe)
+    progress = Progress(key=run_key(model, dataset, recipe=recipe, seed=seed))
+    checkpoints = checkpoints_at(folder, key=progress.key) if folder is not None else None
+    if checkpoints is not None:
+        progress = checkpoints.restore(model, optimizer) or progress
+    lease = SharedDeviceLock(lock_names(device), settle=partial(settle, device))
+    trainer = Trainer(
+        model=model,
+        train=train,
+        recipe=recipe,
+        seed=seed,
+        device=device,
+        optimizer=optimizer,
+        schedule=build_schedule(optimizer, recipe=recipe, steps_per_epoch=steps),
+        steps=steps,
+        after_step=lease.give_way,
+    )
+    for epoch, correct in enumerate(progress.correct, start=1):
+        report(epoch, 100 * correct / len(validation))
+    for epoch in range(len(progress.correct) + 1, recipe.epochs + 1):
+        started = time.perf_counter() - lease.seconds_waited
+        with lease:
+            trainer.train_epoch(epoch)
+            correct, count = evaluate(
+                model, validation, device=device, batch=recipe.batch, after_batch=lease.give_way
+            )
+            progress = replace(
+                progress,
+                correct=(*progress.correct, correct),
+                seconds=progress.seconds + time.perf_counter() - lease.seconds_waited - started,
+            )
+            if checkpoints is not None and epoch < recipe.epochs:
+                checkpoints.save(progress, model, optimizer)
+            elif checkpoints is not None:
+                checkpoints.finish(progress, model)
+        report(epoch, 100 * correct / count)
+    return result_of(progress, count=len(validation))
+
+
+def run_key(model: nn.Module, dataset: Dataset, *, recipe: Recipe, seed: int) -> str:
+    """The identity of everything that decides a training's course, but for the device."""
+    return digest(
+        {
+            "loop": LOOP_VERSION,
+            "architecture": architecture_digest(model),
+            "data": dataset.digest,
+            "recipe": recipe.model_dump(mode="json"),
+            "seed": seed,
+        }
+    )
+
+
+def result_of(progress: Progress, *, count: int) -> FitResult:
+    history = tuple(100 * correct / count for correct in progress.correct)
+    return FitResult(
+        top1=history[-1],
+        correct=progress.correct[-1],
+        count=count,
+        epochs=len(history),
+        history=history,
+        seconds=progress.seconds,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trainer:
+    """Takes a model through one epoch at a time; an epoch depends on its number alone.
+
+    Args:
+        train: on `device`.
+        steps: optimiser steps per epoch.
+        after_step: called after each of them.
+    """
+
+    model: nn.Module
+    train: Split
+    recipe: Recipe
+    seed: int
+    device: torch.device
+    optimizer: torch.optim.Optimizer
+    schedule: CosineLRScheduler
+    steps: int
+    after_step: Callable[[], None]
+
+    def train_epoch(self, epoch: int) -> None:
+        """Train through epoch `epoch`, counted from 1."""
+        self.model.train()
+        torch.manual_seed(derive_seed(self.seed, epoch, "model"))
+        order = torch.randperm(len(self.train), generator=generator(self.seed, epoch, "order"))
+        draws = generator(self.seed, epoch, "augment")
+        loss_of = ClassifierLoss(label_smoothing=self.recipe.label_smoothing)
+        losses: list[Tensor] = []
+        # Even parts: a last step of one image would upset batch norms and the average gradient.
+        for step, indices in enumerate(order.tensor_split(self.steps), start=1):
+            images, labels = self.train.batch(indices)
+            images = augment(images, how=self.recipe.augment, generator=draws)
+            with torch.autocast(
+                self.device.type,
+                dtype=torch.bfloat16,
+                enabled=self.recipe.amp and self.device.type == "cuda",
+            ):
+                loss = loss_of(self.model, images, labels)
+            self.take_step(loss, number=(epoch - 1) * self.steps + step - 1)
+            losses.append(loss.detach())
+            if len(losses) == LOSS_CHECK_STEPS or step == self.steps:
+                check_losses(losses, epoch=epoch, first_step=step - len(losses) + 1)
+                losses.clear()
+            self.after_step()
+
+    def take_step(self, loss: Tensor, *, number: int) -> None:
+        """Move the weights against the gradient; `number` counts all steps from 0."""
+        self.schedule.step_update(number)
+        self.optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        if self.recipe.clip_grad is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_grad)
+        self.optimizer.step()
+
+
+def check_losses(losses: list[Tensor], *, epoch: int, first_step: int) -> None:
+    """Refuse the first loss that is not finite; all losses cross to the host at once."""
+    for step, loss in enumerate(torch.stack(losses).tolist(), start=first_step):
+        if not math.isfinite(loss):
+            raise DivergedError(epoch=epoch, step=step, loss=loss)

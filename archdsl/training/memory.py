@@ -1,0 +1,137 @@
+"""Whether a training fits into memory: estimated without allocating anything, then tried once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from pathlib import Path
+
+import psutil
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.multiprocessing.reductions import StorageWeakRef
+
+from archdsl.device_lock import SharedDeviceLock
+from archdsl.training.device import lock_names
+from archdsl.training.losses import ClassifierLoss
+from archdsl.training.optimizer import build_optimizer
+from archdsl.training.recipe import Recipe
+
+COPIES = 4
+"""Of every weight: itself, its gradient, and AdamW's two moments."""
+# Given a type here: torch leaves this constructor without any.
+_reference: Callable[[torch.UntypedStorage], Hashable] = StorageWeakRef
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_GIB = 2**30
+
+
+def estimated_bytes(
+    model: nn.Module, *, image_shape: tuple[int, int, int], recipe: Recipe, device: torch.device
+) -> int:
+    """The least that a training holds at the end of a forward pass, in bytes.
+
+    Weights, gradients and moments, and every tensor that the backward pass will need. What an
+    operation allocates only while it runs comes on top.
+
+    Args:
+        model: on the meta device, so that nothing is allocated.
+        image_shape: (channels, height, width).
+        recipe: its batch, and whether it trains in bfloat16.
+        device: where the training would run.
+    """
+    images, labels = _batch(image_shape, recipe=recipe, device=torch.device("meta"))
+    own = {_reference(weight.untyped_storage()) for weight in model.parameters()}
+    saved: dict[Hashable, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        saved.setdefault(_reference(storage), storage.nbytes())
+        return tensor
+
+    model.train()
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        # The loss keeps the graph, and with it every saved tensor, alive until all are counted.
+        loss = ClassifierLoss(label_smoothing=recipe.label_smoothing)(model, images, labels)
+    activations = sum(size for storage, size in saved.items() if storage not in own)
+    del loss
+    if recipe.amp and device.type == "cuda":
+        activations //= 2  # at the best: some operations stay in float32
+    return COPIES * sum(weight.nbytes for weight in model.parameters()) + activations
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that a training on `device` could have at the most, in bytes."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    available: int = psutil.virtual_memory().available
+    limit = _CGROUP_LIMIT.read_text().strip() if _CGROUP_LIMIT.exists() else "max"
+    return available if limit == "max" else min(available, int(limit))
+
+
+def check_fits(
+    build: Callable[[], nn.Module],
+    *,
+    image_shape: tuple[int, int, int],
+    recipe: Recipe,
+    device: torch.device,
+) -> None:
+    """Refuse a training that needs more memory than there is; see `estimated_bytes`.
+
+    Args:
+        build: makes the network, here on the meta device.
+        image_shape: (channels, height, width).
+        recipe: its batch, and whether it trains in bfloat16.
+        device: where the training would run.
+
+    Raises:
+        MemoryError: it does; says how much.
+    """
+    with torch.device("meta"):
+        model = build()
+    needed = estimated_bytes(model, image_shape=image_shape, recipe=recipe, device=device)
+    free = free_bytes(device)
+    if needed > free:
+        raise MemoryError(
+            f"a training in batches of {recipe.batch} takes at least {needed / _GIB:.1f} GiB, "
+            f"but {device.type} has {free / _GIB:.1f} GiB free"
+        )
+
+
+def try_step(
+    model: nn.Module, *, image_shape: tuple[int, int, int], recipe: Recipe, device: torch.device
+) -> None:
+    """Take one training step on made-up images; the weights are spoilt afterwards.
+
+    Args:
+        model: with its weights; moved to `device`.
+        image_shape: (channels, height, width).
+        recipe: its batch, optimiser and precision.
+        device: where the training would run.
+
+    Raises:
+        torch.OutOfMemoryError, RuntimeError: it does not fit, among other things that may go wrong.
+        LeaseError: a measurement keeps the device.
+    """
+    with SharedDeviceLock(lock_names(device)):
+        try:
+            model.to(device).train()
+            images, labels = _batch(image_shape, recipe=recipe, device=device)
+            optimizer = build_optimizer(model, recipe)
+            amp = recipe.amp and device.type == "cuda"
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=amp):
+                loss = ClassifierLoss(label_smoothing=recipe.label_smoothing)(model, images, labels)
+            torch.autograd.backward(loss)
+            optimizer.step()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+        finally:
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
+
+
+def _batch(
+    image_shape: tuple[int, int, int], *, recipe: Recipe, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    images = torch.zeros(recipe.batch, *image_shape, device=device)
+    return images, torch.zeros(recipe.batch, dtype=torch.int64, device=device)

@@ -1,0 +1,32 @@
+"""Several networks in rounds: who is timed when, and what their shares are."""
+
+from __future__ import annotations
+
+from archdsl.measuring.conditions import Conditions
+from archdsl.measuring.interleaved import LEAST_ROUNDS, measure_together
+from archdsl.plan.read import read_model
+
+CONDITIONS = Conditions(device="cpu", batch=16, threads=1, max_seconds=0.1)
+
+
+def test_rounds_and_shares() -> None:
+    plans = {
+        name: read_model("vittm-digits", [f"depth={depth}"]).plan
+        for name, depth in {"one": 1, "four": 4, "one again": 1}.items()
+    }
+    told: list[tuple[int, str]] = []
+    found = measure_together(
+        plans,
+        reference="one",
+        conditions=CONDITIONS,
+        limit_s=0.0,
+        tell=lambda number, name: told.append((number, name)),
+    )
+    assert told == [(number, name) for number in range(1, LEAST_ROUNDS + 1) for name in plans]
+    assert all(len(blocks) == LEAST_ROUNDS for blocks in found.blocks.values())
+    assert found.share("one", "one")[0] == 1
+    share, (low, high, _) = found.share("four", "one")
+    assert low <= share <= high
+    assert share > 1.2, "four layers take longer than one"
+    assert found.median_ms("four") > found.median_ms("one") > 0
+    assert found.protocol["batch"] == 16

@@ -1,0 +1,190 @@
+"""Pictures of fronts: what can be seen on them, whatever the points are."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from archdsl.errors import ArchdslError
+from archdsl.reporting.plots.front_plot import Axis, FrontPoint, plot_front
+from archdsl.reporting.plots.plot_files import write_png
+
+LATENCY = Axis(label="latency", unit="ms per batch of 64", minimize=True)
+TOP1 = Axis(label="top-1 accuracy", unit="%", minimize=False)
+NOTE = "CPU of a test, 2 threads, float32, batch 64. Accuracy on 360 images, 1 seed."
+HOSTILE = "</text><script>alert('1')</script> \"&\" $\\frac{1}{ 🚀 漢 \x00\ud800\n" * 200
+
+FRONT = (0x00, 0x72, 0xB2)
+BASE = (0xD5, 0x5E, 0x00)
+DOMINATED = (0x8A, 0x90, 0x99)
+
+
+def point(
+    x: float, y: float, *, label: str = "1", member: bool = True, base: bool = False
+) -> FrontPoint:
+    return FrontPoint(
+        label=label,
+        x=x,
+        x_low=x * 0.99,
+        x_high=x * 1.01,
+        y=y,
+        y_low=y - 1.0,
+        y_high=y + 1.0,
+        member=member,
+        base=base,
+        difference="depth 12 → 8",
+    )
+
+
+def cloud(count: int, *, spread: float = 2.0) -> list[FrontPoint]:
+    """Random candidates, the first of them the base, with their true membership."""
+    source = random.Random(0)
+    values = [(spread ** source.random() * 3, source.uniform(80, 98)) for _ in range(count)]
+    return [
+        point(
+            x,
+            y,
+            label=str(number),
+            member=not any(a <= x and b >= y and (a, b) != (x, y) for a, b in values),
+            base=number == 0,
+        )
+        for number, (x, y) in enumerate(values)
+    ]
+
+
+def pixels(tmp_path: Path, points: list[FrontPoint], **texts: str) -> np.ndarray:
+    """(height, width, 3): the picture as written and read back."""
+    path = tmp_path / "front.png"
+    asked = {"title": "Digits", "note": NOTE} | texts
+    write_png(plot_front(points, x=LATENCY, y=TOP1, **asked), path)
+    with Image.open(path) as image:
+        image.load()
+        return np.asarray(image.convert("RGB"))
+
+
+def shows(picture: np.ndarray, colour: tuple[int, int, int]) -> bool:
+    """A mark's worth of pixels is near the colour."""
+    distance = np.abs(picture.astype(int) - np.array(colour)).max(axis=-1)
+    return int((distance < 12).sum()) > 60
+
+
+def test_front_base_and_dominated_are_all_seen(tmp_path: Path) -> None:
+    solid = [point(1, 90), point(2, 95, member=False, base=True), point(3, 96)]
+    picture = pixels(tmp_path, solid)
+    assert min(picture.shape[:2]) > 600
+    assert shows(picture, FRONT)
+    assert shows(picture, BASE)
+
+
+def test_no_points_still_make_a_picture(tmp_path: Path) -> None:
+    picture = pixels(tmp_path, [])
+    assert (picture != 255).any()
+    assert not shows(picture, FRONT)
+
+
+def test_only_dominated_points_draw_no_front(tmp_path: Path) -> None:
+    picture = pixels(tmp_path, [point(n, 90 + n, member=False) for n in range(1, 9)])
+    assert not shows(picture, FRONT)
+    assert shows(picture, DOMINATED)
+
+
+@pytest.mark.parametrize("value", [(5.0, 90.0), (0.0, 0.0), (1e-9, 1e12), (-3.0, -1.0)])
+def test_one_point_without_interval(tmp_path: Path, value: tuple[float, float]) -> None:
+    x, y = value
+    alone = FrontPoint(
+        label="1",
+        x=x,
+        x_low=x,
+        x_high=x,
+        y=y,
+        y_low=y,
+        y_high=y,
+        member=True,
+        base=False,
+        difference="",
+    )
+    assert shows(pixels(tmp_path, [alone]), FRONT)
+
+
+def test_hostile_texts_are_drawn_as_texts(tmp_path: Path) -> None:
+    points = [point(1, 90, label=HOSTILE, base=True), point(2, 95, label=HOSTILE)]
+    picture = pixels(tmp_path, points, title=HOSTILE, note=HOSTILE)
+    assert picture.shape == pixels(tmp_path, points).shape
+    assert shows(picture, FRONT)
+
+
+@pytest.mark.parametrize(
+    ("points", "scale"),
+    [([point(1, 50), point(9, 60)], "linear"), ([point(1, 2), point(90, 60)], "log")],
+)
+def test_only_wide_ratios_take_a_logarithmic_axis(points: list[FrontPoint], scale: str) -> None:
+    (axes,) = plot_front(points, x=LATENCY, y=TOP1, title="", note="").axes
+    assert axes.get_xscale() == scale
+    assert axes.get_yscale() == "linear", "a percentage is never logarithmic"
+
+
+@pytest.mark.parametrize("count", [25, 300])
+def test_names_cover_neither_marks_nor_each_other(count: int) -> None:
+    points = cloud(count, spread=20.0)
+    figure = plot_front(points, x=LATENCY, y=TOP1, title="Digits", note=NOTE)
+    (axes,) = figure.axes
+    names = {text.get_text(): text.get_window_extent() for text in axes.texts}
+    members = {p.label for p in points if p.member and not p.base}
+    assert "0 (base)" in names
+    assert len(members & set(names)) >= 0.7 * len(members)
+    del names["0 (base)"]  # always written, even where there is no room
+    assert not any(a.overlaps(b) for a, b in combinations(names.values(), 2))
+    for p in points:
+        centre = axes.transData.transform((p.x, p.y))
+        assert not any(extent.contains(*centre) for extent in names.values())
+
+
+@pytest.mark.parametrize("x_minimize", [True, False])
+@pytest.mark.parametrize("y_minimize", [True, False])
+def test_dominated_region_lies_on_the_worse_side(x_minimize: bool, y_minimize: bool) -> None:
+    x = Axis(label="a", unit="", minimize=x_minimize)
+    y = Axis(label="b", unit="", minimize=y_minimize)
+    (axes,) = plot_front([point(5, 5), point(6, 6, member=False)], x=x, y=y, title="", note="").axes
+    (region,) = axes.patches
+    inside = (5.4 if x_minimize else 4.96, 5.5 if y_minimize else 4.5)
+    outside = (4.96 if x_minimize else 5.4, 4.5 if y_minimize else 5.5)
+    shape = region.get_path()
+    assert shape.contains_point(inside)
+    assert not shape.contains_point(outside)
+
+
+def test_values_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        point(float("nan"), 90)
+
+
+def test_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "front.png"
+    path.write_text("an older picture")
+    pixels(tmp_path, cloud(3))
+    assert [found.name for found in tmp_path.iterdir()] == ["front.png"]
+
+
+@pytest.mark.parametrize("name", ["missing/front.png", ".."])
+def test_unwritable_place_is_a_clear_error(tmp_path: Path, name: str) -> None:
+    figure = plot_front([], x=LATENCY, y=TOP1, title="", note="")
+    with pytest.raises(ArchdslError, match="cannot write"):
+        write_png(figure, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_points_that_cannot_be_told_apart_are_joined_once() -> None:
+    points = [point(1, 90, label="a"), point(1.1, 91, label="b"), point(5, 99, label="c")]
+    joined = [replace(points[0], alike=("b",)), replace(points[1], alike=("a",)), points[2]]
+    lines = {}
+    for name, drawn in (("alone", points), ("joined", joined)):
+        (axes,) = plot_front(drawn, x=LATENCY, y=TOP1, title="", note="").axes
+        dotted = [line for line in axes.lines if line.get_linestyle() == ":"]
+        lines[name] = [np.asarray(line.get_xydata())[:2].tolist() for line in dotted]
+    assert lines == {"alone": [], "joined": [[[1.0, 90.0], [1.1, 91.0]]]}

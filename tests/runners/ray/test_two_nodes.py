@@ -1,0 +1,221 @@
+"""Two machines, one of which has the device that every latency must come from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import archdsl
+from archdsl.errors import DataError
+from archdsl.records import Job, Outcome, State
+from archdsl.runners.errors import RunnerError
+from archdsl.runners.profile import RunProfile
+from archdsl.searching import run
+from archdsl.searching.read import read_study
+from archdsl.store.store import open_store
+
+pytest.importorskip("ray.tune", reason="an extra")
+pytestmark = pytest.mark.slow
+
+TRIALS = 12
+LANE = {"cpus": 0, "resources": {"the_device": 1}}
+
+
+@pytest.fixture
+def cluster(diary_toys: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A head with the device and room for one training; `add_node` for more."""
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv(diary_toys.EPOCH_SECONDS, "0.3")
+    made = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "resources": {"the_device": 1}}
+    )
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def profile_of(cluster: Any, make_profile: Any) -> Callable[..., RunProfile]:
+    def made(**words: Any) -> RunProfile:
+        lane = {"latency_lane": LANE, "training": {"device": "cpu", "cpus": 1}}
+        profile: RunProfile = make_profile(executor="ray", address=cluster.address, **lane | words)
+        return profile
+
+    return made
+
+
+class Watcher:
+    """Calls somebody once so many trials have ended."""
+
+    def __init__(self, after: int, then: Callable[[], None]) -> None:
+        self._left, self._then = after, then
+        self.under_way: set[int] = set()
+
+    def on_start(self, job: Job) -> None:
+        self.under_way.add(job.number)
+
+    def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None: ...
+
+    def on_end(self, job: Job, outcome: Outcome) -> None:
+        self.under_way.discard(job.number)
+        self._left -= 1
+        if self._left == 0:
+            self._then()
+
+
+def test_a_machine_lost_in_the_middle_changes_only_the_speed(
+    *,
+    cluster: Any,
+    profile_of: Any,
+    diary_toys: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run, "make_runner", diary_toys.make_toy_runner)
+    other = cluster.add_node(num_cpus=2)
+    Path("tiny.yaml").write_text(diary_toys.BASE)
+    Path("study.yaml").write_text(
+        yaml.safe_dump({**diary_toys.STUDY, "budget": {"trials": TRIALS}}, sort_keys=False)
+    )
+    head, away = cluster.head_node.node_id, other.node_id
+    watcher = Watcher(5, lambda: cluster.remove_node(other, allow_graceful=False))
+    with open_store("archdsl.db") as store:
+        done = run.run_search(
+            read_study("study.yaml"), store=store, profile=profile_of(), observer=watcher
+        )
+        trials = store.trials(done.row.id)
+        made = [store.behind(trial.id) for trial in trials]
+    assert [trial.state for trial in trials] == [State.COMPLETE] * TRIALS
+    assert len({trial.arch_id for trial in trials}) == TRIALS
+    measured = {each["latency"].detail["machine"]["id"] for each in made}
+    trained = {each["top1"].detail["machine"]["id"] for each in made}
+    assert measured == {head}, "every latency is the device's"
+    assert trained == {head, away}
+    lines = diary_toys.diary(Path(profile_of().storage))
+    measurements = Counter(line[0] for line in lines)["measure"]
+    assert TRIALS <= measurements <= TRIALS + 2, "again at most what was on its way to the store"
+    epochs = Counter((line[1], line[2]) for line in lines if line[0] == "epoch")
+    repeated = [epoch for epoch, count in epochs.items() if count > 1]
+    assert len(epochs) == TRIALS * diary_toys.EPOCHS
+    assert len(repeated) <= 2, "at most the epoch that was under way in each of two slots"
+
+
+class Saboteur:
+    """Takes a machine away once some trials have ended and one is in the middle of its training."""
+
+    def __init__(self, noted: Any, folder: Path, remove: Callable[[], None]) -> None:
+        self._noted, self._folder, self._remove = noted, folder, remove
+        self._ended = 0
+        self.interrupted: int | None = None
+
+    def on_start(self, job: Job) -> None: ...
+
+    def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None:
+        if self.interrupted is not None or self._ended < 3 or epoch not in (2, 3):
+            return
+        where = {each[0]: each[2] for each in self._noted.epochs(self._folder)}
+        if where[job.number] == "away":
+            self.interrupted = job.number
+            self._remove()
+
+    def on_end(self, job: Job, outcome: Outcome) -> None:
+        self._ended += 1
+
+
+def test_real_trainings_go_on_elsewhere_from_their_checkpoints(
+    *,
+    cluster: Any,
+    profile_of: Any,
+    diary_toys: Any,
+    noted_trainings: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trials = 8
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run, "make_runner", noted_trainings.make_noted_runner)
+    other = cluster.add_node(num_cpus=2, env_vars={noted_trainings.MACHINE: "away"})
+    Path("tiny.yaml").write_text(diary_toys.BASE)
+    study = {
+        **diary_toys.STUDY,
+        "space": {"process": {"block": {"mlp_ratio": {"range": [1, 8]}}}},
+        "evaluate": noted_trainings.EVALUATE,
+        "budget": {"trials": trials},
+    }
+    Path("study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    folder = Path(profile_of().storage)
+    head, away = cluster.head_node.node_id, other.node_id
+    saboteur = Saboteur(
+        noted_trainings, folder, lambda: cluster.remove_node(other, allow_graceful=False)
+    )
+    with open_store("archdsl.db") as store:
+        done = run.run_search(
+            read_study("study.yaml"), store=store, profile=profile_of(), observer=saboteur
+        )
+        made = [store.behind(trial.id) for trial in store.trials(done.row.id)]
+    assert len(made) == trials
+    latencies = [each["latency"] for each in made]
+    assert {each.detail["machine"]["id"] for each in latencies} == {head}
+    assert all(each.protocol == latencies[0].protocol for each in latencies), "one fingerprint"
+    assert {each["top1"].detail["machine"]["id"] for each in made} == {head, away}
+    lines = noted_trainings.epochs(folder)
+    times = Counter(line[:2] for line in lines)
+    assert set(times) == {(n, e) for n in range(trials) for e in range(1, 5)}
+    repeated = [epoch for epoch, count in times.items() if count > 1]
+    assert len(repeated) <= 2, "at most the epoch that was under way in each of two slots"
+    moved = [line for line in lines if line[0] == saboteur.interrupted]
+    assert [line[2] for line in moved[:2]] == ["away", "away"]
+    first_here = next(line[1] for line in moved if line[2] == "head")
+    assert first_here >= 3, "two epochs were on disk"
+    for each in made:
+        assert len(each["top1"].detail["history"][0]) == 4
+
+
+def test_a_machine_that_joins_in_the_middle_is_used(
+    *,
+    cluster: Any,
+    profile_of: Any,
+    diary_toys: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run, "make_runner", diary_toys.make_toy_runner)
+    Path("tiny.yaml").write_text(diary_toys.BASE)
+    study = {**diary_toys.STUDY, "budget": {"trials": 20}}
+    Path("study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    watcher = Watcher(3, lambda: cluster.add_node(num_cpus=2))
+    with open_store("archdsl.db") as store:
+        done = run.run_search(
+            read_study("study.yaml"), store=store, profile=profile_of(), observer=watcher
+        )
+        made = [store.behind(trial.id) for trial in store.trials(done.row.id)]
+    trained = Counter(each["top1"].detail["machine"]["id"] for each in made)
+    assert len(trained) == 2 and sum(trained.values()) == 20
+
+
+def test_machines_that_cannot_take_part_are_refused(
+    *, cluster: Any, profile_of: Any, diary_toys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate: dict[str, dict[str, Any]] = {"latency": {}, "top1": {}}
+    cluster.add_node(num_cpus=1, env_vars={diary_toys.NO_DATA: "1"})
+    broken = diary_toys.make_toy_runner(profile_of(), evaluate=evaluate)
+    with pytest.raises(DataError, match=": no such folder"):
+        broken.protocols()
+    broken.close()
+    monkeypatch.setattr(archdsl, "__version__", "9.9")
+    newer = diary_toys.make_toy_runner(profile_of(), evaluate=evaluate)
+    with pytest.raises(RunnerError, match=r"this is archdsl 9\.9, and machines .* has \d"):
+        newer.protocols()
+    newer.close()
+    lane = {"latency_lane": {"resources": {"another_device": 1}}}
+    asks = diary_toys.make_toy_runner(profile_of(**lane), evaluate=evaluate)
+    with pytest.raises(RunnerError, match="asks for 1 CPU, 1 another_device, and no machine has"):
+        asks.protocols()
+    asks.close()

@@ -1,0 +1,45 @@
+"""The space around a plain model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from archdsl.document.shelves import documents, packaged
+from archdsl.document.tree import tree_of
+from archdsl.plan.read import read_model
+from archdsl.searching.around import study_around
+from archdsl.searching.read import check_study
+from archdsl.space.deciders import FirstOption
+
+MODELS = [path.stem for path in documents(packaged("specs"))]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_packaged_model_can_be_searched_around(name: str, folder: Path) -> None:
+    model = read_model(name)
+    document = study_around(model, base=name, data="digits")
+    checked = check_study(tree_of(document, source=name), folder=folder)
+    assert checked.space.size > 10
+    first = checked.space.candidate(FirstOption({}))
+    assert first.plan.arch_id == model.plan.arch_id, "the model's own values come first"
+
+
+def test_without_data_nothing_is_trained() -> None:
+    document = study_around(read_model("vittm-digits"), base="vittm-digits", data=None)
+    assert list(document["objectives"]) == list(document["evaluate"]) == ["latency"]
+
+
+def test_a_model_with_little_to_change_still_has_a_neighbourhood(folder: Path) -> None:
+    text = (folder / "tiny.yaml").read_text()
+    document: dict[str, Any] = yaml.safe_load(text)
+    document |= {"depth": 1, "image": {"size": [5, 7], "channels": 3}}
+    document["process"]["embed"]["patch_size"] = [5, 7]
+    document["memory"]["embed"]["patch_size"] = 1
+    (folder / "odd.yaml").write_text(yaml.safe_dump(document))
+    model = read_model("odd")
+    study = study_around(model, base="odd", data="digits")
+    assert check_study(tree_of(study, source="odd"), folder=folder).space.size > 1
