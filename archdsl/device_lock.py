@@ -1,4 +1,4 @@
-"""Who has a device of this host to itself: measurers lease it exclusively, trainers share it.
+"""Who has a device of this host to itself: measurers lock it exclusively, trainers share it.
 
 Each device has two lock files. `NAME.intent` is locked by a measurer from the moment it asks until
 it is done; `NAME.use` is locked by whoever uses the device: shared by trainers, exclusively by the
@@ -29,7 +29,7 @@ WAIT_SECONDS = 600.0
 LOOK_SECONDS = 0.1
 """A trainer looks for measurers at most this often: a look costs two system calls."""
 CPU = "cpu"
-"""Name of the processors' lease."""
+"""Name of the processors' lock."""
 
 _FIRST_POLL_SECONDS = 0.005
 _LONGEST_POLL_SECONDS = 0.05
@@ -72,10 +72,10 @@ def lock_folder() -> Path:
 def exclusive(device: str, *, wait_s: float = WAIT_SECONDS) -> Iterator[None]:
     """Hold a device for a measurement: no trainer and no other measurer of ours uses it.
 
-    Not to be nested: a process that holds a lease waits for itself.
+    Not to be nested: a process that holds a lock waits for itself.
 
     Args:
-        device: name of the lease, such as `cpu`.
+        device: name of the lock, such as `cpu`.
         wait_s: seconds to wait for trainers to give way and for other measurers to finish.
 
     Raises:
@@ -95,7 +95,7 @@ class SharedDeviceLock:
     """A trainer's hold on its devices, for use as a context around a stretch of work.
 
     Args:
-        devices: names of leases. They are taken together or not at all, so that nobody holds
+        devices: names of locks. They are taken together or not at all, so that nobody holds
             one of them idle while it waits for another.
         settle: waits until the devices have finished what they were asked to do; called before
             they are left to a measurer.
@@ -253,7 +253,7 @@ def _refusal(locks: Sequence[_Lock], seconds: float) -> str:
     names = " or ".join(dict.fromkeys(lock.device for lock in locks))
     return (
         f"waited {seconds:.0f} s for {names}: {who}, which measures or trains there, holds its "
-        f"lease in {lock_folder()}; wait until it is done{kill}, then run the same command again"
+        f"lock in {lock_folder()}; wait until it is done{kill}, then run the same command again"
     )
 
 
@@ -282,7 +282,7 @@ _open_descriptors: set[int] = set()
 
 
 def _forget() -> None:
-    """A forked child must not keep its parent's leases alive."""
+    """A forked child must not keep its parent's locks alive."""
     for descriptor in _open_descriptors:
         os.close(descriptor)
     _open_descriptors.clear()

@@ -1,7 +1,7 @@
 """What a training beside a measurement does to the measured latency, and whether that is noticed.
 
 A training loop with one thread runs beside the measurement: none (`quiet`), one of archdsl's, which
-gives way (`ours`), the same one made deaf to leases and so a foreign program, started before the
+gives way (`ours`), the same one made deaf to locks and so a foreign program, started before the
 measurement (`foreign before`) or half a second into it (`foreign during`). Beside archdsl's value
 stands that of torch.utils.benchmark (blocked_autorange), which warns by its samples' spread alone.
 

@@ -1,7 +1,7 @@
-"""A process that holds a lease until its standard input ends: `lease_process.py HOW DEVICE…`.
+"""A process that holds a lock until its standard input ends: `device_lock_process.py HOW DEVICE…`.
 
 `exclusive` measures, `shared` trains: a trainer looks for measurers every few milliseconds. Prints
-`held` once it holds the lease, and `again SECONDS` for each time a trainer gave way for long.
+`held` once it holds the lock, and `again SECONDS` for each time a trainer gave way for long.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ def main(how: str, *devices: str) -> None:
             print("held", flush=True)
             sys.stdin.read()
         return
-    with SharedDeviceLock(devices, settle=lambda: print("settled", flush=True)) as lease:
+    with SharedDeviceLock(devices, settle=lambda: print("settled", flush=True)) as lock:
         print("held", flush=True)
         waited = 0.0
         while not select.select([sys.stdin], [], [], 0.0)[0]:
             time.sleep(0.005)
-            lease.give_way()
-            if lease.seconds_waited > waited + 0.1:
-                print(f"again {lease.seconds_waited - waited:.3f}", flush=True)
-                waited = lease.seconds_waited
+            lock.give_way()
+            if lock.seconds_waited > waited + 0.1:
+                print(f"again {lock.seconds_waited - waited:.3f}", flush=True)
+                waited = lock.seconds_waited
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Leases between real processes: who waits for whom, and what death releases."""
+"""Device locks between real processes: who waits for whom, and what death releases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from archdsl.device_lock import (
     waits_told,
 )
 
-PROGRAM = Path(__file__).with_name("lease_process.py")
+PROGRAM = Path(__file__).with_name("device_lock_process.py")
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., subprocess.Popen[str]]
 

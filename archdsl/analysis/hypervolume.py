@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from archdsl.searching.study import reference_point
 from archdsl.store.rows import StudyRow, Trial
 
 Point = tuple[float, ...]
@@ -42,17 +41,19 @@ class Growth:
         return next((number for number, value in self.series if value == self.value > 0), None)
 
 
-def growth(study: StudyRow, trials: Sequence[Trial]) -> Growth | None:
+def growth(
+    study: StudyRow, trials: Sequence[Trial], *, stated: Mapping[str, float] | None
+) -> Growth | None:
     """The hypervolume of a study over time.
 
     Args:
-        study: whose `reference` is taken.
+        study: whose objectives are taken.
         trials: all complete ones.
+        stated: the reference that the study states, if it does; else the base's values are taken.
 
     Returns:
         The growth; None where the study states no reference and its base has no values.
     """
-    stated = reference_point(study.document.get("reference"), study.objectives)
     reference = stated or _base_values(study, trials)
     if reference is None:
         return None

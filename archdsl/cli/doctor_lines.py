@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def slots_line(count: int, *, lane: bool = False) -> Finding:
     """How many trainings run at once, and where latencies are measured."""
     trainings = f"{count} training{'s' if count != 1 else ''} at once"
-    latency = "on a lane of its own" if lane else "in each slot, under its lease"
+    latency = "on a lane of its own" if lane else "in each slot, under its lock"
     return Finding(name="slots", ok=True, found=f"{trainings}; latency {latency}")
 
 

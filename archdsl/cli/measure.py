@@ -56,7 +56,7 @@ def command(
 ) -> None:
     """Measure latency: median of one batch with its 95 % interval, in ms.
 
-    The device is leased for it: other trainings and measurements of archdsl on this host wait.
+    The device is locked for it: other trainings and measurements of archdsl on this host wait.
     Other programs cannot be made to wait, but are noticed, and said to have been there.
     """
     from archdsl.measuring.conditions import Conditions

@@ -191,14 +191,14 @@ def score_test(candidate: Job, *, trainings: Trainings, report: OnReport) -> Mea
     scores = []
     for seed in trainings.seeds:
         model, dataset, _ = trainings.train(candidate, seed=seed, report=report)
-        with SharedDeviceLock(lock_names(trainings.device)) as lease:
+        with SharedDeviceLock(lock_names(trainings.device)) as lock:
             scores.append(
                 evaluate(
                     model,
                     dataset.test,
                     device=trainings.device,
                     batch=trainings.recipe.batch,
-                    after_batch=lease.give_way,
+                    after_batch=lock.give_way,
                 )
             )
     return accuracy(

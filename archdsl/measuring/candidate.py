@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-import archdsl
+from archdsl.compiler.build import build
 from archdsl.records import Job
 from archdsl.spec.model import ModelSpec
 
@@ -15,4 +15,4 @@ def build_candidate(candidate: Job, *, seed: int) -> tuple[nn.Module, tuple[int,
     spec = ModelSpec.model_validate(candidate.spec)
     torch.manual_seed(seed)
     height, width = spec.image.size
-    return archdsl.compile(spec), (spec.image.channels, height, width)
+    return build(spec), (spec.image.channels, height, width)

@@ -48,7 +48,7 @@ class Block:
 class InterferenceMonitor:
     """Times blocks between probes and says which of them can be trusted.
 
-    To be made while the device is leased and warm; `close` keeps what was learnt.
+    To be made while the device is locked and warm; `close` keeps what was learnt.
 
     Args:
         device: where the blocks run.
@@ -158,7 +158,7 @@ class InterferenceMonitor:
         """Keep the calmest probe for later measurements.
 
         Raises:
-            WriteError: the folder of the leases refuses the file.
+            WriteError: the folder of the locks refuses the file.
         """
         self._calmest.store()
 

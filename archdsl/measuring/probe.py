@@ -47,12 +47,12 @@ class Probe(FixedWork):
 
 
 class Calmest:
-    """What the probe takes on this host when it is calm, kept beside the leases' lock files.
+    """What the probe takes on this host when it is calm, kept beside the locks' lock files.
 
     That is the lowest median of any measurement's probes with this fingerprint; in the midst of a
     measurement, a lower probe of its own stands in its place.
 
-    Read and written while the device is leased, so that nobody else writes at the same time.
+    Read and written while the device is locked, so that nobody else writes at the same time.
     """
 
     def __init__(self, fingerprint: Json) -> None:

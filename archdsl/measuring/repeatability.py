@@ -88,9 +88,9 @@ class Spread(NamedTuple):
 
 
 class Repeatability:
-    """Times of the reference, one for each process, kept beside the leases' lock files.
+    """Times of the reference, one for each process, kept beside the locks' lock files.
 
-    Read and written while the device is leased, so that nobody else writes at the same time.
+    Read and written while the device is locked, so that nobody else writes at the same time.
 
     Args:
         fingerprint: of the device.

@@ -15,6 +15,7 @@ from archdsl.objectives import OBJECTIVES
 from archdsl.records import Measurement, State
 from archdsl.reporting.plots.points import Axis, FrontPoint
 from archdsl.reporting.wording import counted
+from archdsl.searching.study import reference_point
 from archdsl.searching.test_score import final_score
 from archdsl.space.difference import Differences
 from archdsl.store.rows import StudyRow, Trial, Value
@@ -141,7 +142,11 @@ def read_front(store: Store, study: StudyRow) -> Front:
         study=study,
         rows=rows,
         conditions=_conditions(study, list(behind.values())),
-        growth=growth(study, complete),
+        growth=growth(
+            study,
+            complete,
+            stated=reference_point(study.document.get("reference"), study.objectives),
+        ),
         others=[t for t in trials if t.state is not State.COMPLETE],
     )
 

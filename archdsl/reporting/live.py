@@ -76,10 +76,10 @@ class Follower:
         Raises:
             StoreError: the database cannot be read.
         """
-        now = store.glance(self._study_id, after=self._last)
+        now = store.snapshot(self._study_id, after=self._last)
         if sum(now.counts.states.values()) < self._rows:  # the database was made anew
             self._forget()
-            now = store.glance(self._study_id)
+            now = store.snapshot(self._study_id)
         self._rows = sum(now.counts.states.values())
         # The front takes longest to read, and only a complete trial changes it.
         if any(trial.state is State.COMPLETE for trial in now.ended):

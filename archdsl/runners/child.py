@@ -21,7 +21,8 @@ from typing import Any
 from archdsl.errors import MeasureError
 from archdsl.measuring.evaluators import Evaluator
 from archdsl.records import Job, Outcome, State
-from archdsl.runners.evaluation import OnMeasurement, OnReport, unpacked
+from archdsl.runners.errors import unpacked
+from archdsl.runners.evaluation import OnMeasurement, OnReport
 from archdsl.runners.interfaces import Bound
 from archdsl.runners.profile import RunProfile
 
@@ -30,7 +31,7 @@ MakeEvaluators = Callable[[Mapping[str, Mapping[str, Any]], RunProfile], Sequenc
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from archdsl.runners.evaluation import main; main(int(sys.argv[2]))"
+    "from archdsl.runners.child_main import main; main(int(sys.argv[2]))"
 )
 _LOOK_SECONDS = 0.2
 """How often the process itself is looked at: its data loaders can keep a dead child's pipe open."""

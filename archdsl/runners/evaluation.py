@@ -1,36 +1,18 @@
-"""Evaluation of one candidate after the other: what a worker does, and the child's main loop.
-
-Messages over the pipe are tuples whose first item is a word:
-
-    parent to child                          child to parent
-    ("prepare", make, evaluate, profile)     ("prepared", protocols) | ("refused", error)
-    ("check", job)                               ("checked", None) | ("refused", error)
-    ("evaluate", job, quantities, bounds)    ("measured", measurement)*, ("waited", seconds)*,
-                                                 ("report", epoch, name, value)*,
-                                                 ("outcome", outcome) | ("refused", error)
-    ("go_on", reason | None)                     what answers each report: why to stop now, if so
-"""
+"""Evaluation of one candidate: cheap quantities first, bounds, and what an error stands for."""
 
 from __future__ import annotations
 
 import math
-import os
-import pickle
-import queue
-import signal
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from multiprocessing.connection import Connection
-from typing import Any, NoReturn
 
-from archdsl.device_lock import DeviceLockError, waits_told
-from archdsl.errors import ArchdslError, WriteError
+from archdsl.device_lock import DeviceLockError
+from archdsl.errors import WriteError
 from archdsl.measuring.evaluators import Evaluator
 from archdsl.records import Job, Measurement, Outcome, State, digest
 from archdsl.runners.interfaces import Bound
-from archdsl.runners.memory_preflight import TRAINED, Preflight, make_preflight
+from archdsl.runners.memory_preflight import TRAINED, Preflight
 
 OnReport = Callable[[str, int, float], str | None]
 """Takes the quantity's name, the epoch and the value; returns why to stop now, if so. Returns only
@@ -57,7 +39,7 @@ def evaluate_job(
     bounds: Sequence[Bound],
     report: OnReport,
     measured: OnMeasurement = _untold,
-    rehearse: Preflight | None = None,
+    preflight: Preflight | None = None,
 ) -> Outcome:
     """Measure a candidate, cheap quantities first; stop at the first broken bound.
 
@@ -65,7 +47,7 @@ def evaluate_job(
 
     Measurements the job already knows are reused when their protocol is the evaluator's. What an
     evaluator raises becomes the outcome's state and reason. A training that is still to come is
-    rehearsed before anything is measured: what does not fit into memory is known at once.
+    tried before anything is measured: what does not fit into memory is known at once.
 
     Raises:
         WriteError: a full disk is no fault of the candidate's, and the next would fare no better.
@@ -87,9 +69,9 @@ def evaluate_job(
         started = time.perf_counter()
         try:
             known = measurement = _known(job, evaluator)
-            if rehearse is not None and _trains(job, evaluators):
-                rehearse(job)
-                rehearse = None
+            if preflight is not None and _trains(job, evaluators):
+                preflight(job)
+                preflight = None
             if measurement is None:
                 measurement = evaluator.measure(
                     job, report=partial(_report_or_stop, report, evaluator.quantity)
@@ -156,94 +138,3 @@ def one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     text = text if len(text) <= _REASON_LENGTH else text[:_REASON_LENGTH] + "…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def packed(error: ArchdslError) -> tuple[type[ArchdslError], tuple[Any, ...], dict[str, Any]]:
-    """An error as parts that survive the pipe: pickle would call its class with other arguments."""
-    return type(error), error.args, error.__dict__
-
-
-def unpacked(
-    kind: type[ArchdslError], arguments: tuple[Any, ...], attributes: Mapping[str, Any]
-) -> ArchdslError:
-    """The error again, of the same class."""
-    error = kind.__new__(kind, *arguments)
-    error.__dict__.update(attributes)
-    return error
-
-
-def serve(connection: Connection) -> NoReturn:
-    """Answer the parent's messages until it closes the pipe or dies, which ends this process."""
-    evaluators: Mapping[str, Evaluator] = {}
-    rehearse: Preflight | None = None
-
-    def report(name: str, epoch: int, value: float) -> str | None:
-        connection.send(("report", epoch, name, value))
-        _, reason = pickle.loads(messages.get())
-        stop: str | None = reason
-        return stop
-
-    def measured(measurement: Measurement) -> None:
-        connection.send(("measured", measurement))
-
-    def waited(seconds: float) -> None:
-        connection.send(("waited", seconds))
-
-    messages = _received(connection)
-    while True:
-        match pickle.loads(messages.get()):
-            case ("prepare", make, evaluate, profile):
-                try:
-                    evaluators = {e.quantity: e for e in make(evaluate, profile)}
-                    protocols = {name: dict(e.protocol()) for name, e in evaluators.items()}
-                    rehearse = make_preflight(evaluate, profile)
-                    connection.send(("prepared", protocols))
-                except ArchdslError as error:
-                    connection.send(("refused", packed(error)))
-            case ("check", job):
-                try:
-                    for evaluator in evaluators.values():
-                        evaluator.check(job)
-                    connection.send(("checked", None))
-                except ArchdslError as error:
-                    connection.send(("refused", packed(error)))
-            case ("evaluate", job, quantities, bounds):
-                chosen = [evaluators[name] for name in quantities]
-                try:
-                    with waits_told(waited):
-                        outcome = evaluate_job(
-                            job,
-                            chosen,
-                            bounds=bounds,
-                            report=report,
-                            measured=measured,
-                            rehearse=rehearse,
-                        )
-                    connection.send(("outcome", outcome))
-                except (WriteError, DeviceLockError) as error:
-                    connection.send(("refused", packed(error)))
-
-
-def _received(connection: Connection) -> queue.SimpleQueue[bytes]:
-    """Messages, read by a thread: it notices the parent's death in the midst of a training, too."""
-    messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-
-    def read() -> None:
-        try:
-            while True:
-                messages.put(connection.recv_bytes())
-        except (EOFError, OSError):
-            # The child leads its own group: this ends the data loaders it started, too.
-            os.killpg(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=read, name="parent", daemon=True).start()
-    return messages
-
-
-def main(pipe: int) -> NoReturn:
-    """Entry of the child process; `pipe` is its end of the pipe to the parent."""
-    # Ctrl-C is the parent's to answer: it ends this process when it gives up.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Whatever a library prints must not mix with the parent's answers on standard output.
-    os.dup2(2, 1)
-    serve(Connection(pipe))

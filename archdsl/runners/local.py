@@ -32,20 +32,20 @@ class LocalRunner:
         bounds: Sequence[Bound] = (),
         make: MakeEvaluators = make_evaluators,
     ) -> None:
-        self._seat = WorkerSlot(evaluate=evaluate, profile=profile, bounds=bounds, make=make)
+        self._slot = WorkerSlot(evaluate=evaluate, profile=profile, bounds=bounds, make=make)
 
     def protocols(self) -> Mapping[str, Mapping[str, Any]]:
         """Quantity to protocol of each evaluator; see `Runner.protocols`."""
-        return self._seat.protocols()
+        return self._slot.protocols()
 
     def check(self, job: Job) -> None:
         """Refuse a candidate that can never be measured; see `Runner.check`."""
-        self._seat.check(job)
+        self._slot.check(job)
 
     def run(self, source: JobSource) -> None:
         """Evaluate jobs until the source has no more; see `Runner.run`."""
         while (job := source.next_job()) is not None:
-            outcome = self._seat.evaluate(
+            outcome = self._slot.evaluate(
                 job,
                 report=partial(_pass_on, source, job),
                 measured=partial(source.on_measurement, job),
@@ -55,11 +55,11 @@ class LocalRunner:
     def score(self, jobs: Sequence[Job], quantity: str) -> Iterator[tuple[Job, Outcome]]:
         """Measure one quantity of each job; see `Runner.score`."""
         for job in jobs:
-            yield job, self._seat.score(job, quantity)
+            yield job, self._slot.score(job, quantity)
 
     def close(self) -> None:
         """End the child process, if there is one."""
-        self._seat.close()
+        self._slot.close()
 
 
 def _pass_on(source: JobSource, job: Job, name: str, epoch: int, value: float) -> str | None:

@@ -18,7 +18,7 @@ Preflight = Callable[[Job], None]
 def make_preflight(
     evaluate: Mapping[str, Mapping[str, Any]], profile: RunProfile
 ) -> Preflight | None:
-    """The rehearsal of a study's trainings; None where nothing is trained.
+    """The preflight of a study's trainings; None where nothing is trained.
 
     Args:
         evaluate: quantity to settings.
@@ -37,7 +37,7 @@ def make_preflight(
     recipe = settings.resolved_recipe()
     device = choose_device(profile.training.device, profile=profile.name)
 
-    def rehearse(job: Job) -> None:
+    def preflight(job: Job) -> None:
         image = ModelSpec.model_validate(job.spec).image
         shape = (image.channels, *image.size)
         check_fits(
@@ -49,4 +49,4 @@ def make_preflight(
         model, _ = build_candidate(job, seed=0)
         try_step(model, image_shape=shape, recipe=recipe, device=device)
 
-    return rehearse
+    return preflight

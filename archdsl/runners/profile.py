@@ -197,7 +197,7 @@ class RayProfile(RunProfile):
     this machine, and ended with the search."""
     training: Slot = Slot()
     latency_lane: LatencyLane | None = None
-    """Without it each training slot measures its own candidates, under the lease of its device."""
+    """Without it each training slot measures its own candidates, under the lock of its device."""
     concurrent: Annotated[int, Field(ge=1)] | None = None
     """Most trials at once; as many as there are slots unless given."""
 

@@ -1,4 +1,4 @@
-"""One worker at a time, replaced when it has died: what every runner seats its candidates in."""
+"""One worker at a time, replaced when it has died: what every runner slots its candidates in."""
 
 from __future__ import annotations
 

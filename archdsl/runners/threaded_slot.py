@@ -1,6 +1,6 @@
-"""A seat whose evaluations run in a thread of their own, told event by event.
+"""A slot whose evaluations run in a thread of their own, told event by event.
 
-Whoever follows several seats does so from one thread, which alone speaks to the search.
+Whoever follows several slots does so from one thread, which alone speaks to the search.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from archdsl.records import Job, Measurement, Outcome
+from archdsl.runners.evaluation import OnMeasurement, OnReport
 
 _KILL_SECONDS = 5.0
 """A worker that is being made cannot be ended before it is; nobody waits longer than this."""
@@ -69,12 +70,12 @@ class ThreadedSlot:
     """Evaluates one candidate at a time in a thread.
 
     Args:
-        seat: where candidates are evaluated.
+        slot: where candidates are evaluated.
         tell: takes each event, in that thread.
     """
 
-    def __init__(self, seat: Evaluating, tell: Callable[[Event], None]) -> None:
-        self._seat, self._tell = seat, tell
+    def __init__(self, slot: Evaluating, tell: Callable[[Event], None]) -> None:
+        self._slot, self._tell = slot, tell
         self._answers: queue.SimpleQueue[str | _AbandonedError | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._abandoned = False
@@ -95,22 +96,22 @@ class ThreadedSlot:
         self._abandoned = True
         self._answers.put(_AbandonedError())
         deadline = time.monotonic() + _KILL_SECONDS
-        self._seat.close()
+        self._slot.close()
         while self._thread is not None and self._thread.is_alive():
             if time.monotonic() > deadline:
                 return  # the thread itself ends the worker, once it is made
             self._thread.join(timeout=0.05)
-            self._seat.close()
+            self._slot.close()
 
     def _evaluate(self, job: Job) -> None:
         event: Event
         try:
-            outcome = self._seat.evaluate(job, report=self._report, measured=self._measured)
+            outcome = self._slot.evaluate(job, report=self._report, measured=self._measured)
             event = Ended(outcome=outcome)
         except BaseException as error:  # to be raised where the search is
             event = Failed(error=error)
         if self._abandoned:
-            self._seat.close()
+            self._slot.close()
         else:
             self._tell(event)
 

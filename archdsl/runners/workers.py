@@ -38,22 +38,22 @@ class WorkersRunner:
         bounds: Sequence[Bound] = (),
         make: MakeEvaluators = make_evaluators,
     ) -> None:
-        self._seats = [
+        self._slots = [
             WorkerSlot(evaluate=evaluate, profile=profile, bounds=bounds, make=make)
             for _ in range(profile.workers)
         ]
 
     def protocols(self) -> Mapping[str, Mapping[str, Any]]:
         """Quantity to protocol of each evaluator; see `Runner.protocols`."""
-        return self._seats[0].protocols()
+        return self._slots[0].protocols()
 
     def check(self, job: Job) -> None:
         """Refuse a candidate that can never be measured; see `Runner.check`."""
-        self._seats[0].check(job)
+        self._slots[0].check(job)
 
     def run(self, source: JobSource) -> None:
         """Evaluate jobs until the source has no more; see `Runner.run`."""
-        crew = _Crew(self._seats, source)
+        crew = _SlotPool(self._slots, source)
         try:
             crew.work()
         finally:
@@ -62,24 +62,24 @@ class WorkersRunner:
     def score(self, jobs: Sequence[Job], quantity: str) -> Iterator[tuple[Job, Outcome]]:
         """Measure one quantity of each job; see `Runner.score`."""
         for job in jobs:
-            yield job, self._seats[0].score(job, quantity)
+            yield job, self._slots[0].score(job, quantity)
 
     def close(self) -> None:
         """End the child processes."""
-        for seat in self._seats:
-            seat.close()
+        for slot in self._slots:
+            slot.close()
 
 
-class _Crew:
-    """The seats at work for one source."""
+class _SlotPool:
+    """The slots at work for one source."""
 
-    def __init__(self, seats: Sequence[WorkerSlot], source: JobSource) -> None:
+    def __init__(self, slots: Sequence[WorkerSlot], source: JobSource) -> None:
         self._source = source
         self._events: queue.SimpleQueue[tuple[int, Event]] = queue.SimpleQueue()
         self._followed = [
-            ThreadedSlot(seat, partial(self._tell, number)) for number, seat in enumerate(seats)
+            ThreadedSlot(slot, partial(self._tell, number)) for number, slot in enumerate(slots)
         ]
-        self._idle = list(reversed(range(len(seats))))
+        self._idle = list(reversed(range(len(slots))))
         self._jobs: dict[int, Job] = {}
 
     def work(self) -> None:

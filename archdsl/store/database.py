@@ -9,7 +9,7 @@ from functools import cache, partial
 from sqlalchemy import Connection
 
 from archdsl.errors import StoreError
-from archdsl.store import postgres, sqlite
+from archdsl.store import liveness, postgres, sqlite
 from archdsl.store.engines import Engines
 from archdsl.store.errors import EmptyDatabaseError
 from archdsl.store.failures import explained
@@ -48,15 +48,15 @@ class Database:
         if self.read_only:
             raise StoreError(f"database {self.location} was opened for reading only")
         with explained(str(self.location)):
-            if self._engines.presence is not None:
-                self._engines.presence.keep(claimant)
+            if self._engines.liveness is not None:
+                self._engines.liveness.keep(claimant)
             with self._engines.writer.begin() as connection:
                 yield connection
 
     def living(self, connection: Connection) -> Callable[[Owner], bool]:
         """Whether an owner still runs, as far as can be known; for one transaction."""
-        by_session = partial(presence.sees, connection)
-        elsewhere = shares_kernel if self._engines.presence is None else by_session
+        by_session = partial(liveness.sees, connection)
+        elsewhere = shares_kernel if self._engines.liveness is None else by_session
         return cache(partial(is_alive, elsewhere=elsewhere))
 
     def revision(self) -> str | None:
@@ -69,8 +69,8 @@ class Database:
             return present_revision(connection, place=str(self.location))
 
     def close(self) -> None:
-        if self._engines.presence is not None:
-            self._engines.presence.close()
+        if self._engines.liveness is not None:
+            self._engines.liveness.close()
         self._engines.reader.dispose()
 
 

@@ -19,12 +19,12 @@ class Engines:
     Args:
         reader: a transaction sees one state of the database, whatever others commit meanwhile.
         writer: no other process's changes come between the start of a transaction and its commit.
-        presence: tells processes on other machines that this one runs; None where there are none.
+        liveness: tells processes on other machines that this one runs; None where there are none.
     """
 
     reader: Engine
     writer: Engine
-    presence: Liveness | None = None
+    liveness: Liveness | None = None
 
 
 def json_text(value: Json) -> str:

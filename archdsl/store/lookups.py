@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archdsl.store import claims, history
+from archdsl.store import claims, history, snapshot
 from archdsl.store.measured import Measured
 from archdsl.store.rows import EpochValue, StudySize, StudySnapshot, Times, Trial, TrialCounts
 
@@ -26,7 +26,7 @@ class Lookups(Measured):
         with self._database.read() as connection:
             return history.all_trials(connection, study_id=study_id)
 
-    def glance(self, study_id: int, after: int = 0) -> StudySnapshot:
+    def snapshot(self, study_id: int, after: int = 0) -> StudySnapshot:
         """How a search stands, in one transaction that keeps no writer waiting.
 
         Args:
@@ -35,7 +35,7 @@ class Lookups(Measured):
         """
         with self._database.read() as connection:
             living = self._database.living(connection)
-            return glance.glance(connection, study_id=study_id, after=after, living=living)
+            return snapshot.snapshot(connection, study_id=study_id, after=after, living=living)
 
     def times(self, study_id: int) -> dict[int, Times]:
         """When each trial of a study was begun and ended, by number."""

@@ -69,5 +69,5 @@ def engines_of(url: URL, *, place: str) -> Engines:
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(_BEGIN_WRITING)
 
-    presence = Liveness(engine=engine.execution_options(isolation_level="AUTOCOMMIT"))
-    return Engines(reader=reader, writer=writer, presence=presence)
+    liveness = Liveness(engine=engine.execution_options(isolation_level="AUTOCOMMIT"))
+    return Engines(reader=reader, writer=writer, liveness=liveness)

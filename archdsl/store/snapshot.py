@@ -15,7 +15,7 @@ from archdsl.store.studies import study_of
 from archdsl.store.tables import measurements, trial_values, trials
 
 
-def glance(
+def snapshot(
     connection: Connection, *, study_id: int, after: int, living: Callable[[Owner], bool]
 ) -> StudySnapshot:
     return StudySnapshot(

@@ -38,7 +38,7 @@ def choose_device(name: str, *, profile: str) -> torch.device:
 
 
 def lock_names(device: torch.device) -> tuple[str, ...]:
-    """Names of the leases that work on `device` needs; the device's own is the first.
+    """Names of the locks that work on `device` needs; the device's own is the first.
 
     A GPU's is named by its identifier, for its index differs between processes. Work on a GPU
     shares the processors too: it feeds the GPU from them.

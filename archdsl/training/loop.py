@@ -112,7 +112,7 @@ def fit(
     checkpoints = checkpoints_at(folder, key=progress.key) if folder is not None else None
     if checkpoints is not None:
         progress = checkpoints.restore(model, optimizer) or progress
-    lease = SharedDeviceLock(lock_names(device), settle=partial(settle, device))
+    lock = SharedDeviceLock(lock_names(device), settle=partial(settle, device))
     trainer = Trainer(
         model=model,
         train=train,
@@ -122,21 +122,21 @@ def fit(
         optimizer=optimizer,
         schedule=build_schedule(optimizer, recipe=recipe, steps_per_epoch=steps),
         steps=steps,
-        after_step=lease.give_way,
+        after_step=lock.give_way,
     )
     for epoch, correct in enumerate(progress.correct, start=1):
         report(epoch, 100 * correct / len(validation))
     for epoch in range(len(progress.correct) + 1, recipe.epochs + 1):
-        started = time.perf_counter() - lease.seconds_waited
-        with lease:
+        started = time.perf_counter() - lock.seconds_waited
+        with lock:
             trainer.train_epoch(epoch)
             correct, count = evaluate(
-                model, validation, device=device, batch=recipe.batch, after_batch=lease.give_way
+                model, validation, device=device, batch=recipe.batch, after_batch=lock.give_way
             )
             progress = replace(
                 progress,
                 correct=(*progress.correct, correct),
-                seconds=progress.seconds + time.perf_counter() - lease.seconds_waited - started,
+                seconds=progress.seconds + time.perf_counter() - lock.seconds_waited - started,
             )
             if checkpoints is not None and epoch < recipe.epochs:
                 checkpoints.save(progress, model, optimizer)

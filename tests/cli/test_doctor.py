@@ -70,7 +70,7 @@ def test_this_machine_is_looked_at_line_by_line(run: Run, folder: Path, storage:
     (folder / "many.yaml").write_text(LOCAL.format(device="cpu", storage=storage))
     done = run("doctor", "--runner", "many", "--json", code=1)
     found = {finding["name"]: finding for finding in done.json()["findings"]}
-    assert found["slots"]["found"] == "3 trainings at once; latency in each slot, under its lease"
+    assert found["slots"]["found"] == "3 trainings at once; latency in each slot, under its lock"
     assert found["training"]["found"] == "on cpu"
     assert found["data small"]["ok"]
     bad = [name for name, finding in found.items() if not finding["ok"]]

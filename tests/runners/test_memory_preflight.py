@@ -88,12 +88,12 @@ def test_the_rehearsal_comes_before_what_is_measured_and_only_before_a_training(
         (make_job(latency=1.0), evaluators[:1], State.COMPLETE),
     ):
         outcome = evaluate_job(
-            candidate, chosen, bounds=(), report=lambda *seen: told.append(seen), rehearse=rehearse
+            candidate, chosen, bounds=(), report=lambda *seen: told.append(seen), preflight=rehearse
         )
         assert outcome.state is state
     known = evaluate_job(make_job(top1=3.0), evaluators[1:], bounds=(), report=print).measurements
     again = evaluate_job(
-        make_job(known=known), evaluators, bounds=(), report=print, rehearse=rehearse
+        make_job(known=known), evaluators, bounds=(), report=print, preflight=rehearse
     )
     assert again.state is State.COMPLETE, "no training is to come"
 

@@ -20,11 +20,11 @@ MODULE = """
 from archdsl.device_lock import exclusive
 from archdsl.records import Measurement
 
-class Leased:
+class Locked:
     quantity = "latency"
 
     def protocol(self):
-        return {"evaluator": "leased/1"}
+        return {"evaluator": "locked/1"}
 
     def measure(self, candidate, *, report):
         with exclusive("cpu", wait_s=candidate.params["wait_s"]):
@@ -32,7 +32,7 @@ class Leased:
                                protocol=self.protocol())
 
 def make(evaluate, profile):
-    return [Leased()]
+    return [Locked()]
 """
 HELD_SECONDS = 3.0
 

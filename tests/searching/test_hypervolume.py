@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from archdsl.analysis.hypervolume import growth, hypervolume
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.run import SearchResult
+from archdsl.searching.study import reference_point
 from archdsl.store.store import Store
 
 ReadStudy = Callable[..., CheckedStudy]
@@ -39,7 +40,9 @@ def test_as_many_cells_as_are_dominated(points: list[tuple[int, ...]]) -> None:
 
 
 def _grown(store: Store, done: SearchResult) -> Any:
-    return growth(done.row, store.trials(done.row.id))
+    row = done.row
+    stated = reference_point(row.document.get("reference"), row.objectives)
+    return growth(row, store.trials(row.id), stated=stated)
 
 
 def test_against_the_stated_reference(

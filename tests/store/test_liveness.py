@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, create_engine
 
 from archdsl.records import State
+from archdsl.store import liveness
 from archdsl.store.errors import StaleClaimError
 from archdsl.store.owner import Owner
 from archdsl.store.rows import StudyRow, Trial
@@ -40,7 +41,7 @@ sys.stdin.read()
 @pytest.fixture
 def long_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server was not started just now."""
-    monkeypatch.setattr(presence, "_RETURN_SECONDS", 0.0)
+    monkeypatch.setattr(liveness, "_RETURN_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def _sessions(admin: Connection) -> list[int]:
     found = admin.exec_driver_sql(
         "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock'"
         " AND (classid::bigint << 32 | objid::bigint) ="
-        f" hashtextextended(current_schema() || ' {presence._name(ELSEWHERE)}', 0)"
+        f" hashtextextended(current_schema() || ' {liveness._name(ELSEWHERE)}', 0)"
     )
     return list(found.scalars())
 
@@ -196,7 +197,7 @@ def test_after_a_start_of_the_server_its_absent_are_waited_for(
     _claim(there, study, "aa")
     there.close()
     _soon(lambda: _alive(here, study) == [False])
-    monkeypatch.setattr(presence, "_RETURN_SECONDS", 1e9)
+    monkeypatch.setattr(liveness, "_RETURN_SECONDS", 1e9)
     assert _alive(here, study) == [True]
     assert here.take_over(study_id=study.id, owner=Owner.current()) is None
 

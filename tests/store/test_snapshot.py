@@ -33,27 +33,27 @@ def test_what_runs_and_what_has_ended(
         store.report_epoch(
             trial_id=trial.id, token=trial.token or "", epoch=epoch, name="top1", value=value
         )
-    glance = store.glance(study.id)
-    assert glance.study == study
-    assert (glance.counts.counted, glance.counts.states[State.RUNNING]) == (3, 2)
-    now, left = glance.running
+    snapshot = store.snapshot(study.id)
+    assert snapshot.study == study
+    assert (snapshot.counts.counted, snapshot.counts.states[State.RUNNING]) == (3, 2)
+    now, left = snapshot.running
     assert (now.number, now.alive, now.epoch, set(now.measured)) == (1, True, 2, {"latency"})
     assert math.isnan(now.reported["top1"]), "of the last epoch alone"
     assert (left.number, left.alive, left.epoch, left.measured) == (2, False, 0, frozenset())
     assert left.owner == str(DEAD)
-    [ended] = glance.ended
+    [ended] = snapshot.ended
     assert (ended.number, ended.state, ended.counted) == (0, State.COMPLETE, True)
     assert (dict(ended.values), ended.seconds) == ({"latency": 3.0, "top1": 80.0}, 1.5)
     assert ended.started <= ended.finished
-    assert store.glance(study.id, after=done.finish_order or 0).ended == ()
+    assert store.snapshot(study.id, after=done.finish_order or 0).ended == ()
 
 
 def test_ended_in_commit_order(store: Store, study: StudyRow, add: Add, complete: Complete) -> None:
     add("slow")
     complete("first", latency=1.0, top1=1.0)
     complete("second", latency=1.0, top1=2.0)
-    assert [each.number for each in store.glance(study.id).ended] == [1, 2]
-    assert [each.values["top1"] for each in store.glance(study.id, after=1).ended] == [2.0]
+    assert [each.number for each in store.snapshot(study.id).ended] == [1, 2]
+    assert [each.values["top1"] for each in store.snapshot(study.id, after=1).ended] == [2.0]
 
 
 def test_a_study_keeps_the_budget_that_was_asked_for_last(store: Store, url: str) -> None:
@@ -77,9 +77,9 @@ def test_nobody_waits_for_the_other(
         if held == "writer":
             with store._database.write() as connection:
                 connection.exec_driver_sql("UPDATE trials SET reason = 'not yet committed'")
-                assert onlooker.glance(study.id).ended[0].reason is None
+                assert onlooker.snapshot(study.id).ended[0].reason is None
             return
         with onlooker._database.read() as connection:
             connection.exec_driver_sql("SELECT * FROM trials").all()
             complete("second", latency=2.0, top1=2.0)
-        assert len(onlooker.glance(study.id).ended) == 2
+        assert len(onlooker.snapshot(study.id).ended) == 2

@@ -12,14 +12,14 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from archdsl.records import Job, Outcome
-from archdsl.runners.errors import RunnerError
-from archdsl.runners.evaluation import one_line, unpacked
+from archdsl.runners.errors import RunnerError, unpacked
+from archdsl.runners.evaluation import one_line
 from archdsl.runners.ray.resources import Machine
 from archdsl.runners.ray.slot import Protocols, RaySlot, Refused, WorkerConfig
 from archdsl.runners.threaded_slot import Ended
 
 WAIT_SECONDS = 600.0
-"""For a place that another search holds: as long as for a lease."""
+"""For a place that another search holds: as long as for a lock."""
 BUSY_SECONDS = 30.0
 """A machine that has no place free by then is left to those that hold it: whatever is evaluated
 there later is checked then."""
@@ -29,23 +29,23 @@ FOR_EVER = -1
 class Place:
     """An actor that holds resources and evaluates one candidate at a time for whoever asks."""
 
-    def __init__(self, orders: WorkerConfig) -> None:
-        self._bench = RaySlot(orders, machine=_here())
+    def __init__(self, worker_config: WorkerConfig) -> None:
+        self._slot = RaySlot(worker_config, machine=_here())
 
     def prepare(self, expected: Protocols | None = None) -> Protocols | Refused:
         """See `RaySlot.prepare`."""
-        return self._bench.prepare(expected)
+        return self._slot.prepare(expected)
 
     def check(self, job: Job) -> Refused | None:
         """See `RaySlot.check`."""
-        return self._bench.check(job)
+        return self._slot.check(job)
 
     def measure(
         self, job: Job, expected: Protocols, quantity: str | None = None
     ) -> Ended | Refused:
         """See `RaySlot.measure`; an actor that was started anew elsewhere must measure alike."""
-        told = self._bench.prepare(expected)
-        return told if isinstance(told, Refused) else self._bench.measure(job, quantity)
+        told = self._slot.prepare(expected)
+        return told if isinstance(told, Refused) else self._slot.measure(job, quantity)
 
 
 class Candidate(tune.Trainable):
@@ -56,27 +56,27 @@ class Candidate(tune.Trainable):
     """
 
     def setup(
-        self, config: dict[str, Any], *, orders: WorkerConfig, lane: Any, expected: Protocols
+        self, config: dict[str, Any], *, worker_config: WorkerConfig, lane: Any, expected: Protocols
     ) -> None:
         def on_lane(job: Job) -> Outcome:
             told: Ended = unrefused(ray.get(lane.measure.remote(job, expected)))
             return told.outcome
 
-        self._bench = RaySlot(orders, machine=_here(), lane=None if lane is None else on_lane)
-        self._bench.prepare(expected)
+        self._slot = RaySlot(worker_config, machine=_here(), lane=None if lane is None else on_lane)
+        self._slot.prepare(expected)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._bench.begin(new_config["job"])
+        self._slot.begin(new_config["job"])
         self.config: dict[str, Any] = {}  # else each result brings it back
         return True
 
     def step(self) -> dict[str, Any]:
-        told = self._bench.next()
+        told = self._slot.next()
         return {"told": told, "done": isinstance(told, Ended | Refused)}
 
     def cleanup(self) -> None:
-        self._bench.end()
+        self._slot.end()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Trainings keep their own, where the run profile says."""
@@ -86,7 +86,7 @@ class Candidate(tune.Trainable):
 
 
 def place(
-    orders: WorkerConfig,
+    worker_config: WorkerConfig,
     resources: Mapping[str, float],
     *,
     machine: Machine | None = None,
@@ -95,7 +95,7 @@ def place(
     """The handle of a new `Place`.
 
     Args:
-        orders: what it measures.
+        worker_config: what it measures.
         resources: what it holds.
         machine: where; anywhere if None.
         lasting: whether it is started anew wherever its resources are, when its machine is lost.
@@ -110,7 +110,7 @@ def place(
         words["scheduling_strategy"] = NodeAffinitySchedulingStrategy(machine.id, soft=False)
     if lasting:
         words |= {"max_restarts": FOR_EVER, "max_task_retries": FOR_EVER}
-    return ray.remote(Place).options(**words).remote(orders)
+    return ray.remote(Place).options(**words).remote(worker_config)
 
 
 def ready(places: Sequence[Any]) -> list[Any]:

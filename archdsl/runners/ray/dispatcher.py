@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from archdsl.records import Job, Measurement, Outcome, State
-from archdsl.runners.evaluation import unpacked
+from archdsl.runners.errors import unpacked
 from archdsl.runners.interfaces import JobSource
 from archdsl.runners.ray.slot import Refused, SlotEvent
 from archdsl.runners.threaded_slot import Ended, Measured, Reported

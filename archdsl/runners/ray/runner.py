@@ -100,12 +100,14 @@ class RayRunner:
         self._free_slot()
         trainable = tune.with_parameters(
             Candidate,
-            orders=self._orders(on_lane=False),
+            worker_config=self._worker_config(on_lane=False),
             lane=self._lane,
             expected=self.protocols(),
         )
         tune_all(
-            trainable, desk=Dispatcher(source, room=self._slots_now), resources=self._slot_holds
+            trainable,
+            dispatcher=Dispatcher(source, room=self._slots_now),
+            resources=self._slot_holds,
         )
 
     def score(self, jobs: Sequence[Job], quantity: str) -> Iterator[tuple[Job, Outcome]]:
@@ -137,7 +139,7 @@ class RayRunner:
             self._lane = self._slot = None
             leave()
 
-    def _orders(self, *, on_lane: bool) -> WorkerConfig:
+    def _worker_config(self, *, on_lane: bool) -> WorkerConfig:
         laned = self._profile.latency_lane is not None
         return WorkerConfig(
             evaluate={
@@ -166,7 +168,7 @@ class RayRunner:
             useful = self._fit(useful)
         if self._profile.latency_lane is not None:
             holds = lane_resources(self._profile.latency_lane)
-            [self._lane] = ready([place(self._orders(on_lane=True), holds, lasting=True)])
+            [self._lane] = ready([place(self._worker_config(on_lane=True), holds, lasting=True)])
             self._lane_protocols = dict(prepared([self._lane])[0])
         self._prepare(useful)
 
@@ -180,8 +182,10 @@ class RayRunner:
 
     def _prepare(self, useful: Sequence[Machine]) -> None:
         """Have each machine open its data and devices once; all must measure alike."""
-        orders = self._orders(on_lane=False)
-        first, *others = ready([place(orders, self._slot_holds, machine=each) for each in useful])
+        worker_config = self._worker_config(on_lane=False)
+        first, *others = ready(
+            [place(worker_config, self._slot_holds, machine=each) for each in useful]
+        )
         self._slot, self._slot_protocols = first, dict(prepared([first])[0])
         prepared(others, expected=self._slot_protocols)
         for each in others:
@@ -190,7 +194,7 @@ class RayRunner:
     def _any_slot(self) -> Any:
         """A slot for what is not a trial; the one that was prepared, while it is free."""
         if self._slot is None:
-            [self._slot] = ready([place(self._orders(on_lane=False), self._slot_holds)])
+            [self._slot] = ready([place(self._worker_config(on_lane=False), self._slot_holds)])
             prepared([self._slot], expected=self._slot_protocols)
         return self._slot
 

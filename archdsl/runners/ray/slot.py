@@ -12,8 +12,9 @@ from typing import Any
 from archdsl.errors import ArchdslError, MeasureError
 from archdsl.records import Job, Measurement, Outcome, State, canonical_json
 from archdsl.runners.child import MakeEvaluators
+from archdsl.runners.errors import packed
 from archdsl.runners.evaluation import OnMeasurement as TellMeasured
-from archdsl.runners.evaluation import OnReport, one_line, packed
+from archdsl.runners.evaluation import OnReport, one_line
 from archdsl.runners.interfaces import Bound
 from archdsl.runners.profile import RayProfile
 from archdsl.runners.slot import WorkerSlot
@@ -36,7 +37,7 @@ class Refused:
 
 
 SlotEvent = Measured | Reported | Ended | Refused
-"""What a bench tells its driver."""
+"""What a slot tells its driver."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,26 +65,26 @@ class RaySlot:
     """Evaluates the candidates that one process of a cluster gets.
 
     Args:
-        orders: of the driver.
+        worker_config: of the driver.
         machine: where this is, as `detail["machine"]` of what is measured here will say.
-        lane: measures what is not in `orders.evaluate`.
+        lane: measures what is not in `worker_config.evaluate`.
     """
 
     def __init__(
-        self, orders: WorkerConfig, *, machine: Mapping[str, str], lane: Lane | None = None
+        self, worker_config: WorkerConfig, *, machine: Mapping[str, str], lane: Lane | None = None
     ) -> None:
         with suppress(OSError):  # a machine without that folder has no use for relative paths
-            os.chdir(orders.folder)
+            os.chdir(worker_config.folder)
         # Ray sets it to what a process holds; latencies would be measured with other threads.
         os.environ.pop(_THREADS, None)
-        if orders.threads is not None:
-            os.environ[_THREADS] = orders.threads
+        if worker_config.threads is not None:
+            os.environ[_THREADS] = worker_config.threads
         self._machine = dict(machine)
-        self._seat = WorkerSlot(
-            evaluate=orders.evaluate,
-            profile=orders.profile,
-            bounds=orders.bounds,
-            make=orders.make,
+        self._slot = WorkerSlot(
+            evaluate=worker_config.evaluate,
+            profile=worker_config.profile,
+            bounds=worker_config.bounds,
+            make=worker_config.make,
         )
         self._lane = lane
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -98,7 +99,7 @@ class RaySlot:
             expected: what it must be; values measured otherwise are never compared.
         """
         try:
-            protocols = self._seat.protocols()
+            protocols = self._slot.protocols()
             for quantity in protocols if expected is not None else ():
                 self._refuse_other(quantity, protocols[quantity], (expected or {}).get(quantity))
         except ArchdslError as error:
@@ -109,7 +110,7 @@ class RaySlot:
     def check(self, job: Job) -> Refused | None:
         """Why a candidate can never be measured here, if it cannot."""
         try:
-            self._seat.check(job)
+            self._slot.check(job)
         except ArchdslError as error:
             return self._refusal(error)
         return None
@@ -118,7 +119,7 @@ class RaySlot:
         """All that is measured here, or one quantity without bounds, while the caller waits."""
         try:
             if quantity is not None:
-                outcome = self._marked(self._seat.score(job, quantity), job)
+                outcome = self._marked(self._slot.score(job, quantity), job)
             else:
                 outcome = self.evaluate(job, report=_go_on, measured=_keep_nothing)
         except ArchdslError as error:
@@ -157,7 +158,7 @@ class RaySlot:
         for measurement in first.measurements:
             if measurement not in job.known:
                 measured(measurement)
-        rest = self._seat.evaluate(
+        rest = self._slot.evaluate(
             job, report=report, measured=lambda made: measured(self._here(made))
         )
         rest = self._marked(rest, job)
@@ -169,7 +170,7 @@ class RaySlot:
 
     def close(self) -> None:
         """End the worker, whatever it is doing."""
-        self._seat.close()
+        self._slot.close()
 
     def end(self) -> None:
         """End the worker and what follows it."""

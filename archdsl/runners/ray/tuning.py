@@ -1,4 +1,4 @@
-"""Ray Tune in the service of a search: it asks the desk what to run and whether to go on."""
+"""Ray Tune in the service of a search: it asks the dispatcher what to run and whether to go on."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from archdsl.runners.ray.slot import Refused
 from archdsl.runners.threaded_slot import Ended
 
 
-def tune_all(trainable: Any, *, desk: Dispatcher, resources: Mapping[str, float]) -> None:
-    """Run what the desk gives out until it has no more.
+def tune_all(trainable: Any, *, dispatcher: Dispatcher, resources: Mapping[str, float]) -> None:
+    """Run what the dispatcher gives out until it has no more.
 
     Args:
         trainable: made of `Candidate`.
-        desk: between Tune and the search.
+        dispatcher: between Tune and the search.
         resources: what one trial holds.
 
     Raises:
@@ -38,39 +38,41 @@ def tune_all(trainable: Any, *, desk: Dispatcher, resources: Mapping[str, float]
         tuner = tune.Tuner(
             held,
             tune_config=tune.TuneConfig(
-                search_alg=_Proposer(desk),
-                scheduler=_Judge(desk),
+                search_alg=_Proposer(dispatcher),
+                scheduler=_Judge(dispatcher),
                 num_samples=-1,
                 reuse_actors=True,
             ),
-            run_config=tune.RunConfig(storage_path=folder, stop=_Ending(desk), verbose=0),
+            run_config=tune.RunConfig(storage_path=folder, stop=_Ending(dispatcher), verbose=0),
         )
         with redirect_stdout(sys.stderr):
             try:
                 tuner.fit()
             except Exception as error:
-                desk.error = desk.error or RunnerError(f"Ray Tune failed: {one_line(error)}")
-    if desk.error is not None:
-        raise desk.error
+                dispatcher.error = dispatcher.error or RunnerError(
+                    f"Ray Tune failed: {one_line(error)}"
+                )
+    if dispatcher.error is not None:
+        raise dispatcher.error
 
 
 class _Proposer(Searcher):
-    """Hands the desk's jobs to Tune."""
+    """Hands the dispatcher's jobs to Tune."""
 
-    def __init__(self, desk: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher) -> None:
         super().__init__()
-        self._desk = desk
+        self._dispatcher = dispatcher
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        job = self._desk.give(trial_id)
+        job = self._dispatcher.give(trial_id)
         if job is not None:
             return {"job": job}
-        return Searcher.FINISHED if self._desk.finished else None
+        return Searcher.FINISHED if self._dispatcher.finished else None
 
     def on_trial_complete(
         self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
     ) -> None:
-        """The judge has told the desk."""
+        """The judge has told the dispatcher."""
 
     def save(self, checkpoint_path: str) -> None:
         """What Tune keeps is never read."""
@@ -82,29 +84,29 @@ class _Proposer(Searcher):
 class _Judge(FIFOScheduler):
     """Passes on what trials tell, and stops those that the search has stopped."""
 
-    def __init__(self, desk: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher) -> None:
         super().__init__()
-        self._desk = desk
+        self._dispatcher = dispatcher
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        if self._desk.take(trial.trial_id, result["told"]):
+        if self._dispatcher.take(trial.trial_id, result["told"]):
             return str(TrialScheduler.CONTINUE)
         return str(TrialScheduler.STOP)
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         if isinstance(result["told"], Ended | Refused):
-            self._desk.take(trial.trial_id, result["told"])
+            self._dispatcher.take(trial.trial_id, result["told"])
         else:
-            self._desk.stop(trial.trial_id, seconds=result["time_total_s"])
+            self._dispatcher.stop(trial.trial_id, seconds=result["time_total_s"])
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         error = trial.get_pickled_error()
         reason = one_line(error) if error is not None else "its process ended"
         if isinstance(error, OutOfMemoryError):
             outcome = Outcome(state=State.OUT_OF_MEMORY, reason=reason)
-            self._desk.take(trial.trial_id, Ended(outcome=outcome))
+            self._dispatcher.take(trial.trial_id, Ended(outcome=outcome))
         else:
-            self._desk.lose(trial.trial_id, reason)
+            self._dispatcher.lose(trial.trial_id, reason)
 
     def choose_trial_to_run(self, tune_controller: Any) -> None:
         """Pending trials are started in their order anyway; looking for one reads them all."""
@@ -113,11 +115,11 @@ class _Judge(FIFOScheduler):
 class _Ending(tune.Stopper):
     """Ends everything once the search has failed."""
 
-    def __init__(self, desk: Dispatcher) -> None:
-        self._desk = desk
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
 
     def __call__(self, trial_id: str, result: Mapping[str, Any]) -> bool:
         return False
 
     def stop_all(self) -> bool:
-        return self._desk.error is not None
+        return self._dispatcher.error is not None

@@ -10,7 +10,7 @@ import pytest
 
 from archdsl.errors import DataError, StoreError
 from archdsl.records import Job, Measurement, Outcome, State
-from archdsl.runners.evaluation import packed
+from archdsl.runners.errors import packed
 from archdsl.runners.ray.dispatcher import Dispatcher
 from archdsl.runners.ray.slot import Refused
 from archdsl.runners.threaded_slot import Ended, Measured, Reported
