@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from archdsl.analysis.dominance import Point, losses, no_worse
 from archdsl.store.rows import StudyRow, Trial
-
-Point = tuple[float, ...]
-"""Losses: lower is better in each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,16 +55,15 @@ def growth(
     reference = stated or _base_values(study, trials)
     if reference is None:
         return None
-    signs = {name: 1 if goal == "minimize" else -1 for name, goal in study.objectives.items()}
-    corner = tuple(sign * reference[name] for name, sign in signs.items())
+    corner = losses(reference, study.objectives)
     front: list[Point] = []
     series: list[tuple[int, float]] = []
     volume = 0.0
     for trial in sorted(trials, key=lambda each: each.finish_order or 0):
-        point = tuple(sign * trial.values[name].value for name, sign in signs.items())
+        point = losses({name: each.value for name, each in trial.values.items()}, study.objectives)
         inside = all(loss < worst for loss, worst in zip(point, corner, strict=True))
-        if inside and not any(_no_worse(member, point) for member in front):
-            front = [member for member in front if not _no_worse(point, member)] + [point]
+        if inside and not any(no_worse(member, point) for member in front):
+            front = [member for member in front if not no_worse(point, member)] + [point]
             volume = hypervolume(front, corner)
         series.append((trial.number, volume))
     return Growth(reference=reference, stated=stated is not None, series=series)
@@ -104,10 +101,6 @@ def _volume(points: Sequence[Point], reference: Point) -> float:
             slab = [each[:-1] for each in points[:count]]
             total += (end - point[-1]) * hypervolume(slab, reference[:-1])
     return total
-
-
-def _no_worse(one: Point, other: Point) -> bool:
-    return all(a <= b for a, b in zip(one, other, strict=True))
 
 
 def _base_values(study: StudyRow, trials: Sequence[Trial]) -> dict[str, float] | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
-from archdsl.analysis.hypervolume import Point
+from archdsl.analysis.dominance import losses, nondominated
 from archdsl.records import Measurement, canonical_json
 from archdsl.store.rows import StudyRow, Trial
 from archdsl.store.store import Store
@@ -56,9 +56,8 @@ def survivals(
         trials: its complete ones, by number.
         behind: a trial's row to the measurements that its values are of.
     """
-    signs = {name: 1 if goal == "minimize" else -1 for name, goal in study.objectives.items()}
     own = {
-        trial.arch_id: {name: signs[name] * trial.values[name].value for name in signs}
+        trial.arch_id: {name: value.value for name, value in trial.values.items()}
         for trial in trials
     }
     found = []
@@ -66,8 +65,10 @@ def survivals(
         common = [a for a in own if a in here.values and a in there.values]
         if not common:
             continue
-        front = _front({a: _point(own[a], here.values[a], signs) for a in common})
-        other = _front({a: _point(own[a], there.values[a], signs) for a in common})
+        front, other = (
+            nondominated({a: losses(own[a] | device.values[a], study.objectives) for a in common})
+            for device in (here, there)
+        )
         found.append(
             FrontTransfer(
                 here=here.fingerprint,
@@ -125,25 +126,3 @@ def _conditions(measurement: Measurement) -> str | None:
     if not isinstance(protocol.get("fingerprint"), Mapping):
         return None
     return canonical_json({key: protocol[key] for key in protocol if key not in _OF_THE_DEVICE})
-
-
-def _point(
-    own: Mapping[str, float], measured: Mapping[str, float], signs: Mapping[str, int]
-) -> Point:
-    return tuple(
-        signs[name] * measured[name] if name in measured else value for name, value in own.items()
-    )
-
-
-def _front(points: Mapping[str, Point]) -> set[str]:
-    """Identities of those that no other is at least as good as in everything, and better in one."""
-    kept: list[tuple[str, Point]] = []
-    for name, point in sorted(points.items(), key=lambda item: item[1]):
-        # Whatever beats a point comes before it.
-        if not any(_beats(other, point) for _, other in kept):
-            kept.append((name, point))
-    return {name for name, _ in kept}
-
-
-def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
-    return one != other and all(a <= b for a, b in zip(one, other, strict=True))

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from archdsl.analysis.dominance import losses, no_worse
 from archdsl.objectives import Direction
 from archdsl.spec.base import Node
 
@@ -92,18 +93,12 @@ def beaten_by(
         directions: of the objectives.
         margin: at least 0.
     """
-
-    def no_worse(rival: Values) -> bool:
-        return all(
-            rival[name] <= hoped[name] if direction == "minimize" else rival[name] >= hoped[name]
-            for name, direction in directions.items()
-            if name != TRAINED
-        )
-
+    exact = {name: direction for name, direction in directions.items() if name != TRAINED}
     ahead = [
         number
         for number, rival in rivals.items()
-        if rival[TRAINED] - hoped[TRAINED] >= margin and no_worse(rival)
+        if rival[TRAINED] - hoped[TRAINED] >= margin
+        and no_worse(losses(rival, exact), losses(hoped, exact))
     ]
     return max(ahead, key=lambda number: rivals[number][TRAINED], default=None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archdsl.analysis.dominance import no_worse
 from archdsl.analysis.indistinguishable import alike
 from archdsl.records import State
 from archdsl.store.rows import Trial, Value
@@ -52,12 +53,12 @@ def _intervals(width: int) -> st.SearchStrategy[list[Interval]]:
     return st.lists(one, min_size=width, max_size=width)
 
 
-def _no_worse(one: Trial, other: Trial) -> bool:
-    return all(one.values[name].value <= other.values[name].value for name in one.values)
+def _values(trial: Trial) -> list[float]:
+    return [each.value for each in trial.values.values()]
 
 
 def _beats(one: Trial, other: Trial, *, robust: bool) -> bool:
-    return _no_worse(one, other) and any(
+    return no_worse(_values(one), _values(other)) and any(
         mine.high < theirs.low if robust else mine.value < theirs.value
         for mine, theirs in zip(one.values.values(), other.values.values(), strict=True)
     )

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import JSON, Table, create_engine, delete, insert
 
+from archdsl.analysis.dominance import no_worse, nondominated
 from archdsl.store.rows import StudyRow, Trial
 from archdsl.store.store import Store, open_store
 from archdsl.store.tables import architectures, measurements, studies, trial_values, trials
@@ -131,10 +132,11 @@ def _numbers(store: Store, view: str) -> list[int]:
 
 def _brute_front(points: Sequence[Point], *, robust: bool) -> list[int]:
     def removes(b: Point, a: Point) -> bool:
-        no_worse = all(mine[1] <= theirs[1] for mine, theirs in zip(b, a, strict=True))
+        if not no_worse([loss for _, loss, _ in b], [loss for _, loss, _ in a]):
+            return False
         if robust:
-            return no_worse and any(m[2] < t[0] for m, t in zip(b, a, strict=True))
-        return no_worse and any(m[1] < t[1] for m, t in zip(b, a, strict=True))
+            return any(m[2] < t[0] for m, t in zip(b, a, strict=True))
+        return any(m[1] < t[1] for m, t in zip(b, a, strict=True))
 
     return [
         number
@@ -175,6 +177,8 @@ def test_views_agree_with_brute_force(
 ) -> None:
     _insert(tables, points)
     assert _numbers(tables, "front") == _brute_front(points, robust=False)
+    losses = {number: tuple(loss for _, loss, _ in each) for number, each in enumerate(points)}
+    assert set(_numbers(tables, "front")) == nondominated(losses)
     assert _numbers(tables, "front_robust") == _brute_front(points, robust=True)
     assert set(_numbers(tables, "front")) <= set(_numbers(tables, "front_robust"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
+from archdsl.analysis.dominance import dominates, losses
 from archdsl.analysis.indistinguishable import REASON
 from archdsl.reporting.front import Front, FrontRow, axis, points
 from archdsl.reporting.markup import boxed, figure, paragraph, section, table, text
@@ -109,10 +110,12 @@ def _beaten(front: Front, base: FrontRow) -> str:
 
 
 def _is_better(front: Front, row: FrontRow, base: FrontRow) -> bool:
-    signs = {name: 1 if goal == "minimize" else -1 for name, goal in front.study.objectives.items()}
-    mine = [sign * row.trial.values[name].value for name, sign in signs.items()]
-    theirs = [sign * base.trial.values[name].value for name, sign in signs.items()]
-    return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
+    goals = front.study.objectives
+    mine, theirs = (
+        losses({name: value.value for name, value in each.trial.values.items()}, goals)
+        for each in (row, base)
+    )
+    return dominates(mine, theirs)
 
 
 def _pictures(front: Front) -> Iterator[str]:
