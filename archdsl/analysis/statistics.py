@@ -1,8 +1,10 @@
-"""Medians, their intervals, and what may be said about two of them. Pure Python.
+"""Intervals of medians, means and shares, and what may be said about two medians.
 
 The interval of a median is distribution-free: two order statistics of the sample, chosen by the
 binomial law of the number of samples below the true median (Conover, Practical Nonparametric
 Statistics, section 3.2). It supposes independent samples; separated blocks come near to that.
+
+SciPy is imported where it is needed: most commands compute no interval.
 """
 
 from __future__ import annotations
@@ -13,13 +15,6 @@ from statistics import fmean, median, stdev
 from typing import NamedTuple
 
 CONFIDENCE = 0.95
-
-_STUDENT_T = (
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
-    2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
-    2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
-)  # fmt: skip
-"""97.5 % quantiles of Student's t distribution for 1 to 30 degrees of freedom."""
 
 
 class Interval(NamedTuple):
@@ -52,27 +47,42 @@ def median_interval(samples: Sequence[float], *, confidence: float = CONFIDENCE)
 
 def _median_rank(count: int, confidence: float) -> tuple[int, float]:
     """Rank of the lower end (from 1), and how often the interval holds the median."""
-    tail = 0.0  # P(fewer than `rank` of `count` samples lie below the median)
-    for rank in range(1, count // 2 + 2):
-        term = math.exp(_log_choose(count, rank - 1) - count * math.log(2))
-        if 2 * (tail + term) > 1 - confidence:
-            return (rank - 1, 1 - 2 * tail) if rank > 1 else (1, max(1 - 2 * term, 0.0))
-        tail += term
-    raise AssertionError("the two tails of a binomial law together exceed any doubt at its middle")
+    from scipy.special import bdtr
 
-
-def _log_choose(count: int, chosen: int) -> float:
-    return math.lgamma(count + 1) - math.lgamma(chosen + 1) - math.lgamma(count - chosen + 1)
+    # tails[k]: P(at most k of `count` samples lie below the median)
+    tails = bdtr(range(count // 2 + 1), count, 0.5)
+    rank = int((2 * tails <= 1 - confidence).sum())
+    coverage = 1 - 2 * float(tails[max(rank, 1) - 1])
+    return max(rank, 1), max(coverage, 0.0)
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
     """Student's 95 % interval of the mean of at least two values, such as accuracies of seeds."""
+    from scipy.special import stdtrit
+
     if len(values) < 2:
         raise ValueError(f"{len(values)} values have no spread; at least two are needed")
-    freedom = len(values) - 1
-    quantile = _STUDENT_T[freedom - 1] if freedom <= len(_STUDENT_T) else _STUDENT_T[-1]
+    quantile = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2))
     half = quantile * stdev(values) / math.sqrt(len(values))
     return Interval(fmean(values) - half, fmean(values) + half, CONFIDENCE)
+
+
+def wilson_interval(correct: int, count: int) -> Interval:
+    """The 95 % interval of an accuracy, in percent.
+
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical
+    inference", JASA 22, 1927.
+
+    Args:
+        correct: 0 to `count`.
+        count: at least 1.
+    """
+    from scipy.stats import binomtest
+
+    if not 0 <= correct <= count or count == 0:
+        raise ValueError(f"{correct} of {count} is no accuracy")
+    found = binomtest(correct, count).proportion_ci(CONFIDENCE, method="wilson")
+    return Interval(100 * float(found.low), 100 * float(found.high), CONFIDENCE)
 
 
 def blocks_interval(blocks: Sequence[Sequence[float]]) -> Interval:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from archdsl.analysis.statistics import mean_interval
+from archdsl.analysis.statistics import mean_interval, wilson_interval
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.measuring.candidate import build_candidate
 from archdsl.measuring.settings import AccuracySettings
@@ -24,7 +24,7 @@ from archdsl.storage.remote import RemoteFolder, check_storage
 from archdsl.training.data.dataset import Dataset, check_data
 from archdsl.training.data.source import open_data
 from archdsl.training.device import lock_names
-from archdsl.training.evaluate import evaluate, wilson_interval
+from archdsl.training.evaluate import evaluate
 from archdsl.training.loop import FitResult, fit
 
 EVALUATOR = "top1/1"
@@ -224,7 +224,7 @@ def accuracy(
     """
     shares = [100 * correct / count for correct, count in scores]
     if len(scores) == 1:
-        low, high = wilson_interval(*scores[0])
+        low, high, _ = wilson_interval(*scores[0])
     else:
         low, high, _ = mean_interval(shares)
     return Measurement(

@@ -1,10 +1,8 @@
-"""Accuracy on a split, and how far to trust it."""
+"""Accuracy on a split."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from statistics import NormalDist
 
 import torch
 from torch import nn
@@ -44,25 +42,3 @@ def evaluate(
             after_batch()
     model.train(training)
     return int(correct), len(split)
-
-
-def wilson_interval(correct: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of an accuracy, in percent.
-
-    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical
-    inference", JASA 22, 1927.
-
-    Args:
-        correct: 0 to `count`.
-        count: at least 1.
-    """
-    if not 0 <= correct <= count or count == 0:
-        raise ValueError(f"{correct} of {count} is no accuracy")
-    z = NormalDist().inv_cdf(0.975)
-    share = correct / count
-    scale = 1 + z**2 / count
-    centre = (share + z**2 / (2 * count)) / scale
-    half = z / scale * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    low = 0.0 if correct == 0 else 100 * (centre - half)
-    high = 100.0 if correct == count else 100 * (centre + half)
-    return low, high

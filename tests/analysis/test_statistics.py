@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from statistics import median
+from statistics import fmean, median, stdev
 
 import pytest
 
@@ -15,6 +15,7 @@ from archdsl.analysis.statistics import (
     percentile,
     ratio_interval,
     ratio_of_pairs,
+    wilson_interval,
 )
 
 
@@ -68,11 +69,32 @@ def test_percentile_is_a_sample() -> None:
     assert percentile([7.0], 0) == 7.0
 
 
-def test_the_interval_of_a_mean_is_students() -> None:
-    interval = mean_interval([1.0, 2.0, 3.0])
-    half = 4.3027 / math.sqrt(3)
-    assert interval.low == pytest.approx(2 - half, abs=1e-3)
-    assert interval.high == pytest.approx(2 + half, abs=1e-3)
+# Quantiles of Student's t distribution: NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2.
+@pytest.mark.parametrize(
+    ("freedom", "quantile"),
+    [(1, 12.706), (2, 4.303), (10, 2.228), (30, 2.042), (31, 2.040), (60, 2.000), (100, 1.984)],
+)
+def test_the_interval_of_a_mean_is_students(freedom: int, quantile: float) -> None:
+    values = [float(number % 7) for number in range(freedom + 1)]
+    interval = mean_interval(values)
+    half = stdev(values) / math.sqrt(len(values))
+    assert (interval.high - fmean(values)) / half == pytest.approx(quantile, abs=5e-4)
+    assert (fmean(values) - interval.low) / half == pytest.approx(quantile, abs=5e-4)
+
+
+def test_wilson_interval_agrees_with_published_values() -> None:
+    # R. G. Newcombe, "Two-sided confidence intervals for the single proportion", 1998, Table I.
+    assert wilson_interval(81, 263)[:2] == pytest.approx((25.53, 36.62), abs=0.01)
+    assert wilson_interval(15, 148)[:2] == pytest.approx((6.24, 16.05), abs=0.01)
+    assert wilson_interval(0, 20)[:2] == pytest.approx((0, 16.11), abs=0.01)
+    assert wilson_interval(1, 29)[:2] == pytest.approx((0.61, 17.18), abs=0.01)
+    assert wilson_interval(20, 20)[:2] == pytest.approx((83.89, 100), abs=0.01)
+
+
+@pytest.mark.parametrize(("correct", "count"), [(0, 0), (3, 2), (-1, 2)])
+def test_what_is_no_accuracy_has_no_interval(correct: int, count: int) -> None:
+    with pytest.raises(ValueError, match="no accuracy"):
+        wilson_interval(correct, count)
 
 
 @pytest.mark.parametrize("function", [median_interval, lambda s: percentile(s, 50), mean_interval])

@@ -13,7 +13,7 @@ from archdsl.errors import DeviceError
 from archdsl.training.augment import augment
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.device import choose_device
-from archdsl.training.evaluate import evaluate, wilson_interval
+from archdsl.training.evaluate import evaluate
 from archdsl.training.losses import ClassifierLoss
 from archdsl.training.optimizer import build_optimizer, build_schedule
 from archdsl.training.recipe import Augmentation, Recipe
@@ -124,21 +124,6 @@ def test_accuracy_counts_the_right_answers(digits: Dataset, batch: int) -> None:
 def test_an_answer_that_is_not_finite_is_wrong(digits: Dataset) -> None:
     model = Constant([float("nan")] * 10)
     assert evaluate(model, digits.validation, device=torch.device("cpu"), batch=64)[0] == 0
-
-
-def test_wilson_interval_agrees_with_published_values() -> None:
-    # R. G. Newcombe, "Two-sided confidence intervals for the single proportion", 1998, Table I.
-    assert wilson_interval(81, 263) == pytest.approx((25.53, 36.62), abs=0.01)
-    assert wilson_interval(15, 148) == pytest.approx((6.24, 16.05), abs=0.01)
-    assert wilson_interval(0, 20) == pytest.approx((0, 16.11), abs=0.01)
-    assert wilson_interval(1, 29) == pytest.approx((0.61, 17.18), abs=0.01)
-    assert wilson_interval(20, 20) == pytest.approx((83.89, 100), abs=0.01)
-
-
-@pytest.mark.parametrize(("correct", "count"), [(0, 0), (3, 2), (-1, 2)])
-def test_what_is_no_accuracy_has_no_interval(correct: int, count: int) -> None:
-    with pytest.raises(ValueError, match="no accuracy"):
-        wilson_interval(correct, count)
 
 
 def test_devices() -> None:
