@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from archdsl.identity import digest
+
 Json = Any
 """A JSON value: None, bool, int, float, str, or a list or dict of these."""
-
-
-def canonical_json(value: Json) -> str:
-    """The one text of a JSON value: sorted keys, no spaces, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def digest(value: Json) -> str:
-    """16 hexadecimal digits (64 bits) of the SHA-256 of a JSON value's canonical text."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 
 class State(StrEnum):

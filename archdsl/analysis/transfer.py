@@ -12,7 +12,8 @@ from itertools import permutations
 from typing import Any
 
 from archdsl.analysis.dominance import losses, nondominated
-from archdsl.records import Measurement, canonical_json
+from archdsl.identity import canonical_json
+from archdsl.records import Measurement
 from archdsl.store.rows import StudyRow, Trial
 from archdsl.store.store import Store
 

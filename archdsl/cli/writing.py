@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from archdsl.errors import WriteError
-from archdsl.records import digest
+from archdsl.identity import digest
 
 LONGEST_STEM = 80
 BEGINNING = 4096

@@ -12,8 +12,8 @@ from archdsl.compiler.build import build_plan
 from archdsl.document.write import to_yaml
 from archdsl.errors import ArchdslError
 from archdsl.files import write_whole
+from archdsl.identity import canonical_json
 from archdsl.plan.plan import Plan
-from archdsl.records import canonical_json
 from archdsl.spec.model import ModelSpec
 
 

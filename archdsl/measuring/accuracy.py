@@ -16,9 +16,10 @@ from torch import nn
 
 from archdsl.analysis.statistics import mean_interval, wilson_interval
 from archdsl.device_lock import SharedDeviceLock
+from archdsl.identity import digest
 from archdsl.measuring.candidate import build_candidate
 from archdsl.measuring.settings import AccuracySettings
-from archdsl.records import Job, Measurement, digest
+from archdsl.records import Job, Measurement
 from archdsl.spec.model import ModelSpec
 from archdsl.storage.remote import RemoteFolder, check_storage
 from archdsl.training.data.dataset import Dataset, check_data

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-from archdsl.spec.base import Node
+from archdsl.spec.base import YOUNGER, StoredNode
 
 NOT_KEYED = frozenset({"device", "precision", "max_seconds"})
 """Fields outside the key: the fingerprint tells the real device; limits change only the effort."""
 
-ADDED = frozenset({"autocast", "channels_last", "compile", "cuda_graphs"})
-"""Fields younger than the first stored measurements. At their defaults they are left out wherever
-conditions are written, so that older measurements and studies keep their identity."""
 
-
-class MemoryConditions(Node):
+class MemoryConditions(StoredNode):
     """What one batch is sent through the network under."""
 
     device: Annotated[str, Field(min_length=1)]
@@ -30,9 +26,9 @@ class MemoryConditions(Node):
     """Images per call."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Type of weights and images; with `autocast`, of the operations that bear it."""
-    autocast: bool = False
+    autocast: Annotated[bool, YOUNGER] = False
     """Keep weights and images in float32 and let torch choose which operations run in `dtype`."""
-    channels_last: bool = False
+    channels_last: Annotated[bool, YOUNGER] = False
     """Images and convolutions' weights with the channels innermost in memory."""
     heads: Literal["all", "predicted"] = "all"
     """Run every stream's classifier, or only what the model's prediction needs."""
@@ -57,19 +53,6 @@ class MemoryConditions(Node):
             return {"autocast": "has no effect with float32; name another dtype, or remove it"}
         return {}
 
-    @model_serializer(mode="wrap")
-    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        defaults = {name: type(self).model_fields[name].default for name in self._added()}
-        fields: dict[str, Any] = write(self)
-        return {
-            name: value
-            for name, value in fields.items()
-            if name not in defaults or value != defaults[name]
-        }
-
-    def _added(self) -> frozenset[str]:
-        return ADDED & type(self).model_fields.keys()
-
     def keyed(self) -> dict[str, Any]:
         """The conditions that are part of a measurement's key."""
         fields: dict[str, Any] = self.model_dump(mode="json")
@@ -83,9 +66,9 @@ class Conditions(MemoryConditions):
     """Whether float32 products may run in TensorFloat-32 (NVIDIA, Ampere and later)."""
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     """CPU threads; torch's own default unless given."""
-    compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None
+    compile: Annotated[Literal["default", "reduce-overhead", "max-autotune"] | None, YOUNGER] = None
     """Mode of torch.compile; the network runs as it is unless given."""
-    cuda_graphs: bool = False
+    cuda_graphs: Annotated[bool, YOUNGER] = False
     """Record the call's kernels once and replay them together: no launch costs."""
     precision: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Half-width of the median's 95 % interval, over the median, at which sampling stops."""

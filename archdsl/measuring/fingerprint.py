@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from archdsl.records import digest
+from archdsl.identity import digest
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _NVIDIA_QUERY = ["nvidia-smi", "--query-gpu=uuid,driver_version,power.limit"]

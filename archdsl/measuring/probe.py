@@ -13,8 +13,9 @@ import torch
 
 from archdsl.device_lock import lock_folder
 from archdsl.files import write_whole
+from archdsl.identity import digest
 from archdsl.measuring.fixed_work import FixedWork
-from archdsl.records import Json, digest
+from archdsl.records import Json
 
 PROBE = "probe/2"
 """Changes whenever the work does: times of different probes are not compared."""

@@ -21,8 +21,9 @@ from torch.nn import functional as F
 from archdsl.analysis.statistics import Interval
 from archdsl.device_lock import lock_folder
 from archdsl.files import write_whole
+from archdsl.identity import digest
 from archdsl.measuring.fixed_work import FixedWork
-from archdsl.records import Json, digest
+from archdsl.records import Json
 
 REFERENCE = "reference/1"
 """Changes whenever the work does: times of different references are not compared."""

@@ -10,14 +10,14 @@ from pydantic_core import PydanticCustomError
 
 from archdsl.document.messages import one_of, sentence
 from archdsl.errors import StudyError
-from archdsl.spec.base import Node
+from archdsl.spec.base import StoredNode
 from archdsl.spec.values import Pair
 from archdsl.training.recipe import RECIPES, Recipe, resolve_recipe
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class AccuracySettings(Node):
+class AccuracySettings(StoredNode):
     """How a candidate is trained for its accuracy."""
 
     data: Annotated[str, Field(min_length=1)]
@@ -62,7 +62,7 @@ class AccuracySettings(Node):
         return resolve_recipe({**recipe.model_dump(), "epochs": self.epochs})
 
 
-class TableSettings(Node):
+class TableSettings(StoredNode):
     """A quantity read from a file."""
 
     table: Annotated[str, Field(min_length=1)]

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import MeasureError
-from archdsl.records import Job, Measurement, canonical_json
+from archdsl.identity import canonical_json
+from archdsl.records import Job, Measurement
 
 EVALUATOR = "table/1"
 UNITS = {

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 
-from archdsl.records import digest
+from archdsl.identity import digest, left_out
 from archdsl.spec.base import Argument
 
 StreamName = Literal["process", "memory"]
@@ -214,10 +214,11 @@ class Plan:
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value):
+        defaults = left_out(value, _defaults(value.__class__))
         return {
             each.name: _plain(getattr(value, each.name))
             for each in fields(value)
-            if each.metadata.get("identity", True) and not _is_default(value, each.name)
+            if each.metadata.get("identity", True) and each.name not in defaults
         }
     if isinstance(value, Mapping):
         return {key: _plain(child) for key, child in value.items()}
@@ -226,8 +227,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _is_default(value: Any, name: str) -> bool:
-    each = value.__dataclass_fields__[name]
-    if each.default_factory is not MISSING:
-        return bool(getattr(value, name) == each.default_factory())
-    return bool(getattr(value, name) == each.default)
+@cache
+def _defaults(record: type) -> dict[str, Any]:
+    """Every field that has a default counts as younger than what is stored."""
+    made = {
+        each.name: each.default if each.default_factory is MISSING else each.default_factory()
+        for each in fields(record)
+    }
+    return {name: default for name, default in made.items() if default is not MISSING}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archdsl.errors import ArchdslError
-from archdsl.records import canonical_json
+from archdsl.identity import canonical_json
 from archdsl.searching.listing import ListedTrial
 from archdsl.store.rows import StudyRow
 

@@ -9,8 +9,9 @@ from functools import partial
 
 from archdsl.device_lock import DeviceLockError
 from archdsl.errors import WriteError
+from archdsl.identity import digest
 from archdsl.measuring.evaluators import Evaluator
-from archdsl.records import Job, Measurement, Outcome, State, digest
+from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.interfaces import Bound
 from archdsl.runners.memory_preflight import TRAINED, Preflight
 

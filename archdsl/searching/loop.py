@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from archdsl.errors import SpaceExhaustedError
+from archdsl.identity import digest
 from archdsl.objectives import OBJECTIVES
-from archdsl.records import Job, Measurement, Outcome, State, digest
+from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.searching.proposer import Proposal, Proposer
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.sampling import Past

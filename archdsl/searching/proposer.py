@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.errors import DocumentError, SpaceExhaustedError
+from archdsl.identity import canonical_json
 from archdsl.plan.facts import facts
 from archdsl.plan.read import Checked, check_model
-from archdsl.records import canonical_json
 from archdsl.searching.constraints import Constraint
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.sampling import Past, Sampling, distributions

@@ -8,7 +8,8 @@ from typing import Any
 
 from archdsl.analysis.aggregate import aggregated
 from archdsl.errors import StudyError
-from archdsl.records import State, canonical_json, digest
+from archdsl.identity import canonical_json, digest
+from archdsl.records import State
 from archdsl.runners.interfaces import Runner
 from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.errors import SpaceExhaustedError, StudyError
+from archdsl.identity import digest
 from archdsl.plan.read import Checked, check_model
-from archdsl.records import Job, Outcome, State, digest
+from archdsl.records import Job, Outcome, State
 from archdsl.runners.interfaces import Bound, Runner
 from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile

@@ -25,8 +25,8 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from archdsl.identity import digest
 from archdsl.objectives import Direction
-from archdsl.records import digest
 from archdsl.space.holes import Hole
 
 PATIENCE = 10

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from archdsl.analysis.dominance import losses, no_worse
 from archdsl.objectives import Direction
-from archdsl.spec.base import Node
+from archdsl.spec.base import StoredNode
 
 Curve = Sequence[float]
 Values = Mapping[str, float]
@@ -28,13 +28,13 @@ UNUSUAL = 0.05
 """Share of the complete trainings that may have made up more than an optimistic guess allows."""
 
 
-class NoStopping(Node):
+class NoStopping(StoredNode):
     """Every training runs to its end."""
 
     type: Literal["none"] = "none"
 
 
-class FrontStopping(Node):
+class FrontStopping(StoredNode):
     """Stop what cannot reach the front: a trial's other values are exact before it is trained, and
     even an optimistic guess at its final accuracy lies under a trial that is no worse in them."""
 
@@ -45,7 +45,7 @@ class FrontStopping(Node):
     """Epoch after which the first trial may be stopped."""
 
 
-class AshaStopping(Node):
+class AshaStopping(StoredNode):
     """Asynchronous successive halving of one objective, top1, by its value at some epochs, the
     rungs: `earliest`, `earliest` * `reduction`, … (Li et al., "A system for massively parallel
     hyperparameter tuning", MLSys 2020; the variant that stops trials instead of pausing them)."""

@@ -27,7 +27,7 @@ from archdsl.searching.constraints import (
     parse_constraint,
 )
 from archdsl.searching.stopping import NoStopping, Stopping
-from archdsl.spec.base import Node
+from archdsl.spec.base import YOUNGER, Node, StoredNode
 from archdsl.spec.values import Name
 
 
@@ -85,7 +85,7 @@ class Budget(Node):
     """Total number of candidates, those of earlier runs included."""
 
 
-class Sampler(Node):
+class Sampler(StoredNode):
     """Who proposes candidates."""
 
     type: Literal["tpe", "nsga2", "random"] = "tpe"
@@ -94,7 +94,7 @@ class Sampler(Node):
     """Everything random in the search follows from it."""
 
 
-class Study(Node):
+class Study(StoredNode):
     """A search that can be started, resumed and repeated."""
 
     archdsl: Literal[1]
@@ -119,7 +119,7 @@ class Study(Node):
     evaluate: Evaluate
     budget: Budget
     sampler: Sampler = Sampler()
-    stopping: Stopping = NoStopping()
+    stopping: Annotated[Stopping, YOUNGER] = NoStopping()
     """Which trainings are ended before their last epoch."""
 
     @field_validator("objectives")
@@ -157,8 +157,6 @@ class Study(Node):
         """The normalised document."""
         fields: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
         fields["space"] = self.space  # nulls in a space delete; they are not absent words
-        if isinstance(self.stopping, NoStopping):
-            del fields["stopping"]  # studies that are older than the word stay the same
         return fields
 
     def identity(self) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from archdsl.errors import StoreError
-from archdsl.records import Json, canonical_json, digest
+from archdsl.identity import canonical_json, digest
+from archdsl.records import Json
 from archdsl.store.errors import StudyChangedError
 from archdsl.store.rows import Architecture, Described, StudyRow
 from archdsl.store.tables import architectures, studies, trials

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from archdsl.files import not_written
-from archdsl.records import canonical_json, digest
+from archdsl.identity import canonical_json, digest
 
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "weights.safetensors"

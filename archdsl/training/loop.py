@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.errors import ArchdslError
-from archdsl.records import digest
+from archdsl.identity import digest
 from archdsl.storage.remote import RemoteFolder
 from archdsl.training.augment import augment
 from archdsl.training.checkpoint import Progress, architecture_digest

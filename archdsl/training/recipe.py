@@ -13,12 +13,12 @@ from pydantic import Field, ValidationError, model_validator
 
 from archdsl.document.messages import one_of, sentence
 from archdsl.errors import DocumentError, NameNotFoundError, Problem
-from archdsl.spec.base import Node
+from archdsl.spec.base import StoredNode
 
 Augmentation = Literal["none", "shift", "flip_shift"]
 
 
-class Recipe(Node):
+class Recipe(StoredNode):
     """Supervised classification with AdamW; the defaults suit small images."""
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 30

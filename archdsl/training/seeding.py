@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from archdsl.records import digest
+from archdsl.identity import digest
 
 
 def derive_seed(seed: int, epoch: int, purpose: str) -> int:

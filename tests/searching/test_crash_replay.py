@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from archdsl.records import Job, Measurement, Outcome, State, digest
+from archdsl.identity import digest
+from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.interfaces import JobSource
 from archdsl.searching.read import CheckedStudy
 from archdsl.store.store import Store, open_store

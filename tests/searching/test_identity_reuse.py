@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from archdsl.identity import digest
 from archdsl.measuring.conditions import Conditions
-from archdsl.records import Job, Measurement, Outcome, State, digest
+from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.interfaces import JobSource
 from archdsl.searching.read import CheckedStudy
 from archdsl.store.store import Store, open_store

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from archdsl.errors import Problem
-from archdsl.records import Job, Measurement, Outcome, State, digest
+from archdsl.identity import digest
+from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.interfaces import JobSource
 from archdsl.searching import loop
 from archdsl.searching.read import CheckedStudy

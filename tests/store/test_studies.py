@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archdsl.errors import StoreError, StudyError
-from archdsl.records import digest
+from archdsl.identity import digest
 from archdsl.store.errors import StudyChangedError
 from archdsl.store.store import Store, open_store
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archdsl.errors import ArchdslError, MeasureError
-from archdsl.records import Job, Measurement, Outcome, State, canonical_json
+from archdsl.identity import canonical_json
+from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.child import MakeEvaluators
 from archdsl.runners.errors import packed
 from archdsl.runners.evaluation import OnMeasurement as TellMeasured

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from archdsl.errors import DataError
-from archdsl.records import digest
+from archdsl.identity import digest
 from archdsl.training.data.dataset import Dataset, size_word
 from archdsl.training.data.files import ERRORS_SHOWN, Files, FileSplit, for_all, level_counts
 from archdsl.training.data.pictures import Header, picture_suffixes, read_header

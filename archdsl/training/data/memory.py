@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from archdsl.records import digest
+from archdsl.identity import digest
 from archdsl.training.data.dataset import Dataset, LevelCounts, Normalisation
 
 DEVICE_BYTES = 2**30
