@@ -20,24 +20,30 @@ _event: Callable[..., torch.cuda.Event] = torch.cuda.Event
 _stream: Callable[..., torch.cuda.Stream] = torch.cuda.Stream
 
 
-def elapsed_ms(call: Call, *, calls: int, device: torch.device) -> float:
-    """Time of `calls` calls in a row in ms, on the GPU's own clock, to the end of their work."""
-    start, end = _event(enable_timing=True), _event(enable_timing=True)
-    with torch.cuda.device(device):
-        torch.cuda.synchronize()
-        start.record()
-        for _ in range(calls):
-            call()
-        end.record()
-        torch.cuda.synchronize()
-    return float(start.elapsed_time(end))
+class CudaClock:
+    """The clock of a GPU, by events in its stream of work.
 
+    Args:
+        device: the GPU.
+    """
 
-def mark() -> torch.cuda.Event:
-    """A moment on the GPU's own clock: when all work given to it so far is done."""
-    event = _event(enable_timing=True)
-    event.record()
-    return event
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._work = torch.cuda.current_stream(device)
+
+    def moment(self) -> torch.cuda.Event:
+        """When all work given to the GPU so far is done."""
+        event = _event(enable_timing=True)
+        event.record(self._work)
+        return event
+
+    def wait(self) -> None:
+        """Return when all work given to the GPU so far is done."""
+        torch.cuda.synchronize(self._device)
+
+    def ms(self, start: torch.cuda.Event, end: torch.cuda.Event) -> float:
+        """Time between two moments in ms; to be asked after `wait`."""
+        return float(start.elapsed_time(end))
 
 
 def captured(call: Call, *, device: torch.device) -> Call:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
+from contextlib import nullcontext
 from statistics import median
 
 import torch
 
-from archdsl.measuring import cuda
+from archdsl.measuring.clock import clock_of, time_calls
 from archdsl.measuring.devices import tf32
 
 SECONDS = 0.02
@@ -24,7 +24,7 @@ class FixedWork(ABC):
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._device = device
+        self._device, self._clock = device, clock_of(device)
         self._generator = torch.Generator().manual_seed(0)
 
     def drawn(self, *shape: int) -> torch.Tensor:
@@ -39,19 +39,8 @@ class FixedWork(ABC):
     def time_ms(self) -> float:
         """Median time of one call in ms; takes about 20 ms, or three calls."""
         samples: list[float] = []
-        started = time.perf_counter()
-        with torch.inference_mode():
-            if self._device.type == "cuda":
-                with tf32(False):
-                    return self._cuda_ms()
-            while len(samples) < LEAST_CALLS or time.perf_counter() - started < SECONDS:
-                before = time.perf_counter()
-                self.call()
-                samples.append((time.perf_counter() - before) * 1e3)
-        return median(samples)
-
-    def _cuda_ms(self) -> float:
-        samples: list[float] = []
-        while len(samples) < LEAST_CALLS or sum(samples) < SECONDS * 1e3:
-            samples.append(cuda.elapsed_ms(self.call, calls=1, device=self._device))
+        on_gpu = self._device.type == "cuda"
+        with torch.inference_mode(), tf32(False) if on_gpu else nullcontext():
+            while len(samples) < LEAST_CALLS or sum(samples) < SECONDS * 1e3:
+                samples.append(time_calls(self.call, clock=self._clock))
         return median(samples)

@@ -6,22 +6,21 @@ clocks themselves take time, and an uninterrupted call may be faster: shares, no
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from archdsl.compiler.build import build_plan
-from archdsl.measuring import cuda
+from archdsl.measuring.clock import Clock, clock_of
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.devices import applied, find_device, locked
 from archdsl.measuring.fingerprint import fingerprint
+from archdsl.measuring.sampling import take_rounds
 from archdsl.nn.network import Network
 from archdsl.plan.plan import Plan
 
@@ -79,12 +78,9 @@ def measure_parts(
     with applied(Conditions(device=device, batch=batch), place):
         network = build_plan(plan).eval().to(place)
         images = torch.randn(batch, *plan.image, generator=torch.Generator().manual_seed(0))
-        clock = _Clock(on_gpu=place.type == "cuda")
-        call = clock.timed(WHOLE, network.forward_heads)
-        _time_parts(network, clock)
-        current = torch.cuda.device(place) if place.type == "cuda" else nullcontext()
-        with locked(place), current, torch.inference_mode():
-            calls = _calls(clock, call, images.to(place), max_seconds=max_seconds)
+        sampler = _Sampler(network, images.to(place), clock=clock_of(place))
+        with locked(place), torch.inference_mode():
+            calls = sampler.calls_ms(max_seconds=max_seconds)
         known = fingerprint(place)
         threads = torch.get_num_threads()
     calm = median(each[WHOLE] for each in calls)
@@ -100,74 +96,58 @@ def measure_parts(
     )
 
 
-class _Clock:
-    """Notes when calls begin and end.
+class _Sampler:
+    """Times the parts of a network in its forward calls, by hooks around each.
 
     Args:
-        on_gpu: by the GPU's clock, read once everything is done, or by the host's.
+        network: on the clock's device; the hooks stay on it.
+        images: (batch, channels, height, width), on the same device.
+        clock: of the device.
     """
 
-    def __init__(self, *, on_gpu: bool) -> None:
-        self._on_gpu = on_gpu
+    def __init__(self, network: Network, images: Tensor, *, clock: Clock) -> None:
+        self._network, self._images, self._clock = network, images, clock
         self._spans: list[tuple[str, Any, Any]] = []
+        for path, modules in network.parts().items():
+            for module in modules:
+                self._time(path, module)
 
-    def timed(self, path: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """The same call, timed under `path`."""
+    def _time(self, path: str, module: nn.Module) -> None:
+        started: list[Any] = []
 
-        def run(*inputs: Any, **options: Any) -> Any:
-            start = self._now()
-            result = call(*inputs, **options)
-            self._spans.append((path, start, self._now()))
-            return result
+        def before(*_: Any) -> None:
+            started.append(self._clock.moment())
 
-        return run
+        def after(*_: Any) -> None:
+            self._spans.append((path, started.pop(), self._clock.moment()))
 
-    def _now(self) -> Any:
-        return cuda.mark() if self._on_gpu else time.perf_counter()
+        module.register_forward_pre_hook(before)
+        module.register_forward_hook(after)
 
-    def taken_ms(self) -> dict[str, float]:
-        """Time under each path since this was last asked."""
-        if self._on_gpu:
-            torch.cuda.synchronize()
-        found: dict[str, float] = defaultdict(float)
-        for path, start, end in self._spans:
-            found[path] += start.elapsed_time(end) if self._on_gpu else (end - start) * 1e3
+    def calls_ms(self, *, max_seconds: float) -> list[dict[str, float]]:
+        """Milliseconds by path of each call, those that warm up left out."""
+        for _ in range(WARM_UP_CALLS):
+            self._call_ms()
+
+        def enough(calls: Sequence[tuple[dict[str, float], ...]]) -> bool:
+            spent_s = sum(call[WHOLE] for (call,) in calls) / 1e3
+            late = spent_s >= max_seconds or len(calls) >= MOST_CALLS
+            return late and len(calls) >= LEAST_CALLS
+
+        return [call for (call,) in take_rounds([self._call_ms], enough=enough).kept]
+
+    def _call_ms(self) -> dict[str, float]:
+        """Milliseconds by path of one call."""
+        clock = self._clock
         self._spans.clear()
+        start = clock.moment()
+        self._network.forward_heads(self._images)
+        end = clock.moment()
+        clock.wait()
+        found: dict[str, float] = defaultdict(float, {WHOLE: clock.ms(start, end)})
+        for path, begun, done in self._spans:
+            found[path] += clock.ms(begun, done)
         return found
-
-
-def _time_parts(network: Network, clock: _Clock) -> None:
-    """Put the clock around all that the parts of a network do.
-
-    Embeddings and classifiers are called by more than one name, so hooks would not see everything.
-    """
-    named: dict[str, tuple[nn.Module, tuple[str, ...]]] = {}
-    for name, embed in network.embeds.items():
-        named[f"embeds.{name}"] = embed, ("patches", "placed")
-    for number, layer in enumerate(network.layers):
-        for word, step in layer.named_children():
-            named[f"layers.{number}.{word}"] = step, ("forward",)
-    for name, classifier in network.classifiers.items():
-        named[f"classifiers.{name}"] = classifier, ("normalised", "forward")
-    for path, (module, methods) in named.items():
-        for method in methods:
-            setattr(module, method, clock.timed(path, getattr(module, method)))
-
-
-def _calls(
-    clock: _Clock, call: Callable[..., Any], images: torch.Tensor, *, max_seconds: float
-) -> list[dict[str, float]]:
-    """Milliseconds by path of each call, those that warm up left out."""
-    for _ in range(WARM_UP_CALLS):
-        call(images)
-    clock.taken_ms()
-    found: list[dict[str, float]] = []
-    spent_ms = 0.0
-    while len(found) < LEAST_CALLS or (spent_ms < max_seconds * 1e3 and len(found) < MOST_CALLS):
-        call(images)
-        found.append(clock.taken_ms())
-        spent_ms += found[-1][WHOLE]
-    return found
 
 
 def _shares(calls: list[dict[str, float]]) -> dict[str, float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import median
@@ -15,6 +14,7 @@ from torch import nn
 
 from archdsl.errors import MeasureError
 from archdsl.measuring import cuda
+from archdsl.measuring.clock import clock_of, time_calls
 from archdsl.measuring.conditions import Conditions, MemoryConditions
 from archdsl.measuring.cuda import Call
 
@@ -52,7 +52,7 @@ class Workload:
         conditions: Conditions,
         device: torch.device,
     ) -> None:
-        self._device = device
+        self._clock = clock_of(device)
         prepared = prepared_call(
             model,
             image_shape=image_shape,
@@ -87,12 +87,7 @@ class Workload:
         """Time of one forward call in ms: the mean of `calls_per_sample` calls in a row."""
         count = self.calls_per_sample
         with torch.inference_mode():
-            if self._device.type == "cuda":
-                return cuda.elapsed_ms(self._call, calls=count, device=self._device) / count
-            start = time.perf_counter()
-            for _ in range(count):
-                self._call()
-            return (time.perf_counter() - start) * 1e3 / count
+            return time_calls(self._call, clock=self._clock, calls=count) / count
 
 
 class Prepared(NamedTuple):

@@ -88,6 +88,19 @@ class Network(nn.Module):
         """Tokens of `forward_features` -> classifier -> (batch, num_classes)."""
         return {name: classifier(features) for name, classifier in self._classifiers().items()}
 
+    def parts(self) -> dict[str, tuple[nn.Module, ...]]:
+        """Path of each part (`embeds.memory`, `layers.3.read`, `classifiers.process`) -> the
+        modules whose calls are all that it does in `forward_heads`, in the order they run."""
+        found: dict[str, tuple[nn.Module, ...]] = {
+            f"embeds.{name}": (embed,) for name, embed in self.embeds.items()
+        }
+        for number, layer in enumerate(self.layers):
+            found |= {f"layers.{number}.{word}": (step,) for word, step in layer.named_children()}
+        # A classifier's norm runs before the classifier: its tokens are the network's features.
+        for name, classifier in self._classifiers().items():
+            found[f"classifiers.{name}"] = (classifier.norm, classifier)
+        return found
+
     def reset_classifier(self, num_classes: int) -> None:
         """Replace every classifier's linear map; 0 leaves the pooled features."""
         for classifier in self._classifiers().values():

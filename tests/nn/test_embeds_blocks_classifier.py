@@ -39,8 +39,10 @@ def test_prefix_tokens_stand_in_front_and_have_positions() -> None:
     assert embed.prefix is not None
     nn.init.normal_(embed.prefix)
     images = torch.randn(3, 1, 4, 4)
-    tokens = embed(images) - embed.position
-    torch.testing.assert_close(tokens[:, 1:], patches(images))
+    alone, tokens = embed(images)
+    tokens = tokens - embed.position
+    assert torch.equal(alone, patches(images))
+    torch.testing.assert_close(tokens[:, 1:], alone)
     torch.testing.assert_close(tokens[:, :1], embed.prefix.expand(3, -1, -1))
 
 

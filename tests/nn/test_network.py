@@ -11,6 +11,7 @@ from torch import nn
 
 import archdsl
 from archdsl.nn.network import Network
+from archdsl.plan.cost import costs
 from archdsl.plan.read import read_model
 
 
@@ -45,6 +46,24 @@ def test_features_then_heads_is_the_whole() -> None:
     assert shapes == {"process": (3, 4, 64), "memory": (3, 16, 64)}
     heads = model.forward_head(features)
     assert all(torch.equal(heads[name], each) for name, each in model.forward_heads(IMAGES).items())
+
+
+def test_parts_have_the_paths_of_the_plan_and_do_all_the_work() -> None:
+    model = digits()
+    parts = model.parts()
+    found = costs(model.plan)
+    in_layers = [part for layer in found.layers for part in layer]
+    assert list(parts) == [part.path for part in (*found.embeds, *in_layers, *found.classifiers)]
+    seen: set[str] = set()
+    for path, modules in parts.items():
+        for module in modules:
+            module.register_forward_hook(lambda *_, path=path: seen.add(path))
+    model.forward_heads(IMAGES)
+    assert seen == set(parts)
+    owned = {id(each) for modules in parts.values() for part in modules for each in part.modules()}
+    rest = [name for name, each in model.named_modules() if id(each) not in owned and name]
+    containers = {"embeds", "shared", "layers", "classifiers", "unused"}
+    assert all(name.split(".")[0] in containers and name.count(".") < 2 for name in rest), rest
 
 
 def test_classifiers_can_be_replaced() -> None:

@@ -49,24 +49,18 @@ class StreamEmbed(nn.Module):
         if self.prefix is not None:
             nn.init.normal_(self.prefix, std=1e-6)
 
-    def patches(self, source: Tensor) -> Tensor:
-        """What `origin` says -> tokens alone: (batch, rows * columns, dim)."""
+    def forward(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """What `origin` says -> tokens alone: (batch, rows * columns, dim), and all of the
+        stream's: (batch, tokens, dim), with prefix tokens and positions."""
         if self.resize and self.origin == "image":
             source = functional.interpolate(
                 source, self.resize, mode="bicubic", align_corners=False
             )
-        tokens: Tensor = self.embed(source)
-        return tokens
-
-    def placed(self, tokens: Tensor) -> Tensor:
-        """Tokens alone -> (batch, tokens, dim) with prefix tokens and positions."""
+        patches: Tensor = self.embed(source)
+        tokens = patches
         if self.prefix is not None:
             tokens = torch.cat([self.prefix.expand(tokens.shape[0], -1, -1), tokens], dim=1)
-        return tokens if self.position is None else tokens + self.position
-
-    def forward(self, source: Tensor) -> Tensor:
-        """What `origin` says -> (batch, tokens, dim)."""
-        return self.placed(self.patches(source))
+        return patches, tokens if self.position is None else tokens + self.position
 
 
 class Embeds(nn.ModuleDict):
@@ -87,6 +81,5 @@ class Embeds(nn.ModuleDict):
                 [source] = patches.values()
             elif embed.origin == "copy":
                 [source] = streams.values()
-            patches[name] = embed.patches(source)
-            streams[name] = embed.placed(patches[name])
+            patches[name], streams[name] = embed(source)
         return {name: streams[name] for name in self}
