@@ -12,6 +12,8 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import create_engine, make_url
 
+pytest_plugins = ["tests.fixtures.storage", "tests.fixtures.studies"]
+
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every process
 # that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -105,7 +105,7 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
-# tests/test_extending.py carries that page out, in a copy of the package that has its new word.
+# tests/docs/test_extending.py carries that page out, in a copy of the package with its new word.
 @pytest.mark.parametrize(
     "page",
     [page for page in PAGES

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from archdsl.cli.main import app
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text()
 
 

@@ -24,7 +24,7 @@ from archdsl.searching.read import CheckedStudy
 from archdsl.searching.run import SearchResult, run_search
 from archdsl.store.store import open_store
 
-PROGRAM = Path(__file__).with_name("crowd_process.py")
+PROGRAM = Path(__file__).with_name("many_searches_process.py")
 PROCESSES = 16
 SPACE = """\
 depth: {range: [1, 6]}
