@@ -38,7 +38,7 @@ def carry_out(root: Path) -> list[str]:
 
 
 def changed(text: str, diff: str) -> str:
-    for hunk in diff.split("\n"):
+    for hunk in diff.split("@@\n"):
         lines = hunk.splitlines(keepends=True)
         old = "".join(line[1:] for line in lines if line[0] != "+")
         new = "".join(line[1:] for line in lines if line[0] != "-")

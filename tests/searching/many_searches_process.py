@@ -1,9 +1,9 @@
 """Searches one study with many processes at once.
 
-`many_searches_process.py STUDY DB PROCESSES KILLED`. The processes are forked from this one, so that
-they begin within milliseconds of each other. The first KILLED of them are killed, one after the
-other, while they work. Prints, as JSON, the exit
-status of each; what one had to say goes to standard error.
+`many_searches_process.py STUDY DB PROCESSES KILLED`. The processes are forked from this one, so
+that they begin within milliseconds of each other. The first KILLED of them are killed, one after
+the other, while they work. Prints, as JSON, the exit status of each; what one had to say goes to
+standard error.
 """
 
 from __future__ import annotations
