@@ -88,7 +88,7 @@ def compare_latency(
         DeviceError: the device is not there.
         MeasureError: all heads are asked for and a model has no `forward_heads`, or it cannot be
             compiled as asked.
-        LeaseError: other processes of ours do not leave the device in time.
+        DeviceLockError: other processes of ours do not leave the device in time.
     """
     device = find_device(conditions.device)
     with applied(conditions, device):

@@ -52,7 +52,7 @@ def locked(device: torch.device) -> Iterator[None]:
     other GPUs, but not with a measurement of the processors themselves.
 
     Raises:
-        LeaseError: others do not leave it in time.
+        DeviceLockError: others do not leave it in time.
     """
     own, *beside = lock_names(device)
     with ExitStack() as held:

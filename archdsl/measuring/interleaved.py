@@ -81,7 +81,7 @@ def measure_together(
 
     Raises:
         DeviceError: the device is not there.
-        LeaseError: other processes of ours do not leave the device in time.
+        DeviceLockError: other processes of ours do not leave the device in time.
     """
     device = find_device(conditions.device)
     blocks: dict[str, list[Block]] = {name: [] for name in plans}

@@ -72,7 +72,7 @@ def measure_parts(
 
     Raises:
         DeviceError: the device is not there.
-        LeaseError: other processes of ours do not leave the device in time.
+        DeviceLockError: other processes of ours do not leave the device in time.
     """
     place = find_device(device)
     with applied(Conditions(device=device, batch=batch), place):

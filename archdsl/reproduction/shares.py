@@ -88,7 +88,7 @@ def measure_shares(
 
     Raises:
         DeviceError: the device is not there.
-        LeaseError: other processes do not leave the device in time.
+        DeviceLockError: other processes do not leave the device in time.
     """
     from archdsl.measuring.interleaved import measure_together
 

@@ -127,7 +127,7 @@ class Child:
 
         Raises:
             WriteError: weights cannot be stored.
-            LeaseError: another process does not let go of the device.
+            DeviceLockError: another process does not let go of the device.
         """
         started = time.monotonic()
         deadline = None if time_limit_s is None else started + time_limit_s

@@ -101,7 +101,7 @@ def fit(
     Raises:
         DivergedError: a loss is infinite or not a number.
         DataError: an image cannot be decoded.
-        LeaseError: a measurement keeps the device for ten minutes.
+        DeviceLockError: a measurement keeps the device for ten minutes.
         WriteError: the folder refuses a file.
     """
     model.to(device)

@@ -111,7 +111,7 @@ def try_step(
 
     Raises:
         torch.OutOfMemoryError, RuntimeError: it does not fit, among other things that may go wrong.
-        LeaseError: a measurement keeps the device.
+        DeviceLockError: a measurement keeps the device.
     """
     with SharedDeviceLock(lock_names(device)):
         try:

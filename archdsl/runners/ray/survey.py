@@ -85,6 +85,6 @@ def _data(found: Sequence[Machine], names: Mapping[str, str]) -> dict[str, dict[
 
 def _open(names: Mapping[str, str], folder: str) -> dict[str, DataProbe]:
     """On a machine: what its data sets are."""
-    with suppress(OSError):  # as for candidates: see `Bench`
+    with suppress(OSError):  # as for candidates: see `RaySlot`
         os.chdir(folder)
     return probe_data(names)
