@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,8 @@ class BlockWords(Node):
     type: str
     weights: Weights = "per_layer"
     """Weights of its own in every layer, or one block that all layers (and repeats) use."""
+    revision: ClassVar[int] = 1
+    """Raised when its module computes something else: trainings of before are then not found."""
 
 
 class TransformerBlock(BlockWords):

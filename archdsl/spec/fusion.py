@@ -14,6 +14,8 @@ class _Plain(Node):
     """A fusion without weights of its own."""
 
     fixes_tokens: ClassVar[bool] = False
+    revision: ClassVar[int] = 1
+    """Raised when its module computes something else: trainings of before are then not found."""
 
     @property
     def shared(self) -> bool:
@@ -49,6 +51,7 @@ class AddEraseFusion(Node):
     gate: Literal["shared", "per_layer"] = "shared"
     """One gate for all layers (as published: one for reads, one for writes), or each its own."""
     fixes_tokens: ClassVar[bool] = True
+    revision: ClassVar[int] = 1
 
     @property
     def shared(self) -> bool:

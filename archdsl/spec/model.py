@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -43,6 +43,10 @@ class ModelSpec(Node):
     published_layout: bool = False
     """Also allocate the tensors that published ViTTM checkpoints hold and never use. Changes
     `params_allocated` and the state dict, never what is computed."""
+
+    revision: ClassVar[int] = 1
+    """As that of a word, for what has no word of its own: streams, norms, exchanges, classifiers.
+    """
 
     def document(self) -> dict[str, Any]:
         """The normalised document: plain data, only what differs from the defaults."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from archdsl.files import not_written
-from archdsl.identity import canonical_json, digest
+from archdsl.identity import canonical_json
 
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "weights.safetensors"
@@ -41,28 +41,6 @@ class Progress:
     seconds: float = 0.0
 
 
-def architecture_digest(model: nn.Module) -> str:
-    """What tells models apart: the plain settings of every module, the shape of every tensor."""
-    modules = [
-        [name, type(module).__qualname__, plain_settings(module)]
-        for name, module in model.named_modules()
-    ]
-    tensors = [
-        [name, str(tensor.dtype), list(tensor.shape)] for name, tensor in model.state_dict().items()
-    ]
-    return digest([modules, tensors])
-
-
-def plain_settings(module: nn.Module) -> dict[str, str]:
-    """The attributes of a module that JSON can hold: numbers, words and lists of them."""
-    settings = {}
-    for name, value in vars(module).items():
-        with suppress(TypeError, ValueError):
-            settings[name] = canonical_json(value)
-    del settings["training"]
-    return settings
-
-
 class CheckpointFolder:
     """The files of one training.
 
@@ -72,16 +50,16 @@ class CheckpointFolder:
         WriteError: here and in `save` and `finish`: the disk is full, or refuses the file.
     """
 
-    def __init__(self, folder: Path, *, key: str) -> None:
+    def __init__(self, folder: Path, *, keys: Collection[str]) -> None:
         self.folder = folder
-        self.key = key
+        self.keys = keys
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise not_written(folder, error) from None
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress | None:
-        """Load the furthest state of a training with the same key.
+        """Load the furthest state of a training with one of its keys.
 
         Returns:
             None when there is none: files of other arguments are left alone until replaced.
@@ -95,7 +73,7 @@ class CheckpointFolder:
                 metadata = file.metadata() or {}
         except (FileNotFoundError, SafetensorError):
             return None
-        progress = progress_in(metadata, key=self.key)
+        progress = progress_in(metadata, keys=self.keys)
         if progress is not None:
             model.load_state_dict(load_file(path))
             (self.folder / CHECKPOINT).unlink(missing_ok=True)
@@ -104,7 +82,7 @@ class CheckpointFolder:
     def restore_checkpoint(
         self, model: nn.Module, optimizer: torch.optim.Optimizer
     ) -> Progress | None:
-        state = read_state(self.folder / CHECKPOINT, key=self.key)
+        state = read_state(self.folder / CHECKPOINT, keys=self.keys)
         return None if state is None else load_state(state, model, optimizer)
 
     def save(self, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
@@ -130,14 +108,14 @@ def state_of(
     }
 
 
-def read_state(source: Path | IO[bytes], *, key: str) -> dict[str, Any] | None:
-    """What a checkpoint holds; None when there is none of a training with this key."""
+def read_state(source: Path | IO[bytes], *, keys: Collection[str]) -> dict[str, Any] | None:
+    """What a checkpoint holds; None when there is none of a training with one of these keys."""
     try:
         state: dict[str, Any] = torch.load(source, map_location="cpu", weights_only=True)
     except (FileNotFoundError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError):
         # A damaged file is no state to go on from: as if there were none.
         return None
-    return state if state["progress"]["key"] == key else None
+    return state if state["progress"]["key"] in keys else None
 
 
 def load_state(
@@ -162,12 +140,12 @@ def metadata_of(progress: Progress) -> dict[str, str]:
     return {PROGRESS_KEY: canonical_json(asdict(progress))}
 
 
-def progress_in(metadata: dict[str, str], *, key: str) -> Progress | None:
-    """The progress beside weights; None when they are not of a training with this key."""
+def progress_in(metadata: dict[str, str], *, keys: Collection[str]) -> Progress | None:
+    """The progress beside weights; None when they are not of a training with one of these keys."""
     if PROGRESS_KEY not in metadata:
         return None
     found = json.loads(metadata[PROGRESS_KEY])
-    return read_progress(found) if found["key"] == key else None
+    return read_progress(found) if found["key"] in keys else None
 
 
 def read_progress(found: dict[str, Any]) -> Progress:

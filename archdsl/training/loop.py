@@ -15,21 +15,18 @@ from torch import Tensor, nn
 
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.errors import ArchdslError
-from archdsl.identity import digest
 from archdsl.storage.remote import RemoteFolder
 from archdsl.training.augment import augment
-from archdsl.training.checkpoint import Progress, architecture_digest
+from archdsl.training.checkpoint import Progress
 from archdsl.training.data.dataset import Dataset, Split
 from archdsl.training.device import lock_names, settle
 from archdsl.training.evaluate import evaluate
 from archdsl.training.losses import ClassifierLoss
 from archdsl.training.optimizer import build_optimizer, build_schedule
 from archdsl.training.recipe import Recipe
+from archdsl.training.run_key import run_keys
 from archdsl.training.seeding import derive_seed, generator
 from archdsl.training.uploads import checkpoints_at
-
-LOOP_VERSION = 1
-"""Part of a checkpoint's key: raised when the loop computes something else."""
 
 LOSS_CHECK_STEPS = 50
 """Steps between looks at the losses: each look makes the host wait for the device."""
@@ -108,10 +105,12 @@ def fit(
     train, validation = dataset.train.to(device), dataset.validation.to(device)
     steps = math.ceil(len(train) / recipe.batch)
     optimizer = build_optimizer(model, recipe)
-    progress = Progress(key=run_key(model, dataset, recipe=recipe, seed=seed))
-    checkpoints = checkpoints_at(folder, key=progress.key) if folder is not None else None
+    keys = run_keys(model, dataset, recipe=recipe, seed=seed)
+    progress = Progress(key=keys[0])
+    checkpoints = checkpoints_at(folder, keys=keys) if folder is not None else None
     if checkpoints is not None:
-        progress = checkpoints.restore(model, optimizer) or progress
+        restored = checkpoints.restore(model, optimizer) or progress
+        progress = replace(restored, key=keys[0])
     lock = SharedDeviceLock(lock_names(device), settle=partial(settle, device))
     trainer = Trainer(
         model=model,
@@ -144,19 +143,6 @@ def fit(
                 checkpoints.finish(progress, model)
         report(epoch, 100 * correct / count)
     return result_of(progress, count=len(validation))
-
-
-def run_key(model: nn.Module, dataset: Dataset, *, recipe: Recipe, seed: int) -> str:
-    """The identity of everything that decides a training's course, but for the device."""
-    return digest(
-        {
-            "loop": LOOP_VERSION,
-            "architecture": architecture_digest(model),
-            "data": dataset.digest,
-            "recipe": recipe.model_dump(mode="json"),
-            "seed": seed,
-        }
-    )
 
 
 def result_of(progress: Progress, *, count: int) -> FitResult:

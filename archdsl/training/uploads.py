@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -37,11 +38,11 @@ class UploadedCheckpoints:
         WriteError: in all methods: the place does not answer, or refuses.
     """
 
-    def __init__(self, depot: RemoteFolder, *, key: str) -> None:
-        self._depot, self._key = depot, key
+    def __init__(self, depot: RemoteFolder, *, keys: Collection[str]) -> None:
+        self._depot, self._keys = depot, keys
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress | None:
-        """Load the furthest state of a training with the same key.
+        """Load the furthest state of a training with one of its keys.
 
         Returns:
             None when there is none: files of other arguments are left alone until replaced.
@@ -69,7 +70,7 @@ class UploadedCheckpoints:
             weights = load(content)
         except SafetensorError:
             return None
-        progress = progress_in(_metadata(content), key=self._key)
+        progress = progress_in(_metadata(content), keys=self._keys)
         if progress is not None:
             model.load_state_dict(weights)
             self._drop_checkpoints()
@@ -79,7 +80,7 @@ class UploadedCheckpoints:
         self, model: nn.Module, optimizer: torch.optim.Optimizer
     ) -> Progress | None:
         contents = [content for name in CHECKPOINTS if (content := self._depot.read(name))]
-        states = [read_state(io.BytesIO(content), key=self._key) for content in contents]
+        states = [read_state(io.BytesIO(content), keys=self._keys) for content in contents]
         found = [state for state in states if state is not None]
         if not found:
             return None
@@ -92,7 +93,7 @@ class UploadedCheckpoints:
 
 
 def checkpoints_at(
-    place: Path | RemoteFolder, *, key: str
+    place: Path | RemoteFolder, *, keys: Collection[str]
 ) -> CheckpointFolder | UploadedCheckpoints:
     """The files of one training, wherever they are.
 
@@ -100,8 +101,8 @@ def checkpoints_at(
         WriteError: the folder cannot be made.
     """
     if isinstance(place, RemoteFolder):
-        return UploadedCheckpoints(place, key=key)
-    return CheckpointFolder(place, key=key)
+        return UploadedCheckpoints(place, keys=keys)
+    return CheckpointFolder(place, keys=keys)
 
 
 def _metadata(content: bytes) -> dict[str, str]:

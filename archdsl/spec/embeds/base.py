@@ -16,3 +16,5 @@ class EmbedWords(Node):
     origin: ClassVar[Origin] = "image"
     """What tokens are made from: the image, the other stream's tokens before their positions are
     added (`other`) or as they are (`copy`), or nothing."""
+    revision: ClassVar[int] = 1
+    """Raised when its module computes something else: trainings of before are then not found."""

@@ -23,3 +23,5 @@ class HeadWords(Node):
     """Whether each source token becomes one target token: both streams then have as many."""
     fixes_tokens: ClassVar[bool] = False
     """Whether numbers of tokens are part of the weights."""
+    revision: ClassVar[int] = 1
+    """Raised when its module computes something else: trainings of before are then not found."""
