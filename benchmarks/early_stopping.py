@@ -215,10 +215,12 @@ def search(checked: CheckedStudy, db: Path) -> tuple[list[Candidate], list[Candi
     with open_store(str(db)) as store:
         profile = read_profile("local", [f"storage={db.with_suffix('')}-files"])
         row = run_search(checked, store=store, profile=profile, observer=Watch()).row
-        for trial in store.trials(row.id):
-            measured = {each.quantity: each.value for each in store.measurements(trial.arch_id)}
+        for trial in store.trials.all(row.id):
+            measured = {
+                each.quantity: each.value for each in store.measurements.of_arch(trial.arch_id)
+            }
             if trial.state in found:
-                curve = tuple(each.value for each in store.epochs(trial.id))
+                curve = tuple(each.value for each in store.epochs.of_trial(trial.id))
                 candidate = Candidate(
                     arch_id=trial.arch_id, latency=measured["latency"], curve=curve
                 )

@@ -147,7 +147,7 @@ def growth(milliseconds: list[float]) -> Row:
 
 def sampler_ms(checked: CheckedStudy, store: Store) -> float:
     """One more proposal, without checking it: what the sampler takes with all trials behind it."""
-    row = store.study(checked.study.name)
+    row = store.studies.find(checked.study.name)
     past = [
         Past(
             params=trial.params,
@@ -156,7 +156,7 @@ def sampler_ms(checked: CheckedStudy, store: Store) -> float:
             values=[trial.values[name].value for name in row.objectives],
             violation=0.0,
         )
-        for trial in store.history(row.id)
+        for trial in store.trials.finished(row.id)
         if trial.values
     ]
     sampling = Sampling(kind=checked.study.sampler.type, seed=0, directions=DIRECTIONS)
@@ -170,12 +170,12 @@ def sampler_ms(checked: CheckedStudy, store: Store) -> float:
 
 def look_up_ms(checked: CheckedStudy, store: Store) -> float:
     """One architecture by its identity, and all that is measured of it."""
-    identities = sorted(store.seen(store.study(checked.study.name).id))
+    identities = sorted(store.trials.arch_ids(store.studies.find(checked.study.name).id))
     chosen = [identities[n * 7919 % len(identities)] for n in range(LOOK_UPS)]
     milliseconds = []
     for arch_id in chosen:
         started = time.perf_counter()
-        store.find_architecture(arch_id)
+        store.architectures.find(arch_id)
         milliseconds.append((time.perf_counter() - started) * 1e3)
     return statistics.median(milliseconds)
 

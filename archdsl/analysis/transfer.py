@@ -107,7 +107,7 @@ def _devices(
     for name, example in quantities.items():
         pooled = {trial.arch_id: trial.values[name].value for trial in trials}
         own = canonical_json(dict(example.protocol["fingerprint"]))
-        for arch_id, measurement in store.measured_in(study.id, name):
+        for arch_id, measurement in store.measurements.of_study(study.id, name):
             if _conditions(measurement) != _conditions(example):
                 continue
             fingerprint = dict(measurement.protocol["fingerprint"])

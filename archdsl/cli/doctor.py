@@ -156,7 +156,7 @@ def _store(db: str) -> list[Finding]:
             found = f"no {shown(db)} yet; search makes it"
             return [*findings, Finding(name="store", ok=True, found=found)]
         with open_store(db, create=False, read_only=True) as store:
-            found = f"{shown(db)}: {len(store.studies())} studies"
+            found = f"{shown(db)}: {len(store.studies.all())} studies"
         findings.append(Finding(name="store", ok=True, found=found))
     except EmptyDatabaseError:
         found = f"{shown(db)}: empty; search fills it"

@@ -54,9 +54,9 @@ def members(store: Store, *, study: str | None, db: str) -> list[Export]:
 
     row = pick_study(store, study, db=db)
     found = []
-    for trial in store.front(row.id):
+    for trial in store.trials.front(row.id):
         name = f"{row.name}-{trial.number}"
-        architecture = store.find_architecture(trial.arch_id)
+        architecture = store.architectures.find(trial.arch_id)
         said = certificate(store, row, trial, document=f"{safe_stem(name)}.yaml")
         found.append(
             Export(name=name, spec=architecture.spec, arch_id=trial.arch_id, certificate=said)

@@ -94,7 +94,7 @@ class Progress:
 
     def _look(self) -> Snapshot:
         if self._follower is None:
-            self._follower = Follower(study_id=self._store.study(self._name).id)
+            self._follower = Follower(study_id=self._store.studies.find(self._name).id)
         self._seen = self._follower.look(self._store)
         return self._seen
 

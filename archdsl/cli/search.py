@@ -159,7 +159,7 @@ def _interrupted(checked: CheckedStudy, store: Store, db: str) -> str:
     name, row = checked.study.name, begun(checked, store)
     if row is None:
         return _nothing_stored(name)
-    count = store.count(row.id)
+    count = store.trials.count(row.id)
     ended = count.counted - count.states[State.RUNNING]
     return (
         f"interrupted; {ended} of {checked.study.budget.trials} trials of '{name}' are finished "

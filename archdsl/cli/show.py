@@ -104,7 +104,7 @@ def _found(what: str, *, db: str, study: str | None) -> Shown:
 
     with open_store(db, create=False, read_only=True) as store:
         architecture, trial = find(store, what, study, db=db)
-        measurements = tuple(store.measurements(architecture.arch_id))
+        measurements = tuple(store.measurements.of_arch(architecture.arch_id))
     model = check_model(tree_of(architecture.spec, source=f"{db}: {architecture.arch_id}"))
     return Shown(model=model, architecture=architecture, trial=trial, measurements=measurements)
 
@@ -139,9 +139,9 @@ def find(
     from archdsl.cli.stores import pick_study
 
     if not _NUMBER.fullmatch(what):
-        return store.find_architecture(what), None
-    trial = store.trial(pick_study(store, study, db=db).id, int(what))
-    return store.find_architecture(trial.arch_id), trial
+        return store.architectures.find(what), None
+    trial = store.trials.get(pick_study(store, study, db=db).id, int(what))
+    return store.architectures.find(trial.arch_id), trial
 
 
 def _write_diagram(shown: Shown, path: Path, *, force: bool) -> Path:

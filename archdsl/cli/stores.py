@@ -21,7 +21,7 @@ def pick_study(store: Store, name: str | None, *, db: str) -> StudyRow:
     """
     from archdsl.store.location import shown
 
-    db, studies = shown(db), store.studies()
+    db, studies = shown(db), store.studies.all()
     names = [study.name for study in studies]
     if not studies:
         raise StudyError(f"{db} holds no study yet; `archdsl search` starts one")

@@ -60,7 +60,7 @@ def _wait_for_study(db: str, study: str | None) -> None:
     while True:
         try:
             with open_store(db, create=False, read_only=True) as store:
-                if store.studies():
+                if store.studies.all():
                     return
         except NoDatabaseError:
             pass

@@ -32,8 +32,8 @@ def certificate(store: Store, study: StudyRow, trial: Trial, *, document: str) -
         trial: a complete one.
         document: name of the file with the architecture.
     """
-    architecture = store.find_architecture(trial.arch_id)
-    dates, samples = store.dates(trial.arch_id), store.samples(trial.id)
+    architecture = store.architectures.find(trial.arch_id)
+    dates, samples = store.measurements.dates(trial.arch_id), store.samples.of_trial(trial.id)
     test = final_score(store, trial)
     values = {
         name: {

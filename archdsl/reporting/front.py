@@ -111,12 +111,15 @@ class Front:
 
 def read_front(store: Store, study: StudyRow) -> Front:
     """Read the front of a study from the store."""
-    members = {trial.number for trial in store.front(study.id)}
-    robust = store.front(study.id, robust=True)
+    members = {trial.number for trial in store.trials.front(study.id)}
+    robust = store.trials.front(study.id, robust=True)
     robust_numbers, unclear = {trial.number for trial in robust}, alike(robust)
-    trials = store.trials(study.id)
+    trials = store.trials.all(study.id)
     complete = [t for t in trials if t.state is State.COMPLETE]
-    by_identity, behind = store.architectures(study.id), store.all_behind(study.id)
+    by_identity, behind = (
+        store.architectures.of_study(study.id),
+        store.measurements.by_trial(study.id),
+    )
     architectures = {t.number: by_identity[t.arch_id] for t in complete}
     has_base = bool(study.document.get("base"))
     base = Differences(architectures[0].spec) if has_base and 0 in architectures else None

@@ -76,14 +76,14 @@ class Follower:
         Raises:
             StoreError: the database cannot be read.
         """
-        now = store.snapshot(self._study_id, after=self._last)
+        now = store.snapshots.take(self._study_id, after=self._last)
         if sum(now.counts.states.values()) < self._rows:  # the database was made anew
             self._forget()
-            now = store.snapshot(self._study_id)
+            now = store.snapshots.take(self._study_id)
         self._rows = sum(now.counts.states.values())
         # The front takes longest to read, and only a complete trial changes it.
         if any(trial.state is State.COMPLETE for trial in now.ended):
-            self._front = tuple(store.front(self._study_id))
+            self._front = tuple(store.trials.front(self._study_id))
         for trial in now.ended:
             self._last = trial.finish_order
             if trial.counted:

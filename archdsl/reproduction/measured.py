@@ -39,7 +39,7 @@ def measured(store: Store, arch_id: str, quantity: Quantity) -> tuple[Measured, 
     wanted = STORED.get(quantity)
     return tuple(
         Measured(value=each.value, low=each.low, high=each.high, unit=each.unit, where=where(each))
-        for each in store.measurements(arch_id)
+        for each in store.measurements.of_arch(arch_id)
         if each.quantity == wanted
     )
 

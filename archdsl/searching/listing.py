@@ -36,9 +36,12 @@ class ListedTrial:
 
 def list_trials(store: Store, study: StudyRow) -> list[ListedTrial]:
     """Every trial of a study, by number, whatever became of it."""
-    trials, times = store.trials(study.id), store.times(study.id)
-    architectures, behind = store.architectures(study.id), store.all_behind(study.id)
-    scores = {trial.number: final_score(store, trial) for trial in store.front(study.id)}
+    trials, times = store.trials.all(study.id), store.trials.times(study.id)
+    architectures, behind = (
+        store.architectures.of_study(study.id),
+        store.measurements.by_trial(study.id),
+    )
+    scores = {trial.number: final_score(store, trial) for trial in store.trials.front(study.id)}
     has_base = bool(study.document.get("base")) and bool(trials)
     base = Differences(architectures[trials[0].arch_id].spec) if has_base else None
     return [

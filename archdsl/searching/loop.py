@@ -19,7 +19,7 @@ from archdsl.searching.sampling import Past
 from archdsl.searching.stopper import Stopper
 from archdsl.store.errors import DuplicateTrialError
 from archdsl.store.owner import Owner
-from archdsl.store.rows import Architecture, StudyRow, Trial
+from archdsl.store.rows import Architecture, NewTrial, StudyRow, Trial
 from archdsl.store.store import Store
 
 MOST_INFEASIBLE = 200
@@ -75,7 +75,7 @@ class Search:
         self._stopper = Stopper(study=checked.study, study_id=row.id, store=store)
         self._past: list[Past] = []
         self._last_finish = 0
-        self._seen = store.seen(row.id)
+        self._seen = store.trials.arch_ids(row.id)
         self.exhausted: str | None = None
 
     def next_job(self) -> Job | None:
@@ -91,12 +91,12 @@ class Search:
 
     def on_measurement(self, job: Job, measurement: Measurement) -> None:
         """Keep what was measured: whoever takes the trial over need not measure it again."""
-        self._store.record_measurement(job.arch_id, measurement)
+        self._store.measurements.record(job.arch_id, measurement)
 
     def on_report(self, job: Job, epoch: int, name: str, value: float) -> str | None:
         """Keep a value on the way; returns why the trial is to be stopped now, if so."""
         token, facts = self._running[job.trial_id]
-        self._store.report_epoch(
+        self._store.epochs.report(
             trial_id=job.trial_id, token=token, epoch=epoch, name=name, value=value
         )
         self._observer.on_epoch(job, epoch, name, value)
@@ -114,29 +114,31 @@ class Search:
             for name in self._objectives
             if outcome.state is State.COMPLETE
         }
-        self._store.finish_trial(trial_id=job.trial_id, token=token, outcome=outcome, values=values)
+        self._store.trials.finish(
+            trial_id=job.trial_id, token=token, outcome=outcome, values=values
+        )
         self._observer.on_end(job, outcome)
 
     def give_back(self) -> None:
         """The process was asked to end: leave what is running to the next one."""
         for trial_id, (token, _) in self._running.items():
-            self._store.release(trial_id=trial_id, token=token)
+            self._store.claims.release(trial_id=trial_id, token=token)
         self._running.clear()
 
     def _known(self, arch_id: str) -> tuple[Measurement, ...]:
         return tuple(
             each
-            for each in self._store.measurements(arch_id)
+            for each in self._store.measurements.of_arch(arch_id)
             if each.key == self._keys.get(each.quantity)
         )
 
     def _taken_over(self) -> tuple[Trial, Architecture] | None:
-        trial = self._store.take_over(study_id=self._row.id, owner=self._owner)
-        return trial if trial is None else (trial, self._store.find_architecture(trial.arch_id))
+        trial = self._store.trials.take_over(study_id=self._row.id, owner=self._owner)
+        return trial if trial is None else (trial, self._store.architectures.find(trial.arch_id))
 
     def _new_trial(self) -> tuple[Trial, Architecture] | None:
         while True:
-            size = self._store.size(self._row.id)
+            size = self._store.trials.size(self._row.id)
             if size.counted >= self._budget:
                 return None
             self._read_past()
@@ -159,7 +161,7 @@ class Search:
             try:
                 trial = self._add(proposal, architecture)
             except DuplicateTrialError:  # another process was quicker
-                self._seen = self._store.seen(self._row.id)
+                self._seen = self._store.trials.arch_ids(self._row.id)
                 continue
             self._seen.add(architecture.arch_id)
             if trial is None:
@@ -168,30 +170,25 @@ class Search:
                 return trial, architecture
 
     def _add(self, proposal: Proposal, architecture: Architecture) -> Trial | None:
-        row: dict[str, Any] = {
-            "study_id": self._row.id,
-            "arch_id": architecture.arch_id,
-            "spec": architecture.spec,
-            "plan": architecture.plan,
-            "facts": architecture.facts,
-            "params": dict(proposal.params),
-            "distributions": dict(proposal.distributions),
-            "sampler_attrs": dict(proposal.attributes),
-            "attempt": proposal.attempt,
-        }
-        if proposal.violation:
-            # Nothing was paid for it, so it costs nothing of the budget.
-            return self._store.add_finished_trial(
-                **row,
-                budget=self._budget,
-                state=State.INFEASIBLE,
-                reason=proposal.reason or "",
-                violation=proposal.violation,
-            )
-        return self._store.add_trial(**row, budget=self._budget, owner=self._owner)
+        new = NewTrial(
+            architecture=architecture,
+            params=proposal.params,
+            distributions=proposal.distributions,
+            sampler_attrs=proposal.attributes,
+            attempt=proposal.attempt,
+            # Nothing is paid for a broken constraint, so it costs nothing of the budget.
+            counted=not proposal.violation,
+        )
+        place = {"study_id": self._row.id, "budget": self._budget}
+        if not proposal.violation:
+            return self._store.trials.add(new, **place, owner=self._owner)
+        broken = Outcome(
+            state=State.INFEASIBLE, reason=proposal.reason or "", violation=proposal.violation
+        )
+        return self._store.trials.add_finished(new, **place, outcome=broken)
 
     def _read_past(self) -> None:
-        for trial in self._store.history(self._row.id, after=self._last_finish):
+        for trial in self._store.trials.finished(self._row.id, after=self._last_finish):
             self._last_finish = trial.finish_order or self._last_finish
             self._past.append(_past(trial, self._values(trial)))
             self._stopper.learn(trial)
@@ -201,7 +198,7 @@ class Search:
         if trial.state is State.COMPLETE:
             return [trial.values[name].value for name in self._objectives]
         if trial.state is State.STOPPED:
-            facts = self._store.find_architecture(trial.arch_id).facts
+            facts = self._store.architectures.find(trial.arch_id).facts
             return self._stopper.bound(trial, self._exact(trial.arch_id, facts))
         return None
 

@@ -57,11 +57,11 @@ class Remeasurer:
             StudyError: it is measured otherwise here than the study's value was.
             ArchdslError: data or devices that are not there, a store that cannot be written.
         """
-        architecture = self._store.find_architecture(trial.arch_id)
+        architecture = self._store.architectures.find(trial.arch_id)
         runner = self._ready({objective: self._settings(objective, architecture, words)})
         protocol = {**runner.protocols()[objective], **words}
         self._refuse_mixture(trial, objective, protocol)
-        made = self._store.find_measurement(
+        made = self._store.measurements.find(
             arch_id=trial.arch_id, quantity=objective, key=digest(protocol)
         )
         if made is None:
@@ -71,7 +71,7 @@ class Remeasurer:
                 return outcome.reason or outcome.state.value
             measured = outcome.measurements[-1]
             made = replace(measured, protocol={**measured.protocol, **words})
-        self._store.add_sample(
+        self._store.samples.add(
             trial_id=trial.id, objective=objective, measurement=made, pool=aggregated
         )
         return None
@@ -104,7 +104,7 @@ class Remeasurer:
         return self._runner
 
     def _refuse_mixture(self, trial: Trial, objective: str, protocol: Mapping[str, Any]) -> None:
-        first = self._store.behind(trial.id)[objective].protocol
+        first = self._store.measurements.of_trial(trial.id)[objective].protocol
         before, now = (
             {name: value for name, value in each.items() if name not in _OWN_WORDS}
             for each in (first, protocol)

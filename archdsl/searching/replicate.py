@@ -107,7 +107,7 @@ OnReplicate = Callable[[Replicate, int], None]
 
 def unsure(store: Store, study: StudyRow) -> list[Trial]:
     """The members of the robust front that cannot be told apart from another member."""
-    members = store.front(study.id, robust=True)
+    members = store.trials.front(study.id, robust=True)
     unclear = alike(members)
     return [trial for trial in members if trial.number in unclear]
 
@@ -125,7 +125,7 @@ def bill(store: Store, study: StudyRow, *, rounds: int) -> ReplicationCost:
     purchases = [
         purchase
         for trial in unclear
-        for name, samples in store.samples(trial.id).items()
+        for name, samples in store.samples.of_trial(trial.id).items()
         for purchase in _purchases(study, trial, name, samples=samples, rounds=rounds)
     ]
     purchases.sort(key=lambda each: (each.turn, bool(each.trainings), each.trial.number))
@@ -221,7 +221,7 @@ def _seconds(store: Store, purchases: Sequence[Replicate]) -> float | None:
 
 
 def _seconds_of(store: Store, purchase: Replicate) -> float:
-    trained = store.behind(purchase.trial.id).get(TRAINED)
+    trained = store.measurements.of_trial(purchase.trial.id).get(TRAINED)
     seconds = float(trained.detail.get("train_seconds", 0.0)) if trained else 0.0
     if trained and purchase.trainings:
         return seconds / len(trained.protocol["seeds"]) * purchase.trainings

@@ -45,7 +45,7 @@ def begun(checked: CheckedStudy, store: Store) -> StudyRow | None:
     Raises:
         StudyChangedError: another study of this name is there.
     """
-    known = {row.name for row in store.studies()}
+    known = {row.name for row in store.studies.all()}
     return _begin(checked, store, budget=None) if checked.study.name in known else None
 
 
@@ -53,7 +53,7 @@ def _begin(checked: CheckedStudy, store: Store, *, budget: int | None) -> StudyR
     """The study's row, made when new. A base that was edited makes another study, too."""
     study = checked.study
     bases = {label: _content(check_model(tree)) for label, tree in checked.space.bases.items()}
-    return store.ensure_study(
+    return store.studies.ensure(
         name=study.name,
         document={**study.identity(), "bases": bases},
         objectives=dict(study.objectives),
@@ -133,15 +133,15 @@ def search_on(
             raise
         note = search.exhausted
     # Test images are for the members of a finished front: the last process scores them.
-    last = not store.count(row.id).states[State.RUNNING]
-    members = store.front(row.id)
+    last = not store.trials.count(row.id).states[State.RUNNING]
+    members = store.trials.front(row.id)
     if last and not members:
         raise SpaceExhaustedError(_nothing_found(row, store, note))
     if last and study.evaluate.top1 is not None:
         _score(members, runner, store, folder)
     if not last and note is None:
         runner.close()  # which may take longer than the trials of the others
-        note = _left_to_others(store.count(row.id).states[State.RUNNING])
+        note = _left_to_others(store.trials.count(row.id).states[State.RUNNING])
     return SearchResult(row=row, ran=counting.ended, note=note)
 
 
@@ -165,7 +165,7 @@ def runner_of(checked: CheckedStudy, profile: RunProfile, *, any_device: bool) -
 
 def work_left(study: Study, row: StudyRow, store: Store) -> bool:
     """Whether trials are missing or unfinished."""
-    count = store.count(row.id)
+    count = store.trials.count(row.id)
     return count.counted < study.budget.trials or bool(count.states.get(State.RUNNING))
 
 
@@ -203,7 +203,7 @@ def _refuse_mixture(
 ) -> None:
     """One study never compares values from two devices, two versions of the data, …"""
     for quantity, protocol in protocols.items():
-        others = store.foreign_protocols(
+        others = store.measurements.foreign_protocols(
             study_id=row.id, quantity=quantity, key=digest(dict(protocol))
         )
         if others:
@@ -233,12 +233,12 @@ def _score(members: list[Trial], runner: Runner, store: Store, folder: str) -> N
     if not missing or FINAL not in runner.protocols():
         return
     jobs = [
-        job_of(member, store.find_architecture(member.arch_id), known=(), folder=folder)
+        job_of(member, store.architectures.find(member.arch_id), known=(), folder=folder)
         for member in missing
     ]
     for job, outcome in runner.score(jobs, FINAL):
         for measurement in outcome.measurements:
-            store.record_measurement(job.arch_id, measurement)
+            store.measurements.record(job.arch_id, measurement)
 
 
 def _left_to_others(running: int) -> str:
@@ -249,7 +249,7 @@ def _left_to_others(running: int) -> str:
 
 
 def _nothing_found(row: StudyRow, store: Store, note: str | None) -> str:
-    trials = store.trials(row.id)
+    trials = store.trials.all(row.id)
     infeasible = [trial for trial in trials if trial.state is State.INFEASIBLE]
     lines = [note or f"no trial of {len(trials)} gave a result"]
     if infeasible:

@@ -104,7 +104,7 @@ class Stopper:
         epoch, value = len(curve), curve[-1]
         if not rule.is_rung(epoch):
             return None
-        at_rung = self._store.values_after(self._study_id, epoch=epoch, name=TRAINED)
+        at_rung = self._store.epochs.at(epoch, study_id=self._study_id, name=TRAINED)
         if rule.keeps(value, at_rung):
             return None
         return (
@@ -114,6 +114,6 @@ class Stopper:
 
     def _curve(self, trial_id: int) -> list[float]:
         """Accuracy after each epoch; empty where one is missing."""
-        told = [each for each in self._store.epochs(trial_id) if each.name == TRAINED]
+        told = [each for each in self._store.epochs.of_trial(trial_id) if each.name == TRAINED]
         whole = [each.epoch for each in told] == list(range(1, len(told) + 1))
         return [each.value for each in told] if whole else []

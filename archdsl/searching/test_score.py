@@ -14,8 +14,8 @@ def final_score(store: Store, trial: Trial) -> Measurement | None:
 
     Another study may have trained the same architecture on other data, or with another recipe.
     """
-    selected = store.behind(trial.id).get("top1")
-    scores = [each for each in store.measurements(trial.arch_id) if each.quantity == FINAL]
+    selected = store.measurements.of_trial(trial.id).get("top1")
+    scores = [each for each in store.measurements.of_arch(trial.arch_id) if each.quantity == FINAL]
     if selected is not None:
         scores = [each for each in scores if _training(each) == _training(selected)]
     return scores[-1] if scores else None

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from archdsl.store.database import Database
 from archdsl.store.errors import StaleClaimError
 from archdsl.store.owner import Owner
-from archdsl.store.studies import now
-from archdsl.store.tables import claims, epoch_values, trials
+from archdsl.store.tables import claims, epoch_values, now, record_of, trials
 
 MOST_FRUITLESS = 3
 """So many claims of a trial without a new epoch, and it is given up."""
@@ -39,6 +39,33 @@ class Claim:
     alive: bool
     fruitless: int
     epochs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """Who works on the running trials of a database."""
+
+    database: Database
+
+    def of_study(self, study_id: int) -> list[Claim]:
+        """Who works on the running trials of a study, by trial number."""
+        with self.database.read() as connection:
+            living = self.database.living(connection)
+            return claims_of(connection, study_id=study_id, living=living)
+
+    def release(self, *, trial_id: int, token: str) -> None:
+        """Say that this process ends without finishing the trial, which is not the trial's fault.
+
+        Raises:
+            StaleClaimError: `token` is not the present one.
+        """
+        with self.database.write() as connection:
+            check(connection, trial_id=trial_id, token=token)
+            connection.execute(
+                update(claims)
+                .where(claims.c.trial_id == trial_id)
+                .values(fruitless=claims.c.fruitless - 1)
+            )
 
 
 def grant(connection: Connection, *, trial_id: int, owner: Owner) -> str:
@@ -72,14 +99,6 @@ def pass_on(connection: Connection, *, claim: Claim, owner: Owner) -> str | None
     return token
 
 
-def release(connection: Connection, *, trial_id: int, token: str) -> None:
-    """Its process ends for reasons of its own: this claim is not held against the trial."""
-    check(connection, trial_id=trial_id, token=token)
-    connection.execute(
-        update(claims).where(claims.c.trial_id == trial_id).values(fruitless=claims.c.fruitless - 1)
-    )
-
-
 def check(connection: Connection, *, trial_id: int, token: str) -> Row[Any]:
     """The trial's row, if `token` proves the claim.
 
@@ -97,7 +116,7 @@ def check(connection: Connection, *, trial_id: int, token: str) -> Row[Any]:
     return row
 
 
-def of_study(
+def claims_of(
     connection: Connection, *, study_id: int, living: Callable[[Owner], bool]
 ) -> list[Claim]:
     """All claims of a study, by trial number.
@@ -116,18 +135,7 @@ def of_study(
     rows = connection.execute(
         select(claims, number.label("number")).where(number.is_not(None)).order_by("number")
     )
-    return [
-        Claim(
-            trial_id=row.trial_id,
-            number=row.number,
-            owner=_owner(row),
-            claimed_at=row.claimed_at,
-            alive=living(_owner(row)),
-            fruitless=row.fruitless,
-            epochs=row.epochs,
-        )
-        for row in rows
-    ]
+    return [record_of(Claim, row, owner=_owner(row), alive=living(_owner(row))) for row in rows]
 
 
 def _lost_power(dead: Owner, owner: Owner) -> bool:
@@ -140,15 +148,8 @@ def _lost_power(dead: Owner, owner: Owner) -> bool:
 
 
 def _claimed(*, owner: Owner, token: str) -> dict[str, Any]:
-    return {
-        "token": token,
-        "host": owner.host,
-        "boot_id": owner.boot_id,
-        "pid": owner.pid,
-        "process_start": owner.process_start,
-        "claimed_at": now(),
-    }
+    return {**vars(owner), "token": token, "claimed_at": now()}
 
 
 def _owner(row: Row[Any]) -> Owner:
-    return Owner(host=row.host, boot_id=row.boot_id, pid=row.pid, process_start=row.process_start)
+    return record_of(Owner, row)

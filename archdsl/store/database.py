@@ -29,13 +29,14 @@ class Database:
 
     def __init__(self, *, engines: Engines, location: Location, read_only: bool) -> None:
         self.location = location
+        self.place = str(location)
         self.read_only = read_only
         self._engines = engines
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database, whatever others commit meanwhile."""
-        with explained(str(self.location)), self._engines.reader.begin() as connection:
+        with explained(self.place), self._engines.reader.begin() as connection:
             yield connection
 
     @contextmanager
@@ -46,8 +47,8 @@ class Database:
             claimant: who may be given a claim in it; from now on others can tell that it runs.
         """
         if self.read_only:
-            raise StoreError(f"database {self.location} was opened for reading only")
-        with explained(str(self.location)):
+            raise StoreError(f"database {self.place} was opened for reading only")
+        with explained(self.place):
             if self._engines.liveness is not None:
                 self._engines.liveness.keep(claimant)
             with self._engines.writer.begin() as connection:
@@ -66,7 +67,7 @@ class Database:
             StoreError: it is not ours, or of a later version.
         """
         with self.read() as connection:
-            return present_revision(connection, place=str(self.location))
+            return present_revision(connection, place=self.place)
 
     def close(self) -> None:
         if self._engines.liveness is not None:
@@ -134,5 +135,5 @@ def _open_writable(location: Location, *, create: bool) -> Database:
 def _bring_up_to_date(database: Database) -> None:
     with database.write() as connection:
         # Another process may have been quicker.
-        if not is_current(present_revision(connection, place=str(database.location))):
+        if not is_current(present_revision(connection, place=database.place)):
             upgrade(connection)

@@ -4,15 +4,132 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
 
 from archdsl.errors import StoreError
 from archdsl.records import Measurement, State
-from archdsl.store.rows import ProtocolUse
-from archdsl.store.studies import has_architecture, now
-from archdsl.store.tables import measurements, trial_values, trials
+from archdsl.store.architectures import add_architecture, has_architecture
+from archdsl.store.database import Database
+from archdsl.store.rows import Architecture, ProtocolUse
+from archdsl.store.tables import measurements, now, record_of, trial_values, trials
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """Measurements of architectures, and which of them a trial's values are made of."""
+
+    database: Database
+
+    def record(self, arch_id: str, measurement: Measurement) -> None:
+        """Keep a measurement, unless one of the same quantity and protocol is stored.
+
+        Raises:
+            StoreError: the architecture is unknown.
+        """
+        with self.database.write() as connection:
+            if not has_architecture(connection, arch_id):
+                raise StoreError(
+                    f"{self.database.place} holds no architecture {arch_id}; "
+                    "add it before its measurements"
+                )
+            keep(connection, arch_id=arch_id, measurement=measurement)
+
+    def add(self, architecture: Architecture, made: Sequence[Measurement]) -> None:
+        """Keep measurements of an architecture that need be in no study.
+
+        Args:
+            architecture: added unless it is there.
+            made: each kept unless one of the same quantity and protocol is stored.
+        """
+        with self.database.write() as connection:
+            add_architecture(connection, architecture)
+            for measurement in made:
+                keep(connection, arch_id=architecture.arch_id, measurement=measurement)
+
+    def find(self, *, arch_id: str, quantity: str, key: str) -> Measurement | None:
+        with self.database.read() as connection:
+            row = _find(connection, arch_id, quantity, key)
+            return None if row is None else record_of(Measurement, row)
+
+    def of_arch(self, arch_id: str) -> list[Measurement]:
+        """All measurements of an architecture, oldest first."""
+        with self.database.read() as connection:
+            rows = connection.execute(
+                select(measurements)
+                .where(measurements.c.arch_id == arch_id)
+                .order_by(measurements.c.id)
+            )
+            return [record_of(Measurement, row) for row in rows]
+
+    def dates(self, arch_id: str) -> dict[tuple[str, str], str]:
+        """(quantity, key) of each measurement of an architecture to when it was stored: ISO 8601
+        in UTC."""
+        columns = (measurements.c.quantity, measurements.c.key, measurements.c.created)
+        with self.database.read() as connection:
+            rows = connection.execute(select(*columns).where(measurements.c.arch_id == arch_id))
+            return {(row.quantity, row.key): row.created for row in rows}
+
+    def of_trial(self, trial_id: int) -> dict[str, Measurement]:
+        """Objective to the measurement that a complete trial's value is of."""
+        with self.database.read() as connection:
+            return behind_values(connection, trial_id=trial_id)
+
+    def by_trial(self, study_id: int) -> dict[int, dict[str, Measurement]]:
+        """What `of_trial` says, of each complete trial of a study by its row."""
+        found: dict[int, dict[str, Measurement]] = defaultdict(dict)
+        with self.database.read() as connection:
+            rows = connection.execute(
+                select(trial_values.c.trial_id, trial_values.c.objective, measurements)
+                .join(measurements, measurements.c.id == trial_values.c.measurement_id)
+                .where(trial_values.c.study_id == study_id)
+                .order_by(trial_values.c.trial_id, trial_values.c.position)
+            )
+            for row in rows:
+                found[row.trial_id][row.objective] = record_of(Measurement, row)
+        return dict(found)
+
+    def of_study(self, study_id: int, quantity: str) -> list[tuple[str, Measurement]]:
+        """(identity, measurement) of all complete trials' architectures, oldest first; those made
+        outside of the study are among them."""
+        with self.database.read() as connection:
+            rows = connection.execute(
+                select(measurements)
+                .join(trials, trials.c.arch_id == measurements.c.arch_id)
+                .where(
+                    trials.c.study_id == study_id,
+                    trials.c.state == State.COMPLETE,
+                    measurements.c.quantity == quantity,
+                )
+                .order_by(measurements.c.id)
+            )
+            return [(row.arch_id, record_of(Measurement, row)) for row in rows]
+
+    def foreign_protocols(self, *, study_id: int, quantity: str, key: str) -> list[ProtocolUse]:
+        """The protocols other than `key` of the `quantity` that complete trials stand on."""
+        uses = (
+            select(func.min(measurements.c.id).label("first_id"), func.count().label("trials"))
+            .select_from(trial_values)
+            .join(measurements, measurements.c.id == trial_values.c.measurement_id)
+            .join(trials, trials.c.id == trial_values.c.trial_id)
+            .where(
+                trials.c.study_id == study_id,
+                measurements.c.quantity == quantity,
+                measurements.c.key != key,
+            )
+            .group_by(measurements.c.key)
+            .subquery()
+        )
+        with self.database.read() as connection:
+            rows = connection.execute(
+                select(measurements.c.key, measurements.c.protocol, uses.c.trials)
+                .join(uses, uses.c.first_id == measurements.c.id)
+                .order_by(uses.c.first_id)
+            )
+            return [record_of(ProtocolUse, row) for row in rows]
 
 
 def keep(connection: Connection, *, arch_id: str, measurement: Measurement) -> Row[Any]:
@@ -34,110 +151,26 @@ def keep(connection: Connection, *, arch_id: str, measurement: Measurement) -> R
         .returning(measurements)
         .values(
             arch_id=arch_id,
-            quantity=measurement.quantity,
             key=measurement.key,
-            value=measurement.value,
-            low=measurement.low,
-            high=measurement.high,
-            unit=measurement.unit,
-            protocol=dict(measurement.protocol),
-            detail=dict(measurement.detail),
             created=now(),
+            **vars(measurement)
+            | {
+                "protocol": dict(measurement.protocol),
+                "detail": dict(measurement.detail),
+            },
         )
     ).one()
 
 
-def record(connection: Connection, *, arch_id: str, measurement: Measurement, place: str) -> None:
-    if not has_architecture(connection, arch_id):
-        raise StoreError(f"{place} holds no architecture {arch_id}; add it before its measurements")
-    keep(connection, arch_id=arch_id, measurement=measurement)
-
-
-def find(connection: Connection, *, arch_id: str, quantity: str, key: str) -> Measurement | None:
-    row = _find(connection, arch_id, quantity, key)
-    return None if row is None else measurement_of(row)
-
-
-def of_architecture(connection: Connection, arch_id: str) -> list[Measurement]:
-    rows = connection.execute(
-        select(measurements).where(measurements.c.arch_id == arch_id).order_by(measurements.c.id)
-    )
-    return [measurement_of(row) for row in rows]
-
-
-def dates(connection: Connection, arch_id: str) -> dict[tuple[str, str], str]:
-    rows = connection.execute(
-        select(measurements.c.quantity, measurements.c.key, measurements.c.created).where(
-            measurements.c.arch_id == arch_id
-        )
-    )
-    return {(row.quantity, row.key): row.created for row in rows}
-
-
-def behind(connection: Connection, *, trial_id: int) -> dict[str, Measurement]:
+def behind_values(connection: Connection, *, trial_id: int) -> dict[str, Measurement]:
+    """Objective to the measurement that a complete trial's value is of."""
     rows = connection.execute(
         select(trial_values.c.objective, measurements)
         .join(measurements, measurements.c.id == trial_values.c.measurement_id)
         .where(trial_values.c.trial_id == trial_id)
         .order_by(trial_values.c.position)
     )
-    return {row.objective: measurement_of(row) for row in rows}
-
-
-def all_behind(connection: Connection, *, study_id: int) -> dict[int, dict[str, Measurement]]:
-    rows = connection.execute(
-        select(trial_values.c.trial_id, trial_values.c.objective, measurements)
-        .join(measurements, measurements.c.id == trial_values.c.measurement_id)
-        .where(trial_values.c.study_id == study_id)
-        .order_by(trial_values.c.trial_id, trial_values.c.position)
-    )
-    found: dict[int, dict[str, Measurement]] = defaultdict(dict)
-    for row in rows:
-        found[row.trial_id][row.objective] = measurement_of(row)
-    return dict(found)
-
-
-def measured_in(
-    connection: Connection, *, study_id: int, quantity: str
-) -> list[tuple[str, Measurement]]:
-    rows = connection.execute(
-        select(measurements)
-        .join(trials, trials.c.arch_id == measurements.c.arch_id)
-        .where(
-            trials.c.study_id == study_id,
-            trials.c.state == State.COMPLETE,
-            measurements.c.quantity == quantity,
-        )
-        .order_by(measurements.c.id)
-    )
-    return [(row.arch_id, measurement_of(row)) for row in rows]
-
-
-def foreign_protocols(
-    connection: Connection, *, study_id: int, quantity: str, key: str
-) -> list[ProtocolUse]:
-    uses = (
-        select(
-            func.min(measurements.c.id).label("first_id"),
-            func.count().label("trials"),
-        )
-        .select_from(trial_values)
-        .join(measurements, measurements.c.id == trial_values.c.measurement_id)
-        .join(trials, trials.c.id == trial_values.c.trial_id)
-        .where(
-            trials.c.study_id == study_id,
-            measurements.c.quantity == quantity,
-            measurements.c.key != key,
-        )
-        .group_by(measurements.c.key)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(measurements.c.key, measurements.c.protocol, uses.c.trials)
-        .join(uses, uses.c.first_id == measurements.c.id)
-        .order_by(uses.c.first_id)
-    )
-    return [ProtocolUse(key=row.key, protocol=row.protocol, trials=row.trials) for row in rows]
+    return {row.objective: record_of(Measurement, row) for row in rows}
 
 
 def _find(connection: Connection, arch_id: str, quantity: str, key: str) -> Row[Any] | None:
@@ -148,15 +181,3 @@ def _find(connection: Connection, arch_id: str, quantity: str, key: str) -> Row[
             measurements.c.key == key,
         )
     ).one_or_none()
-
-
-def measurement_of(row: Row[Any]) -> Measurement:
-    return Measurement(
-        quantity=row.quantity,
-        value=row.value,
-        low=row.low,
-        high=row.high,
-        unit=row.unit,
-        protocol=row.protocol,
-        detail=row.detail,
-    )

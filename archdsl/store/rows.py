@@ -35,9 +35,9 @@ class Architecture:
     """One architecture, whichever studies met it."""
 
     arch_id: str
-    spec: Mapping[str, Any]
-    plan: Mapping[str, Any]
-    facts: Mapping[str, Any]
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,18 @@ class Described:
     arch_id: str
     spec: Mapping[str, Any]
     facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewTrial:
+    """A candidate as it was proposed; see `Trial`."""
+
+    architecture: Architecture
+    params: Mapping[str, Any] = field(default_factory=dict)
+    distributions: Mapping[str, Any] = field(default_factory=dict)
+    sampler_attrs: Mapping[str, Any] = field(default_factory=dict)
+    attempt: int = 0
+    counted: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +90,7 @@ class Trial:
         seconds: wall time of the evaluation.
         finish_order: place in the order of commit, from 1; None while running.
         values: objective to value; empty unless complete.
-        token: proves the claim; None except from `add_trial` and `take_over`.
+        token: proves the claim; None except from `Trials.add` and `take_over`.
     """
 
     id: int

@@ -3,61 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from archdsl.records import Measurement
-from archdsl.store import measurements
+from archdsl.store.database import Database
+from archdsl.store.measurements import behind_values, keep
 from archdsl.store.rows import Value
-from archdsl.store.tables import measurements as measurements_table
-from archdsl.store.tables import studies, trial_samples, trial_values, trials
+from archdsl.store.tables import (
+    measurements,
+    record_of,
+    studies,
+    trial_samples,
+    trial_values,
+    trials,
+)
 
 Aggregate = Callable[[Sequence[Measurement]], Value]
 """From all measurements behind a value, the search's own first, to that value and its interval."""
 
 
-def add(
-    connection: Connection,
-    *,
-    trial_id: int,
-    objective: str,
-    measurement: Measurement,
-    pool: Aggregate,
-) -> None:
-    value = _value(connection, trial_id, objective)
-    kept = measurements.keep(connection, arch_id=value.arch_id, measurement=measurement)
-    place = {"trial_id": trial_id, "objective": objective, "measurement_id": kept.id}
-    if (
-        kept.id == value.measurement_id
-        or connection.execute(select(trial_samples).filter_by(**place)).first()
-    ):
-        return
-    connection.execute(insert(trial_samples).values(**place))
-    pooled = pool(behind(connection, trial_id=trial_id)[objective])
-    goals = connection.scalar(select(studies.c.objectives).where(studies.c.id == value.study_id))
-    connection.execute(
-        update(trial_values)
-        .filter_by(trial_id=trial_id, objective=objective)
-        .values(**columns(pooled, goal=dict(goals or {})[objective]))
-    )
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """All measurements behind the values of complete trials."""
 
+    database: Database
 
-def behind(connection: Connection, *, trial_id: int) -> dict[str, list[Measurement]]:
-    """Objective to the measurements behind its value, the search's own first."""
-    found = {
-        objective: [measurement]
-        for objective, measurement in measurements.behind(connection, trial_id=trial_id).items()
-    }
-    rows = connection.execute(
-        select(trial_samples.c.objective, measurements_table)
-        .join(measurements_table, measurements_table.c.id == trial_samples.c.measurement_id)
-        .where(trial_samples.c.trial_id == trial_id)
-        .order_by(measurements_table.c.id)
-    )
-    for row in rows:
-        found[row.objective].append(measurements.measurement_of(row))
-    return found
+    def of_trial(self, trial_id: int) -> dict[str, list[Measurement]]:
+        """Objective to all measurements behind a complete trial's value, the search's own first."""
+        with self.database.read() as connection:
+            return _behind(connection, trial_id=trial_id)
+
+    def add(
+        self, *, trial_id: int, objective: str, measurement: Measurement, pool: Aggregate
+    ) -> None:
+        """Keep a further measurement of a complete trial and make its value anew from all of them.
+
+        Does nothing when this measurement is behind the value already.
+
+        Args:
+            trial_id: row of the trial.
+            objective: whose value becomes more precise.
+            measurement: of a protocol of its own: another seed, another repeat.
+            pool: from all measurements behind the value, the search's own first, to the value.
+        """
+        with self.database.write() as connection:
+            value = _value(connection, trial_id, objective)
+            kept = keep(connection, arch_id=value.arch_id, measurement=measurement)
+            place = {"trial_id": trial_id, "objective": objective, "measurement_id": kept.id}
+            if (
+                kept.id == value.measurement_id
+                or connection.execute(select(trial_samples).filter_by(**place)).first()
+            ):
+                return
+            connection.execute(insert(trial_samples).values(**place))
+            pooled = pool(_behind(connection, trial_id=trial_id)[objective])
+            of_study = select(studies.c.objectives).where(studies.c.id == value.study_id)
+            goal = connection.execute(of_study).scalar_one()[objective]
+            connection.execute(
+                update(trial_values)
+                .filter_by(trial_id=trial_id, objective=objective)
+                .values(**columns(pooled, goal=goal))
+            )
 
 
 def columns(value: Value, *, goal: str) -> dict[str, float]:
@@ -84,3 +93,17 @@ def _value(connection: Connection, trial_id: int, objective: str) -> Row[Any]:
     if row is None:
         raise ValueError(f"trial row {trial_id} has no value of {objective}")
     return row
+
+
+def _behind(connection: Connection, *, trial_id: int) -> dict[str, list[Measurement]]:
+    first = behind_values(connection, trial_id=trial_id)
+    found = {objective: [measurement] for objective, measurement in first.items()}
+    rows = connection.execute(
+        select(trial_samples.c.objective, measurements)
+        .join(measurements, measurements.c.id == trial_samples.c.measurement_id)
+        .where(trial_samples.c.trial_id == trial_id)
+        .order_by(measurements.c.id)
+    )
+    for row in rows:
+        found[row.objective].append(record_of(Measurement, row))
+    return found

@@ -5,6 +5,10 @@ Times are ISO 8601 texts in UTC, so that they can be read in any database browse
 
 from __future__ import annotations
 
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -14,11 +18,14 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Row,
     String,
     Table,
     Text,
     UniqueConstraint,
 )
+
+_Record = TypeVar("_Record")
 
 metadata = MetaData(
     naming_convention={
@@ -150,3 +157,19 @@ claims = Table(
     Column("fruitless", Integer, nullable=False),
     Column("epochs", Integer, nullable=False),
 )
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def record_of(kind: type[_Record], row: Row[*tuple[Any, ...]], **others: Any) -> _Record:
+    """A row as the record whose fields are named after its columns.
+
+    Args:
+        kind: a dataclass.
+        row: has a column for each of its fields.
+        others: fields that are no columns, or hold something else than theirs.
+    """
+    columns, names = row._mapping, [each.name for each in fields(kind)]  # type: ignore[arg-type]
+    return kind(**{name: others[name] if name in others else columns[name] for name in names})

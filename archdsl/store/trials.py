@@ -1,188 +1,298 @@
-"""Writing trials: proposed, reported on, finished, taken over. One transaction for each."""
+"""Trials: proposed, finished, taken over and read again. Each method is one transaction."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    column,
+    delete,
+    func,
+    insert,
+    select,
+    table,
+    update,
+)
 
+from archdsl.errors import StoreError
 from archdsl.records import Measurement, Outcome, State
-from archdsl.store import claims, history, measurements, samples
+from archdsl.store.architectures import add_architecture
+from archdsl.store.claims import Claim, check, claims_of, grant, pass_on
+from archdsl.store.database import Database
 from archdsl.store.errors import DuplicateTrialError
+from archdsl.store.measurements import keep
 from archdsl.store.owner import Owner
-from archdsl.store.rows import Value
-from archdsl.store.studies import add_architecture, now
-from archdsl.store.tables import claims as claims_table
-from archdsl.store.tables import epoch_values, studies, trial_values, trials
+from archdsl.store.rows import NewTrial, StudySize, Times, Trial, TrialCounts, Value
+from archdsl.store.samples import columns
+from archdsl.store.tables import claims, now, record_of, studies, trial_values, trials
 
 
-def add(
-    connection: Connection,
-    *,
-    study_id: int,
-    budget: int | None,
-    arch_id: str,
-    spec: Mapping[str, Any],
-    plan: Mapping[str, Any],
-    facts: Mapping[str, Any],
-    params: Mapping[str, Any],
-    distributions: Mapping[str, Any],
-    sampler_attrs: Mapping[str, Any],
-    attempt: int,
-    counted: bool,
-) -> int | None:
-    """A running trial without a claim; its row, or None when the budget is used up."""
+@dataclass(frozen=True, kw_only=True)
+class Trials:
+    """The trials of all studies of a database."""
+
+    database: Database
+
+    def add(
+        self, new: NewTrial, *, study_id: int, budget: int | None, owner: Owner
+    ) -> Trial | None:
+        """Add a running trial, claimed by `owner`; with its token.
+
+        Returns:
+            The trial; None when the study's counted rows have reached `budget`.
+
+        Raises:
+            DuplicateTrialError: the study holds this architecture.
+        """
+        with self.database.write(claimant=owner) as connection:
+            trial = _add(connection, new, study_id=study_id, budget=budget)
+            if trial is None:
+                return None
+            return replace(trial, token=grant(connection, trial_id=trial.id, owner=owner))
+
+    def add_finished(
+        self, new: NewTrial, *, study_id: int, budget: int | None, outcome: Outcome
+    ) -> Trial | None:
+        """Add a trial that needs no evaluation, such as one whose facts break a constraint.
+
+        Returns:
+            The trial; None when the study's counted rows have reached `budget`.
+
+        Raises:
+            DuplicateTrialError: the study holds this architecture.
+        """
+        if outcome.state is State.COMPLETE:
+            raise ValueError("a complete trial has values: add it running and finish it")
+        with self.database.write() as connection:
+            trial = _add(connection, new, study_id=study_id, budget=budget)
+            if trial is None:
+                return None
+            return _end(connection, study_id=study_id, trial_id=trial.id, outcome=outcome)
+
+    def finish(
+        self, *, trial_id: int, token: str, outcome: Outcome, values: Mapping[str, Measurement]
+    ) -> None:
+        """Commit what became of a claimed trial.
+
+        All measurements are kept; where one of the same protocol is stored, that one stands, here
+        too. `values`, objective to measurement, is written for complete trials only, which need
+        exactly the study's objectives.
+
+        Raises:
+            StaleClaimError: `token` is not the present one.
+        """
+        with self.database.write() as connection:
+            trial = check(connection, trial_id=trial_id, token=token)
+            kept: dict[tuple[str, str], Row[Any]] = {}
+            for measurement in (*outcome.measurements, *values.values()):
+                place = (measurement.quantity, measurement.key)
+                kept[place] = kept.get(place) or keep(
+                    connection, arch_id=trial.arch_id, measurement=measurement
+                )
+            if outcome.state is State.COMPLETE:
+                rows = {name: kept[each.quantity, each.key] for name, each in values.items()}
+                _write_values(connection, trial=trial, rows=rows)
+            _end(connection, study_id=trial.study_id, trial_id=trial_id, outcome=outcome)
+
+    def take_over(self, *, study_id: int, owner: Owner) -> Trial | None:
+        """Claim the lowest-numbered running trial whose owner is dead; with its new token.
+
+        A trial whose third claim in a row has brought no new epoch ends as crashed instead. Claims
+        that were released, or ended with a restart of this machine, are not counted.
+        """
+        with self.database.read() as connection:
+            living = self.database.living(connection)
+            if all(each.alive for each in claims_of(connection, study_id=study_id, living=living)):
+                return None  # as nearly always: no writer was kept waiting for it
+        with self.database.write(claimant=owner) as connection:
+            living = self.database.living(connection)
+            for claim in claims_of(connection, study_id=study_id, living=living):
+                if claim.alive:
+                    continue
+                token = pass_on(connection, claim=claim, owner=owner)
+                if token is not None:
+                    return replace(_without_values(connection, claim.trial_id), token=token)
+                _give_up(connection, claim, study_id=study_id)
+        return None
+
+    def all(self, study_id: int) -> list[Trial]:
+        """All trials of a study, by number."""
+        with self.database.read() as connection:
+            return _trials(connection, trials.c.study_id == study_id, order=trials.c.number)
+
+    def finished(self, study_id: int, after: int = 0) -> list[Trial]:
+        """Finished trials in commit order, those with a `finish_order` beyond `after`."""
+        wanted = (trials.c.study_id == study_id) & (trials.c.finish_order > after)
+        with self.database.read() as connection:
+            return _trials(connection, wanted, order=trials.c.finish_order)
+
+    def get(self, study_id: int, number: int) -> Trial:
+        """The trial of this number.
+
+        Raises:
+            StoreError: there is none.
+        """
+        mine = trials.c.study_id == study_id
+        with self.database.read() as connection:
+            found = _trials(connection, mine & (trials.c.number == number), order=trials.c.number)
+            if found:
+                return found[0]
+            rows = connection.scalar(select(func.count()).where(mine))
+        held = f"its trials are 0 to {rows - 1}" if rows else "it has none yet"
+        raise StoreError(f"the study has no trial {number}; {held}")
+
+    def front(self, study_id: int, robust: bool = False) -> list[Trial]:
+        """The complete trials that none removes, by number.
+
+        Args:
+            study_id: row of the study.
+            robust: a trial removes another only when their intervals are apart in one objective.
+        """
+        view = table("front_robust" if robust else "front", column("trial_id"), column("study_id"))
+        with self.database.read() as connection:
+            ids = sorted(
+                connection.scalars(select(view.c.trial_id).where(view.c.study_id == study_id))
+            )
+            # A second query by identity: nested, the view would be computed once for the rows and
+            # once more for their values.
+            return [
+                trial
+                for chunk in (ids[start : start + 500] for start in range(0, len(ids), 500))
+                for trial in _trials(connection, trials.c.id.in_(chunk), order=trials.c.number)
+            ]
+
+    def times(self, study_id: int) -> dict[int, Times]:
+        """When each trial of a study was begun and ended, by number."""
+        columns = (trials.c.number, trials.c.started, trials.c.finished)
+        with self.database.read() as connection:
+            rows = connection.execute(select(*columns).where(trials.c.study_id == study_id))
+            return {row.number: record_of(Times, row) for row in rows}
+
+    def arch_ids(self, study_id: int) -> set[str]:
+        """Identities of all architectures in a study."""
+        with self.database.read() as connection:
+            return set(
+                connection.scalars(select(trials.c.arch_id).where(trials.c.study_id == study_id))
+            )
+
+    def size(self, study_id: int) -> StudySize:
+        """How many trials there are, without looking at each."""
+        with self.database.read() as connection:
+            return _size(connection, study_id)
+
+    def count(self, study_id: int) -> TrialCounts:
+        """How many trials there are in each state."""
+        with self.database.read() as connection:
+            return count_of(connection, study_id)
+
+
+def count_of(connection: Connection, study_id: int) -> TrialCounts:
+    """How many trials of a study there are in each state."""
+    states = dict.fromkeys(State, 0)
+    counted = 0
+    rows = connection.execute(
+        select(trials.c.state, trials.c.counted, func.count().label("rows"))
+        .where(trials.c.study_id == study_id)
+        .group_by(trials.c.state, trials.c.counted)
+    )
+    for row in rows:
+        states[State(row.state)] += row.rows
+        counted += row.rows if row.counted else 0
+    return TrialCounts(states=states, counted=counted)
+
+
+def _size(connection: Connection, study_id: int) -> StudySize:
+    """In a time that does not grow with the trials: numbers run from 0 without a gap."""
     mine = trials.c.study_id == study_id
-    size = history.size(connection, study_id=study_id)
+    last = connection.scalar(select(func.max(trials.c.number)).where(mine))
+    rows = 0 if last is None else last + 1
+    free = select(func.count()).where(mine, trials.c.counted.is_(False))
+    return StudySize(rows=rows, counted=rows - (connection.scalar(free) or 0))
+
+
+def _add(
+    connection: Connection, new: NewTrial, *, study_id: int, budget: int | None
+) -> Trial | None:
+    """A running trial without a claim; None when the budget is used up."""
+    size = _size(connection, study_id)
     if budget is not None and size.counted >= budget:
         return None
-    twin = connection.scalar(select(trials.c.number).where(mine, trials.c.arch_id == arch_id))
+    arch_id = new.architecture.arch_id
+    twin = connection.scalar(
+        select(trials.c.number).where(trials.c.study_id == study_id, trials.c.arch_id == arch_id)
+    )
     if twin is not None:
         raise DuplicateTrialError(arch_id=arch_id, number=twin)
-    add_architecture(connection, arch_id=arch_id, spec=spec, plan=plan, facts=facts)
-    row_ids = connection.scalars(
+    add_architecture(connection, new.architecture)
+    row = connection.execute(
         insert(trials)
-        .returning(trials.c.id)
+        .returning(trials)
         .values(
             study_id=study_id,
             number=size.rows,
             arch_id=arch_id,
             state=State.RUNNING,
-            params=dict(params),
-            distributions=dict(distributions),
-            sampler_attrs=dict(sampler_attrs),
-            attempt=attempt,
-            counted=counted,
+            params=dict(new.params),
+            distributions=dict(new.distributions),
+            sampler_attrs=dict(new.sampler_attrs),
+            attempt=new.attempt,
+            counted=new.counted,
             violation=0.0,
             seconds=0.0,
             started=now(),
         )
     )
-    trial_id: int = row_ids.one()
-    return trial_id
+    return _trial(row.one(), {})
 
 
-def report_epoch(
-    connection: Connection, *, trial_id: int, token: str, epoch: int, name: str, value: float
-) -> None:
-    claims.check(connection, trial_id=trial_id, token=token)
-    stored = None if math.isnan(value) else value
-    place = (
-        (epoch_values.c.trial_id == trial_id)
-        & (epoch_values.c.epoch == epoch)
-        & (epoch_values.c.name == name)
-    )
-    # A trial that continues from its checkpoint reports the epochs after it once more.
-    again = connection.execute(update(epoch_values).where(place).values(value=stored))
-    if not again.rowcount:
-        connection.execute(
-            insert(epoch_values).values(trial_id=trial_id, epoch=epoch, name=name, value=stored)
-        )
-
-
-def finish(
-    connection: Connection,
-    *,
-    trial_id: int,
-    token: str,
-    outcome: Outcome,
-    values: Mapping[str, Measurement],
-) -> None:
-    trial = claims.check(connection, trial_id=trial_id, token=token)
-    objectives = _objectives(connection, trial.study_id)
-    kept: dict[tuple[str, str], Row[Any]] = {}
-    for measurement in (*outcome.measurements, *values.values()):
-        place = (measurement.quantity, measurement.key)
-        kept[place] = kept.get(place) or measurements.keep(
-            connection, arch_id=trial.arch_id, measurement=measurement
-        )
-    if outcome.state is State.COMPLETE:
-        rows = {name: kept[each.quantity, each.key] for name, each in values.items()}
-        _write_values(connection, trial=trial, objectives=objectives, rows=rows)
-    end(
-        connection,
-        study_id=trial.study_id,
-        trial_id=trial_id,
-        state=outcome.state,
-        reason=outcome.reason,
-        seconds=outcome.seconds,
-        violation=outcome.violation,
-    )
-
-
-def end(
-    connection: Connection,
-    *,
-    study_id: int,
-    trial_id: int,
-    state: State,
-    reason: str | None,
-    seconds: float = 0.0,
-    violation: float = 0.0,
-) -> None:
+def _end(connection: Connection, *, study_id: int, trial_id: int, outcome: Outcome) -> Trial:
     """Finish a running trial, next in commit order, and drop its claim if it has one."""
-    if state is State.RUNNING:
+    if outcome.state is State.RUNNING:
         raise ValueError("a trial does not end as running")
     last = connection.scalar(
         select(func.max(trials.c.finish_order)).where(trials.c.study_id == study_id)
     )
-    connection.execute(
+    row = connection.execute(
         update(trials)
         .where(trials.c.id == trial_id)
+        .returning(trials)
         .values(
-            state=state,
+            state=outcome.state,
             # Servers refuse the character that ends a text in C.
-            reason=reason and reason.replace("\0", ""),
-            seconds=seconds,
-            violation=violation,
+            reason=outcome.reason and outcome.reason.replace("\0", ""),
+            seconds=outcome.seconds,
+            violation=outcome.violation,
             finish_order=(last or 0) + 1,
             finished=now(),
         )
     )
-    connection.execute(delete(claims_table).where(claims_table.c.trial_id == trial_id))
+    ended = _trial(row.one(), {})
+    connection.execute(delete(claims).where(claims.c.trial_id == trial_id))
+    return ended
 
 
-def take_over(
-    connection: Connection, *, study_id: int, owner: Owner, living: Callable[[Owner], bool]
-) -> tuple[int, str] | None:
-    """Row and new token of the first trial whose owner is dead; gives up hopeless ones."""
-    for claim in claims.of_study(connection, study_id=study_id, living=living):
-        if claim.alive:
-            continue
-        token = claims.pass_on(connection, claim=claim, owner=owner)
-        if token is not None:
-            return claim.trial_id, token
-        end(
-            connection,
-            study_id=study_id,
-            trial_id=claim.trial_id,
-            state=State.CRASHED,
-            reason=f"its process died {claim.fruitless} times without a new checkpoint, "
-            f"last {claim.owner}",
-        )
-    return None
+def _give_up(connection: Connection, claim: Claim, *, study_id: int) -> None:
+    reason = (
+        f"its process died {claim.fruitless} times without a new checkpoint, last {claim.owner}"
+    )
+    outcome = Outcome(state=State.CRASHED, reason=reason)
+    _end(connection, study_id=study_id, trial_id=claim.trial_id, outcome=outcome)
 
 
-def _objectives(connection: Connection, study_id: int) -> dict[str, str]:
-    of_study = select(studies.c.objectives).where(studies.c.id == study_id)
-    return dict(connection.execute(of_study).scalar_one())
-
-
-def _write_values(
-    connection: Connection,
-    *,
-    trial: Row[Any],
-    objectives: Mapping[str, str],
-    rows: Mapping[str, Row[Any]],
-) -> None:
+def _write_values(connection: Connection, *, trial: Row[Any], rows: Mapping[str, Row[Any]]) -> None:
     """`rows`: objective to the stored measurement."""
+    of_study = select(studies.c.objectives).where(studies.c.id == trial.study_id)
+    objectives = dict(connection.execute(of_study).scalar_one())
     if set(rows) != set(objectives):
         raise ValueError(f"a complete trial needs {sorted(objectives)}, not {sorted(rows)}")
     for position, (objective, goal) in enumerate(objectives.items()):
         kept = rows[objective]
-        value = Value(value=kept.value, low=kept.low, high=kept.high)
         connection.execute(
             insert(trial_values).values(
                 trial_id=trial.id,
@@ -190,6 +300,31 @@ def _write_values(
                 study_id=trial.study_id,
                 position=position,
                 measurement_id=kept.id,
-                **samples.columns(value, goal=goal),
+                **columns(record_of(Value, kept), goal=goal),
             )
         )
+
+
+def _without_values(connection: Connection, trial_id: int) -> Trial:
+    """A trial that is known not to be complete."""
+    return _trial(connection.execute(select(trials).where(trials.c.id == trial_id)).one(), {})
+
+
+def _trials(
+    connection: Connection, condition: ColumnElement[bool], *, order: ColumnElement[Any]
+) -> list[Trial]:
+    values: dict[int, dict[str, Value]] = defaultdict(dict)
+    value_rows = connection.execute(
+        select(trial_values)
+        .join(trials, trials.c.id == trial_values.c.trial_id)
+        .where(condition)
+        .order_by(trial_values.c.trial_id, trial_values.c.position)
+    )
+    for row in value_rows:
+        values[row.trial_id][row.objective] = record_of(Value, row)
+    rows = connection.execute(select(trials).where(condition).order_by(order))
+    return [_trial(row, values.get(row.id, {})) for row in rows]
+
+
+def _trial(row: Row[Any], values: Mapping[str, Value]) -> Trial:
+    return record_of(Trial, row, state=State(row.state), values=values, token=None)

@@ -42,7 +42,7 @@ def test_as_many_cells_as_are_dominated(points: list[tuple[int, ...]]) -> None:
 def _grown(store: Store, done: SearchResult) -> Any:
     row = done.row
     stated = reference_point(row.document.get("reference"), row.objectives)
-    return growth(row, store.trials(row.id), stated=stated)
+    return growth(row, store.trials.all(row.id), stated=stated)
 
 
 def test_against_the_stated_reference(

@@ -142,7 +142,7 @@ def test_a_mistake_gets_one_message_and_exit_2(
 
 def studies(db: str) -> list[Any]:
     with open_store(db, read_only=True) as store:
-        return store.studies()
+        return store.studies.all()
 
 
 def test_debug_shows_the_traceback(run: Run) -> None:

@@ -112,17 +112,17 @@ def test_a_log_cut_short_costs_its_last_commits_alone(
     copy = place / "copy.db"
     with open_store(str(begun)) as store:
         # While it is open, what is committed now stands in the log alone.
-        store.ensure_study(name="later", document={}, objectives={"top1": "maximize"})
+        store.studies.ensure(name="later", document={}, objectives={"top1": "maximize"})
         shutil.copy(begun, copy)
         log = Path(f"{begun}-wal").read_bytes()
     Path(f"{copy}-wal").write_bytes(log[: len(log) - 100])
     for path in (begun, copy):
         assert search(str(path)).exit_code == 0
     with open_store(str(begun)) as whole, open_store(str(copy)) as cut:
-        assert {study.name for study in whole.studies()} == {"tabular", "later"}
-        assert {study.name for study in cut.studies()} == {"tabular"}
+        assert {study.name for study in whole.studies.all()} == {"tabular", "later"}
+        assert {study.name for study in cut.studies.all()} == {"tabular"}
         expected, found = (
-            [(trial.arch_id, trial.state, trial.values) for trial in store.trials(1)]
+            [(trial.arch_id, trial.state, trial.values) for trial in store.trials.all(1)]
             for store in (whole, cut)
         )
         assert found == expected
@@ -136,9 +136,11 @@ def test_a_database_of_every_schema_is_upgraded_and_searched_with(
     done = search(str(path))
     assert done.exit_code == 0, done.output
     with open_store(str(path)) as store:
-        assert [study.name for study in store.studies()] == ["digits", "tabular"]
-        assert store.count(store.study("tabular").id).counted == 6
-        assert len(store.trials(store.study("digits").id)) == 5, "what was there is there"
+        assert [study.name for study in store.studies.all()] == ["digits", "tabular"]
+        assert store.trials.count(store.studies.find("tabular").id).counted == 6
+        assert len(store.trials.all(store.studies.find("digits").id)) == 5, (
+            "what was there is there"
+        )
 
 
 PROGRAM = """
@@ -168,7 +170,7 @@ def test_a_file_that_may_not_grow(tabular: Path, search: Callable[..., Any], pla
     connection.close()
     assert search(str(path)).exit_code == 0
     with open_store(str(path)) as store:
-        assert store.count(store.study("tabular").id).counted == 6
+        assert store.trials.count(store.studies.find("tabular").id).counted == 6
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ import pytest
 import archdsl
 from archdsl.plan.facts import facts
 from archdsl.plan.read import read_model
-from archdsl.records import State
+from archdsl.records import Outcome, State
 from archdsl.store.owner import Owner
+from archdsl.store.rows import Architecture, NewTrial
 from archdsl.store.store import open_store
 
 Run = Callable[..., Any]
@@ -29,22 +30,28 @@ ENDS = [State.INFEASIBLE, State.FAILED, State.OUT_OF_MEMORY, State.CRASHED, Stat
 def found(searched: Any) -> Any:
     """The front of a searched study that also holds trials of every other state."""
     with open_store("archdsl.db") as store:
-        row = store.study("tabular")
+        row = store.studies.find("tabular")
         for depth, state in enumerate(ENDS, start=5):
             model = read_model("vittm-digits", [f"depth={depth}"])
-            known: dict[str, Any] = {
-                "study_id": row.id, "budget": None, "arch_id": model.plan.arch_id,
-                "spec": model.spec.document(), "plan": model.plan.canonical(),
-                "facts": facts(model.plan), "params": {"depth": 4}, "distributions": {
+            new = NewTrial(
+                architecture=Architecture(
+                    arch_id=model.plan.arch_id,
+                    spec=model.spec.document(),
+                    plan=model.plan.canonical(),
+                    facts=facts(model.plan),
+                ),
+                params={"depth": 4},
+                distributions={
                     "depth": '{"name": "CategoricalDistribution", "attributes": '
                     '{"choices": [1, 2, 3, 4]}}'
                 },
-                "sampler_attrs": {}, "attempt": 0,
-            }  # fmt: skip
+                counted=state is State.RUNNING,
+            )
             if state is State.RUNNING:
-                store.add_trial(**known, owner=Owner.current())
+                store.trials.add(new, study_id=row.id, budget=None, owner=Owner.current())
             else:
-                store.add_finished_trial(**known, state=state, reason=HOSTILE, violation=0.5)
+                outcome = Outcome(state=state, reason=HOSTILE, violation=0.5)
+                store.trials.add_finished(new, study_id=row.id, budget=None, outcome=outcome)
     return searched.json()
 
 
@@ -95,7 +102,7 @@ def test_csv_holds_every_trial(run: Run, found: Any, folder: Path) -> None:
     states = [row["state"] for row in rows]
     assert states[-len(ENDS) :] == [state.value for state in ENDS]
     with open_store("archdsl.db") as store:
-        trials = store.trials(store.study("tabular").id)
+        trials = store.trials.all(store.studies.find("tabular").id)
     for row, trial in zip(rows, trials, strict=True):
         assert row["arch_id"] == trial.arch_id
         for name in ("latency", "top1"):

@@ -10,12 +10,23 @@ from typing import Any
 
 import pytest
 
-from archdsl.plan.read import read_model
+from archdsl.plan.read import Checked, read_model
 from archdsl.records import Measurement, Outcome, State
 from archdsl.store.owner import Owner
+from archdsl.store.rows import Architecture, NewTrial
 from archdsl.store.store import open_store
 
 Run = Callable[..., Any]
+
+
+def _new(model: Checked) -> NewTrial:
+    architecture = Architecture(
+        arch_id=model.plan.arch_id,
+        spec=model.spec.document(),
+        plan=model.plan.canonical(),
+        facts={"params": 7},
+    )
+    return NewTrial(architecture=architecture)
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +37,7 @@ def found(searched: Any) -> Any:
 
 def test_front_shows_the_members_of_the_view(run: Run, found: Any) -> None:
     with open_store("archdsl.db") as store:
-        members = [trial.number for trial in store.front(store.study("tabular").id)]
+        members = [trial.number for trial in store.trials.front(store.studies.find("tabular").id)]
     again = run("front", "--json").json()
     assert sorted(member["trial"] for member in again["members"]) == members
     assert again["members"] == found["members"]
@@ -49,20 +60,16 @@ def test_a_latency_that_is_not_steady_is_marked(run: Run) -> None:
     model = read_model("vittm-digits")
     protocol = {"evaluator": "latency/2"}
     with open_store("loose.db") as store:
-        row = store.ensure_study(
+        row = store.studies.ensure(
             name="loose", document={"base": "vittm-digits"}, objectives={"latency": "minimize"}
         )
-        trial = store.add_trial(
-            study_id=row.id, budget=1, owner=Owner.current(), arch_id=model.plan.arch_id,
-            spec=model.spec.document(), plan=model.plan.canonical(), facts={"params": 7},
-            params={}, distributions={}, sampler_attrs={}, attempt=0,
-        )  # fmt: skip
+        trial = store.trials.add(_new(model), study_id=row.id, budget=1, owner=Owner.current())
         assert trial is not None
         made = Measurement(
             quantity="latency", value=3.0, low=2.5, high=3.5, unit="ms", protocol=protocol,
             detail={"steady": False},
         )  # fmt: skip
-        store.finish_trial(
+        store.trials.finish(
             trial_id=trial.id,
             token=trial.token or "",
             outcome=Outcome(state=State.COMPLETE, measurements=(made,)),
@@ -79,17 +86,14 @@ def test_trials_that_did_not_end_well_are_named(run: Run, found: Any) -> None:
     assert found["lost"] == []
     reason = "the worker process ended: SIGSEGV"
     with open_store("archdsl.db") as store:
-        row = store.study("tabular")
+        row = store.studies.find("tabular")
         for number in range(7):
-            trial = store.add_trial(
-                study_id=row.id, budget=None, owner=Owner.current(), arch_id=f"other-{number}",
-                spec={}, plan={}, facts={}, params={}, distributions={}, sampler_attrs={},
-                attempt=0,
-            )  # fmt: skip
+            new = NewTrial(architecture=Architecture(arch_id=f"other-{number}"))
+            trial = store.trials.add(new, study_id=row.id, budget=None, owner=Owner.current())
             assert trial is not None
             if number == 6:
                 break  # still running
-            store.finish_trial(
+            store.trials.finish(
                 trial_id=trial.id,
                 token=trial.token or "",
                 outcome=Outcome(state=State.CRASHED, reason=reason),
@@ -109,14 +113,11 @@ def test_trials_that_did_not_end_well_are_named(run: Run, found: Any) -> None:
 def test_what_was_stopped_early_is_counted_and_says_why(run: Run, found: Any) -> None:
     model = read_model("vittm-digits", ["depth=9"])
     with open_store("archdsl.db") as store:
-        trial = store.add_trial(
-            study_id=store.study("tabular").id, budget=None, owner=Owner.current(),
-            arch_id=model.plan.arch_id, spec=model.spec.document(), plan=model.plan.canonical(),
-            facts={"params": 7}, params={}, distributions={}, sampler_attrs={}, attempt=0,
-        )  # fmt: skip
+        row = store.studies.find("tabular")
+        trial = store.trials.add(_new(model), study_id=row.id, budget=None, owner=Owner.current())
         assert trial is not None
         reason = "after epoch 4: too little in sight"
-        store.finish_trial(
+        store.trials.finish(
             trial_id=trial.id,
             token=trial.token or "",
             outcome=Outcome(state=State.STOPPED, reason=reason),

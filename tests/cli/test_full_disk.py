@@ -63,7 +63,7 @@ def test_a_full_disk_under_the_weights_ends_the_search_not_the_budget(
     done = run(*words, code=2)
     assert "the disk is full" in done.err
     with open_store("archdsl.db") as store:
-        (trial,) = store.trials(store.study("digits").id)
+        (trial,) = store.trials.all(store.studies.find("digits").id)
         assert trial.state is State.RUNNING, "to be gone on with"
     filled.unlink()
     assert run(*words, "--json").json()["complete"] == 1

@@ -16,6 +16,7 @@ from archdsl.plan.read import read_model
 from archdsl.records import Measurement
 from archdsl.reproduction import reproduce as reproduction
 from archdsl.reproduction.published import ROWS
+from archdsl.store.rows import Architecture
 from archdsl.store.store import open_store
 
 PAGE = Path(__file__).parents[2] / "docs/reproduction.md"
@@ -91,10 +92,9 @@ def test_measurements_of_the_store_here_are_shown(
         protocol={"batch": 8, "dtype": "float32", "fingerprint": {"name": "Some Device"}},
     )
     with open_store("archdsl.db") as store:
-        store.add_architecture(
-            arch_id=model.plan.arch_id, spec=model.spec.document(), plan={}, facts={}
+        store.measurements.add(
+            Architecture(arch_id=model.plan.arch_id, spec=model.spec.document()), [latency]
         )
-        store.record_measurement(model.plan.arch_id, latency)
     done = CliRunner().invoke(app, ["reproduce", "2"])
     line = "latency (ms): measured 901 ms (890 to 915) on Some Device, batch 8, float32"
     assert f"c = d/4, {line}" in done.stdout

@@ -164,8 +164,8 @@ def test_objectives_are_a_choice(run: Run, tabular: Path, folder: Path) -> None:
     with open_store("archdsl.db") as store:
         quantities = {
             measurement.quantity
-            for trial in store.trials(store.study("tabular").id)
-            for measurement in store.measurements(trial.arch_id)
+            for trial in store.trials.all(store.studies.find("tabular").id)
+            for measurement in store.measurements.of_arch(trial.arch_id)
         }
     assert quantities == {"latency"}, "what is not aimed at is not measured"
 
@@ -267,7 +267,7 @@ def test_states_are_told_apart(run: Run, tabular: Path, folder: Path) -> None:
     (folder / "values.csv").write_text(text.replace("4,64,5,5,5,70,68\n", ""))
     run("search", "study.yaml", "--trials", "9", "--set", "constraints=[latency <= 3.2ms]")
     with open_store("archdsl.db") as store:
-        states = store.count(store.study("tabular").id).states
+        states = store.trials.count(store.studies.find("tabular").id).states
     assert states[State.COMPLETE] + states[State.INFEASIBLE] + states[State.FAILED] == 8
     assert states[State.INFEASIBLE] > 0
 

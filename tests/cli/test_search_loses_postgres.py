@@ -73,7 +73,7 @@ class Relay:
 def complete(url: str) -> int:
     """How many trials are complete; 0 while there is no study yet."""
     with suppress(StoreError), open_store(url, create=False, read_only=True) as store:
-        return store.count(store.study("digits").id).states[State.COMPLETE]
+        return store.trials.count(store.studies.find("digits").id).states[State.COMPLETE]
     return 0
 
 

@@ -102,10 +102,10 @@ def test_two_drivers_share_a_study(
     ran = [json.loads(out)["ran"] for out, _ in told]
     assert sum(ran) == TRIALS
     with open_store(postgres, create=False, read_only=True) as store:
-        row = store.study("shared")
-        trials = store.trials(row.id)
+        row = store.studies.find("shared")
+        trials = store.trials.all(row.id)
         assert [trial.number for trial in trials] == list(range(TRIALS))
         assert {trial.state for trial in trials} == {State.COMPLETE}
         assert len({trial.arch_id for trial in trials}) == TRIALS
-        assert store.claims(row.id) == []
+        assert store.claims.of_study(row.id) == []
     assert run("search", study, "--db", postgres, "--json").json()["ran"] == 0

@@ -35,8 +35,8 @@ SMALL = [
 
 def table() -> list[Trial]:
     with open_store("archdsl.db", read_only=True) as store:
-        studies = store.studies()
-        return store.trials(studies[0].id) if studies else []
+        studies = store.studies.all()
+        return store.trials.all(studies[0].id) if studies else []
 
 
 def under_way() -> int:
@@ -89,8 +89,8 @@ def test_a_search_of_digits(run: Run, start: Start, folder: Path) -> None:
         assert "of 3 trials of 'digits' are finished and stored in archdsl.db" in said
         assert "the same command goes on from there" in said
         with open_store("archdsl.db") as store:
-            [study] = store.studies()
-            blamed = [claim.fruitless for claim in store.claims(study.id)]
+            [study] = store.studies.all()
+            blamed = [claim.fruitless for claim in store.claims.of_study(study.id)]
         assert blamed == [0], "an interruption is not the trial's fault"
         progress = [line for line in said.splitlines() if line.startswith(("digits: ", "trial "))]
         assert len(said.splitlines()) == len(progress) + 3, "and nothing of where it was"
@@ -106,15 +106,15 @@ def test_a_search_of_digits(run: Run, start: Start, folder: Path) -> None:
     for number, trial in finished.items():
         assert trials[number] == trial, "what was complete is not touched"
     with open_store("archdsl.db") as store:
-        reported = [len(store.epochs(trial.id)) for trial in trials]
+        reported = [len(store.epochs.of_trial(trial.id)) for trial in trials]
         members = {member["arch_id"] for member in found["members"]}
         scored = {
             trial.arch_id
             for trial in trials
-            if any(m.quantity == "test_top1" for m in store.measurements(trial.arch_id))
+            if any(m.quantity == "test_top1" for m in store.measurements.of_arch(trial.arch_id))
         }
         counts = [
-            [m.quantity for m in store.measurements(trial.arch_id)].count("top1")
+            [m.quantity for m in store.measurements.of_arch(trial.arch_id)].count("top1")
             for trial in trials
         ]
     assert reported == [EPOCHS] * 3, "every epoch once"

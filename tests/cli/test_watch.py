@@ -18,6 +18,7 @@ import pytest
 
 from archdsl.records import Outcome, State
 from archdsl.store.owner import Owner
+from archdsl.store.rows import Architecture, NewTrial
 from archdsl.store.store import open_store
 
 Run = Callable[..., Any]
@@ -30,11 +31,12 @@ SNAPSHOT = {"study", "objectives", "budget", "done", "over", "seconds_left", "st
 def add_trial(name: str, arch_id: str, *, owner: Owner | None = None) -> tuple[int, str]:
     """A running trial; its row and token."""
     with open_store("archdsl.db") as store:
-        trial = store.add_trial(
-            study_id=store.study(name).id, budget=None, owner=owner or Owner.current(),
-            arch_id=arch_id, spec={}, plan={}, facts={}, params={}, distributions={},
-            sampler_attrs={}, attempt=0,
-        )  # fmt: skip
+        trial = store.trials.add(
+            NewTrial(architecture=Architecture(arch_id=arch_id)),
+            study_id=store.studies.find(name).id,
+            budget=None,
+            owner=owner or Owner.current(),
+        )
     assert trial is not None
     return trial.id, trial.token or ""
 
@@ -63,9 +65,11 @@ def test_what_runs_and_what_failed(run: Run, searched: Any) -> None:
     failed, its_token = add_trial("tabular", "bad")
     reason = "the worker said \x1b[31m[bold]no[/bold] <script>\nand went"
     with open_store("archdsl.db") as store:
-        store.report_epoch(trial_id=trial_id, token=token, epoch=3, name="top1", value=61.5)
-        store.report_epoch(trial_id=trial_id, token=token, epoch=4, name="top1", value=float("nan"))
-        store.finish_trial(
+        store.epochs.report(trial_id=trial_id, token=token, epoch=3, name="top1", value=61.5)
+        store.epochs.report(
+            trial_id=trial_id, token=token, epoch=4, name="top1", value=float("nan")
+        )
+        store.trials.finish(
             trial_id=failed,
             token=its_token,
             outcome=Outcome(state=State.CRASHED, reason=reason),
@@ -101,7 +105,7 @@ def test_it_waits_for_its_search_and_ends_with_it(run: Run, start: Start, tabula
 
 def test_one_line_for_each_change(start: Start, folder: Path) -> None:
     with open_store("archdsl.db") as store:
-        store.ensure_study(
+        store.studies.ensure(
             name="slow", document={"evaluate": {"latency": {"device": "cpu"}}},
             objectives={"latency": "minimize"}, budget=2,
         )  # fmt: skip
@@ -114,7 +118,7 @@ def test_one_line_for_each_change(start: Start, folder: Path) -> None:
             assert next(lines) == f"trial {number}: measuring latency\n"
             with open_store("archdsl.db") as store:
                 outcome = Outcome(state=state, reason=reason, seconds=0.5)
-                store.finish_trial(trial_id=trial_id, token=token, outcome=outcome, values={})
+                store.trials.finish(trial_id=trial_id, token=token, outcome=outcome, values={})
             line = next(lines)
             assert line.startswith(f"trial {number} {state.value}{': 60 s' if reason else ''} (")
             assert f"({number + 1}/2 trials" in line

@@ -18,7 +18,7 @@ from archdsl.records import Measurement, Outcome, State
 from archdsl.reporting.pages.findings import read_findings
 from archdsl.reporting.pages.report_page import report_html
 from archdsl.store.owner import Owner
-from archdsl.store.rows import StudyRow
+from archdsl.store.rows import Architecture, NewTrial, StudyRow
 from archdsl.store.store import Store, open_store
 
 BOTH = {"latency": "minimize", "top1": "maximize"}
@@ -141,22 +141,27 @@ def fill(store: Store) -> Fill:
         base: str | None = "vittm-digits",
     ) -> StudyRow:
         document = {"base": base} if base else {}
-        study = store.ensure_study(name=name, document=document, objectives=objectives)
+        study = store.studies.ensure(name=name, document=document, objectives=objectives)
         taken: dict[str, list[Any]] = {}
         for hole, value in (item for made in trials for item in made.params.items()):
             taken.setdefault(hole, []).append(value)
         for made in trials:
             model = read_model("vittm-digits", made.sets)
-            trial = store.add_trial(
-                study_id=study.id, budget=None, owner=Owner.current(), arch_id=model.plan.arch_id,
-                spec=model.spec.document(), plan=model.plan.canonical(), facts=facts(model.plan),
-                params=made.params, distributions={n: options(taken[n]) for n in made.params},
-                sampler_attrs={}, attempt=0,
-            )  # fmt: skip
+            new = NewTrial(
+                architecture=Architecture(
+                    arch_id=model.plan.arch_id,
+                    spec=model.spec.document(),
+                    plan=model.plan.canonical(),
+                    facts=facts(model.plan),
+                ),
+                params=made.params,
+                distributions={n: options(taken[n]) for n in made.params},
+            )
+            trial = store.trials.add(new, study_id=study.id, budget=None, owner=Owner.current())
             assert trial is not None
             token = trial.token or ""
             for epoch, value in enumerate(made.epochs, start=1):
-                store.report_epoch(
+                store.epochs.report(
                     trial_id=trial.id, token=token, epoch=epoch, name="top1", value=value
                 )
             values = {
@@ -170,7 +175,9 @@ def fill(store: Store) -> Fill:
                     seconds=1.0,
                 )
                 complete = values if made.state is State.COMPLETE else {}
-                store.finish_trial(trial_id=trial.id, token=token, outcome=outcome, values=complete)
+                store.trials.finish(
+                    trial_id=trial.id, token=token, outcome=outcome, values=complete
+                )
         return study
 
     return filled

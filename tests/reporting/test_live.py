@@ -10,7 +10,7 @@ import pytest
 from archdsl.records import Measurement, Outcome, State
 from archdsl.reporting.live import Follower, seconds_left
 from archdsl.store.owner import Owner
-from archdsl.store.rows import EndedTrial
+from archdsl.store.rows import Architecture, EndedTrial, NewTrial
 from archdsl.store.store import Store, open_store
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
@@ -65,16 +65,14 @@ def path(tmp_path: Path) -> Path:
 
 def finish(store: Store, study_id: int, latency: float, *, state: State = State.COMPLETE) -> None:
     """Add a trial and end it."""
-    trial = store.add_trial(
-        study_id=study_id, budget=None, owner=Owner.current(), arch_id=f"{latency}", spec={},
-        plan={}, facts={}, params={}, distributions={}, sampler_attrs={}, attempt=0,
-    )  # fmt: skip
+    new = NewTrial(architecture=Architecture(arch_id=f"{latency}"))
+    trial = store.trials.add(new, study_id=study_id, budget=None, owner=Owner.current())
     assert trial is not None
     made = Measurement(
         quantity="latency", value=latency, low=latency, high=latency, unit="ms", protocol={}
     )
     complete = state is State.COMPLETE
-    store.finish_trial(
+    store.trials.finish(
         trial_id=trial.id,
         token=trial.token or "",
         outcome=Outcome(
@@ -85,7 +83,7 @@ def finish(store: Store, study_id: int, latency: float, *, state: State = State.
 
 
 def begin(store: Store, *, budget: int | None = 4) -> int:
-    return store.ensure_study(
+    return store.studies.ensure(
         name="a", document={}, objectives={"latency": "minimize"}, budget=budget
     ).id
 

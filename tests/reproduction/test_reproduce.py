@@ -15,6 +15,7 @@ from archdsl.records import Measurement
 from archdsl.reproduction.published import ROWS, TABLE_4
 from archdsl.reproduction.published_row import Document
 from archdsl.reproduction.reproduce import Figure, reproduce, rows_of
+from archdsl.store.rows import Architecture
 from archdsl.store.store import open_store
 
 COUNTED = ("params_m", "gflops")
@@ -83,10 +84,9 @@ def test_measurements_of_a_store_stand_beside_published_ones(tmp_path: Path) -> 
         quantity="latency", value=900.0, low=890.0, high=915.0, unit="ms", protocol=protocol
     )
     with open_store(f"sqlite:///{tmp_path / 'archdsl.db'}") as store:
-        store.add_architecture(
-            arch_id=model.plan.arch_id, spec=model.spec.document(), plan={}, facts={}
+        store.measurements.add(
+            Architecture(arch_id=model.plan.arch_id, spec=model.spec.document()), [latency]
         )
-        store.record_measurement(model.plan.arch_id, latency)
         by_quantity = {figure.quantity: figure for figure in reproduce([row], store)}
     [found] = by_quantity["latency_ms"].measured
     assert (found.value, found.low, found.high, found.unit) == (900.0, 890.0, 915.0, "ms")

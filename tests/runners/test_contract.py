@@ -113,8 +113,8 @@ def test_a_search_meets_its_budget_exactly_and_repeats_nothing(
     checked = read_study("study.yaml")
     with open_store("archdsl.db") as store:
         done = run_search(checked, store=store, profile=profile, observer=Quiet())
-        trials = store.trials(done.row.id)
-        front = store.front(done.row.id)
+        trials = store.trials.all(done.row.id)
+        front = store.trials.front(done.row.id)
     assert done.ran == 12
     assert [trial.state for trial in trials] == [State.COMPLETE] * 12
     assert len({trial.arch_id for trial in trials}) == 12

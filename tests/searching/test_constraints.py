@@ -86,7 +86,7 @@ def test_facts_decide_before_any_cost(
     assert {trial["params"]["depth"] for trial in infeasible} == {3, 4}
     assert not any(trial["counted"] for trial in infeasible)
     assert all("but depth <= 2 is asked for" in trial["reason"] for trial in infeasible)
-    assert all(not store.measurements(trial["arch_id"]) for trial in infeasible)
+    assert all(not store.measurements.of_arch(trial["arch_id"]) for trial in infeasible)
     assert [trial["state"] for trial in trials].count(State.COMPLETE) == 2
     assert done.ran == 2
     assert "space exhausted: all 4 combinations" in (done.note or "")
@@ -107,7 +107,7 @@ def test_a_measured_bound_acts_before_the_training(
     assert by_depth[3]["reason"] == "latency is 8 ms, but latency <= 1 ms is asked for"
     assert by_depth[3]["counted"], "measuring a latency is paid for"
     assert by_depth[3]["violation"] == pytest.approx(7.0)
-    assert [m.quantity for m in store.measurements(by_depth[3]["arch_id"])] == ["latency"]
+    assert [m.quantity for m in store.measurements.of_arch(by_depth[3]["arch_id"])] == ["latency"]
 
 
 def test_an_infeasible_space_says_how_close_it_came(
@@ -141,7 +141,7 @@ def test_the_only_feasible_candidate_of_a_large_space_is_found(
     )
     write_values(checked)
     done = run(checked)
-    states = [trial.state for trial in store.trials(done.row.id)]
+    states = [trial.state for trial in store.trials.all(done.row.id)]
     assert states == [State.INFEASIBLE] * MOST_INFEASIBLE + [State.COMPLETE]
 
 
@@ -183,9 +183,9 @@ def test_a_search_learns_from_broken_latency_bounds(
             trials=90,
         )
         row = run(checked).row
-        states = [trial.state for trial in store.trials(row.id)]
-        infeasible = [t for t in store.trials(row.id) if t.state is State.INFEASIBLE]
-        assert all(m.value > 40 for t in infeasible for m in store.measurements(t.arch_id))
+        states = [trial.state for trial in store.trials.all(row.id)]
+        infeasible = [t for t in store.trials.all(row.id) if t.state is State.INFEASIBLE]
+        assert all(m.value > 40 for t in infeasible for m in store.measurements.of_arch(t.arch_id))
         assert all(trial.violation > 0 for trial in infeasible)
         kept[kind] = states[45:].count(State.COMPLETE)
     assert kept[sampler] > 1.3 * kept["random"]

@@ -110,20 +110,22 @@ def test_every_end_is_recorded_and_the_study_goes_on(
         runner.run(begin(checked))
     finally:
         runner.close()
-    row = store.study("small")
-    ended = {str(trial.params.get("fate", "base")): trial for trial in store.trials(row.id)}
+    row = store.studies.find("small")
+    ended = {str(trial.params.get("fate", "base")): trial for trial in store.trials.all(row.id)}
     assert ended.keys() == {"base", *ENDS}
     for fate, (state, reason) in ENDS.items():
         assert ended[fate].state is state, ended[fate]
         assert reason in (ended[fate].reason or "")
         assert latency_kept(store, ended[fate])
-    assert store.claims(row.id) == []
+    assert store.claims.of_study(row.id) == []
 
 
 def latency_kept(store: Store, trial: Trial) -> bool:
     """What was measured before a candidate came to its end; a process takes it along."""
     died = trial.state in (State.TIMED_OUT, State.CRASHED)
-    return died or [m.quantity for m in store.measurements(trial.arch_id)][:1] == ["latency"]
+    return died or [m.quantity for m in store.measurements.of_arch(trial.arch_id)][:1] == [
+        "latency"
+    ]
 
 
 BAD = (64, 96)
@@ -145,7 +147,7 @@ def test_samplers_keep_away_from_what_comes_to_a_bad_end(
     while (job := source.next_job()) is not None:
         bad = job.params.get("process.dim") in BAD
         source.on_outcome(job, Outcome(state=state, reason="so it is") if bad else complete(job))
-    trials = store.trials(store.study("small").id)
+    trials = store.trials.all(store.studies.find("small").id)
     taken = [trial.params.get("process.dim") in BAD for trial in trials]
     assert sum(taken[:15]) > 5, "they were tried"
     assert sum(taken[-30:]) < 10

@@ -77,7 +77,7 @@ def test_trainings_killed_at_random_moments(
     with open_store("undisturbed.db") as first, open_store("killed.db") as second:
         assert trials_table(second) == trials_table(first)
         assert epochs_of(second) == epochs_of(first)
-        assert second.claims(second.study("small").id) == []
+        assert second.claims.of_study(second.studies.find("small").id) == []
     check_continued(diary("killed.db"))
 
 
@@ -100,7 +100,10 @@ def test_trainings_that_are_stopped_are_stopped_after_kills_too(
 
 
 def epochs_of(store: Store) -> list[Any]:
-    return [store.epochs(trial.id) for trial in store.trials(store.study("small").id)]
+    return [
+        store.epochs.of_trial(trial.id)
+        for trial in store.trials.all(store.studies.find("small").id)
+    ]
 
 
 def check_continued(reports: list[Report]) -> None:

@@ -75,8 +75,8 @@ def search_together(db: str, *, killed: int = 0) -> list[int]:
 
 def check_whole(db: str, *, budget: int) -> None:
     with open_store(db, create=False, read_only=True) as store:
-        row = store.study("small")
-        trials = store.trials(row.id)
+        row = store.studies.find("small")
+        trials = store.trials.all(row.id)
         assert [trial.number for trial in trials] == list(range(len(trials)))
         assert sum(trial.counted for trial in trials) == budget
         assert len({trial.arch_id for trial in trials}) == len(trials)
@@ -84,7 +84,7 @@ def check_whole(db: str, *, budget: int) -> None:
         assert all(len(trial.values) == 2 for trial in trials if trial.counted)
         orders = sorted(trial.finish_order or 0 for trial in trials)
         assert orders == list(range(1, len(trials) + 1))
-        assert store.claims(row.id) == []
+        assert store.claims.of_study(row.id) == []
 
 
 def test_sixteen_processes_make_one_study(prepare: Prepare, db: str) -> None:
@@ -127,7 +127,7 @@ def test_others_that_are_done_before_the_runner_has_ended(
     monkeypatch.setattr(run_module, "make_runner", slow)
     with open_store("crowd.db") as store:
         done = run(checked, store=store)
-        states = store.count(done.row.id).states
+        states = store.trials.count(done.row.id).states
     assert (states[State.COMPLETE], states[State.RUNNING]) == (1, 0)
     assert done.ran == 0
     assert done.note == "another process had the last trial, and scores the front"

@@ -165,7 +165,7 @@ def test_a_search_learns_from_what_is_infeasible(
             trials=25,
         )
         run(checked)
-        rows[sampler] = len(store.trials(store.study(sampler).id))
+        rows[sampler] = len(store.trials.all(store.studies.find(sampler).id))
     assert rows["tpe"] < 0.7 * rows["random"]
 
 
@@ -188,5 +188,7 @@ def test_values_are_shared_between_studies_and_never_made_twice(
     write_values(first)
     run(first)
     row = run(study("depth: {choose: [3, 2, 1]}", trials=3, name="again")).row
-    for trial in store.trials(row.id):
-        assert len([m for m in store.measurements(trial.arch_id) if m.quantity == "top1"]) == 1
+    for trial in store.trials.all(row.id):
+        assert (
+            len([m for m in store.measurements.of_arch(trial.arch_id) if m.quantity == "top1"]) == 1
+        )

@@ -56,7 +56,7 @@ def watch(purchase, before):
         os.kill(os.getpid(), signal.SIGKILL)
 
 with open_store(sys.argv[1]) as store:
-    study = store.study("small")
+    study = store.studies.find("small")
     settle(store, study, agreed=bill(store, study, rounds=2), rounds=2,
            profile=read_profile("local"), watch=watch)
 """
@@ -90,10 +90,10 @@ def depths(store: Store, purchases: list[Replicate]) -> set[int]:
 
 
 def values(store: Store) -> Values:
-    row = store.study("small")
+    row = store.studies.find("small")
     return {
         trial.arch_id: {n: (v.low, v.value, v.high) for n, v in trial.values.items()}
-        for trial in store.trials(row.id)
+        for trial in store.trials.all(row.id)
     }
 
 
@@ -102,16 +102,16 @@ def test_only_what_cannot_be_told_apart_is_paid_for(store: Store, searched: Stud
     assert depths(store, list(agreed.purchases)) == {1, 3, 5, 6}
     assert (agreed.measurements, agreed.trainings) == (8, 0), "a table trains nothing"
     assert len(agreed.unsettled) == 4
-    before = len(store.trials(searched.id))
+    before = len(store.trials.all(searched.id))
     done = settled(store, searched, rounds=1)
     assert depths(store, list(done.made)) == {1, 3, 5, 6}
     assert not done.failed
-    assert len(store.trials(searched.id)) == before
-    by_depth = {t.params.get("depth"): t for t in store.trials(searched.id)}
+    assert len(store.trials.all(searched.id)) == before
+    by_depth = {t.params.get("depth"): t for t in store.trials.all(searched.id)}
     assert by_depth[1].values["latency"].value == pytest.approx(0.95)
     assert by_depth[4].values["latency"].value == 3.0
     assert done.unsettled == sorted(by_depth[depth].number for depth in (5, 6))
-    assert alike(store.front(searched.id, robust=True)).keys() == set(done.unsettled)
+    assert alike(store.trials.front(searched.id, robust=True)).keys() == set(done.unsettled)
 
 
 def test_what_is_settled_on_the_way_is_not_paid_for(store: Store, searched: StudyRow) -> None:
@@ -140,7 +140,7 @@ def test_nothing_beyond_the_bill_is_bought(store: Store, searched: StudyRow) -> 
     done = settled(store, searched, rounds=2, agreed=agreed)
     assert [each.key for each in done.made] == [each.key for each in agreed.purchases]
     assert done.left
-    rows = sum(len(store.measurements(t.arch_id)) for t in store.trials(searched.id))
+    rows = sum(len(store.measurements.of_arch(t.arch_id)) for t in store.trials.all(searched.id))
     assert rows == 2 * 6 + 3
 
 
@@ -164,7 +164,7 @@ def test_a_killed_settling_goes_on_as_if_it_had_not_been(
         assert killed.returncode == -signal.SIGKILL
     with open_store("killed.db") as again:
         assert values(again) != undisturbed
-        settled(again, again.study("small"), rounds=2)
+        settled(again, again.studies.find("small"), rounds=2)
         assert values(again) == undisturbed
 
 
@@ -175,12 +175,17 @@ def test_another_study_takes_what_is_measured(
     run: Callable[..., SearchResult],
 ) -> None:
     settled(store, searched, rounds=2)
-    count = len([m for t in store.trials(searched.id) for m in store.measurements(t.arch_id)])
+    count = len(
+        [m for t in store.trials.all(searched.id) for m in store.measurements.of_arch(t.arch_id)]
+    )
     other = run(study(SPACE, trials=6, name="other")).row
     settled(store, other, rounds=2)
-    assert len([m for t in store.trials(other.id) for m in store.measurements(t.arch_id)]) == count
-    assert [t.values for t in store.trials(other.id)] == [
-        t.values for t in store.trials(searched.id)
+    assert (
+        len([m for t in store.trials.all(other.id) for m in store.measurements.of_arch(t.arch_id)])
+        == count
+    )
+    assert [t.values for t in store.trials.all(other.id)] == [
+        t.values for t in store.trials.all(searched.id)
     ]
 
 

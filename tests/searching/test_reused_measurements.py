@@ -15,6 +15,7 @@ from archdsl.measuring.conditions import Conditions
 from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.interfaces import JobSource
 from archdsl.searching.read import CheckedStudy
+from archdsl.store.rows import Architecture
 from archdsl.store.store import Store, open_store
 
 Begin = Callable[..., JobSource]
@@ -123,7 +124,7 @@ def test_every_condition_of_a_latency_is_part_of_its_key() -> None:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with open_store(str(tmp_path_factory.mktemp("shared") / "shared.db")) as opened:
-        opened.add_architecture(arch_id="aa", spec={}, plan={}, facts={})
+        opened.measurements.add(Architecture(arch_id="aa"), [])
         yield opened
 
 
@@ -149,10 +150,10 @@ def test_no_two_protocols_share_a_key(
     quantity = digest([number, repr(stored), repr(asked)])  # of this example alone
     made = Measurement(quantity=quantity, value=1.0, low=1.0, high=1.0, unit="ms", protocol=stored)
     wanted = replace(made, protocol=asked)
-    shared.record_measurement("aa", made)
-    found = shared.find_measurement(arch_id="aa", quantity=quantity, key=wanted.key)
+    shared.measurements.record("aa", made)
+    found = shared.measurements.find(arch_id="aa", quantity=quantity, key=wanted.key)
     assert (found is not None) == (told_apart(stored) == told_apart(asked))
-    assert shared.find_measurement(arch_id="bb", quantity=quantity, key=made.key) is None
+    assert shared.measurements.find(arch_id="bb", quantity=quantity, key=made.key) is None
 
 
 def told_apart(value: Any) -> str:

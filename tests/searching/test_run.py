@@ -40,28 +40,28 @@ def test_a_small_space_is_searched_whole(study: ReadStudy, run: Run, store: Stor
     done = run(study(SPACE, trials=50))
     assert done.ran == 4
     assert "space exhausted: all 4 combinations give no new model; 4" in (done.note or "")
-    assert [trial.number for trial in store.front(done.row.id)] == [
+    assert [trial.number for trial in store.trials.front(done.row.id)] == [
         trial.number
-        for trial in store.trials(done.row.id)
+        for trial in store.trials.all(done.row.id)
         if trial.values["latency"].value in (1.0, 2.0, 4.0)
     ]
 
 
 def test_a_spent_budget_does_nothing(study: ReadStudy, run: Run, store: Store) -> None:
     first = run(study(SPACE, trials=2))
-    before = store.trials(first.row.id)
+    before = store.trials.all(first.row.id)
     again = run(study(SPACE, trials=2))
     assert (again.ran, again.row.id) == (0, first.row.id)
-    assert store.trials(first.row.id) == before
+    assert store.trials.all(first.row.id) == before
 
 
 def test_only_members_are_scored_on_test_images(study: ReadStudy, run: Run, store: Store) -> None:
     done = run(study(SPACE, trials=4))
-    members = {trial.arch_id for trial in store.front(done.row.id)}
+    members = {trial.arch_id for trial in store.trials.front(done.row.id)}
     scored = {
         trial.arch_id
-        for trial in store.trials(done.row.id)
-        if any(m.quantity == "test_top1" for m in store.measurements(trial.arch_id))
+        for trial in store.trials.all(done.row.id)
+        if any(m.quantity == "test_top1" for m in store.measurements.of_arch(trial.arch_id))
     }
     assert scored == members
     assert len(members) == 3
@@ -74,7 +74,7 @@ def test_a_test_score_of_another_training_is_not_taken(
     run(study(SPACE, trials=4))
     values.write_text(TABLE.replace("4,4,70,69", "4,4,70,33"))
     row = run(study(SPACE, trials=4, name="again")).row
-    (deepest,) = [t for t in store.trials(row.id) if t.values["latency"].value == 4.0]
+    (deepest,) = [t for t in store.trials.all(row.id) if t.values["latency"].value == 4.0]
     score = final_score(store, deepest)
     assert isinstance(score, Measurement)
     assert score.value == 33
@@ -101,7 +101,7 @@ def test_an_edited_base_is_another_study(study: ReadStudy, run: Run, folder: Pat
 def test_a_study_that_cannot_begin_can_be_mended(study: ReadStudy, run: Run, store: Store) -> None:
     with pytest.raises(MeasureError, match=r"gone\.csv"):
         run(study(SPACE, evaluate={name: {"table": "gone.csv"} for name in ("latency", "top1")}))
-    assert store.studies() == []
+    assert store.studies.all() == []
     run(study(SPACE, trials=2))
 
 
@@ -114,7 +114,7 @@ def test_values_from_two_tables_never_mix(
         run(study(SPACE, trials=4))
     assert "never compared" in str(caught.value)
     assert "table: " in str(caught.value)
-    assert len(store.trials(row.id)) == 2
+    assert len(store.trials.all(row.id)) == 2
 
 
 def test_a_failed_trial_is_kept_with_its_reason_and_the_search_goes_on(
@@ -122,7 +122,7 @@ def test_a_failed_trial_is_kept_with_its_reason_and_the_search_goes_on(
 ) -> None:
     values.write_text(TABLE.replace("3,3,55,54\n", ""))
     row = run(study(SPACE, trials=4)).row
-    failed = [trial for trial in store.trials(row.id) if trial.state is State.FAILED]
+    failed = [trial for trial in store.trials.all(row.id) if trial.state is State.FAILED]
     assert [trial.params for trial in failed] == [{"depth": 3}]
     assert "no row for depth = 3" in (failed[0].reason or "")
     assert failed[0].counted

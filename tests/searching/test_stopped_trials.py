@@ -51,7 +51,7 @@ def measured(quantity: str, value: float) -> Measurement:
 
 def table_of(store: Store) -> Table:
     """What became of every trial, what it was decided by, and what it reported."""
-    study_id = store.study("small").id
+    study_id = store.studies.find("small").id
     return [
         {
             "params": dict(trial.params),
@@ -59,9 +59,9 @@ def table_of(store: Store) -> Table:
             "reason": trial.reason,
             "finish_order": trial.finish_order,
             "values": {name: value.value for name, value in trial.values.items()},
-            "epochs": store.epochs(trial.id),
+            "epochs": store.epochs.of_trial(trial.id),
         }
-        for trial in store.trials(study_id)
+        for trial in store.trials.all(study_id)
     ]
 
 
@@ -117,13 +117,15 @@ def test_a_trial_that_cannot_reach_the_front_is_stopped_at_once(
         "after epoch 2: top1 20.00 % so far, 80.00 % at most in sight; "
         "trial 0 has 90.00 % and no worse latency"
     )
-    row = store.study("small")
-    trial = store.trial(row.id, EVIDENCE)
+    row = store.studies.find("small")
+    trial = store.trials.get(row.id, EVIDENCE)
     assert (trial.state, trial.reason, trial.values) == (State.STOPPED, outcome.reason, {})
-    assert [each.value for each in store.epochs(trial.id)] == curve(80)[:2], "kept as they came"
-    assert [each.quantity for each in store.measurements(trial.arch_id)] == ["latency"]
-    assert trial.number not in {member.number for member in store.front(row.id)}
-    count = store.count(row.id)
+    assert [each.value for each in store.epochs.of_trial(trial.id)] == curve(80)[:2], (
+        "kept as they came"
+    )
+    assert [each.quantity for each in store.measurements.of_arch(trial.arch_id)] == ["latency"]
+    assert trial.number not in {member.number for member in store.trials.front(row.id)}
+    count = store.trials.count(row.id)
     assert (count.states[State.STOPPED], count.counted) == (1, EVIDENCE + 1), "it uses up budget"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from archdsl.records import Measurement, Outcome, State
 from archdsl.store.owner import Owner
-from archdsl.store.rows import StudyRow, Trial
+from archdsl.store.rows import Architecture, NewTrial, StudyRow, Trial
 from archdsl.store.store import Store, open_store
 
 OBJECTIVES = {"latency": "minimize", "top1": "maximize"}
@@ -34,7 +34,7 @@ def store(url: str) -> Iterator[Store]:
 
 @pytest.fixture
 def study(store: Store) -> StudyRow:
-    return store.ensure_study(name="digits", document={"space": {}}, objectives=OBJECTIVES)
+    return store.studies.ensure(name="digits", document={"space": {}}, objectives=OBJECTIVES)
 
 
 Add = Callable[..., Trial | None]
@@ -50,19 +50,21 @@ def add(store: Store, study: StudyRow) -> Add:
         counted: bool = True,
         study_id: int = study.id,
     ) -> Trial | None:
-        return store.add_trial(
-            study_id=study_id,
-            budget=budget,
-            owner=owner or Owner.current(),
-            arch_id=arch_id,
-            spec={"name": arch_id},
-            plan={"layers": [arch_id]},
-            facts={"params": 7},
+        new = NewTrial(
+            architecture=Architecture(
+                arch_id=arch_id,
+                spec={"name": arch_id},
+                plan={"layers": [arch_id]},
+                facts={"params": 7},
+            ),
             params={"dim": 384, "fusion": "add"},
             distributions={"dim": {"choices": [384, 768]}},
             sampler_attrs={"tpe": {"n": 1}},
             attempt=2,
             counted=counted,
+        )
+        return store.trials.add(
+            new, study_id=study_id, budget=budget, owner=owner or Owner.current()
         )
 
     return add_trial
@@ -101,12 +103,12 @@ def complete(store: Store, add: Add) -> Complete:
         made: Mapping[str, Measurement] = {
             name: measurement(name, value, spread) for name, value in values.items()
         }
-        store.finish_trial(
+        store.trials.finish(
             trial_id=trial.id,
             token=trial.token,
             outcome=Outcome(state=State.COMPLETE, measurements=tuple(made.values()), seconds=1.5),
             values=made,
         )
-        return store.trial(trial.study_id, trial.number)
+        return store.trials.get(trial.study_id, trial.number)
 
     return complete_trial

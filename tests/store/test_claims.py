@@ -23,13 +23,14 @@ Add = Callable[..., Trial]
 HOLDER = """
 import sys
 from archdsl.store.owner import Owner
+from archdsl.store.rows import Architecture, NewTrial
 from archdsl.store.store import open_store
 store = open_store(sys.argv[1])
-trial = store.add_trial(
-    study_id=int(sys.argv[2]), budget=None, owner=Owner.current(), arch_id=sys.argv[3],
-    spec={}, plan={}, facts={}, params={}, distributions={}, sampler_attrs={}, attempt=0,
+trial = store.trials.add(
+    NewTrial(architecture=Architecture(arch_id=sys.argv[3])),
+    study_id=int(sys.argv[2]), budget=None, owner=Owner.current(),
 )
-store.report_epoch(trial_id=trial.id, token=trial.token, epoch=1, name="top1", value=1.0)
+store.epochs.report(trial_id=trial.id, token=trial.token, epoch=1, name="top1", value=1.0)
 print(trial.token, flush=True)
 sys.stdin.read()
 """
@@ -62,25 +63,25 @@ def test_a_killed_process_is_taken_over_a_living_one_is_not(
         assert second.stdout is not None
         old_token = first.stdout.readline().strip()
         second.stdout.readline()
-        assert [claim.alive for claim in store.claims(study.id)] == [True, True]
-        assert store.take_over(study_id=study.id, owner=Owner.current()) is None
+        assert [claim.alive for claim in store.claims.of_study(study.id)] == [True, True]
+        assert store.trials.take_over(study_id=study.id, owner=Owner.current()) is None
 
         os.kill(first.pid, signal.SIGKILL)
         os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT)  # dead, but still a zombie
-        taken = store.take_over(study_id=study.id, owner=Owner.current())
+        taken = store.trials.take_over(study_id=study.id, owner=Owner.current())
         assert taken is not None
         assert taken.arch_id == "aa"
         assert taken.state is State.RUNNING
         assert taken.token not in (None, old_token)
         # Now it is ours, and we live.
-        assert store.take_over(study_id=study.id, owner=Owner.current()) is None
+        assert store.trials.take_over(study_id=study.id, owner=Owner.current()) is None
         second.kill()
 
     failed = Outcome(state=State.FAILED, reason="x")
     with pytest.raises(StaleClaimError, match="taken over by process"):
-        store.finish_trial(trial_id=taken.id, token=old_token, outcome=failed, values={})
-    store.finish_trial(trial_id=taken.id, token=taken.token or "", outcome=failed, values={})
-    assert store.trial(study.id, taken.number).state is State.FAILED
+        store.trials.finish(trial_id=taken.id, token=old_token, outcome=failed, values={})
+    store.trials.finish(trial_id=taken.id, token=taken.token or "", outcome=failed, values={})
+    assert store.trials.get(study.id, taken.number).state is State.FAILED
 
 
 def test_the_lowest_number_comes_first(
@@ -89,7 +90,7 @@ def test_the_lowest_number_comes_first(
     add("aa")
     for arch_id in ("bb", "cc"):
         add(arch_id, owner=dead)
-    taken = [store.take_over(study_id=study.id, owner=Owner.current()) for _ in range(3)]
+    taken = [store.trials.take_over(study_id=study.id, owner=Owner.current()) for _ in range(3)]
     assert [trial and trial.arch_id for trial in taken] == ["bb", "cc", None]
 
 
@@ -99,18 +100,18 @@ def test_three_claims_without_a_new_epoch_end_a_trial(
     add("aa", owner=dead)
     add("bb", owner=dead)
     for _ in range(2):
-        taken = store.take_over(study_id=study.id, owner=dead)
+        taken = store.trials.take_over(study_id=study.id, owner=dead)
         assert taken is not None
         assert taken.arch_id == "aa"
-    taken = store.take_over(study_id=study.id, owner=Owner.current())
+    taken = store.trials.take_over(study_id=study.id, owner=Owner.current())
     assert taken is not None
     assert taken.arch_id == "bb"  # it looked further
-    crashed = store.trial(study.id, 0)
+    crashed = store.trials.get(study.id, 0)
     assert crashed.state is State.CRASHED
     assert crashed.finish_order == 1
     assert crashed.reason is not None
     assert "died 3 times without a new checkpoint" in crashed.reason
-    assert [claim.number for claim in store.claims(study.id)] == [1]
+    assert [claim.number for claim in store.claims.of_study(study.id)] == [1]
 
 
 def test_a_new_epoch_starts_the_count_anew(
@@ -118,14 +119,14 @@ def test_a_new_epoch_starts_the_count_anew(
 ) -> None:
     trial = add("aa", owner=dead)
     for epoch in (1, 1, 2, 3, 3, 4):
-        store.report_epoch(
+        store.epochs.report(
             trial_id=trial.id, token=trial.token or "", epoch=epoch, name="top1", value=1.0
         )
-        taken = store.take_over(study_id=study.id, owner=dead)
+        taken = store.trials.take_over(study_id=study.id, owner=dead)
         assert taken is not None
         trial = taken
-    assert store.claims(study.id)[0].fruitless == 1
-    assert store.claims(study.id)[0].epochs == 4
+    assert store.claims.of_study(study.id)[0].fruitless == 1
+    assert store.claims.of_study(study.id)[0].epochs == 4
 
 
 def test_released_claims_are_not_held_against_a_trial(
@@ -133,13 +134,13 @@ def test_released_claims_are_not_held_against_a_trial(
 ) -> None:
     trial = add("aa", owner=dead)
     for _ in range(5):
-        store.release(trial_id=trial.id, token=trial.token or "")
-        taken = store.take_over(study_id=study.id, owner=dead)
+        store.claims.release(trial_id=trial.id, token=trial.token or "")
+        taken = store.trials.take_over(study_id=study.id, owner=dead)
         assert taken is not None
         trial = taken
-    assert store.claims(study.id)[0].fruitless == 1
+    assert store.claims.of_study(study.id)[0].fruitless == 1
     with pytest.raises(StaleClaimError, match="taken over"):
-        store.release(trial_id=trial.id, token="another")
+        store.claims.release(trial_id=trial.id, token="another")
 
 
 def test_a_machine_that_went_down_is_not_held_against_a_trial(
@@ -147,11 +148,11 @@ def test_a_machine_that_went_down_is_not_held_against_a_trial(
 ) -> None:
     add("aa", owner=replace(Owner.current(), boot_id="boot 0"))
     for boot in range(1, 6):
-        taken = store.take_over(
+        taken = store.trials.take_over(
             study_id=study.id, owner=replace(Owner.current(), boot_id=f"boot {boot}")
         )
         assert taken is not None
-    assert store.claims(study.id)[0].fruitless == 1
+    assert store.claims.of_study(study.id)[0].fruitless == 1
 
 
 def test_an_owner_is_known_by_more_than_its_number(dead: Owner) -> None:

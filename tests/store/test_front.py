@@ -26,7 +26,7 @@ Point = Sequence[tuple[float, float, float]]
 
 
 def _members(store: Store, study: StudyRow, *, robust: bool = False) -> list[str]:
-    return [trial.arch_id for trial in store.front(study.id, robust=robust)]
+    return [trial.arch_id for trial in store.trials.front(study.id, robust=robust)]
 
 
 def test_dominated_trials_are_left_out(store: Store, study: StudyRow, complete: Complete) -> None:
@@ -36,7 +36,7 @@ def test_dominated_trials_are_left_out(store: Store, study: StudyRow, complete: 
     complete("equal-latency", latency=10.0, top1=79.0)
     complete("twin-of-good", latency=10.0, top1=80.0)
     assert _members(store, study) == ["fast", "good", "twin-of-good"]
-    assert store.front(study.id)[0].values["latency"].value == 5.0
+    assert store.trials.front(study.id)[0].values["latency"].value == 5.0
 
 
 def test_robust_keeps_what_intervals_cannot_tell_apart(
@@ -59,14 +59,14 @@ def test_robust_keeps_what_intervals_cannot_tell_apart(
 def test_studies_do_not_meet_and_only_complete_trials_count(
     store: Store, study: StudyRow, complete: Complete, add: Callable[..., Trial]
 ) -> None:
-    other = store.ensure_study(name="other", document={}, objectives={"latency": "maximize"})
+    other = store.studies.ensure(name="other", document={}, objectives={"latency": "maximize"})
     complete("aa", latency=10.0, top1=80.0)
     complete("bb", latency=1.0, study_id=other.id)
     complete("cc", latency=2.0, study_id=other.id)
     add("dd")
     assert _members(store, study) == ["aa"]
     assert _members(store, other) == ["cc"]
-    assert store.front(99) == []
+    assert store.trials.front(99) == []
 
 
 def test_any_client_can_read_the_views(

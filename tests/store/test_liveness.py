@@ -16,7 +16,7 @@ from archdsl.records import State
 from archdsl.store import liveness
 from archdsl.store.errors import StaleClaimError
 from archdsl.store.owner import Owner
-from archdsl.store.rows import StudyRow, Trial
+from archdsl.store.rows import Architecture, NewTrial, StudyRow, Trial
 from archdsl.store.store import Store, open_store
 
 OBJECTIVES = {"top1": "maximize"}
@@ -27,11 +27,12 @@ HOLDER = """
 import socket, sys
 socket.gethostname = lambda: "elsewhere.example"
 from archdsl.store.owner import Owner
+from archdsl.store.rows import Architecture, NewTrial
 from archdsl.store.store import open_store
 store = open_store(sys.argv[1])
-trial = store.add_trial(
-    study_id=int(sys.argv[2]), budget=None, owner=Owner.current(), arch_id="aa",
-    spec={}, plan={}, facts={}, params={}, distributions={}, sampler_attrs={}, attempt=0,
+trial = store.trials.add(
+    NewTrial(architecture=Architecture(arch_id="aa")),
+    study_id=int(sys.argv[2]), budget=None, owner=Owner.current(),
 )
 print(trial.token, flush=True)
 sys.stdin.read()
@@ -52,7 +53,7 @@ def here(postgres: str, long_up: None) -> Iterator[Store]:
 
 @pytest.fixture
 def study(here: Store) -> StudyRow:
-    return here.ensure_study(name="s", document={}, objectives=OBJECTIVES)
+    return here.studies.ensure(name="s", document={}, objectives=OBJECTIVES)
 
 
 @pytest.fixture
@@ -71,25 +72,18 @@ def admin(postgres: str) -> Iterator[Connection]:
 
 
 def _claim(store: Store, study: StudyRow, arch_id: str, owner: Owner = ELSEWHERE) -> Trial:
-    trial = store.add_trial(
+    trial = store.trials.add(
+        NewTrial(architecture=Architecture(arch_id=arch_id)),
         study_id=study.id,
         budget=None,
         owner=owner,
-        arch_id=arch_id,
-        spec={},
-        plan={},
-        facts={},
-        params={},
-        distributions={},
-        sampler_attrs={},
-        attempt=0,
     )
     assert trial is not None
     return trial
 
 
 def _alive(store: Store, study: StudyRow) -> list[bool]:
-    return [claim.alive for claim in store.claims(study.id)]
+    return [claim.alive for claim in store.claims.of_study(study.id)]
 
 
 def _soon(holds: Callable[[], object]) -> None:
@@ -126,22 +120,22 @@ def test_a_process_on_another_machine_is_taken_over_when_it_is_gone(
     ) as holder:
         assert holder.stdout is not None
         old_token = holder.stdout.readline().strip()
-        (claim,) = here.claims(study.id)
+        (claim,) = here.claims.of_study(study.id)
         assert claim.owner.host == "elsewhere.example"
         assert claim.alive
-        assert here.take_over(study_id=study.id, owner=Owner.current()) is None
+        assert here.trials.take_over(study_id=study.id, owner=Owner.current()) is None
 
         holder.kill()
         _soon(lambda: _alive(here, study) == [False])
-        taken = here.take_over(study_id=study.id, owner=Owner.current())
+        taken = here.trials.take_over(study_id=study.id, owner=Owner.current())
     assert taken is not None
     assert taken.arch_id == "aa"
     assert taken.state is State.RUNNING
-    (claim,) = here.claims(study.id)
+    (claim,) = here.claims.of_study(study.id)
     assert claim.alive
     assert claim.fruitless == 2, "why the process was gone is not known"
     with pytest.raises(StaleClaimError, match="taken over by process"):
-        here.release(trial_id=taken.id, token=old_token)
+        here.claims.release(trial_id=taken.id, token=old_token)
 
 
 def test_a_store_that_is_closed_leaves_its_trials(
@@ -160,7 +154,7 @@ def test_one_session_lasts(there: Store, study: StudyRow, admin: Connection) -> 
     sessions = _sessions(admin)
     assert len(sessions) == 1
     _claim(there, study, "bb")
-    there.ensure_study(name="t", document={}, objectives=OBJECTIVES)
+    there.studies.ensure(name="t", document={}, objectives=OBJECTIVES)
     assert _sessions(admin) == sessions
 
 
@@ -172,7 +166,7 @@ def test_a_session_that_was_ended_is_made_anew_by_the_next_claim(
         _end_presence(admin, study, here)
         _claim(there, study, arch_id)
         assert all(_alive(here, study))
-    assert here.take_over(study_id=study.id, owner=Owner.current()) is None
+    assert here.trials.take_over(study_id=study.id, owner=Owner.current()) is None
 
 
 def test_a_session_that_was_ended_is_made_anew_by_the_next_commit(
@@ -180,14 +174,14 @@ def test_a_session_that_was_ended_is_made_anew_by_the_next_commit(
 ) -> None:
     trial = _claim(there, study, "aa")
     _end_presence(admin, study, here)
-    there.report_epoch(trial_id=trial.id, token=trial.token or "", epoch=1, name="top1", value=1.0)
+    there.epochs.report(trial_id=trial.id, token=trial.token or "", epoch=1, name="top1", value=1.0)
     assert _alive(here, study) == [True]
 
 
 def test_taking_over_is_a_claim(here: Store, there: Store, study: StudyRow, postgres: str) -> None:
     with open_store(postgres) as lost:
         _claim(lost, study, "aa", owner=replace(ELSEWHERE, host="lost.example"))
-    _soon(lambda: there.take_over(study_id=study.id, owner=ELSEWHERE))
+    _soon(lambda: there.trials.take_over(study_id=study.id, owner=ELSEWHERE))
     assert _alive(here, study) == [True]
 
 
@@ -199,7 +193,7 @@ def test_after_a_start_of_the_server_its_absent_are_waited_for(
     _soon(lambda: _alive(here, study) == [False])
     monkeypatch.setattr(liveness, "_RETURN_SECONDS", 1e9)
     assert _alive(here, study) == [True]
-    assert here.take_over(study_id=study.id, owner=Owner.current()) is None
+    assert here.trials.take_over(study_id=study.id, owner=Owner.current()) is None
 
 
 def test_present_in_another_schema_is_not_present_here(
@@ -210,6 +204,6 @@ def test_present_in_another_schema_is_not_present_here(
 ) -> None:
     _claim(there, study, "aa")
     with postgres_schema() as url, open_store(url) as other:
-        _claim(other, other.ensure_study(name="s", document={}, objectives=OBJECTIVES), "aa")
+        _claim(other, other.studies.ensure(name="s", document={}, objectives=OBJECTIVES), "aa")
         there.close()
         _soon(lambda: _alive(here, study) == [False])

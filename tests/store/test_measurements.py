@@ -10,7 +10,7 @@ import pytest
 
 from archdsl.errors import StoreError
 from archdsl.records import Measurement, Outcome, State
-from archdsl.store.rows import StudyRow, Trial
+from archdsl.store.rows import Architecture, StudyRow, Trial
 from archdsl.store.store import Store
 
 Measure = Callable[..., Measurement]
@@ -18,7 +18,7 @@ Measure = Callable[..., Measurement]
 
 @pytest.fixture
 def known(store: Store) -> Store:
-    store.add_architecture(arch_id="aa", spec={}, plan={}, facts={})
+    store.measurements.add(Architecture(arch_id="aa"), [])
     return store
 
 
@@ -26,46 +26,46 @@ def test_a_measurement_is_found_by_its_key_alone(known: Store, measure: Measure)
     here = measure("latency", 10.0, 0.1, device="cpu", batch=1)
     there = measure("latency", 5.0, 0.1, device="gpu", batch=1)
     for each in (here, there):
-        known.record_measurement("aa", each)
-    assert known.find_measurement(arch_id="aa", quantity="latency", key=here.key) == here
-    assert known.find_measurement(arch_id="aa", quantity="latency", key=there.key) == there
-    assert known.find_measurement(arch_id="aa", quantity="top1", key=here.key) is None
-    assert known.find_measurement(arch_id="bb", quantity="latency", key=here.key) is None
-    assert known.measurements("aa") == [here, there]
+        known.measurements.record("aa", each)
+    assert known.measurements.find(arch_id="aa", quantity="latency", key=here.key) == here
+    assert known.measurements.find(arch_id="aa", quantity="latency", key=there.key) == there
+    assert known.measurements.find(arch_id="aa", quantity="top1", key=here.key) is None
+    assert known.measurements.find(arch_id="bb", quantity="latency", key=here.key) is None
+    assert known.measurements.of_arch("aa") == [here, there]
 
 
 def test_the_first_of_equal_protocols_stands(known: Store, measure: Measure) -> None:
     first = measure("latency", 10.0, 0.1, device="cpu")
-    known.record_measurement("aa", first)
-    known.record_measurement("aa", measure("latency", 11.0, 0.1, device="cpu"))
-    assert known.measurements("aa") == [first]
+    known.measurements.record("aa", first)
+    known.measurements.record("aa", measure("latency", 11.0, 0.1, device="cpu"))
+    assert known.measurements.of_arch("aa") == [first]
 
 
 def test_a_finished_trial_stands_on_the_stored_measurement(
     store: Store, study: StudyRow, add: Callable[..., Trial], measure: Measure
 ) -> None:
     trial = add("aa")
-    store.record_measurement("aa", measure("latency", 10.0, 0.1))
+    store.measurements.record("aa", measure("latency", 10.0, 0.1))
     values = {"latency": measure("latency", 12.0, 0.1), "top1": measure("top1", 80.0, 1.0)}
-    store.finish_trial(
+    store.trials.finish(
         trial_id=trial.id,
         token=trial.token or "",
         outcome=Outcome(state=State.COMPLETE, measurements=tuple(values.values())),
         values=values,
     )
-    assert store.trial(study.id, 0).values["latency"].value == 10.0
+    assert store.trials.get(study.id, 0).values["latency"].value == 10.0
 
 
 def test_an_unknown_architecture_has_no_measurements(store: Store, measure: Measure) -> None:
     with pytest.raises(StoreError, match="holds no architecture zz"):
-        store.record_measurement("zz", measure("latency", 1.0, 0.0))
-    assert store.measurements("zz") == []
+        store.measurements.record("zz", measure("latency", 1.0, 0.0))
+    assert store.measurements.of_arch("zz") == []
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_what_is_no_number_is_refused(known: Store, measure: Measure, value: float) -> None:
     with pytest.raises(ValueError, match="diverged"):
-        known.record_measurement("aa", measure("top1", value, 0.0))
+        known.measurements.record("aa", measure("top1", value, 0.0))
 
 
 def test_a_detail_that_is_not_json_is_a_clear_error(known: Store) -> None:
@@ -79,8 +79,8 @@ def test_a_detail_that_is_not_json_is_a_clear_error(known: Store) -> None:
         detail={"loss": math.nan},
     )
     with pytest.raises(StoreError, match="not JSON compliant"):
-        known.record_measurement("aa", bad)
-    assert known.measurements("aa") == []
+        known.measurements.record("aa", bad)
+    assert known.measurements.of_arch("aa") == []
 
 
 def test_foreign_protocols_are_those_of_complete_trials_of_this_study(
@@ -92,31 +92,31 @@ def test_foreign_protocols_are_those_of_complete_trials_of_this_study(
             "latency": measure("latency", 10.0, 0.1, device=device),
             "top1": measure("top1", 80.0, 1.0),
         }
-        store.finish_trial(
+        store.trials.finish(
             trial_id=trial.id,
             token=trial.token or "",
             outcome=Outcome(state=State.COMPLETE, measurements=tuple(values.values())),
             values=values,
         )
 
-    other = store.ensure_study(name="other", document={}, objectives=study.objectives)
+    other = store.studies.ensure(name="other", document={}, objectives=study.objectives)
     finish("aa", "A100", study.id)
     finish("bb", "A100", study.id)
     finish("cc", "H200", study.id)
     finish("dd", "T4", other.id)
-    store.record_measurement("aa", measure("latency", 1.0, 0.1, device="L4"))
+    store.measurements.record("aa", measure("latency", 1.0, 0.1, device="L4"))
     mine = measure("latency", 0.0, 0.0, device="H200").key
-    uses = store.foreign_protocols(study_id=study.id, quantity="latency", key=mine)
+    uses = store.measurements.foreign_protocols(study_id=study.id, quantity="latency", key=mine)
     assert [(use.protocol, use.trials) for use in uses] == [({"device": "A100"}, 2)]
     top1 = measure("top1", 0.0, 0.0).key
-    assert store.foreign_protocols(study_id=study.id, quantity="top1", key=top1) == []
+    assert store.measurements.foreign_protocols(study_id=study.id, quantity="top1", key=top1) == []
 
 
 def test_every_measurement_has_its_date(known: Store, measure: Measure) -> None:
     before = datetime.now(UTC) - timedelta(milliseconds=1)
     each = measure("latency", 10.0, 0.1, device="cpu")
-    known.record_measurement("aa", each)
-    [(place, date)] = known.dates("aa").items()
+    known.measurements.record("aa", each)
+    [(place, date)] = known.measurements.dates("aa").items()
     assert place == ("latency", each.key)
     assert before <= datetime.fromisoformat(date) <= datetime.now(UTC)
-    assert known.dates("bb") == {}
+    assert known.measurements.dates("bb") == {}

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, event
 
 from archdsl.errors import StoreError
 from archdsl.store import location
+from archdsl.store.rows import Architecture
 from archdsl.store.schema import REVISIONS
 from archdsl.store.store import open_store
 
@@ -27,10 +28,10 @@ OBJECTIVES = {"top1": "maximize"}
 def test_a_path_and_a_url_open_the_same_file(tmp_path: Path, form: str) -> None:
     path = tmp_path / "my results 100% #1.db"
     with open_store(form.format(path)) as store:
-        store.ensure_study(name="a", document={}, objectives=OBJECTIVES)
+        store.studies.ensure(name="a", document={}, objectives=OBJECTIVES)
     assert path.is_file()
     with open_store(str(path), create=False) as store:
-        assert [study.name for study in store.studies()] == ["a"]
+        assert [study.name for study in store.studies.all()] == ["a"]
 
 
 def test_a_relative_path_is_taken_from_the_current_folder(
@@ -80,7 +81,7 @@ def test_an_empty_file_is_filled_only_by_creating(path: Path) -> None:
         open_store(str(path), read_only=True)
     assert path.stat().st_size == 0
     with open_store(str(path)) as store:
-        assert store.studies() == []
+        assert store.studies.all() == []
 
 
 @pytest.mark.parametrize("read_only", [False, True])
@@ -128,9 +129,8 @@ def test_what_is_no_ordinary_file_is_refused(path: Path) -> None:
 def test_a_truncated_database_is_refused(path: Path, kept: float, read_only: bool) -> None:
     with open_store(str(path)) as store:
         for number in range(100):
-            store.add_architecture(
-                arch_id=str(number), spec={"filler": "x" * 1000}, plan={}, facts={}
-            )
+            filler = Architecture(arch_id=str(number), spec={"filler": "x" * 1000})
+            store.measurements.add(filler, [])
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * kept)])
     before = path.read_bytes()
     with pytest.raises(StoreError, match="damaged or cut short"):
@@ -141,13 +141,13 @@ def test_a_truncated_database_is_refused(path: Path, kept: float, read_only: boo
 def test_a_log_cut_short_costs_only_its_last_commits(path: Path, tmp_path: Path) -> None:
     with open_store(str(path)) as store:
         for name in ("first", "second"):
-            store.ensure_study(name=name, document={}, objectives=OBJECTIVES)
+            store.studies.ensure(name=name, document={}, objectives=OBJECTIVES)
         copy = tmp_path / "copy.db"
         copy.write_bytes(path.read_bytes())
         log = Path(f"{path}-wal").read_bytes()
     Path(f"{copy}-wal").write_bytes(log[: len(log) - 100])
     with open_store(str(copy)) as store:
-        assert [study.name for study in store.studies()] == ["first"]
+        assert [study.name for study in store.studies.all()] == ["first"]
 
 
 def test_a_later_schema_names_both(path: Path) -> None:
@@ -188,7 +188,7 @@ def test_an_unusable_url_is_refused(url: str, message: str) -> None:
 
 def test_a_full_disk_keeps_what_was_committed(path: Path) -> None:
     with open_store(str(path)) as store:
-        store.ensure_study(name="first", document={}, objectives=OBJECTIVES)
+        store.studies.ensure(name="first", document={}, objectives=OBJECTIVES)
     pages = path.stat().st_size // 4096 + 4
 
     def limit(connection: sqlite3.Connection, _: object) -> None:
@@ -198,13 +198,15 @@ def test_a_full_disk_keeps_what_was_committed(path: Path) -> None:
     try:
         with open_store(str(path)) as store:
             with pytest.raises(StoreError, match="the disk is full") as caught:
-                store.ensure_study(name="big", document={"x": "y" * 100_000}, objectives=OBJECTIVES)
+                store.studies.ensure(
+                    name="big", document={"x": "y" * 100_000}, objectives=OBJECTIVES
+                )
             assert str(path) in str(caught.value)
-            assert [study.name for study in store.studies()] == ["first"]
+            assert [study.name for study in store.studies.all()] == ["first"]
     finally:
         event.remove(Engine, "connect", limit)
     with open_store(str(path)) as store:
-        store.ensure_study(name="big", document={"x": "y" * 100_000}, objectives=OBJECTIVES)
+        store.studies.ensure(name="big", document={"x": "y" * 100_000}, objectives=OBJECTIVES)
 
 
 def test_a_store_for_reading_refuses_to_write(path: Path) -> None:
@@ -213,7 +215,7 @@ def test_a_store_for_reading_refuses_to_write(path: Path) -> None:
         open_store(str(path), read_only=True) as store,
         pytest.raises(StoreError, match="opened for reading only"),
     ):
-        store.ensure_study(name="a", document={}, objectives=OBJECTIVES)
+        store.studies.ensure(name="a", document={}, objectives=OBJECTIVES)
 
 
 @pytest.fixture
@@ -243,13 +245,13 @@ def ordinary_account() -> Iterator[None]:
 def test_what_is_read_only_can_still_be_read(public_folder: Path, protected: str) -> None:
     path = public_folder / "archdsl.db"
     with open_store(str(path)) as store:
-        store.ensure_study(name="a", document={}, objectives=OBJECTIVES)
+        store.studies.ensure(name="a", document={}, objectives=OBJECTIVES)
     path.chmod(0o666 if protected == "folder" else 0o444)
     public_folder.chmod(0o777 if protected == "file" else 0o555)
     refused = path if protected == "file" else public_folder
     with ordinary_account():
         with open_store(str(path), create=False, read_only=True) as store:
-            assert [study.name for study in store.studies()] == ["a"]
+            assert [study.name for study in store.studies.all()] == ["a"]
         with pytest.raises(StoreError, match=f"{refused} is read-only"):
             open_store(str(path))
 
@@ -274,13 +276,13 @@ def test_what_may_not_be_read_is_named(public_folder: Path) -> None:
 def test_a_read_only_folder_with_a_writer_is_read_along_with_its_log(public_folder: Path) -> None:
     path = public_folder / "archdsl.db"
     with open_store(str(path)) as writer:
-        writer.ensure_study(name="only in the log", document={}, objectives=OBJECTIVES)
+        writer.studies.ensure(name="only in the log", document={}, objectives=OBJECTIVES)
         public_folder.chmod(0o555)
         with (
             ordinary_account(),
             open_store(str(path), create=False, read_only=True) as store,
         ):
-            assert [study.name for study in store.studies()] == ["only in the log"]
+            assert [study.name for study in store.studies.all()] == ["only in the log"]
 
 
 @pytest.mark.parametrize(
@@ -319,4 +321,4 @@ def test_a_network_file_system_is_refused_for_writing_only(
     with pytest.raises(StoreError, match=r"network file system \(nfs4.*local disk.*postgresql"):
         open_store(str(path))
     with open_store(str(path), read_only=True) as store:
-        assert store.studies() == []
+        assert store.studies.all() == []

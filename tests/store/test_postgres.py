@@ -65,7 +65,7 @@ def test_a_server_that_refuses_is_told_in_one_line(
 def test_every_spelling_is_one_driver(postgres: str, scheme: str) -> None:
     url = re.sub(r"^[a-z+0-9]+:", f"{scheme}:", postgres)
     with open_store(url) as store:
-        store.ensure_study(name="a", document={}, objectives=OBJECTIVES)
+        store.studies.ensure(name="a", document={}, objectives=OBJECTIVES)
         with store._database.read() as connection:
             assert connection.dialect.driver == "psycopg"
 
@@ -99,7 +99,7 @@ def test_an_empty_schema_is_filled_only_by_creating(postgres: str) -> None:
         with pytest.raises(EmptyDatabaseError, match="is empty; `archdsl search` fills one"):
             open_store(postgres, create=False, read_only=read_only)
     with open_store(postgres) as store:
-        assert store.studies() == []
+        assert store.studies.all() == []
 
 
 def test_another_programs_tables_are_left_alone(postgres: str, admin: Connection) -> None:
@@ -128,17 +128,17 @@ def test_rights_that_are_missing_are_named(guest: str, postgres: str, admin: Con
     with pytest.raises(StoreError, match="may not do that; let it own the database, or grant"):
         open_store(guest)
     with open_store(postgres) as store:
-        store.ensure_study(name="a", document={}, objectives=OBJECTIVES)
+        store.studies.ensure(name="a", document={}, objectives=OBJECTIVES)
     schema = admin.exec_driver_sql("SELECT current_schema()").scalar()
     user = make_url(guest).username
     admin.exec_driver_sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {user}")
     with open_store(guest, create=False, read_only=True) as store:
-        assert [study.name for study in store.studies()] == ["a"]
+        assert [study.name for study in store.studies.all()] == ["a"]
     with (
         open_store(guest) as store,
         pytest.raises(StoreError, match="may not do that"),
     ):
-        store.ensure_study(name="b", document={}, objectives=OBJECTIVES)
+        store.studies.ensure(name="b", document={}, objectives=OBJECTIVES)
 
 
 def test_a_writer_that_is_waited_for_too_long(
@@ -151,8 +151,8 @@ def test_a_writer_that_is_waited_for_too_long(
             first._database.write(),
             pytest.raises(StoreError, match="another process has held it for over 30 s"),
         ):
-            second.ensure_study(name="a", document={}, objectives=OBJECTIVES)
-        second.ensure_study(name="a", document={}, objectives=OBJECTIVES)
+            second.studies.ensure(name="a", document={}, objectives=OBJECTIVES)
+        second.studies.ensure(name="a", document={}, objectives=OBJECTIVES)
 
 
 def test_a_writer_that_fell_silent_holds_nobody_up(
@@ -165,9 +165,9 @@ def test_a_writer_that_fell_silent_holds_nobody_up(
             pytest.raises(StoreError, match=r"stood still|server ended the connection"),
             silent._database.write() as connection,
         ):
-            other.ensure_study(name="a", document={}, objectives=OBJECTIVES)
+            other.studies.ensure(name="a", document={}, objectives=OBJECTIVES)
             connection.exec_driver_sql("DELETE FROM studies")
-        assert [study.name for study in silent.studies()] == ["a"]
+        assert [study.name for study in silent.studies.all()] == ["a"]
 
 
 def test_connections_that_were_ended_meanwhile_are_made_anew(
@@ -178,16 +178,16 @@ def test_connections_that_were_ended_meanwhile_are_made_anew(
         " WHERE pid <> pg_backend_pid() AND application_name = 'ended'"
     )
     with open_store(f"{postgres}&application_name=ended") as store:
-        store.ensure_study(name="a", document={}, objectives=OBJECTIVES)
+        store.studies.ensure(name="a", document={}, objectives=OBJECTIVES)
         assert admin.exec_driver_sql(everybody).scalar() == 1
-        assert [study.name for study in store.studies()] == ["a"]
+        assert [study.name for study in store.studies.all()] == ["a"]
         with (
             pytest.raises(StoreError, match="server ended the connection; what was committed"),
             store._database.write() as connection,
         ):
             admin.exec_driver_sql(everybody)
             connection.exec_driver_sql("SELECT 1")
-        assert [study.name for study in store.studies()] == ["a"]
+        assert [study.name for study in store.studies.all()] == ["a"]
 
 
 def test_writers_of_two_schemas_do_not_wait_for_each_other(
@@ -199,14 +199,14 @@ def test_writers_of_two_schemas_do_not_wait_for_each_other(
     with postgres_schema() as elsewhere, open_store(postgres) as one, open_store(elsewhere) as two:
         monkeypatch.setattr(postgres_room, "_BEGIN_WRITING", quick)
         with one._database.write():
-            two.ensure_study(name="a", document={}, objectives=OBJECTIVES)
+            two.studies.ensure(name="a", document={}, objectives=OBJECTIVES)
 
 
 def test_a_name_that_is_too_long_is_told(postgres: str) -> None:
     with open_store(postgres) as store:
         with pytest.raises(StoreError, match="longer than the database keeps; shorten it"):
-            store.ensure_study(name="a" * 201, document={}, objectives=OBJECTIVES)
-        assert store.studies() == []
+            store.studies.ensure(name="a" * 201, document={}, objectives=OBJECTIVES)
+        assert store.studies.all() == []
 
 
 def _begin() -> str:

@@ -46,7 +46,7 @@ def test_a_migration_that_fails_leaves_nothing(url: str, monkeypatch: pytest.Mon
         with pytest.raises(RuntimeError, match="power cut"):
             open_store(url)
     with open_store(url) as store:
-        assert store.studies() == []
+        assert store.studies.all() == []
 
 
 NEXT = """
@@ -68,15 +68,15 @@ def test_an_older_schema_is_upgraded_in_place(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: bool
 ) -> None:
     with open_store(url) as store:
-        study = store.ensure_study(name="a", document={}, objectives={"top1": "maximize"})
+        study = store.studies.ensure(name="a", document={}, objectives={"top1": "maximize"})
     migrations = shutil.copytree(schema.MIGRATIONS, tmp_path / "migrations")
     present = schema.REVISIONS[-1]
     (migrations / "versions" / "9999_next.py").write_text(NEXT.format(present=present))
     monkeypatch.setattr(schema, "MIGRATIONS", migrations)
     monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "9999"))
     with open_store(url, create=False, read_only=read_only) as store:
-        assert store.studies() == [study]
-        assert store.front(study.id) == []
+        assert store.studies.all() == [study]
+        assert store.trials.front(study.id) == []
         with store._database.read() as connection:
             found = connection.exec_driver_sql("SELECT version_num FROM archdsl_version")
             assert found.scalar() == "9999"
@@ -96,12 +96,12 @@ def test_a_database_of_an_old_schema_is_read(
     path = tmp_path / "old.db"
     shutil.copy(ASSETS / f"schema-{revision}.db", path)
     with open_store(str(path), create=False, read_only=read_only) as store:
-        (study,) = store.studies()
+        (study,) = store.studies.all()
         assert (study.name, dict(study.objectives)) == (
             "digits",
             {"latency": "minimize", "top1": "maximize"},
         )
-        states = [trial.state for trial in store.trials(study.id)]
+        states = [trial.state for trial in store.trials.all(study.id)]
         assert states == [
             State.COMPLETE,
             State.COMPLETE,
@@ -109,12 +109,15 @@ def test_a_database_of_an_old_schema_is_read(
             State.INFEASIBLE,
             State.RUNNING,
         ]
-        assert [trial.number for trial in store.front(study.id)] == [0, 1]
-        assert [trial.number for trial in store.front(study.id, robust=True)] == [0, 1, 2]
-        running = store.trial(study.id, 4)
-        assert [(e.epoch, e.value) for e in store.epochs(running.id)] == [(1, 41.5), (2, 55.25)]
-        assert {m.quantity for m in store.measurements("a0")} == {"latency", "top1"}
-        behind = store.samples(store.trial(study.id, 0).id)
+        assert [trial.number for trial in store.trials.front(study.id)] == [0, 1]
+        assert [trial.number for trial in store.trials.front(study.id, robust=True)] == [0, 1, 2]
+        running = store.trials.get(study.id, 4)
+        assert [(e.epoch, e.value) for e in store.epochs.of_trial(running.id)] == [
+            (1, 41.5),
+            (2, 55.25),
+        ]
+        assert {m.quantity for m in store.measurements.of_arch("a0")} == {"latency", "top1"}
+        behind = store.samples.of_trial(store.trials.get(study.id, 0).id)
         assert len(behind["top1"]) == (1 if revision == "0001" else 3)
     connection = sqlite3.connect(path)
     (present,) = connection.execute("SELECT version_num FROM archdsl_version").fetchone()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import pytest
 
@@ -15,7 +15,7 @@ from archdsl.errors import StoreError
 from archdsl.records import Measurement, Outcome, State
 from archdsl.store.errors import DuplicateTrialError, StaleClaimError
 from archdsl.store.owner import Owner
-from archdsl.store.rows import StudyRow, Trial, Value
+from archdsl.store.rows import Architecture, NewTrial, StudyRow, Trial, Value
 from archdsl.store.store import Store, open_store
 
 Add = Callable[..., Trial]
@@ -32,9 +32,9 @@ def test_a_trial_comes_back_as_it_went_in(store: Store, study: StudyRow, add: Ad
     assert trial.sampler_attrs == {"tpe": {"n": 1}}
     assert (trial.attempt, trial.counted, trial.finish_order) == (2, True, None)
     assert trial.token
-    assert store.trial(study.id, 0).token is None
-    assert store.find_architecture("aa").plan == {"layers": ["aa"]}
-    assert store.history(study.id) == []
+    assert store.trials.get(study.id, 0).token is None
+    assert store.architectures.find("aa").plan == {"layers": ["aa"]}
+    assert store.trials.finished(study.id) == []
 
 
 def test_the_budget_counts_counted_rows_only(store: Store, study: StudyRow, add: Add) -> None:
@@ -43,9 +43,9 @@ def test_the_budget_counts_counted_rows_only(store: Store, study: StudyRow, add:
     assert add("cc", budget=2)
     assert add("dd", budget=2) is None
     assert add("dd", budget=3).number == 3
-    assert store.count(study.id).counted == 3
-    assert store.count(study.id).states[State.RUNNING] == 4
-    assert store.count(study.id).states[State.COMPLETE] == 0
+    assert store.trials.count(study.id).counted == 3
+    assert store.trials.count(study.id).states[State.RUNNING] == 4
+    assert store.trials.count(study.id).states[State.COMPLETE] == 0
 
 
 def test_a_second_trial_of_an_architecture_is_refused_per_study(
@@ -55,9 +55,9 @@ def test_a_second_trial_of_an_architecture_is_refused_per_study(
     with pytest.raises(DuplicateTrialError, match="aa is already trial 0") as caught:
         add("aa")
     assert (caught.value.arch_id, caught.value.number) == ("aa", 0)
-    other = store.ensure_study(name="other", document={}, objectives={"top1": "maximize"})
+    other = store.studies.ensure(name="other", document={}, objectives={"top1": "maximize"})
     assert add("aa", study_id=other.id).number == 0
-    assert store.seen(study.id) == {"aa"}
+    assert store.trials.arch_ids(study.id) == {"aa"}
 
 
 def test_history_is_in_commit_order_and_incremental(
@@ -65,20 +65,20 @@ def test_history_is_in_commit_order_and_incremental(
 ) -> None:
     tokens = {name: add(name) for name in ("aa", "bb", "cc")}
     for name in ("cc", "aa"):
-        store.finish_trial(
+        store.trials.finish(
             trial_id=tokens[name].id,
             token=tokens[name].token or "",
             outcome=Outcome(state=State.FAILED, reason=f"{name} broke", seconds=2.5),
             values={},
         )
-    finished = store.history(study.id)
+    finished = store.trials.finished(study.id)
     assert [(t.arch_id, t.finish_order, t.reason) for t in finished] == [
         ("cc", 1, "cc broke"),
         ("aa", 2, "aa broke"),
     ]
-    assert [t.arch_id for t in store.history(study.id, after=1)] == ["aa"]
-    assert store.history(study.id, after=2) == []
-    assert [t.arch_id for t in store.trials(study.id)] == ["aa", "bb", "cc"]
+    assert [t.arch_id for t in store.trials.finished(study.id, after=1)] == ["aa"]
+    assert store.trials.finished(study.id, after=2) == []
+    assert [t.arch_id for t in store.trials.all(study.id)] == ["aa", "bb", "cc"]
 
 
 def test_complete_values_have_their_intervals(
@@ -91,8 +91,8 @@ def test_complete_values_have_their_intervals(
         "latency": Value(value=10.0, low=9.5, high=10.5),
         "top1": Value(value=80.0, low=79.5, high=80.5),
     }
-    assert store.history(study.id) == [trial]
-    assert [m.quantity for m in store.measurements("aa")] == ["latency", "top1"]
+    assert store.trials.finished(study.id) == [trial]
+    assert [m.quantity for m in store.measurements.of_arch("aa")] == ["latency", "top1"]
 
 
 def test_a_complete_trial_needs_exactly_the_objectives(
@@ -101,15 +101,15 @@ def test_a_complete_trial_needs_exactly_the_objectives(
     trial = add("aa")
     latency = measure("latency", 1.0, 0.0)
     with pytest.raises(ValueError, match="needs \\['latency', 'top1'\\]"):
-        store.finish_trial(
+        store.trials.finish(
             trial_id=trial.id,
             token=trial.token or "",
             outcome=Outcome(state=State.COMPLETE, measurements=(latency,)),
             values={"latency": latency},
         )
     # All of it was undone: the trial still runs, the measurement is not there.
-    assert store.trial(study.id, 0).state is State.RUNNING
-    assert store.measurements("aa") == []
+    assert store.trials.get(study.id, 0).state is State.RUNNING
+    assert store.measurements.of_arch("aa") == []
 
 
 def test_an_infeasible_trial_keeps_its_measurements_but_has_no_values(
@@ -117,7 +117,7 @@ def test_an_infeasible_trial_keeps_its_measurements_but_has_no_values(
 ) -> None:
     trial = add("aa")
     latency = measure("latency", 300.0, 1.0)
-    store.finish_trial(
+    store.trials.finish(
         trial_id=trial.id,
         token=trial.token or "",
         outcome=Outcome(
@@ -128,21 +128,21 @@ def test_an_infeasible_trial_keeps_its_measurements_but_has_no_values(
         ),
         values={"latency": latency},
     )
-    ended = store.trial(study.id, 0)
+    ended = store.trials.get(study.id, 0)
     assert (ended.state, ended.violation, dict(ended.values)) == (State.INFEASIBLE, 0.2, {})
-    assert store.measurements("aa") == [latency]
+    assert store.measurements.of_arch("aa") == [latency]
 
 
 def test_a_trial_finishes_once(store: Store, add: Add) -> None:
     trial = add("aa")
     outcome = Outcome(state=State.FAILED, reason="broke")
     with pytest.raises(StaleClaimError, match="trial 0 was taken over by process"):
-        store.finish_trial(trial_id=trial.id, token="guess", outcome=outcome, values={})
-    store.finish_trial(trial_id=trial.id, token=trial.token or "", outcome=outcome, values={})
+        store.trials.finish(trial_id=trial.id, token="guess", outcome=outcome, values={})
+    store.trials.finish(trial_id=trial.id, token=trial.token or "", outcome=outcome, values={})
     with pytest.raises(StaleClaimError, match=r"trial 0 is finished already \(failed\)"):
-        store.finish_trial(trial_id=trial.id, token=trial.token or "", outcome=outcome, values={})
+        store.trials.finish(trial_id=trial.id, token=trial.token or "", outcome=outcome, values={})
     with pytest.raises(StaleClaimError):
-        store.report_epoch(
+        store.epochs.report(
             trial_id=trial.id, token=trial.token or "", epoch=1, name="top1", value=1.0
         )
 
@@ -150,36 +150,31 @@ def test_a_trial_finishes_once(store: Store, add: Add) -> None:
 def test_a_reason_may_quote_raw_bytes(store: Store, study: StudyRow, add: Add) -> None:
     trial = add("aa")
     outcome = Outcome(state=State.FAILED, reason="ended with \0 in it")
-    store.finish_trial(trial_id=trial.id, token=trial.token or "", outcome=outcome, values={})
-    assert store.trial(study.id, 0).reason == "ended with  in it"
+    store.trials.finish(trial_id=trial.id, token=trial.token or "", outcome=outcome, values={})
+    assert store.trials.get(study.id, 0).reason == "ended with  in it"
 
 
 def test_a_finished_trial_is_added_without_a_claim(store: Store, study: StudyRow, add: Add) -> None:
     add("aa")
-    ended: dict[str, Any] = {
-        **_proposal(1),
-        "study_id": study.id,
-        "state": State.INFEASIBLE,
-        "reason": "params_m 150 > 130",
-        "violation": 0.15,
-    }
+    new = replace(_proposal(1), counted=False)
+    outcome = Outcome(state=State.INFEASIBLE, reason="params_m 150 > 130", violation=0.15)
     # The one counted row has used the budget up.
-    assert store.add_finished_trial(budget=1, **ended) is None
-    row = store.add_finished_trial(budget=None, **ended)
+    assert store.trials.add_finished(new, study_id=study.id, budget=1, outcome=outcome) is None
+    row = store.trials.add_finished(new, study_id=study.id, budget=None, outcome=outcome)
     assert row is not None
     assert (row.number, row.state, row.violation) == (1, State.INFEASIBLE, 0.15)
     assert (row.counted, row.finish_order, row.token) == (False, 1, None)
-    assert [claim.number for claim in store.claims(study.id)] == [0]
-    assert store.count(study.id).counted == 1
+    assert [claim.number for claim in store.claims.of_study(study.id)] == [0]
+    assert store.trials.count(study.id).counted == 1
 
 
 def test_epochs_are_kept_and_replaced_when_reported_again(store: Store, add: Add) -> None:
     trial = add("aa")
     for epoch, value in ((1, 10.0), (2, 20.0), (2, 21.0), (3, math.nan)):
-        store.report_epoch(
+        store.epochs.report(
             trial_id=trial.id, token=trial.token or "", epoch=epoch, name="top1", value=value
         )
-    reported = store.epochs(trial.id)
+    reported = store.epochs.of_trial(trial.id)
     assert [(e.epoch, e.name, e.value) for e in reported[:2]] == [
         (1, "top1", 10.0),
         (2, "top1", 21.0),
@@ -189,10 +184,10 @@ def test_epochs_are_kept_and_replaced_when_reported_again(store: Store, add: Add
 
 def test_an_unknown_number_is_a_clear_error(store: Store, study: StudyRow, add: Add) -> None:
     with pytest.raises(StoreError, match="no trial 0; it has none yet"):
-        store.trial(study.id, 0)
+        store.trials.get(study.id, 0)
     add("aa")
     with pytest.raises(StoreError, match="no trial 5; its trials are 0 to 0"):
-        store.trial(study.id, 5)
+        store.trials.get(study.id, 5)
 
 
 def test_values_are_exact(store: Store, complete: Complete) -> None:
@@ -208,15 +203,13 @@ def test_a_trial_costs_the_same_among_many(tmp_path: Path, measure: Measure) -> 
         open_store(str(tmp_path / "large.db")) as large,
     ):
         for store in (small, large):
-            store.ensure_study(name="a", document={}, objectives={"top1": "maximize"})
+            store.studies.ensure(name="a", document={}, objectives={"top1": "maximize"})
         for number in range(2000):
-            large.add_finished_trial(
+            large.trials.add_finished(
+                _proposal(number),
                 study_id=1,
                 budget=10_000,
-                **_proposal(number),
-                state=State.INFEASIBLE,
-                reason="too large",
-                counted=True,
+                outcome=Outcome(state=State.INFEASIBLE, reason="too large"),
             )
         pairs = [
             [_seconds_for_trial(store, measure, number) for store in (small, large)]
@@ -227,25 +220,16 @@ def test_a_trial_costs_the_same_among_many(tmp_path: Path, measure: Measure) -> 
     assert looked_up < 0.005
 
 
-def _proposal(number: int) -> dict[str, Any]:
-    return {
-        "arch_id": f"{number:016x}",
-        "spec": {},
-        "plan": {},
-        "facts": {},
-        "params": {"dim": number},
-        "distributions": {},
-        "sampler_attrs": {},
-        "attempt": 0,
-    }
+def _proposal(number: int) -> NewTrial:
+    return NewTrial(architecture=Architecture(arch_id=f"{number:016x}"), params={"dim": number})
 
 
 def _seconds_for_trial(store: Store, measure: Measure, number: int) -> float:
     top1 = measure("top1", float(number), 0.0)
     started = time.perf_counter()
-    trial = store.add_trial(study_id=1, budget=10_000, owner=Owner.current(), **_proposal(number))
+    trial = store.trials.add(_proposal(number), study_id=1, budget=10_000, owner=Owner.current())
     assert trial is not None
-    store.finish_trial(
+    store.trials.finish(
         trial_id=trial.id,
         token=trial.token or "",
         outcome=Outcome(state=State.COMPLETE, measurements=(top1,)),
@@ -256,7 +240,7 @@ def _seconds_for_trial(store: Store, measure: Measure, number: int) -> float:
 
 def _seconds_to_find(store: Store, number: int) -> float:
     started = time.perf_counter()
-    store.find_architecture(f"{number:016x}")
+    store.architectures.find(f"{number:016x}")
     return time.perf_counter() - started
 
 
@@ -267,11 +251,11 @@ def test_a_stopped_trial_counts_keeps_its_epochs_and_is_never_a_member(
     trial = add("stopped", budget=2)
     token = trial.token or ""
     for epoch, value in ((1, 50.0), (2, 95.0)):
-        store.report_epoch(trial_id=trial.id, token=token, epoch=epoch, name="top1", value=value)
+        store.epochs.report(trial_id=trial.id, token=token, epoch=epoch, name="top1", value=value)
     latency = Measurement(
         quantity="latency", value=1.0, low=1.0, high=1.0, unit="ms", protocol={"batch": 1}
     )
-    store.finish_trial(
+    store.trials.finish(
         trial_id=trial.id,
         token=token,
         outcome=Outcome(
@@ -280,34 +264,39 @@ def test_a_stopped_trial_counts_keeps_its_epochs_and_is_never_a_member(
         values={},
     )
     assert add("one more", budget=2) is None, "it uses up budget"
-    ended = store.trial(study.id, trial.number)
+    ended = store.trials.get(study.id, trial.number)
     assert (ended.state, ended.reason, dict(ended.values)) == (
         State.STOPPED,
         "after epoch 2: …",
         {},
     )
-    assert [(each.epoch, each.value) for each in store.epochs(trial.id)] == [(1, 50.0), (2, 95.0)]
+    assert [(each.epoch, each.value) for each in store.epochs.of_trial(trial.id)] == [
+        (1, 50.0),
+        (2, 95.0),
+    ]
     for robust in (False, True):
-        assert [member.arch_id for member in store.front(study.id, robust=robust)] == ["slow"]
+        assert [member.arch_id for member in store.trials.front(study.id, robust=robust)] == [
+            "slow"
+        ]
 
 
 def test_values_after_an_epoch_are_those_of_one_study(
     store: Store, study: StudyRow, add: Add
 ) -> None:
-    other = store.ensure_study(name="other", document={}, objectives={"top1": "maximize"})
+    other = store.studies.ensure(name="other", document={}, objectives={"top1": "maximize"})
     told = {"a": (1.0, 2.0), "b": (3.0, math.nan), "c": (5.0,)}
     for arch_id, values in told.items():
         trial = add(arch_id, study_id=other.id if arch_id == "c" else study.id)
         for epoch, value in enumerate(values, start=1):
             for name in ("top1", "loss"):
-                store.report_epoch(
+                store.epochs.report(
                     trial_id=trial.id, token=trial.token or "", epoch=epoch, name=name, value=value
                 )
-    assert store.values_after(study.id, epoch=1, name="top1") == [1.0, 3.0]
-    first, second = store.values_after(study.id, epoch=2, name="top1")
+    assert store.epochs.at(1, study_id=study.id, name="top1") == [1.0, 3.0]
+    first, second = store.epochs.at(2, study_id=study.id, name="top1")
     assert first == 2.0
     assert math.isnan(second)
-    assert store.values_after(study.id, epoch=3, name="top1") == []
+    assert store.epochs.at(3, study_id=study.id, name="top1") == []
 
 
 def test_a_study_lists_its_times_and_architectures(
@@ -315,13 +304,13 @@ def test_a_study_lists_its_times_and_architectures(
 ) -> None:
     complete("aa", latency=3.0, top1=80.0)
     add("bb")
-    other = store.ensure_study(name="other", document={}, objectives={"latency": "minimize"})
+    other = store.studies.ensure(name="other", document={}, objectives={"latency": "minimize"})
     add("cc", study_id=other.id)
-    times = store.times(study.id)
+    times = store.trials.times(study.id)
     assert sorted(times) == [0, 1]
     assert times[0].finished is not None
     assert times[0].started <= times[0].finished
     assert times[1].finished is None
-    found = store.architectures(study.id)
+    found = store.architectures.of_study(study.id)
     assert sorted(found) == ["aa", "bb"]
     assert found["aa"].spec == {"name": "aa"}

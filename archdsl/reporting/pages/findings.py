@@ -69,11 +69,11 @@ def _member(store: Store, study: StudyRow, row: FrontRow) -> Member:
     trial = row.trial
     return Member(
         row=row,
-        samples=store.samples(trial.id),
+        samples=store.samples.of_trial(trial.id),
         beside=[
             each
-            for each in store.measurements(trial.arch_id)
+            for each in store.measurements.of_arch(trial.arch_id)
             if each.quantity == "memory" and "memory" not in study.objectives
         ],
-        epochs=store.epochs(trial.id),
+        epochs=store.epochs.of_trial(trial.id),
     )

@@ -192,7 +192,7 @@ def test_pictures_are_drawn_and_nothing_else_is_loaded(
 def test_pointing_at_a_mark_tells_of_its_member(browser: Any, searched: Path, name: str) -> None:
     page = Opened(browser, searched / name)
     with open_store(str(searched / "archdsl.db"), read_only=True) as store:
-        members = {t.number: t for t in store.front(store.studies()[0].id)}
+        members = {t.number: t for t in store.trials.front(store.studies.all()[0].id)}
     marks = [m for m in page.find(".plot:first-of-type .point[tabindex]") if m.rect["width"] < 60]
     seen: dict[int, tuple[float, float]] = {}
     for mark in marks:

@@ -36,7 +36,7 @@ def test_choices_are_told_option_by_option(fill: Any, made: Made, store: Store) 
     for each in params[:4]:
         each["head[a].ratio"] = 0.5
     study = fill([made(values={"latency": 9, "top1": 1}), *deciding(made, params, lambda _: 50)])
-    found = {choice.name: choice for choice in choices(store.trials(study.id))}
+    found = {choice.name: choice for choice in choices(store.trials.all(study.id))}
     assert {name: [o.label for o in c.options] for name, c in found.items()} == {
         "depth": ["1", "2", "3"],
         "head": ["a", "b"],
@@ -54,7 +54,7 @@ def test_many_numbers_become_ranges(fill: Any, made: Made, store: Store) -> None
     count = 3 * MOST_OPTIONS
     params = [{"width": 10 * (count - n)} for n in range(count)]
     study = fill(deciding(made, params, lambda _: 50.0))
-    [choice] = choices(store.trials(study.id))
+    [choice] = choices(store.trials.all(study.id))
     assert len(choice.options) == RANGES
     assert choice.options[0].label == "10 to 50"
     assert [len(option.trials) for option in choice.options] == [5] * RANGES
@@ -66,18 +66,18 @@ def test_the_choice_that_matters_is_the_most_important(fill: Any, made: Made, st
         {"idle": source.choice([1, 2, 3]), "deep": source.choice([1, 2, 3])} for _ in range(60)
     ]
     study = fill(deciding(made, params, lambda each: 50.0 + 10 * each["deep"]))
-    found = importances(study, store.trials(study.id))
+    found = importances(study, store.trials.all(study.id))
     assert [each.name for each in found.choices] == ["deep", "idle"]
     assert found.choices[0].shares["top1"] > 0.9
     assert found.choices[1].shares["top1"] < 0.1
-    assert importances(study, store.trials(study.id)) == found, "equal seeds, equal answers"
+    assert importances(study, store.trials.all(study.id)) == found, "equal seeds, equal answers"
     assert (found.trials, found.looked_at, found.rough) == (60, 60, False)
 
 
 def test_too_few_or_equal_values_have_no_importance(fill: Any, made: Made, store: Store) -> None:
     params = [{"depth": n % 3} for n in range(LEAST_TRIALS)]
     study = fill(deciding(made, params, lambda _: 50.0))
-    trials = store.trials(study.id)
+    trials = store.trials.all(study.id)
     [found] = importances(study, trials).choices
     assert set(found.shares) == {"latency"}, "top1 does not vary"
     [found] = importances(study, trials[1:]).choices
@@ -87,7 +87,7 @@ def test_too_few_or_equal_values_have_no_importance(fill: Any, made: Made, store
 def test_of_many_trials_a_part_is_looked_at(fill: Any, made: Made, store: Store) -> None:
     params = [{"depth": n % 3} for n in range(MOST_TRIALS + 10)]
     study = fill(deciding(made, params, lambda each: 50.0 + each["depth"]))
-    found = importances(study, store.trials(study.id))
+    found = importances(study, store.trials.all(study.id))
     assert (found.trials, found.looked_at) == (MOST_TRIALS + 10, MOST_TRIALS)
     assert found.choices[0].shares["top1"] > 0.9
 
@@ -121,10 +121,10 @@ def test_a_front_is_seen_on_another_device(
         ],
         base=None,
     )  # fmt: skip
-    trials = store.trials(study.id)
+    trials = store.trials.all(study.id)
     for trial, value in zip(trials, there, strict=True):
-        store.record_measurement(trial.arch_id, latency(value, "there"))
-        store.record_measurement(trial.arch_id, latency(1.0, "elsewhere", batch=1))
+        store.measurements.record(trial.arch_id, latency(value, "there"))
+        store.measurements.record(trial.arch_id, latency(1.0, "elsewhere", batch=1))
     survived = read_findings(store, study).survivals
     assert {
         (each.here["name"], each.there["name"]): (each.common, each.members, each.survivors)
@@ -141,8 +141,8 @@ def test_devices_of_one_name_are_told_apart(
     one = made(values={"latency": 1.0, "top1": 80.0},
                protocol={"latency": latency(1.0, "GPU").protocol})  # fmt: skip
     study = fill([one], base=None)
-    [trial] = store.trials(study.id)
-    store.record_measurement(trial.arch_id, latency(2.0, "GPU", driver="2"))
+    [trial] = store.trials.all(study.id)
+    store.measurements.record(trial.arch_id, latency(2.0, "GPU", driver="2"))
     text = report(study).text
     assert "GPU (driver 1)" in text
     assert "GPU (driver 2)" in text
@@ -161,11 +161,13 @@ def test_what_lies_behind_values_is_read_at_once(fill: Any, made: Made, store: S
             made(sets=("depth=2",), values={"latency": 2.0, "top1": 81.0}),
         ]
     )
-    trials = store.trials(study.id)
-    assert store.all_behind(study.id) == {
-        trial.id: store.behind(trial.id) for trial in trials if trial.state is State.COMPLETE
+    trials = store.trials.all(study.id)
+    assert store.measurements.by_trial(study.id) == {
+        trial.id: store.measurements.of_trial(trial.id)
+        for trial in trials
+        if trial.state is State.COMPLETE
     }
-    found = store.measured_in(study.id, "latency")
+    found = store.measurements.of_study(study.id, "latency")
     assert [(arch_id, each.value) for arch_id, each in found] == [
         (trials[0].arch_id, 1.0),
         (trials[2].arch_id, 2.0),

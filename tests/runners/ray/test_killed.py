@@ -114,7 +114,7 @@ def test_a_killed_driver_repeats_at_most_one_training_per_kill(
     assert last.returncode == 0
     assert out == b""
     with open_store(str(tmp_path / "a.db")) as store:
-        trials = store.trials(store.study("diary").id)
+        trials = store.trials.all(store.studies.find("diary").id)
     assert [trial.state for trial in trials] == [State.COMPLETE] * TRIALS
     assert len({trial.arch_id for trial in trials}) == TRIALS
     lines = diary_toys.diary(folder)
@@ -154,7 +154,7 @@ def test_a_search_goes_on_with_another_cluster_when_its_own_is_gone(
         last.communicate(timeout=60)
         assert last.returncode == 0
     with open_store(str(tmp_path / "a.db")) as store:
-        trials = store.trials(store.study("diary").id)
+        trials = store.trials.all(store.studies.find("diary").id)
     assert [trial.state for trial in trials] == [State.COMPLETE] * 8
     lines = diary_toys.diary(folder)
     epochs = Counter((line[1], line[2]) for line in lines if line[0] == "epoch")

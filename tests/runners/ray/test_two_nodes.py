@@ -89,8 +89,8 @@ def test_a_machine_lost_in_the_middle_changes_only_the_speed(
         done = run.run_search(
             read_study("study.yaml"), store=store, profile=profile_of(), observer=watcher
         )
-        trials = store.trials(done.row.id)
-        made = [store.behind(trial.id) for trial in trials]
+        trials = store.trials.all(done.row.id)
+        made = [store.measurements.of_trial(trial.id) for trial in trials]
     assert [trial.state for trial in trials] == [State.COMPLETE] * TRIALS
     assert len({trial.arch_id for trial in trials}) == TRIALS
     measured = {each["latency"].detail["machine"]["id"] for each in made}
@@ -158,7 +158,7 @@ def test_real_trainings_go_on_elsewhere_from_their_checkpoints(
         done = run.run_search(
             read_study("study.yaml"), store=store, profile=profile_of(), observer=saboteur
         )
-        made = [store.behind(trial.id) for trial in store.trials(done.row.id)]
+        made = [store.measurements.of_trial(trial.id) for trial in store.trials.all(done.row.id)]
     assert len(made) == trials
     latencies = [each["latency"] for each in made]
     assert {each.detail["machine"]["id"] for each in latencies} == {head}
@@ -195,7 +195,7 @@ def test_a_machine_that_joins_in_the_middle_is_used(
         done = run.run_search(
             read_study("study.yaml"), store=store, profile=profile_of(), observer=watcher
         )
-        made = [store.behind(trial.id) for trial in store.trials(done.row.id)]
+        made = [store.measurements.of_trial(trial.id) for trial in store.trials.all(done.row.id)]
     trained = Counter(each["top1"].detail["machine"]["id"] for each in made)
     assert len(trained) == 2 and sum(trained.values()) == 20
 

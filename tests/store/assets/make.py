@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from archdsl.records import Measurement, Outcome, State
 from archdsl.store.owner import Owner
-from archdsl.store.rows import Value
+from archdsl.store.rows import Architecture, NewTrial, Value
 from archdsl.store.schema import REVISIONS
 from archdsl.store.store import Store, open_store
 
 OWNER = Owner(host="example", boot_id="gone", pid=1, process_start="1")
 
 
-def proposal(number: int) -> dict[str, Any]:
-    return {
-        "arch_id": f"a{number}",
-        "spec": {"archdsl": 1, "depth": number},
-        "plan": {"layers": [number]},
-        "facts": {"params": 1000 * number},
-        "params": {"depth": number},
-        "distributions": {"depth": {"name": "IntDistribution"}},
-        "sampler_attrs": {},
-        "attempt": 0,
-    }
+def proposal(number: int, *, counted: bool = True) -> NewTrial:
+    return NewTrial(
+        architecture=Architecture(
+            arch_id=f"a{number}",
+            spec={"archdsl": 1, "depth": number},
+            plan={"layers": [number]},
+            facts={"params": 1000 * number},
+        ),
+        params={"depth": number},
+        distributions={"depth": {"name": "IntDistribution"}},
+        counted=counted,
+    )
 
 
 def measurement(quantity: str, unit: str, value: float, spread: float) -> Measurement:
@@ -43,8 +43,8 @@ def measurement(quantity: str, unit: str, value: float, spread: float) -> Measur
 def settle(store: Store, study_id: int) -> None:
     """Two more seeds of trial 0."""
     for seed, value in ((1, 69.0), (2, 71.0)):
-        store.add_sample(
-            trial_id=store.trial(study_id, 0).id,
+        store.samples.add(
+            trial_id=store.trials.get(study_id, 0).id,
             objective="top1",
             measurement=replace(
                 measurement("top1", "%", value, 1.0), protocol={"quantity": "top1", "seeds": [seed]}
@@ -54,38 +54,36 @@ def settle(store: Store, study_id: int) -> None:
 
 
 def fill(store: Store) -> None:
-    study = store.ensure_study(
+    study = store.studies.ensure(
         name="digits",
         document={"archdsl": 1, "kind": "study", "space": {"depth": {"choose": [0, 1, 2]}}},
         objectives={"latency": "minimize", "top1": "maximize"},
         budget=9,
     )
     for number, (latency, top1) in enumerate([(5.0, 70.0), (10.0, 80.0), (10.5, 79.5)]):
-        trial = store.add_trial(study_id=study.id, budget=9, owner=OWNER, **proposal(number))
+        trial = store.trials.add(proposal(number), study_id=study.id, budget=9, owner=OWNER)
         assert trial is not None
         values = {
             "latency": measurement("latency", "ms", latency, 0.5),
             "top1": measurement("top1", "%", top1, 1.0),
         }
-        store.finish_trial(
+        store.trials.finish(
             trial_id=trial.id,
             token=trial.token or "",
             outcome=Outcome(state=State.COMPLETE, measurements=tuple(values.values()), seconds=1.0),
             values=values,
         )
     settle(store, study.id)
-    store.add_finished_trial(
+    store.trials.add_finished(
+        proposal(3, counted=False),
         study_id=study.id,
         budget=9,
-        **proposal(3),
-        state=State.INFEASIBLE,
-        reason="params_m 150 > 130",
-        violation=0.15,
+        outcome=Outcome(state=State.INFEASIBLE, reason="params_m 150 > 130", violation=0.15),
     )
-    running = store.add_trial(study_id=study.id, budget=9, owner=OWNER, **proposal(4))
+    running = store.trials.add(proposal(4), study_id=study.id, budget=9, owner=OWNER)
     assert running is not None
     for epoch, value in ((1, 41.5), (2, 55.25)):
-        store.report_epoch(
+        store.epochs.report(
             trial_id=running.id, token=running.token or "", epoch=epoch, name="top1", value=value
         )
 

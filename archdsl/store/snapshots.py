@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 from sqlalchemy import Connection, select
 
 from archdsl.records import State
-from archdsl.store import claims, history
-from archdsl.store.owner import Owner
+from archdsl.store.claims import Claim, claims_of
+from archdsl.store.database import Database
+from archdsl.store.epochs import epochs_of
 from archdsl.store.rows import EndedTrial, RunningTrial, StudySnapshot
 from archdsl.store.studies import study_of
-from archdsl.store.tables import measurements, trial_values, trials
+from archdsl.store.tables import measurements, record_of, trial_values, trials
+from archdsl.store.trials import count_of
 
 
-def snapshot(
-    connection: Connection, *, study_id: int, after: int, living: Callable[[Owner], bool]
-) -> StudySnapshot:
-    return StudySnapshot(
-        study=study_of(connection, study_id),
-        counts=history.count(connection, study_id=study_id),
-        running=tuple(
-            _running(connection, claim)
-            for claim in claims.of_study(connection, study_id=study_id, living=living)
-        ),
-        ended=_ended(connection, study_id=study_id, after=after),
-    )
+@dataclass(frozen=True, kw_only=True)
+class Snapshots:
+    """What a database says of its searches while they run."""
+
+    database: Database
+
+    def take(self, study_id: int, after: int = 0) -> StudySnapshot:
+        """How a search stands, in one transaction that keeps no writer waiting.
+
+        Args:
+            study_id: row of the study.
+            after: list the trials with a `finish_order` beyond it as ended.
+        """
+        with self.database.read() as connection:
+            living = self.database.living(connection)
+            return StudySnapshot(
+                study=study_of(connection, study_id),
+                counts=count_of(connection, study_id),
+                running=tuple(
+                    _running(connection, claim)
+                    for claim in claims_of(connection, study_id=study_id, living=living)
+                ),
+                ended=_ended(connection, study_id=study_id, after=after),
+            )
 
 
-def _running(connection: Connection, claim: claims.Claim) -> RunningTrial:
-    reports = history.epochs(connection, trial_id=claim.trial_id)
+def _running(connection: Connection, claim: Claim) -> RunningTrial:
+    reports = epochs_of(connection, claim.trial_id)
     last = reports[-1].epoch if reports else 0
     mine = select(trials.c.arch_id).where(trials.c.id == claim.trial_id).scalar_subquery()
     return RunningTrial(
@@ -52,33 +67,12 @@ def _ended(connection: Connection, *, study_id: int, after: int) -> tuple[EndedT
     wanted = (trials.c.study_id == study_id) & (trials.c.finish_order > after)
     values = _values(connection, study_id=study_id, after=after)
     # Not the documents, decisions and attributes: of thousands of trials they take long to read.
+    columns = [trials.c[each.name] for each in fields(EndedTrial) if each.name != "values"]
     rows = connection.execute(
-        select(
-            trials.c.id,
-            trials.c.number,
-            trials.c.state,
-            trials.c.counted,
-            trials.c.reason,
-            trials.c.seconds,
-            trials.c.finish_order,
-            trials.c.started,
-            trials.c.finished,
-        )
-        .where(wanted)
-        .order_by(trials.c.finish_order)
+        select(trials.c.id, *columns).where(wanted).order_by(trials.c.finish_order)
     )
     return tuple(
-        EndedTrial(
-            number=row.number,
-            state=State(row.state),
-            counted=row.counted,
-            reason=row.reason,
-            seconds=row.seconds,
-            finish_order=row.finish_order,
-            started=row.started,
-            finished=row.finished,
-            values=values.get(row.id, {}),
-        )
+        record_of(EndedTrial, row, state=State(row.state), values=values.get(row.id, {}))
         for row in rows
     )
 
