@@ -150,7 +150,7 @@ def _two(a: Checked, b: Checked, conditions: Conditions, as_json: bool) -> None:
                 "low": found.low,
                 "high": found.high,
                 "disturbances": list(found.disturbances),
-                "device": dict(found.readings),
+                "device": dict(found.telemetry),
                 "protocol": dict(found.protocol),
             }
         )

@@ -1,18 +1,54 @@
-"""A search's candidate as a network."""
+"""A search's candidate as a network, and the evaluator of what is measured of the network alone."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import nn
 
 from archdsl.compiler.build import build
-from archdsl.records import Job
+from archdsl.records import Job, Measurement
 from archdsl.spec.model import ModelSpec
 
+ImageShape = tuple[int, int, int]
+"""(channels, height, width)."""
 
-def build_candidate(candidate: Job, *, seed: int) -> tuple[nn.Module, tuple[int, int, int]]:
-    """The network, its weights drawn from `seed`, and its images' (channels, height, width)."""
+
+def build_candidate(candidate: Job, *, seed: int) -> tuple[nn.Module, ImageShape]:
+    """The network, its weights drawn from `seed`, and the shape of its images."""
     spec = ModelSpec.model_validate(candidate.spec)
     torch.manual_seed(seed)
     height, width = spec.image.size
     return build(spec), (spec.image.channels, height, width)
+
+
+class NetworkEvaluator:
+    """Measures one quantity of candidates as networks with fresh weights: any can be measured.
+
+    Args:
+        quantity: name of what is measured.
+        protocol: of the measurements.
+        measure: a network and the shape of its images -> the measurement.
+    """
+
+    def __init__(
+        self,
+        quantity: str,
+        *,
+        protocol: Mapping[str, Any],
+        measure: Callable[[nn.Module, ImageShape], Measurement],
+    ) -> None:
+        self.quantity = quantity
+        self.measure_network = measure
+        self._protocol = protocol
+
+    def protocol(self) -> Mapping[str, Any]:
+        return self._protocol
+
+    def check(self, candidate: Job) -> None:
+        """Any network will do."""
+
+    def measure(self, candidate: Job, *, report: Callable[[int, float], None]) -> Measurement:
+        return self.measure_network(*build_candidate(candidate, seed=0))

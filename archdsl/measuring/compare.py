@@ -15,8 +15,9 @@ from archdsl.analysis.statistics import ratio_interval, ratio_of_pairs
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.devices import applied, find_device, locked
 from archdsl.measuring.interference import Block, InterferenceMonitor
-from archdsl.measuring.latency import WARM_UP_SHARE, latency_protocol, monitor_of
-from archdsl.measuring.timing import Workload, block_seconds, timed_block, warm_up
+from archdsl.measuring.latency import latency_protocol, monitor_of
+from archdsl.measuring.sampling import Rounds, take_rounds
+from archdsl.measuring.timing import Workload
 
 SAME_WITHIN = 0.01
 """Two latencies are the same when their ratio is surely between 0.99 and 1.01."""
@@ -52,7 +53,7 @@ class Comparison:
         blocks_a_ms: samples of A in ms, block by block.
         blocks_b_ms: samples of B; block i was timed right after block i of A.
         disturbances: why the ratio cannot be trusted, in words; then the verdict is UNCLEAR.
-        readings: of the device around the blocks.
+        telemetry: of the device around the blocks.
     """
 
     verdict: Verdict
@@ -63,7 +64,7 @@ class Comparison:
     blocks_a_ms: Sequence[Sequence[float]]
     blocks_b_ms: Sequence[Sequence[float]]
     disturbances: Sequence[str]
-    readings: Mapping[str, Any]
+    telemetry: Mapping[str, Any]
 
 
 def compare_latency(
@@ -97,25 +98,27 @@ def compare_latency(
             Workload(model, image_shape=image_shape, conditions=conditions, device=device)
             for model in (model_a, model_b)
         ]
-        first_ms = [workload.sample_ms() for workload in workloads]
         with locked(device):
-            limit = conditions.max_seconds
-            lengths = _block_lengths(workloads, first_ms, max_seconds=limit)
-            watch = monitor_of(protocol, device, max_seconds=2 * limit)
-            pairs, disturbances = _take_pairs(workloads, watch, lengths, max_seconds=2 * limit)
-            watch.close()
-    blocks_a, blocks_b = ([list(pair[i].samples_ms) for pair in pairs] for i in (0, 1))
-    low, high, _ = ratio_interval(blocks_a, blocks_b)
+            for workload in workloads:
+                workload.warm_up(blocks=LEAST_PAIRS)
+            limit = 2 * conditions.max_seconds
+            monitor = monitor_of(protocol, device, max_seconds=limit)
+            pairs = _take_pairs(workloads, monitor, max_seconds=limit)
+            monitor.close()
+    blocks = [block for pair in pairs.kept for block in pair]
+    disturbances = [] if pairs.undisturbed else monitor.describe(blocks)
+    samples_a, samples_b = _samples(pairs.kept)
+    low, high, _ = ratio_interval(samples_a, samples_b)
     return Comparison(
         verdict=Verdict.UNCLEAR if disturbances else verdict_of(low, high),
-        ratio=ratio_of_pairs(blocks_a, blocks_b),
+        ratio=ratio_of_pairs(samples_a, samples_b),
         low=low,
         high=high,
         protocol=protocol,
-        blocks_a_ms=blocks_a,
-        blocks_b_ms=blocks_b,
+        blocks_a_ms=samples_a,
+        blocks_b_ms=samples_b,
         disturbances=disturbances,
-        readings=watch.readings([block for pair in pairs for block in pair]),
+        telemetry=monitor.telemetry(blocks),
     )
 
 
@@ -128,54 +131,44 @@ def verdict_of(low: float, high: float) -> Verdict:
     return Verdict.SLOWER if low > 1 else Verdict.UNCLEAR
 
 
-def _block_lengths(
-    workloads: Sequence[Workload], first_ms: Sequence[float], *, max_seconds: float
-) -> list[float]:
-    """Seconds of one block of each workload, once both are warm."""
-    lengths = []
-    for workload, first in zip(workloads, first_ms, strict=True):
-        warm = warm_up(workload, first_ms=first, max_seconds=max_seconds * WARM_UP_SHARE)
-        lengths.append(
-            block_seconds(
-                workload, call_ms=warm.call_ms, max_seconds=max_seconds, blocks=LEAST_PAIRS
-            )
-        )
-    return lengths
-
-
-Pair = tuple[Block, Block]
+Pair = tuple[Block, ...]
+"""A block of A and the block of B right after it."""
 
 
 def _take_pairs(
-    workloads: Sequence[Workload],
-    watch: InterferenceMonitor,
-    lengths: Sequence[float],
-    *,
-    max_seconds: float,
-) -> tuple[list[Pair], list[str]]:
-    """Blocks of A and B in turn, and what disturbed them if they are not to be trusted.
+    workloads: Sequence[Workload], monitor: InterferenceMonitor, *, max_seconds: float
+) -> Rounds[Block]:
+    """Blocks of A and B in turn, until it is clear which is faster or the time is spent.
 
     Looks whether it is clear each time the number of undisturbed pairs has doubled.
     """
-    taken: list[Pair] = []
     started, next_look = time.perf_counter(), LEAST_PAIRS
-    while True:
-        calm = [pair for pair in taken if not any(map(watch.doubts, pair))]
-        late = time.perf_counter() - started >= max_seconds
-        if len(calm) >= LEAST_PAIRS and (late or (len(calm) >= next_look and _clear(calm))):
-            return calm, []
-        if len(taken) >= LEAST_PAIRS and (late or not watch.patient) and len(calm) < LEAST_PAIRS:
-            return taken, watch.told([block for pair in taken for block in pair])
-        if len(calm) >= next_look:
+
+    def late() -> bool:
+        return time.perf_counter() - started >= max_seconds
+
+    def enough(pairs: Sequence[Pair]) -> bool:
+        nonlocal next_look
+        if len(pairs) < LEAST_PAIRS:
+            return False
+        if len(pairs) >= next_look:
             next_look *= 2
-        a, b = (
-            watch.block(partial(timed_block, workload, seconds=seconds))
-            for workload, seconds in zip(workloads, lengths, strict=True)
-        )
-        taken.append((a, b))
+            return _clear(pairs) or late()
+        return late()
+
+    def give_up(taken: Sequence[Pair], undisturbed: int) -> bool:
+        too_few = undisturbed < LEAST_PAIRS <= len(taken)
+        return too_few and (late() or not monitor.may_retry)
+
+    takes = [partial(monitor.block, workload.block) for workload in workloads]
+    return take_rounds(takes, enough=enough, disturbed=monitor.disturbances, give_up=give_up)
 
 
 def _clear(pairs: Sequence[Pair]) -> bool:
-    blocks_a, blocks_b = ([pair[i].samples_ms for pair in pairs] for i in (0, 1))
-    low, high, _ = ratio_interval(blocks_a, blocks_b, confidence=STOP_CONFIDENCE)
+    low, high, _ = ratio_interval(*_samples(pairs), confidence=STOP_CONFIDENCE)
     return verdict_of(low, high) is not Verdict.UNCLEAR
+
+
+def _samples(pairs: Sequence[Pair]) -> tuple[list[Sequence[float]], list[Sequence[float]]]:
+    """Samples of A and of B in ms, block by block."""
+    return [a.samples_ms for a, _ in pairs], [b.samples_ms for _, b in pairs]

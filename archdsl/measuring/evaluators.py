@@ -67,23 +67,23 @@ Make = Callable[[Mapping[str, Any], Workplace], list[Evaluator]]
 
 def _latency(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
     from archdsl.measuring.conditions import Conditions
-    from archdsl.measuring.latency import LatencyEvaluator
+    from archdsl.measuring.latency import latency_evaluator
 
-    return [LatencyEvaluator(settings_of(Conditions, settings, "evaluate.latency"))]
+    return [latency_evaluator(settings_of(Conditions, settings, "evaluate.latency"))]
 
 
 def _memory(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
     from archdsl.measuring.conditions import MemoryConditions
-    from archdsl.measuring.memory import MemoryEvaluator
+    from archdsl.measuring.memory import memory_evaluator
 
-    return [MemoryEvaluator(settings_of(MemoryConditions, settings, "evaluate.memory"))]
+    return [memory_evaluator(settings_of(MemoryConditions, settings, "evaluate.memory"))]
 
 
 def _throughput(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
     from archdsl.measuring.conditions import Conditions
-    from archdsl.measuring.throughput import ThroughputEvaluator
+    from archdsl.measuring.latency import throughput_evaluator
 
-    return [ThroughputEvaluator(settings_of(Conditions, settings, "evaluate.throughput"))]
+    return [throughput_evaluator(settings_of(Conditions, settings, "evaluate.throughput"))]
 
 
 def _top1(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:

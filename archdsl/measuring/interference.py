@@ -11,7 +11,7 @@ import torch
 
 from archdsl.measuring.cuda import UNKNOWN, GpuLoad, GpuReading
 from archdsl.measuring.load import CpuLoad, Load
-from archdsl.measuring.probe import Calmest, Probe
+from archdsl.measuring.probe import Probe, ProbeBaseline
 
 PROBE_TOLERANCE = 1.05
 """Of a probe over the calmest. On a quiet virtual machine the probes of one process lie within 3 %
@@ -66,7 +66,7 @@ class InterferenceMonitor:
         max_seconds: float,
     ) -> None:
         self._on_gpu = device.type == "cuda"
-        self._calmest = Calmest(dict(fingerprint))
+        self._baseline = ProbeBaseline(dict(fingerprint))
         self._probe = Probe(device)
         self._patience = PATIENCE_SHARE * max_seconds
         self._pause = FIRST_PAUSE_SECONDS
@@ -96,7 +96,7 @@ class InterferenceMonitor:
             load=self._load.read(),
             gpu=self._gpu.read() if self._gpu else UNKNOWN,
         )
-        if self.doubts(block) and self.patient:
+        if self.disturbances(block) and self.may_retry:
             time.sleep(self._pause)
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
             self.begin()
@@ -104,17 +104,17 @@ class InterferenceMonitor:
         return block
 
     @property
-    def patient(self) -> bool:
-        """Whether there is time left for another block in place of a disturbed one."""
+    def may_retry(self) -> bool:
+        """Whether there is time left for other blocks in place of disturbed ones."""
         return self._patience > 0
 
-    def doubts(self, block: Block) -> dict[str, str]:
+    def disturbances(self, block: Block) -> dict[str, str]:
         """Why a block's samples may be wrong: kind to words; empty where all is well.
 
         Asked again later it may say more: the calmest probe may have come after the block.
         """
         found = {}
-        ratio = max(block.probe_ms) / self._calmest.ms
+        ratio = max(block.probe_ms) / self._baseline.ms
         if ratio > PROBE_TOLERANCE:
             found["probe"] = f"the control probe took {ratio:.2f} times its calmest time here"
         foreign, own = block.load.foreign_cores, block.load.own_cores
@@ -129,30 +129,30 @@ class InterferenceMonitor:
             found["throttled"] = "heat or missing power held the GPU's clock down"
         return found
 
-    def told(self, blocks: Sequence[Block]) -> list[str]:
-        """The doubts about blocks in words, one line for each kind."""
-        found = [self.doubts(block) for block in blocks]
+    def describe(self, blocks: Sequence[Block]) -> list[str]:
+        """What disturbed blocks in words, one line for each kind."""
+        found = [self.disturbances(block) for block in blocks]
         lines = {}
         for kind in dict.fromkeys(kind for each in found for kind in each):
             words = [each[kind] for each in found if kind in each]
             lines[kind] = f"{words[-1]} ({len(words)} of {len(blocks)} blocks)"
         return list(lines.values())
 
-    def readings(self, blocks: Sequence[Block]) -> dict[str, Any]:
-        """The readings beside blocks, as plain data; what the platform does not tell is unknown."""
-        readings: dict[str, Any] = {
-            "calmest_probe_ms": round(self._calmest.ms, 6),
+    def telemetry(self, blocks: Sequence[Block]) -> dict[str, Any]:
+        """What was seen beside blocks, as plain data; what nothing here tells is `unknown`."""
+        found: dict[str, Any] = {
+            "calmest_probe_ms": round(self._baseline.ms, 6),
             "probe_ms": [[round(ms, 6) for ms in block.probe_ms] for block in blocks],
-            "foreign_cores": _told([block.load.foreign_cores for block in blocks]),
+            "foreign_cores": _or_unknown([block.load.foreign_cores for block in blocks]),
             "cores": self._load.cores,
         }
         if self._on_gpu:
-            readings |= {
-                "foreign_gpu_percent": _told([block.gpu.foreign_percent for block in blocks]),
-                "throttled": _told([block.gpu.throttled for block in blocks]),
-                "clock_mhz": _told([block.gpu.clock_mhz for block in blocks]),
+            found |= {
+                "foreign_gpu_percent": _or_unknown([block.gpu.foreign_percent for block in blocks]),
+                "throttled": _or_unknown([block.gpu.throttled for block in blocks]),
+                "clock_mhz": _or_unknown([block.gpu.clock_mhz for block in blocks]),
             }
-        return readings
+        return found
 
     def close(self) -> None:
         """Keep the calmest probe for later measurements.
@@ -160,18 +160,18 @@ class InterferenceMonitor:
         Raises:
             WriteError: the folder of the locks refuses the file.
         """
-        self._calmest.store()
+        self._baseline.store()
 
     def _tolerated_cores(self) -> float:
         return max(FOREIGN_CORES, FOREIGN_SHARE * self._load.cores)
 
     def _probed(self) -> float:
         ms = self._probe.time_ms()
-        self._calmest.add(ms)
+        self._baseline.add(ms)
         return ms
 
 
-def _told(values: Sequence[float | bool | None]) -> Any:
+def _or_unknown(values: Sequence[float | bool | None]) -> Any:
     known = [value for value in values if value is not None]
     if not known:
         return "unknown"

@@ -1,9 +1,9 @@
-"""The latency of a network, per batch in ms, under stated conditions."""
+"""The latency of a network, per batch in ms, under stated conditions; and its throughput."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -14,22 +14,22 @@ import torch
 from torch import nn
 
 from archdsl.analysis.statistics import CONFIDENCE, Interval, blocks_interval, percentile
-from archdsl.measuring.candidate import build_candidate
+from archdsl.measuring.candidate import NetworkEvaluator
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.devices import applied, find_device, locked
 from archdsl.measuring.fingerprint import fingerprint as fingerprint_of
 from archdsl.measuring.interference import Block, InterferenceMonitor
 from archdsl.measuring.repeatability import Reference, Repeatability
-from archdsl.measuring.timing import Workload, block_seconds, timed_block, timed_seconds, warm_up
-from archdsl.records import Job, Measurement
+from archdsl.measuring.sampling import take_rounds
+from archdsl.measuring.timing import Workload
+from archdsl.records import Measurement
 
 EVALUATOR = "latency/2"
-"""Changes whenever the way of measuring changes the number."""
+THROUGHPUT_EVALUATOR = "throughput/1"
+"""Both change whenever the way of measuring changes the number."""
 LEAST_BLOCKS = 3
 REFERENCE_TIMES = 3
 """Of the reference before the blocks, and after them."""
-WARM_UP_SHARE = 0.25
-"""Of `max_seconds`, at most, before the first sample."""
 
 
 def measure_latency(
@@ -65,19 +65,17 @@ def measure_latency(
     with applied(conditions, device):
         protocol = latency_protocol(conditions, device, fingerprint)
         workload = Workload(model, image_shape=image_shape, conditions=conditions, device=device)
-        first_ms = workload.sample_ms()
         with locked(device):
-            limit = conditions.max_seconds
-            warm = warm_up(workload, first_ms=first_ms, max_seconds=limit * WARM_UP_SHARE)
-            watch = monitor_of(protocol, device, max_seconds=limit)
+            workload.warm_up(blocks=LEAST_BLOCKS)
+            monitor = monitor_of(protocol, device, max_seconds=conditions.max_seconds)
             reference, repeatability = Reference(device), Repeatability(protocol["fingerprint"])
             reference_ms = [reference.time_ms() for _ in range(REFERENCE_TIMES)]
-            watch.begin()
-            taken = take_blocks(workload, watch, call_ms=warm.call_ms, conditions=conditions)
+            monitor.begin()
+            taken = take_blocks(workload, monitor, conditions=conditions)
             reference_ms += [reference.time_ms() for _ in range(REFERENCE_TIMES)]
             if not taken.disturbances:
                 repeatability.add(reference_ms)
-            watch.close()
+            monitor.close()
     spread = repeatability.spread
     interval = spread.widened(taken.interval, middle=taken.median_ms)
     return Measurement(
@@ -93,9 +91,9 @@ def measure_latency(
             "processes_compared": spread.processes,
             "reference_ms": [round(ms, 6) for ms in reference_ms],
             "calls_per_sample": workload.calls_per_sample,
-            "warm_up_calls": warm.calls,
+            "warm_up_calls": workload.warm_up_calls,
             "images_per_s": conditions.batch * 1e3 / taken.median_ms,
-            "device": watch.readings(taken.blocks),
+            "device": monitor.telemetry(taken.blocks),
             "system_release": platform.release(),
             "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         },
@@ -105,7 +103,7 @@ def measure_latency(
 def monitor_of(
     protocol: Mapping[str, Any], device: torch.device, *, max_seconds: float
 ) -> InterferenceMonitor:
-    """A watch over a device on which something is measured under `protocol`."""
+    """What looks for interference while something is measured on `device` under `protocol`."""
     return InterferenceMonitor(
         device,
         fingerprint=protocol["fingerprint"],
@@ -175,36 +173,33 @@ class Taken:
 
 
 def take_blocks(
-    workload: Workload, watch: InterferenceMonitor, *, call_ms: float, conditions: Conditions
+    workload: Workload, monitor: InterferenceMonitor, *, conditions: Conditions
 ) -> Taken:
     """Blocks until those that count are precise enough or the time is spent.
 
     Blocks that were disturbed count only when too many of them were: then all count.
     """
-    limit = conditions.max_seconds
-    seconds = block_seconds(workload, call_ms=call_ms, max_seconds=limit, blocks=LEAST_BLOCKS)
 
-    def precise(blocks: Sequence[Block]) -> bool:
-        return len(blocks) >= LEAST_BLOCKS and _precise(blocks, conditions.precision)
+    def enough(rounds: Sequence[tuple[Block, ...]]) -> bool:
+        if len(rounds) < LEAST_BLOCKS:
+            return False
+        blocks = [block for (block,) in rounds]
+        spent = sum(workload.timed_seconds(block.samples_ms) for block in blocks)
+        return spent >= conditions.max_seconds or _precise(blocks, conditions.precision)
 
-    def enough(blocks: Sequence[Block]) -> bool:
-        spent = timed_seconds(workload, [block.samples_ms for block in blocks])
-        return len(blocks) >= LEAST_BLOCKS and (spent >= limit or precise(blocks))
-
-    taken: list[Block] = []
-    while True:
-        calm = [block for block in taken if not watch.doubts(block)]
-        if enough(calm):
-            rest = [block for block in taken if block not in calm]
-            return Taken(blocks=calm, discarded=rest, precise=precise(calm), disturbances=())
-        if not watch.patient and enough(taken):
-            return Taken(
-                blocks=taken,
-                discarded=(),
-                precise=precise(taken),
-                disturbances=watch.told(taken),
-            )
-        taken.append(watch.block(partial(timed_block, workload, seconds=seconds)))
+    rounds = take_rounds(
+        [partial(monitor.block, workload.block)],
+        enough=enough,
+        disturbed=monitor.disturbances,
+        give_up=lambda taken, undisturbed: not monitor.may_retry and enough(taken),
+    )
+    blocks = [block for (block,) in rounds.kept]
+    return Taken(
+        blocks=blocks,
+        discarded=[block for (block,) in rounds.discarded],
+        precise=_precise(blocks, conditions.precision),
+        disturbances=() if rounds.undisturbed else monitor.describe(blocks),
+    )
 
 
 def _precise(blocks: Sequence[Block], precision: float) -> bool:
@@ -218,32 +213,50 @@ def _rounded(blocks: Sequence[Block]) -> list[list[float]]:
     return [[round(sample, 6) for sample in block.samples_ms] for block in blocks]
 
 
-class LatencyEvaluator:
+def throughput_of(latency: Measurement) -> Measurement:
+    """The throughput that a latency, in ms per batch, stands for; the slow end is the low one."""
+    images = 1e3 * latency.protocol["batch"]
+    return Measurement(
+        quantity="throughput",
+        value=images / latency.value,
+        low=images / latency.high,
+        high=images / latency.low,
+        unit="images/s",
+        protocol={**latency.protocol, "evaluator": THROUGHPUT_EVALUATOR},
+        detail=latency.detail,
+    )
+
+
+def latency_evaluator(conditions: Conditions) -> NetworkEvaluator:
     """Measures the latency of candidates of a search under one set of conditions.
 
     Raises:
         DeviceError: the device is not there.
     """
-
-    quantity = "latency"
-
-    def __init__(self, conditions: Conditions) -> None:
-        self._conditions = conditions
-        device = find_device(conditions.device)
-        with applied(conditions, device):
-            self._protocol = latency_protocol(conditions, device)
-
-    def protocol(self) -> Mapping[str, Any]:
-        return self._protocol
-
-    def check(self, candidate: Job) -> None:
-        """Any network can be timed."""
-
-    def measure(self, candidate: Job, *, report: Callable[[int, float], None]) -> Measurement:
-        model, image_shape = build_candidate(candidate, seed=0)
-        return measure_latency(
-            model,
+    device = find_device(conditions.device)
+    with applied(conditions, device):
+        protocol = latency_protocol(conditions, device)
+    return NetworkEvaluator(
+        "latency",
+        protocol=protocol,
+        measure=lambda network, image_shape: measure_latency(
+            network,
             image_shape=image_shape,
-            conditions=self._conditions,
-            fingerprint=self._protocol["fingerprint"],
-        )
+            conditions=conditions,
+            fingerprint=protocol["fingerprint"],
+        ),
+    )
+
+
+def throughput_evaluator(conditions: Conditions) -> NetworkEvaluator:
+    """Measures the throughput of candidates of a search under one set of conditions.
+
+    Raises:
+        DeviceError: the device is not there.
+    """
+    latency = latency_evaluator(conditions)
+    return NetworkEvaluator(
+        "throughput",
+        protocol={**latency.protocol(), "evaluator": THROUGHPUT_EVALUATOR},
+        measure=lambda *network: throughput_of(latency.measure_network(*network)),
+    )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,13 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from archdsl.measuring import cuda
-from archdsl.measuring.candidate import build_candidate
+from archdsl.measuring.candidate import NetworkEvaluator
 from archdsl.measuring.conditions import MemoryConditions
 from archdsl.measuring.cuda import Call
 from archdsl.measuring.devices import find_device
 from archdsl.measuring.fingerprint import fingerprint as fingerprint_of
-from archdsl.measuring.timing import prepared_call
-from archdsl.records import Job, Measurement
+from archdsl.measuring.prepare import prepare
+from archdsl.records import Measurement
 
 EVALUATOR = "memory/1"
 """Changes whenever the way of measuring changes the number."""
@@ -54,7 +54,7 @@ def measure_memory(
         MeasureError: all heads are asked for and the model has no `forward_heads`.
     """
     device = find_device(conditions.device)
-    prepared = prepared_call(model, image_shape=image_shape, conditions=conditions, device=device)
+    prepared = prepare(model, image_shape=image_shape, conditions=conditions, device=device)
     with torch.inference_mode():
         prepared.call()  # libraries allocate in the first call what they keep
         peaks = [_peak_bytes(prepared.call, device) for _ in range(REPEATS)]
@@ -109,30 +109,20 @@ def _peak_on_cpu(call: Call) -> int:
     return peak
 
 
-class MemoryEvaluator:
+def memory_evaluator(conditions: MemoryConditions) -> NetworkEvaluator:
     """Measures the peak memory of candidates of a search under one set of conditions.
 
     Raises:
         DeviceError: the device is not there.
     """
-
-    quantity = "memory"
-
-    def __init__(self, conditions: MemoryConditions) -> None:
-        self._conditions = conditions
-        self._protocol = memory_protocol(conditions, find_device(conditions.device))
-
-    def protocol(self) -> Mapping[str, Any]:
-        return self._protocol
-
-    def check(self, candidate: Job) -> None:
-        """Any network has a peak."""
-
-    def measure(self, candidate: Job, *, report: Callable[[int, float], None]) -> Measurement:
-        model, image_shape = build_candidate(candidate, seed=0)
-        return measure_memory(
-            model,
+    protocol = memory_protocol(conditions, find_device(conditions.device))
+    return NetworkEvaluator(
+        "memory",
+        protocol=protocol,
+        measure=lambda network, image_shape: measure_memory(
+            network,
             image_shape=image_shape,
-            conditions=self._conditions,
-            fingerprint=self._protocol["fingerprint"],
-        )
+            conditions=conditions,
+            fingerprint=protocol["fingerprint"],
+        ),
+    )

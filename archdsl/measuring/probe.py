@@ -47,7 +47,7 @@ class Probe(FixedWork):
         torch.mm(self._hidden.relu_(), self._down, out=self._out)
 
 
-class Calmest:
+class ProbeBaseline:
     """What the probe takes on this host when it is calm, kept beside the locks' lock files.
 
     That is the lowest median of any measurement's probes with this fingerprint; in the midst of a

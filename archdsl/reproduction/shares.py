@@ -81,7 +81,7 @@ def measure_shares(
 
     Args:
         rows: of one table, each with a printed latency.
-        conditions: see `measure_together`.
+        conditions: see `measure_interleaved`.
         limit_s: seconds in all.
         tell: called as tell(round from 1, row's label) before a network is built.
         reference: whose time here is 1; the published shares are always of ViT-B/16.
@@ -90,18 +90,18 @@ def measure_shares(
         DeviceError: the device is not there.
         DeviceLockError: other processes do not leave the device in time.
     """
-    from archdsl.measuring.interleaved import measure_together
+    from archdsl.measuring.interleaved import measure_interleaved
 
     base = _plan(reference)
     own = [_plan(row.document) for row in rows]
     plans = {plan.arch_id: plan for plan in [base, *own]}
     labels = {plan.arch_id: row.label for row, plan in zip(rows, own, strict=True)}
-    found = measure_together(
+    found = measure_interleaved(
         plans,
         reference=base.arch_id,
         conditions=conditions,
         limit_s=limit_s,
-        tell=lambda number, name: tell(number, labels.get(name, reference.spec)),
+        on_start=lambda number, name: tell(number, labels.get(name, reference.spec)),
     )
     shares = []
     for row, plan in zip(rows, own, strict=True):
@@ -120,8 +120,7 @@ def measure_shares(
                 disturbances=found.disturbances(name),
             )
         )
-    rounds = len(found.blocks[base.arch_id])
-    return Shares(rows=shares, rounds=rounds, protocol=found.protocol)
+    return Shares(rows=shares, rounds=len(found.rounds), protocol=found.protocol)
 
 
 def _plan(document: Document) -> Plan:

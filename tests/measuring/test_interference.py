@@ -1,4 +1,4 @@
-"""Which blocks are doubted, and what becomes of a measurement beside them."""
+"""Which blocks are disturbed, and what becomes of a measurement beside them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from archdsl.measuring.interference import (
 )
 from archdsl.measuring.latency import measure_latency
 from archdsl.measuring.load import Load
-from archdsl.measuring.probe import Calmest, Probe
+from archdsl.measuring.probe import Probe, ProbeBaseline
 
 CPU = torch.device("cpu")
 SHAPE = (3, 8, 8)
@@ -59,7 +59,7 @@ def network() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 512), nn.Linear(512, 512))
 
 
-def watch() -> InterferenceMonitor:
+def monitor() -> InterferenceMonitor:
     return InterferenceMonitor(CPU, fingerprint={"name": "test"}, threads=1, max_seconds=1.0)
 
 
@@ -78,43 +78,43 @@ def test_a_probe_repeats_and_is_remembered(folder: Path) -> None:
     probe = Probe(CPU)
     times = [probe.time_ms() for _ in range(3)]
     assert all(0 < ms < math.inf for ms in times)
-    calmest = Calmest({"name": "test"})
+    calmest = ProbeBaseline({"name": "test"})
     assert calmest.ms == math.inf
     for ms in times:
         calmest.add(ms)
     assert calmest.ms == min(times), "in the midst of a measurement"
     calmest.store()
-    assert Calmest({"name": "test"}).ms == median(times)
-    assert Calmest({"name": "other"}).ms == math.inf, "another device has another probe"
+    assert ProbeBaseline({"name": "test"}).ms == median(times)
+    assert ProbeBaseline({"name": "other"}).ms == math.inf, "another device has another probe"
     [path] = folder.glob("probe-*.json")
     assert json.loads(path.read_text())["fingerprint"] == {"name": "test"}
-    higher = Calmest({"name": "test"})
+    higher = ProbeBaseline({"name": "test"})
     higher.add(2 * max(times))
     higher.store()
-    assert Calmest({"name": "test"}).ms == median(times), "only a calmer one replaces it"
+    assert ProbeBaseline({"name": "test"}).ms == median(times), "only a calmer one replaces it"
     path.write_text("{")
-    assert Calmest({"name": "test"}).ms == math.inf, "a damaged file is no number"
+    assert ProbeBaseline({"name": "test"}).ms == math.inf, "a damaged file is no number"
 
 
-def test_doubts() -> None:
-    seen = watch()
-    calmest = seen.readings([])["calmest_probe_ms"]
+def test_what_disturbs_a_block() -> None:
+    seen = monitor()
+    calmest = seen.telemetry([])["calmest_probe_ms"]
     calm, slow = calmest * 1.01, calmest * PROBE_TOLERANCE * 1.01
-    assert seen.doubts(block((calm, calm))) == {}
-    assert seen.doubts(block((calm, calm), foreign=None)) == {}, "unknown is not guessed at"
-    assert set(seen.doubts(block((calm, slow)))) == {"probe"}
-    assert set(seen.doubts(block((slow, calm), own=1.0))) == {"probe", "own"}
-    loaded = seen.doubts(block((calm, calm), foreign=max(FOREIGN_CORES, 0.06 * 1024)))
+    assert seen.disturbances(block((calm, calm))) == {}
+    assert seen.disturbances(block((calm, calm), foreign=None)) == {}, "unknown is not guessed at"
+    assert set(seen.disturbances(block((calm, slow)))) == {"probe"}
+    assert set(seen.disturbances(block((slow, calm), own=1.0))) == {"probe", "own"}
+    loaded = seen.disturbances(block((calm, calm), foreign=max(FOREIGN_CORES, 0.06 * 1024)))
     assert "other processes took" in loaded["foreign"]
-    hot = seen.doubts(block((calm, calm), gpu=GpuReading(40.0, True, 900)))
+    hot = seen.disturbances(block((calm, calm), gpu=GpuReading(40.0, True, 900)))
     assert set(hot) == {"gpu", "throttled"}
-    told = seen.told([block((calm, calm)), block((calm, slow))])
-    assert len(told) == 1 and told[0].endswith("(1 of 2 blocks)")
+    described = seen.describe([block((calm, calm)), block((calm, slow))])
+    assert len(described) == 1 and described[0].endswith("(1 of 2 blocks)")
 
 
 def test_what_the_platform_does_not_tell_is_unknown() -> None:
-    readings = watch().readings([block((1.0, 1.0), foreign=None)])
-    assert readings["foreign_cores"] == "unknown"
+    seen = monitor().telemetry([block((1.0, 1.0), foreign=None)])
+    assert seen["foreign_cores"] == "unknown"
 
 
 @pytest.mark.usefixtures("spinners")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archdsl.measuring.conditions import Conditions
-from archdsl.measuring.interleaved import LEAST_ROUNDS, measure_together
+from archdsl.measuring.interleaved import LEAST_ROUNDS, measure_interleaved
 from archdsl.plan.read import read_model
 
 CONDITIONS = Conditions(device="cpu", batch=16, threads=1, max_seconds=0.1)
@@ -14,16 +14,17 @@ def test_rounds_and_shares() -> None:
         name: read_model("vittm-digits", [f"depth={depth}"]).plan
         for name, depth in {"one": 1, "four": 4, "one again": 1}.items()
     }
-    told: list[tuple[int, str]] = []
-    found = measure_together(
+    started: list[tuple[int, str]] = []
+    found = measure_interleaved(
         plans,
         reference="one",
         conditions=CONDITIONS,
         limit_s=0.0,
-        tell=lambda number, name: told.append((number, name)),
+        on_start=lambda number, name: started.append((number, name)),
     )
-    assert told == [(number, name) for number in range(1, LEAST_ROUNDS + 1) for name in plans]
-    assert all(len(blocks) == LEAST_ROUNDS for blocks in found.blocks.values())
+    assert started == [(number, name) for number in range(1, LEAST_ROUNDS + 1) for name in plans]
+    assert len(found.rounds) == LEAST_ROUNDS
+    assert all(len(found.blocks(name)) == LEAST_ROUNDS for name in plans)
     assert found.share("one", "one")[0] == 1
     share, (low, high, _) = found.share("four", "one")
     assert low <= share <= high

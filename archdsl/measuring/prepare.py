@@ -1,0 +1,113 @@
+"""A network becomes the call that is measured: in this one place, whatever is measured of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from archdsl.errors import MeasureError
+from archdsl.measuring import cuda
+from archdsl.measuring.conditions import Conditions, MemoryConditions
+from archdsl.measuring.cuda import Call
+from archdsl.training.device import settle
+
+
+class Prepared(NamedTuple):
+    """A forward call on one batch, and the bytes of the weights and images that it holds."""
+
+    call: Call
+    held_bytes: int
+
+
+def prepare(
+    network: nn.Module,
+    *,
+    image_shape: tuple[int, int, int],
+    conditions: MemoryConditions,
+    device: torch.device,
+) -> Prepared:
+    """One forward call of a copy of `network` on one batch of random images, as conditions say.
+
+    The caller's network stays where it is, in its type and mode. What the call returns is as the
+    network likes: a tensor, or any collection of them.
+
+    Args:
+        network: takes images (batch, channels, height, width).
+        image_shape: (channels, height, width).
+        conditions: batch, types, heads; with those of a latency the network is compiled, or its
+            kernels recorded, where they say so.
+        device: where it runs.
+
+    Raises:
+        MeasureError: all heads are asked for and the network has no `forward_heads`; torch.compile
+            fails; CUDA graphs are asked for and the device has none.
+    """
+    low: torch.dtype = getattr(torch, conditions.dtype)
+    dtype = torch.float32 if conditions.autocast else low
+    # Rewrites of the network for its target come between this copy and its forward call.
+    network = copy.deepcopy(network).eval().to(device=device, dtype=dtype)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(conditions.batch, *image_shape, generator=generator)
+    images = images.to(device=device, dtype=dtype)
+    if conditions.channels_last:
+        network = network.to(memory_format=torch.channels_last)
+        images = images.to(memory_format=torch.channels_last)
+    tensors = [*network.parameters(), *network.buffers(), images]
+    held_bytes = sum(tensor.untyped_storage().nbytes() for tensor in tensors)
+    mode = conditions.compile if isinstance(conditions, Conditions) else None
+    forward = _forward(network, conditions)
+    if mode is not None:
+        forward = torch.compile(forward, mode=mode, dynamic=False)
+    call: Call = partial(forward, images)
+    if conditions.autocast:
+        call = _under_autocast(call, device, low)
+    if mode is not None:
+        _compile_now(call, device)
+    if isinstance(conditions, Conditions) and conditions.cuda_graphs:
+        if device.type != "cuda":
+            raise MeasureError(f"CUDA graphs are asked for, but the device is {device.type}")
+        call = cuda.captured(call, device=device)
+    return Prepared(call, held_bytes)
+
+
+def _forward(network: nn.Module, conditions: MemoryConditions) -> Callable[[torch.Tensor], Any]:
+    if conditions.heads == "predicted":
+        return network
+    forward_heads = getattr(network, "forward_heads", None)
+    if not callable(forward_heads):
+        raise MeasureError(
+            f"{type(network).__name__} has no forward_heads, so its latency with all heads cannot "
+            "be measured; ask for heads: predicted"
+        )
+    found: Callable[[torch.Tensor], Any] = forward_heads
+    return found
+
+
+def _under_autocast(call: Call, device: torch.device, dtype: torch.dtype) -> Call:
+    def cast() -> Any:
+        # Entered for each call, as in use: the weights are cast in each.
+        with torch.autocast(device.type, dtype=dtype):
+            return call()
+
+    return cast
+
+
+def _compile_now(call: Call, device: torch.device) -> None:
+    """Call once, which compiles, so that no timed call does."""
+    try:
+        with torch.inference_mode():
+            call()
+        settle(device)
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        first = str(error).strip().partition("\n")[0]
+        raise MeasureError(
+            f"torch.compile could not compile the network: {first}; it needs a working C++ "
+            "compiler on the CPU and Triton on a GPU: install them, or measure without compile"
+        ) from error
