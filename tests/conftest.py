@@ -12,7 +12,11 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import create_engine, make_url
 
-pytest_plugins = ["tests.fixtures.storage", "tests.fixtures.studies"]
+pytest_plugins = [
+    "tests.fixtures.filled_studies",
+    "tests.fixtures.storage",
+    "tests.fixtures.studies",
+]
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every process
 # that a test starts and interrupts.

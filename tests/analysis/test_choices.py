@@ -1,0 +1,69 @@
+"""What a study's trials chose, option by option."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from archdsl.analysis.choices import MOST_OPTIONS, RANGES, choices
+from archdsl.records import Measurement
+from archdsl.store.store import Store
+
+Made = Callable[..., Any]
+
+
+def sets(number: int) -> tuple[str, ...]:
+    """Settings that make the nth of many different architectures."""
+    return (f"depth={1 + number % 20}", f"process.dim={16 * (1 + number // 20)}")
+
+
+def deciding(made: Made, params: list[dict[str, Any]], top1: Callable[..., float]) -> list[Any]:
+    return [
+        made(sets=sets(number), params=each, values={"latency": 1.0 + number, "top1": top1(each)})
+        for number, each in enumerate(params)
+    ]
+
+
+def test_choices_are_told_option_by_option(fill: Any, made: Made, store: Store) -> None:
+    params = [{"depth": n % 3 + 1, "head": "a" if n % 2 else "b"} for n in range(12)]
+    for each in params[:4]:
+        each["head[a].ratio"] = 0.5
+    study = fill([made(values={"latency": 9, "top1": 1}), *deciding(made, params, lambda _: 50)])
+    found = {choice.name: choice for choice in choices(store.trials.all(study.id))}
+    assert {name: [o.label for o in c.options] for name, c in found.items()} == {
+        "depth": ["1", "2", "3"],
+        "head": ["a", "b"],
+        "head[a].ratio": ["0.5"],
+    }
+    assert {name: choice.trials for name, choice in found.items()} == {
+        "depth": 12,
+        "head": 12,
+        "head[a].ratio": 4,
+    }
+    assert [name for name, choice in found.items() if choice.conditional] == ["head[a].ratio"]
+
+
+def test_many_numbers_become_ranges(fill: Any, made: Made, store: Store) -> None:
+    count = 3 * MOST_OPTIONS
+    params = [{"width": 10 * (count - n)} for n in range(count)]
+    study = fill(deciding(made, params, lambda _: 50.0))
+    [choice] = choices(store.trials.all(study.id))
+    assert len(choice.options) == RANGES
+    assert choice.options[0].label == "10 to 50"
+    assert [len(option.trials) for option in choice.options] == [5] * RANGES
+
+
+def latency(value: float, name: str, *, driver: str = "1", batch: int = 8) -> Measurement:
+    return Measurement(
+        quantity="latency",
+        value=value,
+        low=value,
+        high=value,
+        unit="ms",
+        protocol={
+            "batch": batch,
+            "dtype": "float32",
+            "threads": 1,
+            "fingerprint": {"name": name, "driver": driver, "torch": "9.9"},
+        },
+    )

@@ -1,0 +1,36 @@
+"""Right answers are counted, and what is no number is wrong."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from archdsl.training.data.dataset import Dataset
+from archdsl.training.evaluate import evaluate
+
+
+class Constant(nn.Module):
+    """Always answers with the same logits."""
+
+    def __init__(self, logits: list[float]) -> None:
+        super().__init__()
+        self.logits = torch.tensor(logits)
+
+    def forward(self, images: Tensor) -> Tensor:
+        assert not self.training
+        return self.logits.expand(len(images), -1)
+
+
+@pytest.mark.parametrize("batch", [1000, 50])
+def test_accuracy_counts_the_right_answers(digits: Dataset, batch: int) -> None:
+    _, labels = digits.validation.batch(torch.arange(len(digits.validation)))
+    model = Constant([0.0] * 3 + [1.0] + [0.0] * 6)
+    correct, count = evaluate(model, digits.validation, device=torch.device("cpu"), batch=batch)
+    assert (correct, count) == (int((labels == 3).sum()), len(labels))
+    assert model.training
+
+
+def test_an_answer_that_is_not_finite_is_wrong(digits: Dataset) -> None:
+    model = Constant([float("nan")] * 10)
+    assert evaluate(model, digits.validation, device=torch.device("cpu"), batch=64)[0] == 0
