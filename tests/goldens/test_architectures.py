@@ -25,10 +25,10 @@ from archdsl.document.tree import tree_of
 from archdsl.plan.facts import facts
 from archdsl.plan.plan import Plan
 from archdsl.plan.read import check_model, read_model
-from archdsl.train.data.dataset import Dataset
-from archdsl.train.data.memory import Labelled, memory_dataset
-from archdsl.train.loop import run_key
-from archdsl.train.recipe import resolve_recipe
+from archdsl.training.data.dataset import Dataset
+from archdsl.training.data.memory import Labelled, memory_dataset
+from archdsl.training.recipe import resolve_recipe
+from archdsl.training.run_key import run_keys
 
 FILE = Path(__file__).parent / "assets/architectures.json"
 GOLDEN: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
@@ -60,7 +60,8 @@ def key_of(
     recipe: str | Mapping[str, Any] = RECIPE,
     seed: int = 0,
 ) -> str:
-    return run_key(network, data_of(data), recipe=resolve_recipe(recipe), seed=seed)
+    """The last of the keys that a training's files may bear, which was once the only one."""
+    return run_keys(network, data_of(data), recipe=resolve_recipe(recipe), seed=seed)[-1]
 
 
 def plan_of(document: Mapping[str, Any]) -> Plan:

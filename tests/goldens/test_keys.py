@@ -11,20 +11,20 @@ import pytest
 import torch
 
 from archdsl.cli.search_input import Asked, find_study
-from archdsl.measure.accuracy import Trainings
-from archdsl.measure.conditions import Conditions, MemoryConditions
-from archdsl.measure.devices import applied
-from archdsl.measure.evaluators import make_evaluators
-from archdsl.measure.fingerprint import fingerprint, fingerprint_id
-from archdsl.measure.latency import latency_protocol
-from archdsl.measure.memory import memory_protocol
-from archdsl.measure.settings import AccuracySettings
-from archdsl.measure.throughput import throughput_of
-from archdsl.records import Job, Measurement, digest
+from archdsl.identity import digest
+from archdsl.measuring.accuracy import Trainings
+from archdsl.measuring.conditions import Conditions, MemoryConditions
+from archdsl.measuring.devices import applied
+from archdsl.measuring.evaluators import make_evaluators
+from archdsl.measuring.fingerprint import fingerprint, fingerprint_id
+from archdsl.measuring.latency import latency_protocol, throughput_of
+from archdsl.measuring.memory import memory_protocol
+from archdsl.measuring.settings import AccuracySettings
+from archdsl.records import Job, Measurement
 from archdsl.runners.read import read_profile
-from archdsl.search.loop import FACTS_PROTOCOL
-from archdsl.search.read import check_study
-from archdsl.search.run import _begin
+from archdsl.searching.loop import FACTS_PROTOCOL
+from archdsl.searching.read import check_study
+from archdsl.searching.run import _begin
 from archdsl.store.store import open_store
 
 FILE = Path(__file__).parent / "assets/keys.json"

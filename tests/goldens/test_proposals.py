@@ -15,9 +15,10 @@ import numpy as np
 import optuna
 import pytest
 
-from archdsl.records import Job, Measurement, Outcome, State, digest
-from archdsl.search.loop import Search
-from archdsl.search.read import read_study
+from archdsl.identity import digest
+from archdsl.records import Job, Measurement, Outcome, State
+from archdsl.searching.loop import Search
+from archdsl.searching.read import read_study
 from archdsl.store.owner import Owner
 from archdsl.store.store import Store, open_store
 
@@ -78,7 +79,7 @@ def searched(study: Mapping[str, Any], *, workers: int) -> list[dict[str, Any]]:
     Path("study.yaml").write_text(json.dumps(study))
     checked = read_study("study.yaml")
     with open_store("proposals.db") as store:
-        row = store.ensure_study(
+        row = store.studies.ensure(
             name=checked.study.name,
             document=checked.study.identity(),
             objectives=dict(checked.study.objectives),
@@ -117,7 +118,7 @@ def trials_of(store: Store, study_id: int) -> list[dict[str, Any]]:
             "violation": trial.violation,
             "noted": digest([dict(trial.distributions), dict(trial.sampler_attrs)]),
         }
-        for trial in store.trials(study_id)
+        for trial in store.trials.all(study_id)
     ]
 
 

@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from archdsl.compiler.build import build_plan
 from archdsl.document.tree import tree_of
 from archdsl.plan.read import check_model
-from archdsl.train.data.dataset import Dataset, Split
-from archdsl.train.data.source import open_data
-from archdsl.train.depot import Depot
-from archdsl.train.evaluate import evaluate
-from archdsl.train.loop import FitResult, fit
-from archdsl.train.recipe import resolve_recipe
+from archdsl.storage.remote import RemoteFolder
+from archdsl.training.data.dataset import Dataset, Split
+from archdsl.training.data.source import open_data
+from archdsl.training.evaluate import evaluate
+from archdsl.training.loop import FitResult, fit
+from archdsl.training.recipe import resolve_recipe
 
 ASSETS = Path(__file__).parent / "assets"
 FILE = ASSETS / "trainings.json"
@@ -90,7 +90,7 @@ def network_of(document: Mapping[str, Any]) -> nn.Module:
 def train(
     document: Mapping[str, Any],
     data: Dataset,
-    place: Path | Depot | None,
+    place: Path | RemoteFolder | None,
     *,
     stop: int | None = None,
 ) -> Trained:
@@ -161,7 +161,9 @@ def written(name: str, state: str) -> bytes:
     return lzma.decompress(packed.read_bytes()) if packed.exists() else path.read_bytes()
 
 
-def put(content: bytes, state: str, place: str, *, tmp_path: Path, memory: Any) -> Path | Depot:
+def put(
+    content: bytes, state: str, place: str, *, tmp_path: Path, memory: Any
+) -> Path | RemoteFolder:
     """The file of a training, where a later training looks for it."""
     file = NAMES[state][place]
     if place == "folder":
@@ -170,7 +172,7 @@ def put(content: bytes, state: str, place: str, *, tmp_path: Path, memory: Any) 
         return tmp_path / "seed-7"
     memory.makedirs("/goldens/seed-7", exist_ok=True)
     memory.pipe_file(f"/goldens/seed-7/{file}", content)
-    return Depot("memory://goldens") / "seed-7"
+    return RemoteFolder("memory://goldens") / "seed-7"
 
 
 def test_the_data_are_those_of_before(digits: Dataset) -> None:
