@@ -6,7 +6,10 @@ import errno
 import os
 import secrets
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from archdsl.errors import WriteError
 
@@ -27,16 +30,34 @@ def write_whole(path: str | Path, content: bytes | str) -> None:
         kind = "a folder" if target.is_dir() else "a device or a pipe"
         raise WriteError(f"cannot write {str(target)!r}: it is {kind}; name a file")
     draft = target.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    data = content.encode() if isinstance(content, str) else content
     try:
-        draft.write_bytes(content.encode() if isinstance(content, str) else content)
-        draft.replace(target)
+        replace_file(target, lambda stream: stream.write(data), draft=draft)
     except OSError as error:
         raise WriteError(
             f"cannot write {str(target)!r}: {error.strerror or error}; "
             "name a file in a folder that exists and can be written"
         ) from None
+
+
+def replace_file(target: Path, fill: Callable[[BinaryIO], object], *, draft: Path) -> None:
+    """Write a file under another name, then rename it: readers see the old or the new one, whole.
+
+    Args:
+        target: its place.
+        fill: writes the content.
+        draft: the other name, in the same folder.
+
+    Raises:
+        OSError: the folder is missing or refuses the file, the disk is full.
+    """
+    try:
+        with draft.open("wb") as stream:
+            fill(stream)
+        draft.replace(target)
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def not_written(path: Path, error: Exception) -> WriteError:

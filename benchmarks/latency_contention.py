@@ -52,7 +52,7 @@ def train() -> None:
         recipe=resolve_recipe({"epochs": 10_000}),
         seed=0,
         device=torch.device("cpu"),
-        folder=None,
+        storage=None,
         report=lambda epoch, top1: print("training", flush=True) if epoch == 1 else None,
     )
 

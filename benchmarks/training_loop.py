@@ -55,7 +55,7 @@ def epoch_ms(model: nn.Module, dataset: Dataset) -> float:
         recipe=Recipe(epochs=2),
         seed=0,
         device=torch.device("cpu"),
-        folder=None,
+        storage=None,
         report=lambda *_: ends.append(time.perf_counter()),
     )
     return 1e3 * (ends[1] - ends[0])

@@ -40,10 +40,10 @@ def _training(profile: LocalProfile) -> Iterator[Finding]:
 
 
 def _storage(storage: str) -> Finding:
-    from archdsl.storage.remote import check_storage, storage_at
+    from archdsl.storage.storage import storage_at
 
     try:
-        check_storage(storage_at(storage))
+        storage_at(storage).check()
     except WriteError as error:
         return no_storage_line(error)
     return Finding(name="storage", ok=True, found=f"{storage} can be written")

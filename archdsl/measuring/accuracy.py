@@ -7,7 +7,6 @@ which is scored on it with the weights it was selected with.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -21,7 +20,7 @@ from archdsl.measuring.candidate import build_candidate
 from archdsl.measuring.settings import AccuracySettings
 from archdsl.records import Job, Measurement
 from archdsl.spec.model import ModelSpec
-from archdsl.storage.remote import RemoteFolder, check_storage
+from archdsl.storage.storage import Storage
 from archdsl.training.data.dataset import Dataset, check_data
 from archdsl.training.data.source import open_data
 from archdsl.training.device import lock_names
@@ -56,7 +55,7 @@ class Trainings:
         *,
         device: torch.device,
         names: Mapping[str, str],
-        storage: Path | RemoteFolder,
+        storage: Storage,
     ) -> None:
         self.seeds = settings.seeds
         self.recipe = settings.resolved_recipe()
@@ -64,7 +63,7 @@ class Trainings:
         self._settings = settings
         self._names = dict(names)
         self._storage = storage
-        check_storage(storage)
+        storage.check()
         first = self._open(settings.image_size)
         self._datasets = {first.image_size: first}
         self.protocol = {
@@ -92,7 +91,7 @@ class Trainings:
             recipe=self.recipe,
             seed=seed,
             device=self.device,
-            folder=self.folder(candidate) / f"seed-{seed}",
+            storage=self.folder(candidate) / f"seed-{seed}",
             report=report,
         )
         return model, dataset, result
@@ -104,7 +103,7 @@ class Trainings:
         """
         self._dataset_for(ModelSpec.model_validate(candidate.spec))
 
-    def folder(self, candidate: Job) -> Path | RemoteFolder:
+    def folder(self, candidate: Job) -> Storage:
         """Where the weights of a candidate lie, one folder per seed."""
         return self._storage / f"{candidate.arch_id}-{digest(self.protocol)}"
 

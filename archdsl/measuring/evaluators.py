@@ -88,7 +88,7 @@ def _throughput(settings: Mapping[str, Any], workplace: Workplace) -> list[Evalu
 
 def _top1(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
     from archdsl.measuring.accuracy import AccuracyEvaluator, FinalAccuracyEvaluator, Trainings
-    from archdsl.storage.remote import storage_at
+    from archdsl.storage.storage import storage_at
     from archdsl.training.device import choose_device
 
     trainings = Trainings(

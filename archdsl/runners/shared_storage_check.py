@@ -5,9 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from archdsl.files import not_written
+from archdsl.storage.storage import storage_at
 
 
 @contextmanager
@@ -23,28 +22,13 @@ def marker_in(storage: str | None) -> Iterator[str | None]:
     if storage is None:
         yield None
         return
-    # Only here: see `archdsl.runners.profile`.
-    from archdsl.storage.remote import RemoteFolder, check_storage, storage_at
-
     place, name = storage_at(storage), f".seen-by-all-{secrets.token_hex(8)}"
-    check_storage(place)
-    if isinstance(place, RemoteFolder):
-        place.write(name, b"archdsl")
-        try:
-            yield str(place / name)
-        finally:
-            place.remove(name)
-        return
-    marker = place.absolute() / name
+    place.check()
+    place.write(name, lambda stream: stream.write(b"archdsl"))
     try:
-        marker.parent.mkdir(parents=True, exist_ok=True)
-        marker.touch()
-    except OSError as error:
-        raise not_written(place, error) from None
-    try:
-        yield str(marker)
+        yield str(place / name)
     finally:
-        marker.unlink(missing_ok=True)
+        place.remove(name)
 
 
 def is_seen(marker: str) -> bool:
@@ -53,9 +37,5 @@ def is_seen(marker: str) -> bool:
     Raises:
         WriteError: the URL does not answer here.
     """
-    if "://" not in marker:
-        return Path(marker).exists()
-    from archdsl.storage.remote import RemoteFolder
-
     folder, _, name = marker.rpartition("/")
-    return RemoteFolder(folder).read(name) is not None
+    return storage_at(folder or "/").read(name, lambda stream: True) is not None

@@ -6,58 +6,29 @@ rename one, and not every one replaces one at once.
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from io import BytesIO
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 import fsspec
-from fsspec.core import strip_protocol, url_to_fs
+from fsspec.core import url_to_fs
 from fsspec.registry import registry
 
 from archdsl.document.messages import nearest, shown
 from archdsl.errors import WriteError
-from archdsl.files import not_written
 
 ANSWER_SECONDS = 30.0
 """What does not answer within so long is as good as away."""
 
-_FOLDERS = ("file", "local")
 _USUAL = ("file", "s3", "gs", "az", "hdfs", "sftp", "smb", "webdav")
 """Of the many file systems that fsspec knows, those that people keep weights in."""
 _REASON_LENGTH = 200
 Answer = TypeVar("Answer")
-
-
-def storage_at(place: str) -> Path | RemoteFolder:
-    """What a run profile's `storage` names; `file://` URLs are folders like any other."""
-    protocol, separator, _ = place.partition("://")
-    if not separator:
-        return Path(place)
-    return Path(strip_protocol(place)) if protocol in _FOLDERS else RemoteFolder(place)
-
-
-def check_storage(place: Path | RemoteFolder) -> None:
-    """Write something there and remove it, as trainings will. A missing folder is not made yet.
-
-    Raises:
-        WriteError: the place does not answer, or refuses.
-    """
-    if isinstance(place, RemoteFolder):
-        place.check()
-        return
-    absolute = place.absolute()
-    there = next(path for path in (absolute, *absolute.parents) if os.path.lexists(path))
-    try:
-        with TemporaryDirectory(dir=there, prefix=".archdsl-") as folder:
-            (Path(folder) / "file").write_bytes(b"archdsl")
-    except OSError as error:
-        raise not_written(place, error) from None
+Parsed = TypeVar("Parsed")
 
 
 def problem_of(url: str) -> str | None:
@@ -98,17 +69,18 @@ def _unknown(protocol: str) -> str:
 
 
 class RemoteFolder:
-    """A folder at a URL, made when something is written; `/` names folders inside it.
+    """A folder at a URL; see `archdsl.storage.storage.Storage`.
 
-    Every word to the file system is repeated once over a new connection: servers end those that
-    lie idle during an epoch.
+    Every request to the file system is repeated once over a new connection: servers end those that
+    lie idle during an epoch. What is written goes there in the parts that the driver uploads; what
+    is read passes through memory, so that a connection that breaks is never taken for the end of a
+    file.
 
     Args:
         url: of which `problem_of` knows nothing to say.
-
-    Raises:
-        WriteError: in all methods: the place does not answer, or refuses.
     """
+
+    replaces_whole = False
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
@@ -119,9 +91,15 @@ class RemoteFolder:
     def __truediv__(self, name: str) -> RemoteFolder:
         return RemoteFolder(f"{self._url}/{name}")
 
-    def read(self, name: str) -> bytes | None:
-        """A file's content; None where there is no such file."""
+    def write(self, name: str, fill: Callable[[BinaryIO], object]) -> None:
+        def write(system: Any, path: str) -> None:
+            _make_folder(system, path.rpartition("/")[0])
+            with system.open(path, "wb") as stream:
+                fill(stream)
 
+        self._ask("write", name, write)
+
+    def read(self, name: str, parse: Callable[[BinaryIO], Parsed]) -> Parsed | None:
         def read(system: Any, path: str) -> bytes | None:
             try:
                 content: bytes = system.cat_file(path)
@@ -129,20 +107,10 @@ class RemoteFolder:
                 return None
             return content
 
-        return self._ask("read", name, read)
-
-    def write(self, name: str, content: bytes) -> None:
-        """Write a file; on return it is there whole. If this fails, half of it may be there."""
-
-        def write(system: Any, path: str) -> None:
-            _make_folder(system, path.rpartition("/")[0])
-            system.pipe_file(path, content)
-
-        self._ask("write", name, write)
+        content = self._ask("read", name, read)
+        return None if content is None else parse(BytesIO(content))
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
-
         def remove(system: Any, path: str) -> None:
             with suppress(FileNotFoundError):
                 system.rm(path)
@@ -173,12 +141,12 @@ class RemoteFolder:
 
     def _try_out(self) -> None:
         name, content = f".archdsl-{secrets.token_hex(8)}", b"archdsl"
-        self.write(name, content)
-        if self.read(name) != content:
+        self.write(name, lambda stream: stream.write(content))
+        if self.read(name, _content) != content:
             raise self._failure("read", self / name, "it is not what was written")
         self.remove(name)
         # Some stores refuse to say that a file is not there, and every training asks first.
-        self.read(name)
+        self.read(name, _content)
 
     def _ask(self, verb: str, name: str, action: Callable[[Any, str], Answer]) -> Answer:
         protocol, failure = self._url.partition("://")[0], ""
@@ -200,6 +168,10 @@ class RemoteFolder:
             "reached from this machine and may be read and written with what it is given to log "
             "in, then run again"
         )
+
+
+def _content(stream: BinaryIO) -> bytes:
+    return stream.read()
 
 
 def _make_folder(system: Any, folder: str) -> None:

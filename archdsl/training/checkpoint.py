@@ -1,25 +1,25 @@
-"""What a training leaves on disk: one checkpoint while it runs, its weights at the end."""
+"""What a training keeps in its storage: a checkpoint while it runs, its weights at the end."""
 
 from __future__ import annotations
 
 import json
-import os
 import pickle
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import IO, Any
+from functools import partial
+from typing import Any, BinaryIO, cast
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
 
-from archdsl.files import not_written
 from archdsl.identity import canonical_json
+from archdsl.storage.storage import Storage
 
 CHECKPOINT = "checkpoint.pt"
+CHECKPOINTS_IN_TURN = ("checkpoint-even.pt", "checkpoint-odd.pt")
+"""Where a write that is cut short may leave half a file: it never damages the epoch before."""
 WEIGHTS = "weights.safetensors"
 
 PROGRESS_KEY = "archdsl.progress"
@@ -41,93 +41,105 @@ class Progress:
     seconds: float = 0.0
 
 
-class CheckpointFolder:
+class Checkpoints:
     """The files of one training.
 
-    Whatever instant a process dies at, the folder holds the last finished epoch whole.
+    Whatever instant a process dies at, the last finished epoch is there whole.
+
+    Args:
+        storage: of this training alone.
+        keys: that its files may bear, see `run_keys`. Files of other trainings are left alone
+            until they are replaced.
 
     Raises:
-        WriteError: here and in `save` and `finish`: the disk is full, or refuses the file.
+        WriteError: in all methods, see `Storage`.
     """
 
-    def __init__(self, folder: Path, *, keys: Collection[str]) -> None:
-        self.folder = folder
-        self.keys = keys
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise not_written(folder, error) from None
+    def __init__(self, storage: Storage, *, keys: Collection[str]) -> None:
+        self._storage, self._keys = storage, keys
+        self._names = (CHECKPOINT,) if storage.replaces_whole else CHECKPOINTS_IN_TURN
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress | None:
-        """Load the furthest state of a training with one of its keys.
-
-        Returns:
-            None when there is none: files of other arguments are left alone until replaced.
-        """
-        return self.restore_weights(model) or self.restore_checkpoint(model, optimizer)
-
-    def restore_weights(self, model: nn.Module) -> Progress | None:
-        path = self.folder / WEIGHTS
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-        except (FileNotFoundError, SafetensorError):
+        """Load the furthest state of the training; None when there is none."""
+        finished = self._storage.read(WEIGHTS, read_weights)
+        if finished is not None and (progress := finished.progress) and progress.key in self._keys:
+            model.load_state_dict(finished.tensors)
+            self._drop()
+            return progress
+        read = partial(read_checkpoint, keys=self._keys)
+        found = [state for name in self._names if (state := self._storage.read(name, read))]
+        if not found:
             return None
-        progress = progress_in(metadata, keys=self.keys)
-        if progress is not None:
-            model.load_state_dict(load_file(path))
-            (self.folder / CHECKPOINT).unlink(missing_ok=True)
-        return progress
-
-    def restore_checkpoint(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer
-    ) -> Progress | None:
-        state = read_state(self.folder / CHECKPOINT, keys=self.keys)
-        return None if state is None else load_state(state, model, optimizer)
+        furthest = max(found, key=lambda state: len(state["progress"].correct))
+        model.load_state_dict(furthest["model"])
+        optimizer.load_state_dict(furthest["optimizer"])
+        return cast(Progress, furthest["progress"])
 
     def save(self, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Replace the checkpoint; on return the new one is on disk."""
-        state = state_of(progress, model, optimizer)
-        write_atomically(self.folder / CHECKPOINT, lambda path: torch.save(state, path))
+        """Write a checkpoint; on return it is there, and the one before is not any more."""
+        state = {
+            "progress": asdict(progress),
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+        }
+        name = self._names[len(progress.correct) % len(self._names)]
+        self._storage.write(name, partial(write_checkpoint, state))
+        self._drop(but=name)
 
     def finish(self, progress: Progress, model: nn.Module) -> None:
         """Write the final weights with the progress in their metadata; drop the checkpoint."""
-        weights, metadata = weights_of(model), metadata_of(progress)
-        write_atomically(self.folder / WEIGHTS, lambda path: save_file(weights, path, metadata))
-        (self.folder / CHECKPOINT).unlink(missing_ok=True)
+        content = save(weights_of(model), {PROGRESS_KEY: canonical_json(asdict(progress))})
+        self._storage.write(WEIGHTS, lambda stream: stream.write(content))
+        self._drop()
+
+    def _drop(self, but: str = "") -> None:
+        for name in self._names:
+            if name != but:
+                self._storage.remove(name)
 
 
-def state_of(
-    progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> dict[str, Any]:
-    """What a checkpoint holds."""
-    return {
-        "progress": asdict(progress),
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-    }
-
-
-def read_state(source: Path | IO[bytes], *, keys: Collection[str]) -> dict[str, Any] | None:
-    """What a checkpoint holds; None when there is none of a training with one of these keys."""
+def write_checkpoint(state: dict[str, Any], stream: BinaryIO) -> None:
     try:
-        state: dict[str, Any] = torch.load(source, map_location="cpu", weights_only=True)
-    except (FileNotFoundError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError):
-        # A damaged file is no state to go on from: as if there were none.
+        torch.save(state, stream)
+    except RuntimeError as error:
+        # Of what the stream raised, torch makes an error of its own, even of Ctrl-C.
+        raise error.__context__ or error from None
+
+
+def read_checkpoint(stream: BinaryIO, *, keys: Collection[str]) -> dict[str, Any] | None:
+    """What a checkpoint holds; None when it is damaged or of another training."""
+    try:
+        state: dict[str, Any] = torch.load(stream, map_location="cpu", weights_only=True)
+    except (EOFError, RuntimeError, ValueError, pickle.UnpicklingError):
         return None
-    return state if state["progress"]["key"] in keys else None
+    state["progress"] = read_progress(state["progress"])
+    return state if state["progress"].key in keys else None
 
 
-def load_state(
-    state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
-) -> Progress:
-    """Go back to what a checkpoint holds."""
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    return read_progress(state["progress"])
+@dataclass(frozen=True, kw_only=True)
+class StoredWeights:
+    """A file of weights: its tensors by name, and the progress of the training they end."""
+
+    tensors: dict[str, Tensor]
+    progress: Progress | None
 
 
-def weights_of(model: nn.Module) -> dict[str, torch.Tensor]:
+def read_weights(stream: BinaryIO) -> StoredWeights | None:
+    """What a file of weights holds; None when it is damaged."""
+    content = stream.read()
+    try:
+        tensors = load(content)
+    except SafetensorError:
+        return None
+    # Eight bytes say how long the JSON is that follows them.
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    found = header.get("__metadata__", {}).get(PROGRESS_KEY)
+    return StoredWeights(
+        tensors=tensors, progress=None if found is None else read_progress(json.loads(found))
+    )
+
+
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
     """All tensors; those that share memory once each, so that any reader can load the file."""
     return {
         name: tensor.detach().cpu().clone().contiguous()
@@ -135,46 +147,5 @@ def weights_of(model: nn.Module) -> dict[str, torch.Tensor]:
     }
 
 
-def metadata_of(progress: Progress) -> dict[str, str]:
-    """What the file of the weights says beside them."""
-    return {PROGRESS_KEY: canonical_json(asdict(progress))}
-
-
-def progress_in(metadata: dict[str, str], *, keys: Collection[str]) -> Progress | None:
-    """The progress beside weights; None when they are not of a training with one of these keys."""
-    if PROGRESS_KEY not in metadata:
-        return None
-    found = json.loads(metadata[PROGRESS_KEY])
-    return read_progress(found) if found["key"] in keys else None
-
-
 def read_progress(found: dict[str, Any]) -> Progress:
     return Progress(key=found["key"], correct=tuple(found["correct"]), seconds=found["seconds"])
-
-
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Write beside `path`, flush to disk, then take its place: readers see old or new, whole.
-
-    Raises:
-        WriteError: the disk is full, or refuses the file.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        write(temporary)
-        flush_to_disk(temporary)
-        temporary.replace(path)
-        flush_to_disk(path.parent)
-    except (OSError, RuntimeError, SafetensorError) as error:
-        # torch and safetensors put errors of their own around what the system said.
-        failure = not_written(path, error)
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise failure from None
-
-
-def flush_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

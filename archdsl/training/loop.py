@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import torch
 from timm.scheduler.cosine_lr import CosineLRScheduler
@@ -15,9 +14,9 @@ from torch import Tensor, nn
 
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.errors import ArchdslError
-from archdsl.storage.remote import RemoteFolder
+from archdsl.storage.storage import Storage
 from archdsl.training.augment import augment
-from archdsl.training.checkpoint import Progress
+from archdsl.training.checkpoint import Checkpoints, Progress
 from archdsl.training.data.dataset import Dataset, Split
 from archdsl.training.device import lock_names, settle
 from archdsl.training.evaluate import evaluate
@@ -26,7 +25,6 @@ from archdsl.training.optimizer import build_optimizer, build_schedule
 from archdsl.training.recipe import Recipe
 from archdsl.training.run_key import run_keys
 from archdsl.training.seeding import derive_seed, generator
-from archdsl.training.uploads import checkpoints_at
 
 LOSS_CHECK_STEPS = 50
 """Steps between looks at the losses: each look makes the host wait for the device."""
@@ -73,14 +71,14 @@ def fit(
     recipe: Recipe,
     seed: int,
     device: torch.device,
-    folder: Path | RemoteFolder | None,
+    storage: Storage | None,
     report: Callable[[int, float], None],
 ) -> FitResult:
     """Train `model` in place on the train split and validate it after each epoch.
 
     Between steps it gives way to measurements on the same device, its state in place.
 
-    With a folder, a run that died is continued by the same call: on the CPU it ends with
+    With a storage, a run that died is continued by the same call: on the CPU it ends with
     exactly the weights of an undisturbed run. A finished training is not repeated. The test
     split is never read.
 
@@ -89,8 +87,8 @@ def fit(
             dict of logits, `model.no_weight_decay()` → names. Moved to `device`.
         seed: decides order, augmentation and what the model itself draws; the global torch
             generators are seeded anew in each epoch.
-        folder: where the checkpoint and at the end `weights.safetensors` lie; one at a URL can be
-            gone on with by another machine. None keeps nothing.
+        storage: where the checkpoint and at the end `weights.safetensors` lie; what is at a URL
+            can be gone on with by another machine. None keeps nothing.
         report: called as report(epochs finished, validation top-1 in percent) once that epoch
             is kept there. A continued run first reports the epochs it finds done; what `report`
             raises ends the run and leaves the checkpoint.
@@ -99,7 +97,7 @@ def fit(
         DivergedError: a loss is infinite or not a number.
         DataError: an image cannot be decoded.
         DeviceLockError: a measurement keeps the device for ten minutes.
-        WriteError: the folder refuses a file.
+        WriteError: the storage refuses a file.
     """
     model.to(device)
     train, validation = dataset.train.to(device), dataset.validation.to(device)
@@ -107,7 +105,7 @@ def fit(
     optimizer = build_optimizer(model, recipe)
     keys = run_keys(model, dataset, recipe=recipe, seed=seed)
     progress = Progress(key=keys[0])
-    checkpoints = checkpoints_at(folder, keys=keys) if folder is not None else None
+    checkpoints = Checkpoints(storage, keys=keys) if storage is not None else None
     if checkpoints is not None:
         restored = checkpoints.restore(model, optimizer) or progress
         progress = replace(restored, key=keys[0])

@@ -13,7 +13,7 @@ import pytest
 import archdsl
 from archdsl.errors import WriteError
 from archdsl.records import State
-from archdsl.storage.remote import check_storage, storage_at
+from archdsl.storage.storage import storage_at
 from archdsl.store.store import open_store
 
 Run = Callable[..., Any]
@@ -80,19 +80,19 @@ def test_weights_that_can_be_stored_nowhere(
     (folder / "file").write_text("")
     (folder / "small.yaml").write_text(PROFILE.format(storage=storage))
     done = run("search", "digits", "--runner", "small", "--trials", "3", code=2)
-    assert f"cannot write {storage}: {reason}; " in done.err
+    assert f"cannot write {folder / storage}: {reason}; " in done.err
     assert not (folder / "archdsl.db").exists(), "refused before a latency is measured"
 
 
 def test_a_storage_that_can_be_written_is_left_as_it_was(folder: Path) -> None:
-    check_storage(storage_at("deep/down"))
+    storage_at("deep/down").check()
     assert not (folder / "deep").exists()
     (folder / "deep").mkdir()
-    check_storage(storage_at(f"file://{folder}/deep"))
+    storage_at(f"file://{folder}/deep").check()
     assert list((folder / "deep").iterdir()) == []
     (folder / "away").symlink_to("nowhere")
-    with pytest.raises(WriteError, match="cannot write away: no such file or directory"):
-        check_storage(storage_at("away"))
+    with pytest.raises(WriteError, match=rf"cannot write {folder}/away: no such file or directory"):
+        storage_at("away").check()
 
 
 @pytest.mark.slow

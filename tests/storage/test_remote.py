@@ -11,29 +11,39 @@ import fsspec
 import pytest
 
 from archdsl.errors import WriteError
-from archdsl.storage.remote import RemoteFolder, storage_at
+from archdsl.storage.folder import Folder
+from archdsl.storage.remote import RemoteFolder
+from archdsl.storage.storage import Storage, storage_at
+
+
+def write(place: Storage, name: str, content: bytes) -> None:
+    place.write(name, lambda stream: stream.write(content))
+
+
+def content(place: Storage, name: str) -> bytes | None:
+    return place.read(name, lambda stream: stream.read())
 
 
 def test_a_connection_that_was_ended_is_made_anew(shelf: Any) -> None:
-    depot = RemoteFolder("shelf://bucket/deep/down")
-    depot.write("file", b"old")
+    place = RemoteFolder("shelf://bucket/deep/down")
+    write(place, "file", b"old")
     shelf.failures, before = 1, shelf.connections
-    depot.write("file", b"new")
-    assert depot.read("file") == b"new"
+    write(place, "file", b"new")
+    assert content(place, "file") == b"new"
     assert shelf.connections == before + 1
 
 
 def test_files(shelf: Any) -> None:
-    depot = RemoteFolder("shelf://bucket/") / "folder"
-    assert str(depot) == "shelf://bucket/folder"
-    assert depot.read("file") is None
-    depot.remove("file")
-    depot.check()
+    place = RemoteFolder("shelf://bucket/") / "folder"
+    assert str(place) == "shelf://bucket/folder"
+    assert content(place, "file") is None
+    place.remove("file")
+    place.check()
     assert names_at("shelf://bucket/folder") == []
-    depot.write("file", b"content")
-    assert depot.read("file") == b"content" == Path("bucket/folder/file").read_bytes()
-    depot.remove("file")
-    assert depot.read("file") is None
+    write(place, "file", b"content")
+    assert content(place, "file") == b"content" == Path("bucket/folder/file").read_bytes()
+    place.remove("file")
+    assert content(place, "file") is None
 
 
 def test_a_bucket_is_not_made_by_mistake(shelf: Any) -> None:
@@ -43,10 +53,10 @@ def test_a_bucket_is_not_made_by_mistake(shelf: Any) -> None:
 
 
 def test_a_place_that_refuses(shelf: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Any, path: str, value: bytes, **words: Any) -> None:
+    def refuse(self: Any, path: str, mode: str = "rb", **words: Any) -> None:
         raise PermissionError(13, "Forbidden")
 
-    monkeypatch.setattr(shelf, "pipe_file", refuse)
+    monkeypatch.setattr(shelf, "open", refuse)
     with pytest.raises(WriteError, match="PermissionError: Forbidden; see that the run profile's"):
         RemoteFolder("shelf://bucket/files").check()
 
@@ -68,9 +78,13 @@ def test_a_place_that_hangs(shelf: Any, monkeypatch: pytest.MonkeyPatch) -> None
     ended.set()
 
 
-def test_a_folder_is_a_folder_however_it_is_written(tmp_path: Path) -> None:
-    assert storage_at("files") == Path("files")
-    assert storage_at(f"file://{tmp_path}/files") == tmp_path / "files"
+def test_a_folder_is_a_folder_however_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place in ("files", f"file://{tmp_path}/files", str(tmp_path / "files")):
+        assert isinstance(storage_at(place), Folder)
+        assert str(storage_at(place)) == str(tmp_path / "files")
     assert isinstance(storage_at("s3://bucket/files"), RemoteFolder)
 
 

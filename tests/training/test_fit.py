@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from archdsl.errors import ArchdslError
+from archdsl.storage.folder import Folder
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.source import open_data
 from archdsl.training.evaluate import evaluate
@@ -53,7 +54,7 @@ def train(
         recipe=Recipe(**words),
         seed=seed,
         device=CPU,
-        folder=folder,
+        storage=Folder(folder) if folder else None,
         report=report,
     )
 

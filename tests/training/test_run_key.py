@@ -17,6 +17,7 @@ from archdsl.nn.network import Network
 from archdsl.plan.read import read_model
 from archdsl.spec.heads import CrossAttention, LinearAttention
 from archdsl.spec.model import ModelSpec
+from archdsl.storage.folder import Folder
 from archdsl.training.checkpoint import PROGRESS_KEY
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.loop import FitResult, fit
@@ -120,7 +121,7 @@ def trained(
         recipe=RECIPE,
         seed=0,
         device=torch.device("cpu"),
-        folder=folder,
+        storage=Folder(folder),
         report=report,
     )
     return model, result, epochs

@@ -58,7 +58,7 @@ def test_a_training_goes_on_after_a_measurement(
             recipe=Recipe(epochs=2, batch=64, warmup_epochs=0),
             seed=0,
             device=CPU,
-            folder=None,
+            storage=None,
             report=lambda epoch, top1: None,
         )
         return result, model, time.perf_counter() - started

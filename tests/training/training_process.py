@@ -10,7 +10,7 @@ import sys
 import torch
 from torch import Tensor, nn
 
-from archdsl.storage.remote import storage_at
+from archdsl.storage.storage import storage_at
 from archdsl.training.data.source import open_data
 from archdsl.training.loop import fit
 from archdsl.training.recipe import Recipe
@@ -45,7 +45,7 @@ def main(data: str, folder: str, epochs: str) -> None:
         recipe=Recipe(epochs=int(epochs), batch=8, augment="flip_shift"),
         seed=5,
         device=torch.device("cpu"),
-        folder=storage_at(folder),
+        storage=storage_at(folder),
         report=lambda epoch, top1: print(epoch, top1, flush=True),
     )
     print("result", result.history, result.correct, result.count, flush=True)

@@ -12,7 +12,9 @@ import torch
 from torch import nn
 
 from archdsl.errors import WriteError
+from archdsl.storage.folder import Folder
 from archdsl.storage.remote import RemoteFolder
+from archdsl.storage.storage import Storage
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.loop import FitResult, fit
 from archdsl.training.recipe import Recipe
@@ -23,7 +25,7 @@ MakeModel = Callable[..., nn.Module]
 def train(
     model: nn.Module,
     data: Dataset,
-    folder: Path | RemoteFolder | None,
+    storage: Storage | None,
     *,
     report: Callable[[int, float], None] = lambda epoch, top1: None,
 ) -> FitResult:
@@ -33,7 +35,7 @@ def train(
         recipe=Recipe(epochs=4, batch=256),
         seed=0,
         device=torch.device("cpu"),
-        folder=folder,
+        storage=storage,
         report=report,
     )
 
@@ -69,12 +71,14 @@ def names_at(url: str) -> list[str]:
     return sorted(Path(name).name for name in system.ls(path, detail=False))
 
 
+@pytest.mark.parametrize("early", [False, True])
 @pytest.mark.parametrize("last", [1, 2, 3])
 def test_an_upload_that_breaks_down_costs_one_epoch(
-    shelf: Any, digits: Dataset, make_model: MakeModel, last: int
+    *, shelf: Any, digits: Dataset, make_model: MakeModel, last: int, early: bool
 ) -> None:
     place = RemoteFolder("shelf://bucket/a")
     reported: list[int] = []
+    shelf.early = early
 
     def break_next(epoch: int, top1: float) -> None:
         reported.append(epoch)
@@ -105,5 +109,5 @@ def collect(epochs: list[int], *, until: int) -> Callable[[int, float], None]:
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="this system has no such folder")
 def test_the_system_says_why_a_folder_cannot_be(digits: Dataset, make_model: MakeModel) -> None:
     """Nothing is free in `/proc`, which is not why."""
-    with pytest.raises(WriteError, match=r"cannot write /proc/nope: no such file or directory;"):
-        train(make_model(), digits, Path("/proc/nope"))
+    with pytest.raises(WriteError, match=r"cannot write /proc/nope/.*: no such file or directory;"):
+        train(make_model(), digits, Folder("/proc/nope"))
