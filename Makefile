@@ -61,7 +61,8 @@ $(RUNTIME): $(REQUIREMENTS) $(STALE)
 $(DEV): $(REQUIREMENTS) $(RUNTIME)
 	$(call install,.[dev],archdsl: installing the tools of the checks)
 
-# $(1): what pip installs; $(2): the line that says so.
+# $(1): what pip installs; $(2): the line that says so. Python compiles what is imported at its first
+# import; all of it at once would be two fifths of the installation.
 define install
 	@set -e; \
 	if [ "$$(cat "$(RUNTIME)" 2>/dev/null)" != "$$(pwd)" ] || [ -e "$(VENV)/.archdsl-installing" ] \
@@ -70,7 +71,7 @@ define install
 	fi; \
 	echo "$(2)"; \
 	touch "$(VENV)/.archdsl-installing"; \
-	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check \
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-compile \
 	  --constraint constraints.txt --editable '$(1)'; \
 	pwd > "$@"; \
 	rm "$(VENV)/.archdsl-installing"
