@@ -35,8 +35,7 @@ from archdsl.records import Job, Outcome
 from archdsl.runners.read import read_profile
 from archdsl.searching.read import CheckedStudy, check_study
 from archdsl.searching.run import run_search
-from archdsl.searching.sampling import Past, Sampling
-from archdsl.space.deciders import Recorder
+from archdsl.searching.samplers import History, HistoryRow, make_sampler
 from archdsl.store.store import Store, open_store
 
 RATIOS = [0.125, 0.25, 0.5, 1]
@@ -148,23 +147,29 @@ def growth(milliseconds: list[float]) -> Row:
 def sampler_ms(checked: CheckedStudy, store: Store) -> float:
     """One more proposal, without checking it: what the sampler takes with all trials behind it."""
     row = store.studies.find(checked.study.name)
-    past = [
-        Past(
+    finished = [
+        HistoryRow(
+            number=trial.number,
+            arch_id=trial.arch_id,
+            state=trial.state,
             params=trial.params,
             distributions=trial.distributions,
             attributes=trial.sampler_attrs,
-            values=[trial.values[name].value for name in row.objectives],
+            values={name: value.value for name, value in trial.values.items()},
             violation=0.0,
+            counted=True,
+            read_facts=lambda arch_id: store.architectures.find(arch_id).facts,
         )
         for trial in store.trials.finished(row.id)
         if trial.values
     ]
-    sampling = Sampling(kind=checked.study.sampler.type, seed=0, directions=DIRECTIONS)
-    sampling.draw(number=len(past), attempt=0, past=past)  # the first one reads the past
+    history = History(finished=finished)
+    sampler = make_sampler(checked.study.sampler.type, seed=0, objectives=checked.study.objectives)
+    # The first one reads the history.
+    next(sampler.propose(checked.space, history, number=len(finished)))
     started, repeats = time.perf_counter(), 10
     for number in range(repeats):
-        draw = sampling.draw(number=len(past) + number, attempt=0, past=past)
-        checked.space.tree(Recorder(draw))
+        next(sampler.propose(checked.space, history, number=len(finished) + number))
     return (time.perf_counter() - started) / repeats * 1e3
 
 

@@ -13,9 +13,9 @@ from archdsl.errors import SpaceExhaustedError
 from archdsl.identity import digest
 from archdsl.objectives import OBJECTIVES
 from archdsl.records import Job, Measurement, Outcome, State
-from archdsl.searching.proposer import Proposal, Proposer
+from archdsl.searching.proposer import NewCandidate, Proposer
 from archdsl.searching.read import CheckedStudy
-from archdsl.searching.sampling import Past
+from archdsl.searching.samplers import History, HistoryRow, Sampler
 from archdsl.searching.stopper import Stopper
 from archdsl.store.errors import DuplicateTrialError
 from archdsl.store.owner import Owner
@@ -52,6 +52,7 @@ class Search:
         protocols: quantity to protocol of each evaluator, to look values up before measuring.
         folder: where weights and checkpoints live.
         observer: told of every step.
+        sampler: in place of the one that the study names.
     """
 
     def __init__(
@@ -65,15 +66,16 @@ class Search:
         protocols: Mapping[str, Mapping[str, Any]],
         folder: str,
         observer: Observer,
+        sampler: Sampler | None = None,
     ) -> None:
-        self._proposer = Proposer(checked=checked)
+        self._proposer = Proposer(checked=checked, sampler=sampler)
         self._objectives = list(checked.study.objectives)
         self._row, self._store, self._owner, self._budget = row, store, owner, budget
         self._keys = {quantity: digest(dict(p)) for quantity, p in protocols.items()}
         self._folder, self._observer = folder, observer
         self._running: dict[int, tuple[str, Mapping[str, float]]] = {}
         self._stopper = Stopper(study=checked.study, study_id=row.id, store=store)
-        self._past: list[Past] = []
+        self._finished: list[HistoryRow] = []
         self._last_finish = 0
         self._seen = store.trials.arch_ids(row.id)
         self.exhausted: str | None = None
@@ -102,7 +104,7 @@ class Search:
         self._observer.on_epoch(job, epoch, name, value)
         if not self._stopper.stops:
             return None
-        self._read_past()
+        self._read_finished()
         return self._stopper.reason(job.trial_id, self._exact(job.arch_id, facts))
 
     def on_outcome(self, job: Job, outcome: Outcome) -> None:
@@ -141,11 +143,11 @@ class Search:
             size = self._store.trials.size(self._row.id)
             if size.counted >= self._budget:
                 return None
-            self._read_past()
+            self._read_finished()
             try:
-                proposal = self._proposer.propose(
+                found = self._proposer.next(
                     number=size.rows,
-                    past=self._past,
+                    history=History(finished=self._finished, read_running=self._read_running),
                     seen=self._seen,
                     only_feasible=self._infeasible_in_a_row() >= MOST_INFEASIBLE,
                 )
@@ -153,50 +155,72 @@ class Search:
                 self.exhausted = str(error)
                 return None
             architecture = Architecture(
-                arch_id=proposal.model.plan.arch_id,
-                spec=proposal.model.spec.document(),
-                plan=proposal.model.plan.canonical(),
-                facts=dict(proposal.facts),
+                arch_id=found.model.plan.arch_id,
+                spec=found.model.spec.document(),
+                plan=found.model.plan.canonical(),
+                facts=dict(found.facts),
             )
             try:
-                trial = self._add(proposal, architecture)
+                trial = self._add(found, architecture)
             except DuplicateTrialError:  # another process was quicker
                 self._seen = self._store.trials.arch_ids(self._row.id)
                 continue
             self._seen.add(architecture.arch_id)
             if trial is None:
                 return None
-            if not proposal.violation:
+            if not found.violation:
                 return trial, architecture
 
-    def _add(self, proposal: Proposal, architecture: Architecture) -> Trial | None:
+    def _add(self, found: NewCandidate, architecture: Architecture) -> Trial | None:
         new = NewTrial(
             architecture=architecture,
-            params=proposal.params,
-            distributions=proposal.distributions,
-            sampler_attrs=proposal.attributes,
-            attempt=proposal.attempt,
+            params=found.params,
+            distributions=found.distributions,
+            sampler_attrs=found.attributes,
+            attempt=found.attempt,
             # Nothing is paid for a broken constraint, so it costs nothing of the budget.
-            counted=not proposal.violation,
+            counted=not found.violation,
         )
         place = {"study_id": self._row.id, "budget": self._budget}
-        if not proposal.violation:
+        if not found.violation:
             return self._store.trials.add(new, **place, owner=self._owner)
         broken = Outcome(
-            state=State.INFEASIBLE, reason=proposal.reason or "", violation=proposal.violation
+            state=State.INFEASIBLE, reason=found.reason or "", violation=found.violation
         )
         return self._store.trials.add_finished(new, **place, outcome=broken)
 
-    def _read_past(self) -> None:
+    def _read_finished(self) -> None:
         for trial in self._store.trials.finished(self._row.id, after=self._last_finish):
             self._last_finish = trial.finish_order or self._last_finish
-            self._past.append(_past(trial, self._values(trial)))
+            self._finished.append(self._row_of(trial))
             self._stopper.learn(trial)
 
-    def _values(self, trial: Trial) -> list[float] | None:
+    def _read_running(self) -> list[HistoryRow]:
+        return [
+            self._row_of(self._store.trials.get(self._row.id, claim.number))
+            for claim in self._store.claims.of_study(self._row.id)
+        ]
+
+    def _row_of(self, trial: Trial) -> HistoryRow:
+        fine = trial.state in (State.COMPLETE, State.STOPPED, State.RUNNING)
+        return HistoryRow(
+            number=trial.number,
+            arch_id=trial.arch_id,
+            state=trial.state,
+            params=trial.params,
+            distributions=trial.distributions,
+            attributes=trial.sampler_attrs,
+            values=self._values(trial),
+            # Whatever came to a bad end is something to keep away from.
+            violation=0.0 if fine else trial.violation or 1.0,
+            counted=trial.counted,
+            read_facts=lambda arch_id: self._store.architectures.find(arch_id).facts,
+        )
+
+    def _values(self, trial: Trial) -> Mapping[str, float] | None:
         """Of a trial's objectives, as a sampler sees them."""
         if trial.state is State.COMPLETE:
-            return [trial.values[name].value for name in self._objectives]
+            return {name: trial.values[name].value for name in self._objectives}
         if trial.state is State.STOPPED:
             facts = self._store.architectures.find(trial.arch_id).facts
             return self._stopper.bound(trial, self._exact(trial.arch_id, facts))
@@ -208,8 +232,8 @@ class Search:
 
     def _infeasible_in_a_row(self) -> int:
         streak = 0
-        for past in reversed(self._past):
-            if past.counted:
+        for row in reversed(self._finished):
+            if row.counted:
                 break
             streak += 1
         return streak
@@ -227,19 +251,6 @@ def job_of(
         params=trial.params,
         known=known,
         folder=folder,
-    )
-
-
-def _past(trial: Trial, values: list[float] | None) -> Past:
-    fine = trial.state in (State.COMPLETE, State.STOPPED)
-    return Past(
-        params=trial.params,
-        distributions=trial.distributions,
-        attributes=trial.sampler_attrs,
-        values=values,
-        # Whatever came to a bad end is something to keep away from.
-        violation=0.0 if fine else trial.violation or 1.0,
-        counted=trial.counted,
     )
 
 

@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from archdsl.records import State
 from archdsl.searching.listing import ListedTrial
+from archdsl.searching.samplers.optuna import without_messages
 from archdsl.store.rows import StudyRow
 
 STATES = {
@@ -40,9 +41,7 @@ def optuna_file(study: StudyRow, trials: Iterable[ListedTrial]) -> bytes:
         study: its row.
         trials: all of them, by number.
     """
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
+    with without_messages():
         # In memory: on a disk each trial would wait for it.
         storage = optuna.storages.RDBStorage("sqlite:///:memory:")
         directions = [StudyDirection[goal.upper()] for goal in study.objectives.values()]
@@ -56,8 +55,6 @@ def optuna_file(study: StudyRow, trials: Iterable[ListedTrial]) -> bytes:
         connection: Any = storage.engine.raw_connection().driver_connection
         found: bytes = connection.serialize()
         storage.engine.dispose()
-    finally:
-        optuna.logging.set_verbosity(verbosity)
     return found
 
 

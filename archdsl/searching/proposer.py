@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from archdsl.errors import DocumentError, SpaceExhaustedError
+from archdsl.errors import SpaceExhaustedError
 from archdsl.identity import canonical_json
 from archdsl.plan.facts import facts
-from archdsl.plan.read import Checked, check_model
+from archdsl.plan.read import Checked
 from archdsl.searching.constraints import Constraint
 from archdsl.searching.read import CheckedStudy
-from archdsl.searching.sampling import Past, Sampling, distributions
-from archdsl.space.deciders import Recorder
+from archdsl.searching.samplers import History, Proposal, Sampler, make_sampler
+from archdsl.searching.samplers.optuna import distributions
+from archdsl.space.space import Candidate
 
 MOST_REDRAWS = 200
 MOST_ENUMERATED = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proposal:
+class NewCandidate:
     """A candidate that is not in the study yet.
 
     Args:
         model: its checked document and plan.
         facts: what is known of it before any cost.
         params: hole name to label; empty for the base.
-        distributions: hole name to what the sampler chose from.
+        distributions: hole name to what it was chosen from, as optuna's JSON.
         attributes: what the sampler noted.
-        attempt: redraws before it.
+        attempt: proposals that were passed over before it.
         violation: by how much its facts break constraints; 0 when they keep them.
         reason: which constraints, with the values.
     """
@@ -40,39 +42,38 @@ class Proposal:
     distributions: Mapping[str, str]
     attributes: Mapping[str, Any]
     attempt: int
-    violation: float = 0.0
-    reason: str | None = None
+    violation: float
+    reason: str | None
 
 
 class Proposer:
-    """Draws candidates of a study.
+    """Finds candidates of a study: the base, then what its sampler proposes.
 
     Args:
         checked: the study.
+        sampler: in place of the one that the study names.
     """
 
-    def __init__(self, *, checked: CheckedStudy) -> None:
+    def __init__(self, *, checked: CheckedStudy, sampler: Sampler | None = None) -> None:
         self._space = checked.space
         study = checked.study
         self._constraints = [c for c in study.parsed_constraints() if not c.measured]
         # Decisions made before, and what they came to: to find that out costs more than to draw.
         self._known: dict[str, str | None] = {}
-        self._sampling = Sampling(
-            kind=study.sampler.type,
-            seed=study.sampler.seed,
-            directions=list(study.objectives.values()),
+        self._sampler = sampler or make_sampler(
+            study.sampler.type, seed=study.sampler.seed, objectives=study.objectives
         )
 
-    def propose(
-        self, *, number: int, past: Sequence[Past], seen: set[str], only_feasible: bool = False
-    ) -> Proposal:
+    def next(
+        self, *, number: int, history: History, seen: set[str], only_feasible: bool = False
+    ) -> NewCandidate:
         """Candidate `number` of the study.
 
         Args:
             number: of the trial, from 0.
-            past: the study's finished trials, in the order they were finished.
+            history: the trials before.
             seen: architectures the study has already.
-            only_feasible: give up drawing and look for any candidate whose facts keep the
+            only_feasible: ask the sampler no more and look for any candidate whose facts keep the
                 constraints.
 
         Raises:
@@ -81,74 +82,59 @@ class Proposer:
         if number == 0:
             base = self._space.base_candidate()
             if base is not None:
-                return self._proposal(base, None, attempt=0)
-        for attempt in range(0 if only_feasible else MOST_REDRAWS):
-            draw = self._sampling.draw(number=number, attempt=attempt, past=past)
-            recorder = Recorder(draw)
-            model = self._new(recorder, seen)
-            if model:
-                return self._proposal(model, recorder, attempt=attempt, attributes=draw.attributes)
+                return self._new(base, attempt=0)
+        attempt = 0
+        if not only_feasible:
+            proposals = self._sampler.propose(self._space, history, number=number)
+            for proposal in islice(proposals, MOST_REDRAWS):
+                if self._is_new(proposal.candidate, seen):
+                    return self._new(proposal.candidate.model, proposal, attempt=attempt)
+                attempt += 1
         return self._first_left(seen, only_feasible=only_feasible)
 
-    def sample(self, count: int) -> Iterator[Proposal | None]:
+    def sample(self, count: int) -> Iterator[NewCandidate | None]:
         """Random candidates, None for each invalid one: how much of the space is feasible."""
-        sampling = Sampling(kind="random", seed=0, directions=["minimize"])
-        for attempt in range(count):
-            recorder = Recorder(sampling.draw(number=-1, attempt=attempt, past=()))
-            model = self._new(recorder, set())
-            yield self._proposal(model, recorder, attempt=0) if model else None
+        sampler = make_sampler("random", seed=0, objectives={"": "minimize"})
+        for proposal in islice(sampler.propose(self._space, History(), number=-1), count):
+            valid = self._is_new(proposal.candidate, set())
+            yield self._new(proposal.candidate.model, proposal, attempt=0) if valid else None
 
-    def _new(self, recorder: Recorder, seen: set[str]) -> Checked | None:
-        tree = self._space.tree(recorder)
-        decided = canonical_json(recorder.params)
-        if decided in self._known:
-            arch_id = self._known[decided]
-            if arch_id is None or arch_id in seen:
-                return None
-        try:
-            model = check_model(tree)
-        except DocumentError:
-            self._known[decided] = None
-            return None
-        self._known[decided] = model.plan.arch_id
-        return None if model.plan.arch_id in seen else model
+    def _is_new(self, candidate: Candidate, seen: set[str]) -> bool:
+        """Whether it is valid and not in the study."""
+        decided = canonical_json(candidate.params)
+        if decided not in self._known:
+            valid = candidate.is_valid
+            self._known[decided] = candidate.model.plan.arch_id if valid else None
+        arch_id = self._known[decided]
+        return arch_id is not None and arch_id not in seen
 
-    def _proposal(
-        self,
-        model: Checked,
-        recorder: Recorder | None,
-        *,
-        attempt: int,
-        attributes: Mapping[str, Any] | None = None,
-    ) -> Proposal:
+    def _new(
+        self, model: Checked, proposal: Proposal | None = None, *, attempt: int
+    ) -> NewCandidate:
         known = facts(model.plan)
         broken = [(c, c.violation(known)) for c in self._constraints]
         broken = [(c, excess) for c, excess in broken if excess > 0]
-        return Proposal(
+        return NewCandidate(
             model=model,
             facts=known,
-            params=recorder.params if recorder else {},
-            distributions=distributions(recorder.holes) if recorder else {},
-            attributes=attributes or {},
+            params=proposal.candidate.params if proposal else {},
+            distributions=distributions(proposal.candidate.holes) if proposal else {},
+            attributes=proposal.attributes if proposal else {},
             attempt=attempt,
             violation=sum(excess for _, excess in broken),
-            reason="; ".join(_told(c, known) for c, _ in broken) or None,
+            reason="; ".join(_format_broken(c, known) for c, _ in broken) or None,
         )
 
-    def _first_left(self, seen: set[str], *, only_feasible: bool) -> Proposal:
-        """What draws do not find any more, an enumeration does, or proves absent."""
+    def _first_left(self, seen: set[str], *, only_feasible: bool) -> NewCandidate:
+        """What is not proposed any more, an enumeration finds, or proves absent."""
         tried = 0
-        for turn in self._space.enumerate():
-            if tried == MOST_ENUMERATED:
-                break
+        for candidate in islice(self._space.enumerate(), MOST_ENUMERATED):
             tried += 1
-            recorder = Recorder(turn)
-            model = self._new(recorder, seen)
-            if not model:
+            if not self._is_new(candidate, seen):
                 continue
-            proposal = self._proposal(model, recorder, attempt=MOST_REDRAWS)
-            if not only_feasible or not proposal.violation:
-                return proposal
+            found = self._new(candidate.model, Proposal(candidate=candidate), attempt=MOST_REDRAWS)
+            if not only_feasible or not found.violation:
+                return found
         size = self._space.size
         extent = f"all {size}" if tried == size else f"the first {tried} of {size}"
         wanted = "new model that keeps the constraints" if only_feasible else "new model"
@@ -161,8 +147,8 @@ class Proposer:
         )
 
 
-def _told(constraint: Constraint, known: Mapping[str, float]) -> str:
+def _format_broken(constraint: Constraint, known: Mapping[str, float]) -> str:
     left, right = constraint.values(known)
-    shown = f"{constraint.right} is {right:g}" if isinstance(constraint.right, str) else ""
-    found = f"{constraint.left} is {left:.4g}" + (f" and {shown}" if shown else "")
+    compared = f"{constraint.right} is {right:g}" if isinstance(constraint.right, str) else ""
+    found = f"{constraint.left} is {left:.4g}" + (f" and {compared}" if compared else "")
     return f"{found}, but {constraint.text} is asked for"

@@ -16,6 +16,7 @@ from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.loop import Observer, Search, job_of
 from archdsl.searching.read import CheckedStudy
+from archdsl.searching.samplers import Sampler
 from archdsl.searching.study import Study
 from archdsl.searching.test_score import FINAL, final_score
 from archdsl.space.deciders import FirstOption
@@ -72,6 +73,7 @@ def run_search(
     profile: RunProfile,
     observer: Observer,
     any_device: bool = False,
+    sampler: Sampler | None = None,
 ) -> SearchResult:
     """Search until the budget of the study is spent, then score the front on test images.
 
@@ -83,6 +85,7 @@ def run_search(
         profile: where candidates run.
         observer: told of every step.
         any_device: measure latency on whatever device is here, instead of only the one asked for.
+        sampler: proposes candidates, in place of the one that the study names.
 
     Raises:
         StudyError: the study cannot go on as it is.
@@ -90,11 +93,24 @@ def run_search(
         ArchdslError: data or devices that are not there, a store that cannot be written.
     """
     with closing(runner_of(checked, profile, any_device=any_device)) as runner:
-        return search_on(runner, checked, store=store, folder=profile.storage, observer=observer)
+        return search_on(
+            runner,
+            checked,
+            store=store,
+            folder=profile.storage,
+            observer=observer,
+            sampler=sampler,
+        )
 
 
 def search_on(
-    runner: Runner, checked: CheckedStudy, *, store: Store, folder: str, observer: Observer
+    runner: Runner,
+    checked: CheckedStudy,
+    *,
+    store: Store,
+    folder: str,
+    observer: Observer,
+    sampler: Sampler | None = None,
 ) -> SearchResult:
     """What `run_search` does, on a runner of `runner_of`, which is the caller's to close.
 
@@ -104,6 +120,7 @@ def search_on(
         store: the database.
         folder: the run profile's storage.
         observer: told of every step.
+        sampler: as of `run_search`.
 
     Raises:
         ArchdslError: as `run_search`.
@@ -125,6 +142,7 @@ def search_on(
             protocols=protocols,
             folder=folder,
             observer=counting,
+            sampler=sampler,
         )
         try:
             runner.run(search)
@@ -171,7 +189,7 @@ def work_left(study: Study, row: StudyRow, store: Store) -> bool:
 
 def _first(checked: CheckedStudy) -> Checked:
     """The base, or without one the first candidate: what images the study is about."""
-    return checked.space.base_candidate() or checked.space.candidate(FirstOption({}))
+    return checked.space.base_candidate() or checked.space.walk(FirstOption({})).model
 
 
 def check_runs(checked: CheckedStudy, runner: Runner) -> Mapping[str, Mapping[str, Any]]:

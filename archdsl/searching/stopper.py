@@ -72,7 +72,7 @@ class Stopper:
             return self._behind_others(curve, self._rule)
         return self._under_front(curve, exact, margin=self._rule.margin)
 
-    def bound(self, trial: Trial, exact: Values) -> list[float] | None:
+    def bound(self, trial: Trial, exact: Values) -> Values | None:
         """What a sampler learns from a stopped trial: its exact values, and the accuracy that was
         hoped for at most (that it had reached, where nothing was extrapolated)."""
         curve = self._curve(trial.id)
@@ -82,7 +82,7 @@ class Stopper:
         values = {**exact, TRAINED: curve[-1] if hoped is None else hoped}
         if any(name not in values for name in self._directions):
             return None
-        return [values[name] for name in self._directions]
+        return {name: values[name] for name in self._directions}
 
     def _under_front(self, curve: Curve, exact: Values, *, margin: float) -> str | None:
         hoped = self._outlook.optimistic(curve)

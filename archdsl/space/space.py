@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from archdsl.document.merge import merge_trees
 from archdsl.document.messages import shown
-from archdsl.document.tree import Origin, Tree
+from archdsl.document.tree import Origin, Scalar, Tree
 from archdsl.errors import DocumentError, Problem
+from archdsl.plan.facts import facts
 from archdsl.plan.read import Checked, check_model
 from archdsl.space import holes
 from archdsl.space.deciders import FirstOption, Odometer, Recorder
@@ -18,6 +20,53 @@ TASK = (("image",), ("output", "task"), ("output", "num_classes"))
 """Words that are about the data, not the architecture: a space that fixes them means all models."""
 MOST_CHECKED = 100
 """Values of a range; of a longer one, only the ends are checked before a search."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One way to decide, made by `Space.walk`.
+
+    Args:
+        tree: its document, unchecked.
+        holes: every hole that was asked for, in that order; those of options not taken are not.
+        params: hole name to the label that was chosen.
+    """
+
+    tree: Tree
+    holes: Sequence[Hole] = field(repr=False)
+    params: Mapping[str, Scalar]
+
+    @property
+    def model(self) -> Checked:
+        """An ordinary model document, checked.
+
+        Raises:
+            DocumentError: the decisions do not go together.
+        """
+        if isinstance(self._checked, DocumentError):
+            raise self._checked
+        return self._checked
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the decisions go together."""
+        return not isinstance(self._checked, DocumentError)
+
+    @cached_property
+    def facts(self) -> Mapping[str, float]:
+        """What is known of it before any cost; keys as in `archdsl.plan.facts`.
+
+        Raises:
+            DocumentError: the decisions do not go together.
+        """
+        return facts(self.model.plan)
+
+    @cached_property
+    def _checked(self) -> Checked | DocumentError:
+        try:
+            return check_model(self.tree)
+        except DocumentError as error:
+            return error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,22 +87,16 @@ class Space:
             yield self._base_hole()
         yield from holes.holes(self.overlay)
 
-    def candidate(self, decider: Decider) -> Checked:
-        """An ordinary model document, checked.
-
-        Raises:
-            DocumentError: the decisions do not go together.
-        """
-        return check_model(self.tree(decider))
-
-    def tree(self, decider: Decider) -> Tree:
-        """The document of a candidate, unchecked."""
+    def walk(self, decider: Decider) -> Candidate:
+        """A candidate, every hole filled by `decider`; it is not checked yet."""
+        recorder = Recorder(decider)
         base = None
         if self.bases:
             labels = list(self.bases)
-            chosen = decider.decide(self._base_hole()) if len(labels) > 1 else 0
+            chosen = recorder.decide(self._base_hole()) if len(labels) > 1 else 0
             base = self.bases[labels[chosen]]
-        return merge_trees(base, holes.fill(self.overlay, decider))
+        tree = merge_trees(base, holes.fill(self.overlay, recorder))
+        return Candidate(tree=tree, holes=recorder.holes, params=recorder.params)
 
     def base_candidate(self) -> Checked | None:
         """The (first) base itself, on the study's images and classes; None without a base.
@@ -70,9 +113,9 @@ class Space:
                 tree = merge_trees(tree, said.only(path))
         return check_model(tree)
 
-    def enumerate(self) -> Iterator[Odometer]:
-        """A decider for every way to decide, in a fixed order; use each once before the next."""
-        return Odometer().turns()
+    def enumerate(self) -> Iterator[Candidate]:
+        """Every way to decide, in a fixed order."""
+        return (self.walk(turn) for turn in Odometer().turns())
 
     def check_options(self) -> list[Problem]:
         """Every option of every hole once, other holes at their first: a sum, not a product."""
@@ -82,14 +125,14 @@ class Space:
         except DocumentError as error:
             problems = {_key(each): each for each in error.problems}
         for forced in _each_option(list(self._base_holes()), self.overlay):
-            recorder = Recorder(FirstOption(forced))
+            candidate = self.walk(FirstOption(forced))
             try:
-                self.candidate(recorder)
+                _ = candidate.model
             except DocumentError as error:
                 last = next(reversed(forced), None)
-                known = next((each for each in recorder.holes if each.name == last), None)
+                known = next((each for each in candidate.holes if each.name == last), None)
                 for each in error.problems:
-                    hole = known or self._culprit(each, recorder.holes)
+                    hole = known or self._culprit(each, candidate.holes)
                     blamed = _blamed(each, hole, forced.get(hole.name, 0)) if hole else each
                     problems.setdefault(_key(each), blamed)
         return list(problems.values())
@@ -104,7 +147,7 @@ class Space:
 
     def _problems(self, decider: Decider) -> set[tuple[str, int, int, str]]:
         try:
-            self.candidate(decider)
+            _ = self.walk(decider).model
         except DocumentError as error:
             return {_key(each) for each in error.problems}
         return set()

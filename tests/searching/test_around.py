@@ -24,7 +24,7 @@ def test_every_packaged_model_can_be_searched_around(name: str, folder: Path) ->
     document = study_around(model, base=name, data="digits")
     checked = check_study(tree_of(document, source=name), folder=folder)
     assert checked.space.size > 10
-    first = checked.space.candidate(FirstOption({}))
+    first = checked.space.walk(FirstOption({})).model
     assert first.plan.arch_id == model.plan.arch_id, "the model's own values come first"
 
 

@@ -19,7 +19,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from archdsl.searching.sampling import fresh_sampler
+from archdsl.searching.samplers.optuna import fresh_sampler
 
 try:
     from optuna.testing.pytest_samplers import BasicSamplerTestCase, MultiObjectiveSamplerTestCase

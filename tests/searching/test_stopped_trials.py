@@ -13,10 +13,10 @@ from archdsl.errors import Problem
 from archdsl.identity import digest
 from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.interfaces import JobSource
-from archdsl.searching import loop
 from archdsl.searching.read import CheckedStudy
-from archdsl.searching.sampling import Past
+from archdsl.searching.samplers import History, Proposal, Sampler
 from archdsl.searching.stopping import EVIDENCE
+from archdsl.space.space import Space
 from archdsl.store.owner import Owner
 from archdsl.store.store import Store, open_store
 
@@ -98,9 +98,11 @@ def run_one(source: JobSource, curve: list[float], **exact: float) -> Outcome:
 def begun(study: ReadStudy, begin: Begin) -> Callable[..., JobSource]:
     """A search that stops trials, with as many complete ones as a rule wants to see."""
 
-    def made(*, complete: int = EVIDENCE, **words: Any) -> JobSource:
+    def made(
+        *, complete: int = EVIDENCE, sampler: Sampler | None = None, **words: Any
+    ) -> JobSource:
         words = {"evaluate": EVALUATE, "stopping": FRONT, "trials": 30} | words
-        source = begin(study(SPACE, **words), protocols=PROTOCOLS)
+        source = begin(study(SPACE, **words), protocols=PROTOCOLS, sampler=sampler)
         for _ in range(complete):
             assert run_one(source, curve(90), latency=5.0).state is State.COMPLETE
         return source
@@ -181,28 +183,26 @@ def test_asha_keeps_the_best_at_each_rung(begun: Callable[..., JobSource]) -> No
     ]
 
 
-def seen_by_samplers(monkeypatch: pytest.MonkeyPatch) -> list[Past]:
-    seen: list[Past] = []
+class Noting:
+    """A sampler that keeps the history that it was shown."""
 
-    class Noting(Past):
-        def __init__(self, **words: Any) -> None:
-            super().__init__(**words)
-            seen.append(self)
+    history = History()
 
-    monkeypatch.setattr(loop, "Past", Noting)
-    return seen
+    def propose(self, space: Space, history: History, *, number: int) -> Iterator[Proposal]:
+        self.history = history
+        return (Proposal(candidate=candidate) for candidate in space.enumerate())
 
 
-def test_a_sampler_learns_the_optimistic_bound(
-    begun: Callable[..., JobSource], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = seen_by_samplers(monkeypatch)
-    source = begun()
+def test_a_sampler_learns_the_optimistic_bound(begun: Callable[..., JobSource]) -> None:
+    sampler = Noting()
+    source = begun(sampler=sampler)
     run_one(source, curve(80), latency=7.0)
     assert source.next_job() is not None
-    assert seen[-1].values == [7.0, pytest.approx(80)], "exact latency, accuracy at most in sight"
-    assert seen[-1].violation == 0, "it broke no constraint"
-    assert seen[-1].counted
+    last = sampler.history.finished[-1]
+    assert last.state is State.STOPPED
+    assert last.values == {"latency": 7.0, "top1": pytest.approx(80)}, "at most in sight"
+    assert last.violation == 0, "it broke no constraint"
+    assert last.counted
 
 
 def fate(job: Job) -> tuple[list[float], float]:

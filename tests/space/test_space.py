@@ -12,10 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archdsl.document.tree import tree_of
-from archdsl.errors import DocumentError, Problem
+from archdsl.errors import Problem
 from archdsl.searching.read import CheckedStudy, read_study
 from archdsl.space import holes
-from archdsl.space.deciders import Recorder
 from archdsl.space.holes import Hole
 from archdsl.space.space import Space
 
@@ -58,7 +57,7 @@ def test_holes_under_an_option_exist_only_there(study: ReadStudy, all_ways: AllW
         {"memory.block": "mlp", "memory.block[mlp].mlp_ratio": 1},
     ]
     blocks = [
-        (checked.space.candidate(turn).spec.memory or pytest.fail("no memory")).block
+        (turn.model.spec.memory or pytest.fail("no memory")).block
         for turn in checked.space.enumerate()
     ]
     assert blocks[0] is None
@@ -72,7 +71,7 @@ def test_a_null_option_deletes_what_the_base_says(study: ReadStudy) -> None:
         " output: {streams: [process], predict: process}}\n"
     )
     checked = study(space)
-    models = [checked.space.candidate(turn) for turn in checked.space.enumerate()]
+    models = [turn.model for turn in checked.space.enumerate()]
     assert [sorted(model.plan.streams) for model in models] == [["memory", "process"], ["process"]]
 
 
@@ -84,7 +83,7 @@ def test_same_repeats_a_decision(study: ReadStudy, all_ways: AllWays) -> None:
     )
     assert list(all_ways(checked)) == [{"ratio": 0.5}, {"ratio": 1}]
     for turn in checked.space.enumerate():
-        exchange = checked.space.candidate(turn).spec.exchange
+        exchange = turn.model.spec.exchange
         assert exchange is not None
         assert exchange.read.latent_ratio == exchange.write.latent_ratio  # type: ignore[union-attr]
 
@@ -113,7 +112,7 @@ def test_without_a_base_the_space_is_the_document(study: ReadStudy, folder: Path
     text = (folder / "tiny.yaml").read_text().replace("depth: 2", "depth: {choose: [1, 3]}")
     checked = study(text, base=None)
     assert checked.space.base_candidate() is None
-    depths = [checked.space.candidate(turn).spec.depth for turn in checked.space.enumerate()]
+    depths = [turn.model.spec.depth for turn in checked.space.enumerate()]
     assert depths == [1, 3]
 
 
@@ -223,13 +222,7 @@ def test_an_option_that_is_invalid_in_one_branch_only(study: ReadStudy, problems
     """Options are checked beside the first of the others; later combinations are free redraws."""
     space = "process: {dim: {choose: [32, 48]}, block: {head_dim: {choose: [16, 32]}}}\n"
     checked = study(space)
-    valid = 0
-    for turn in checked.space.enumerate():
-        try:
-            checked.space.candidate(turn)
-            valid += 1
-        except DocumentError:
-            continue
+    valid = sum(candidate.is_valid for candidate in checked.space.enumerate())
     assert (checked.space.size, valid) == (4, 3)
     assert problems("memory: {block: {choose: {a: null, b: {type: mlp, mlp_ratio: -1}}}}")
 
@@ -345,10 +338,8 @@ def test_the_size_is_the_number_of_ways(document: dict[str, Any]) -> None:
     if space.size > 3000:
         return
     ways = []
-    for turn in space.enumerate():
-        recorder = Recorder(turn)
-        tree = space.tree(recorder)
-        again = space.tree(FromParams(dict(recorder.params)))
-        assert again == tree
-        ways.append(tuple((name, repr(label)) for name, label in recorder.params.items()))
+    for candidate in space.enumerate():
+        again = space.walk(FromParams(dict(candidate.params)))
+        assert again.tree == candidate.tree
+        ways.append(tuple((name, repr(label)) for name, label in candidate.params.items()))
     assert len(ways) == len(set(ways)) == space.size

@@ -1,4 +1,4 @@
-"""Samplers as a pure function of what has been tried, by way of optuna.
+"""Optuna's samplers as a pure function of what has been tried.
 
 Proposal n comes from a fresh sampler, seeded by (seed, n, attempt), over the finished trials in the
 order they were finished. Nothing else is remembered, so a search that was killed proposes what it
@@ -8,8 +8,10 @@ would have proposed.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import optuna
@@ -27,7 +29,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from archdsl.identity import digest
 from archdsl.objectives import Direction
+from archdsl.searching.samplers import History, HistoryRow, Proposal
 from archdsl.space.holes import Hole
+from archdsl.space.space import Space
 
 PATIENCE = 10
 """Redraws after which a sampler that keeps proposing what is there is replaced by random draws."""
@@ -35,30 +39,70 @@ POPULATION = 20
 """Of NSGA-II: searches here have tens to hundreds of trials, not thousands."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Past:
-    """A finished trial as a sampler sees it.
+class OptunaSampler:
+    """One of optuna's samplers, made anew for every draw.
 
     Args:
-        params: hole name to the label that was chosen (the number itself, of a range).
-        distributions: hole name to optuna's JSON of what it chose from.
-        attributes: what the sampler itself noted (generations of NSGA-II).
-        values: of the objectives, in the study's order; None when it has none.
-        violation: above 0 for everything a sampler should keep away from.
-        counted: part of the budget; False where facts alone ruled a candidate out.
+        kind: `tpe`, `nsga2` or `random`.
+        seed: of the study.
+        objectives: name to direction, in the study's order.
     """
 
-    params: Mapping[str, Any]
-    distributions: Mapping[str, str]
-    attributes: Mapping[str, Any]
-    values: Sequence[float] | None
-    violation: float
-    counted: bool = True
+    def __init__(self, *, kind: str, seed: int, objectives: Mapping[str, Direction]) -> None:
+        self._kind, self._seed, self._objectives = kind, seed, dict(objectives)
+        with without_messages():
+            self._study = optuna.create_study(
+                storage=optuna.storages.InMemoryStorage(), directions=list(objectives.values())
+            )
+        self._learnt = 0
+        self._worst: list[float] | None = None
+
+    def propose(self, space: Space, history: History, *, number: int) -> Iterator[Proposal]:
+        """One draw after the other, without end; see `Sampler.propose`."""
+        for attempt in count():
+            kind = self._kind if attempt < PATIENCE else "random"
+            if kind != "random":
+                self._learn(history.finished)
+            self._study.sampler = fresh_sampler(
+                kind, seed=self._seed, number=number, attempt=attempt
+            )
+            trial = self._study.ask()
+            candidate = space.walk(_Suggestions(trial))
+            attributes = dict(self._study.get_trials(deepcopy=False)[-1].system_attrs)
+            # Samplers pass over failed trials: a draw leaves nothing behind.
+            self._study.tell(trial, state=TrialState.FAIL)
+            yield Proposal(candidate=candidate, attributes=attributes)
+
+    def _learn(self, finished: Sequence[HistoryRow]) -> None:
+        for row in finished[self._learnt :]:
+            frozen = self._frozen(row)
+            # NSGA-II crosses the decisions that all trials share, and a base has made none.
+            if row.params or self._kind != "nsga2":
+                self._study.add_trial(frozen)
+        self._learnt = len(finished)
+
+    def _frozen(self, row: HistoryRow) -> FrozenTrial:
+        """A trial without values gets finite ones, no better than any finished before it."""
+        values = self._worst
+        if row.values:
+            values = [row.values[name] for name in self._objectives]
+            self._worst = [
+                max(value, worst) if direction == "minimize" else min(value, worst)
+                for value, worst, direction in zip(
+                    values, self._worst or values, self._objectives.values(), strict=True
+                )
+            ]
+        return create_trial(
+            values=values or [0.0] * len(self._objectives),
+            params=dict(row.params),
+            distributions={name: _parsed(text) for name, text in row.distributions.items()},
+            system_attrs={**row.attributes, _BROKEN: [row.violation or -1.0]},
+        )
 
 
-@dataclass
-class Draw:
-    """One proposal being made: fills holes by asking a sampler."""
+@dataclass(frozen=True)
+class _Suggestions:
+    """Fills holes by asking optuna."""
 
     trial: optuna.Trial
 
@@ -74,71 +118,16 @@ class Draw:
             number = self.trial.suggest_float(hole.name, low, high, step=step)
         return round((number - low) / step)
 
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """What the sampler noted about this proposal."""
-        return dict(self.trial.study.get_trials(deepcopy=False)[-1].system_attrs)
 
-
-class Sampling:
-    """A sampler over a study's past.
-
-    Args:
-        kind: `tpe`, `nsga2` or `random`.
-        seed: of the study.
-        directions: of the objectives, in order.
-    """
-
-    def __init__(self, *, kind: str, seed: int, directions: Sequence[Direction]) -> None:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._kind, self._seed = kind, seed
-        self._directions = list(directions)
-        self._study = optuna.create_study(
-            storage=optuna.storages.InMemoryStorage(), directions=self._directions
-        )
-        self._told = 0
-        self._worst: list[float] | None = None
-        self._open: optuna.Trial | None = None
-
-    def draw(self, *, number: int, attempt: int, past: Sequence[Past]) -> Draw:
-        """Begin proposal `number`, `attempt` counting the redraws of it.
-
-        Args:
-            number: of the trial.
-            attempt: from 0.
-            past: every finished trial; those of the last call first.
-        """
-        kind = self._kind if attempt < PATIENCE else "random"
-        if self._open is not None:
-            # Samplers pass over failed trials: an earlier draw leaves nothing behind.
-            self._study.tell(self._open, state=TrialState.FAIL)
-        if kind != "random":
-            for trial in past[self._told :]:
-                frozen = self._frozen(trial)
-                # NSGA-II crosses the decisions that all trials share, and a base has made none.
-                if trial.params or kind != "nsga2":
-                    self._study.add_trial(frozen)
-            self._told = len(past)
-        self._study.sampler = fresh_sampler(kind, seed=self._seed, number=number, attempt=attempt)
-        self._open = self._study.ask()
-        return Draw(trial=self._open)
-
-    def _frozen(self, trial: Past) -> FrozenTrial:
-        """A trial without values gets finite ones, no better than any finished before it."""
-        values = list(trial.values) if trial.values else self._worst
-        if trial.values:
-            self._worst = [
-                max(value, worst) if direction == "minimize" else min(value, worst)
-                for value, worst, direction in zip(
-                    trial.values, self._worst or trial.values, self._directions, strict=True
-                )
-            ]
-        return create_trial(
-            values=values or [0.0] * len(self._directions),
-            params=dict(trial.params),
-            distributions={name: _parsed(text) for name, text in trial.distributions.items()},
-            system_attrs={**trial.attributes, _BROKEN: [trial.violation or -1.0]},
-        )
+@contextmanager
+def without_messages() -> Iterator[None]:
+    """Keeps optuna from telling of each study that is made; what a user set holds afterwards."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
 
 
 _BROKEN = "constraints"
