@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
@@ -16,7 +16,7 @@ from archdsl.records import Measurement, State
 from archdsl.reporting.plots.points import Axis, FrontPoint
 from archdsl.reporting.wording import counted
 from archdsl.searching.study import reference_point
-from archdsl.searching.test_score import final_score
+from archdsl.searching.test_score import final_scores
 from archdsl.space.difference import Differences
 from archdsl.store.rows import StudyRow, Trial, Value
 from archdsl.store.store import Store
@@ -44,7 +44,7 @@ class FrontRow:
     trial: Trial
     member: bool
     robust: bool
-    alike: tuple[int, ...]
+    alike: Sequence[int]
     base: bool
     differences: Differences | None
     spec: Mapping[str, Any]
@@ -111,15 +111,17 @@ class Front:
 
 def read_front(store: Store, study: StudyRow) -> Front:
     """Read the front of a study from the store."""
-    members = {trial.number for trial in store.trials.front(study.id)}
+    on_front = store.trials.front(study.id)
+    members = {trial.number for trial in on_front}
     robust = store.trials.front(study.id, robust=True)
-    robust_numbers, unclear = {trial.number for trial in robust}, alike(robust)
+    robust_numbers = {trial.number for trial in robust}
+    # Of two trials at least one is a member: two others say nothing of the front.
+    unclear = alike(robust, members=members)
     trials = store.trials.all(study.id)
     complete = [t for t in trials if t.state is State.COMPLETE]
-    by_identity, behind = (
-        store.architectures.of_study(study.id),
-        store.measurements.by_trial(study.id),
-    )
+    by_identity = store.architectures.of_study(study.id)
+    behind = store.measurements.by_trial(study.id)
+    scores = final_scores(store, on_front, behind)
     architectures = {t.number: by_identity[t.arch_id] for t in complete}
     has_base = bool(study.document.get("base"))
     base = Differences(architectures[0].spec) if has_base and 0 in architectures else None
@@ -128,13 +130,13 @@ def read_front(store: Store, study: StudyRow) -> Front:
             trial=trial,
             member=trial.number in members,
             robust=trial.number in robust_numbers,
-            alike=_shown(trial.number, unclear, members),
+            alike=unclear.get(trial.number, ()),
             base=has_base and trial.number == 0,
             differences=base,
             spec=architectures[trial.number].spec,
             facts=architectures[trial.number].facts,
             measured=behind[trial.id],
-            test_top1=final_score(store, trial) if trial.number in members else None,
+            test_top1=scores.get(trial.number),
         )
         for trial in complete
     ]
@@ -152,14 +154,6 @@ def read_front(store: Store, study: StudyRow) -> Front:
         ),
         others=[t for t in trials if t.state is not State.COMPLETE],
     )
-
-
-def _shown(
-    number: int, unclear: Mapping[int, tuple[int, ...]], members: set[int]
-) -> tuple[int, ...]:
-    """Of two trials at least one is a member: two others say nothing of the front."""
-    others = unclear.get(number, ())
-    return tuple(other for other in others if number in members or other in members)
 
 
 def _conditions(study: StudyRow, behind: list[dict[str, Measurement]]) -> str:
@@ -219,7 +213,7 @@ def points(rows: Iterable[FrontRow], x: str, y: str) -> list[FrontPoint]:
     return [
         FrontPoint(
             label=str(row.trial.number),
-            alike=tuple(str(number) for number in row.alike),
+            alike=row.alike,
             **_place("x", row.trial.values[x]),
             **_place("y", row.trial.values[y]),
             member=row.member,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from archdsl.objectives import OBJECTIVES
 from archdsl.records import State
@@ -36,11 +36,10 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def listed(names: Iterable[object], *, most: int = 20) -> str:
+def listed(names: Sequence[object], *, most: int = 20) -> str:
     """`3, 7, 9 and 12 more`."""
-    shown = [str(name) for name in names]
-    rest = len(shown) - most
-    return ", ".join(shown[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+    rest = len(names) - most
+    return ", ".join(map(str, names[:most])) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def trials_listed(numbers: Sequence[int]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.records import Measurement
-from archdsl.searching.test_score import final_score
+from archdsl.searching.test_score import final_scores
 from archdsl.space.difference import Differences
 from archdsl.store.rows import StudyRow, Times, Trial
 from archdsl.store.store import Store
@@ -37,11 +37,9 @@ class ListedTrial:
 def list_trials(store: Store, study: StudyRow) -> list[ListedTrial]:
     """Every trial of a study, by number, whatever became of it."""
     trials, times = store.trials.all(study.id), store.trials.times(study.id)
-    architectures, behind = (
-        store.architectures.of_study(study.id),
-        store.measurements.by_trial(study.id),
-    )
-    scores = {trial.number: final_score(store, trial) for trial in store.trials.front(study.id)}
+    architectures = store.architectures.of_study(study.id)
+    behind = store.measurements.by_trial(study.id)
+    scores = final_scores(store, store.trials.front(study.id), behind)
     has_base = bool(study.document.get("base")) and bool(trials)
     base = Differences(architectures[trials[0].arch_id].spec) if has_base else None
     return [

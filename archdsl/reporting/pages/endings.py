@@ -35,14 +35,14 @@ def endings_section(found: Findings) -> str:
 def _state(state: State, trials: Sequence[Trial]) -> str:
     words = f"{counted(len(trials), 'trial')} {state_words(state)}"
     if state is State.RUNNING:
-        return paragraph(f"{words}: {listed(trial.number for trial in trials)}.")
+        return paragraph(f"{words}: {listed([trial.number for trial in trials])}.")
     reasons = [trial.reason or UNKNOWN for trial in trials]
     groups = sorted(alike_but_for_numbers(reasons).values(), key=len, reverse=True)
     rows = [
         (
             f"{len(places):,}",
             boxed(reasons[places[0]]),
-            boxed(listed(trials[place].number for place in places)),
+            boxed(listed([trials[place].number for place in places])),
         )
         for places in groups[:MOST_REASONS]
     ]

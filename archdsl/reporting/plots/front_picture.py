@@ -10,6 +10,7 @@ from archdsl.reporting.plots.points import Axis, FrontPoint, best_first
 from archdsl.reporting.plots.published_plot import HEADING, PublishedPoint
 from archdsl.reporting.plots.svg import Told, inline_svg
 from archdsl.reporting.text import clean, with_interval
+from archdsl.reporting.wording import listed
 
 TITLE = 0.42
 """Height of a picture's title, which a page writes itself, in inches."""
@@ -66,7 +67,7 @@ def _describe(point: FrontPoint, *, x: Axis, y: Axis) -> str:
 
 
 def _listed(point: FrontPoint) -> str:
-    return ", ".join(point.alike)[:TOOLTIP_LENGTH]
+    return ", ".join(map(str, point.alike[:TOOLTIP_LENGTH]))[:TOOLTIP_LENGTH]
 
 
 def _cite(point: PublishedPoint) -> str:
@@ -85,7 +86,7 @@ def front_table(points: Iterable[FrontPoint], *, x: Axis, y: Axis, caption: str)
             with_interval(p.x, p.x_low, p.x_high),
             with_interval(p.y, p.y_low, p.y_high),
             "yes" if p.member else "no",
-            boxed(", ".join(p.alike) or "–"),
+            boxed(listed(p.alike) or "–"),
             boxed(p.difference or "–"),
         )
         for p in ordered

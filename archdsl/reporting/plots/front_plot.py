@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -38,6 +38,8 @@ CROWDED = 80
 """With more points than this, dominated ones are fainter."""
 MOST_INTERVALS = 300
 """With more points than this, dominated ones are drawn without their intervals."""
+MOST_JOINED = 2000
+"""With more pairs than this that cannot be told apart, not all of them are joined."""
 
 
 def plot_front(
@@ -144,16 +146,19 @@ def _draw_front(axes: Axes, points: Sequence[FrontPoint], *, x: Axis, y: Axis) -
 
 
 def _join_alike(axes: Axes, points: Sequence[FrontPoint]) -> None:
-    """A dotted line between any two points that cannot be told apart, all of them as one path."""
-    places = {p.label: (p.x, p.y) for p in points if p.alike}
+    """A dotted line between any two points that cannot be told apart, all of them as one path.
+
+    Where that would be too many to tell one from another, a point is joined to the next one alone.
+    """
+    unclear = sorted((p for p in points if p.alike), key=lambda p: (p.x, p.y))
+    many = sum(len(p.alike) for p in unclear) > 2 * MOST_JOINED
     gap = (math.nan, math.nan)
-    lines = [
-        end
-        for p in points
-        for other in p.alike
-        if other in places and p.label < other
-        for end in (places[p.label], places[other], gap)
-    ]
+    lines: list[tuple[float, float]] = []
+    for place, point in enumerate(unclear):
+        others = {str(other) for other in point.alike}
+        later = (p for p in unclear[place + 1 :] if p.label in others)
+        for other in islice(later, 1 if many else None):
+            lines += [(point.x, point.y), (other.x, other.y), gap]
     if lines:
         xs, ys = zip(*lines, strict=True)
         axes.plot(xs, ys, color=INK, linestyle=":", linewidth=1.1, alpha=0.8, zorder=3.5)

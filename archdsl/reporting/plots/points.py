@@ -40,7 +40,7 @@ class FrontPoint:
     member: bool
     base: bool
     difference: str
-    alike: tuple[str, ...] = ()
+    alike: Sequence[str | int] = ()
 
     def __post_init__(self) -> None:
         values = (self.x, self.x_low, self.x_high, self.y, self.y_low, self.y_high)
