@@ -25,6 +25,7 @@ from archdsl.runners.read import read_profile
 from archdsl.searching.loop import FACTS_PROTOCOL
 from archdsl.searching.read import check_study
 from archdsl.searching.run import _begin
+from archdsl.storage.folder import Folder
 from archdsl.store.store import open_store
 
 FILE = Path(__file__).parent / "assets/keys.json"
@@ -85,9 +86,9 @@ def training_folder(settings: Mapping[str, Any]) -> str:
         trial_id=1, number=0, arch_id="a" * 16, spec={}, params={}, known=(), folder="files"
     )
     trainings = Trainings(
-        AccuracySettings.model_validate(settings), device=CPU, names={}, storage=Path("files")
+        AccuracySettings.model_validate(settings), device=CPU, names={}, storage=Folder("files")
     )
-    return str(trainings.folder(candidate))
+    return str(Path(str(trainings.folder(candidate))).relative_to(Path.cwd()))
 
 
 def study_digest(asked: Mapping[str, Any]) -> str:

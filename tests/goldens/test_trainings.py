@@ -23,7 +23,9 @@ from torch import Tensor, nn
 from archdsl.compiler.build import build_plan
 from archdsl.document.tree import tree_of
 from archdsl.plan.read import check_model
+from archdsl.storage.folder import Folder
 from archdsl.storage.remote import RemoteFolder
+from archdsl.storage.storage import Storage
 from archdsl.training.data.dataset import Dataset, Split
 from archdsl.training.data.source import open_data
 from archdsl.training.evaluate import evaluate
@@ -90,7 +92,7 @@ def network_of(document: Mapping[str, Any]) -> nn.Module:
 def train(
     document: Mapping[str, Any],
     data: Dataset,
-    place: Path | RemoteFolder | None,
+    place: Storage | None,
     *,
     stop: int | None = None,
 ) -> Trained:
@@ -109,7 +111,7 @@ def train(
         recipe=resolve_recipe(RECIPE),
         seed=SEED,
         device=CPU,
-        folder=place,
+        storage=place,
         report=report,
     )
     return Trained(
@@ -161,15 +163,13 @@ def written(name: str, state: str) -> bytes:
     return lzma.decompress(packed.read_bytes()) if packed.exists() else path.read_bytes()
 
 
-def put(
-    content: bytes, state: str, place: str, *, tmp_path: Path, memory: Any
-) -> Path | RemoteFolder:
+def put(content: bytes, state: str, place: str, *, tmp_path: Path, memory: Any) -> Storage:
     """The file of a training, where a later training looks for it."""
     file = NAMES[state][place]
     if place == "folder":
         (tmp_path / "seed-7").mkdir()
         (tmp_path / "seed-7" / file).write_bytes(content)
-        return tmp_path / "seed-7"
+        return Folder(tmp_path / "seed-7")
     memory.makedirs("/goldens/seed-7", exist_ok=True)
     memory.pipe_file(f"/goldens/seed-7/{file}", content)
     return RemoteFolder("memory://goldens") / "seed-7"
