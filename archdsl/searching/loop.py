@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from archdsl.errors import SpaceExhaustedError
+from archdsl.errors import SpaceExhaustedError, StoreError
 from archdsl.identity import digest
 from archdsl.objectives import OBJECTIVES
 from archdsl.records import Job, Measurement, Outcome, State
@@ -17,7 +17,7 @@ from archdsl.searching.proposer import NewCandidate, Proposer
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.samplers import History, HistoryRow, Sampler
 from archdsl.searching.stopper import Stopper
-from archdsl.store.errors import DuplicateTrialError
+from archdsl.store.errors import DuplicateTrialError, StaleClaimError
 from archdsl.store.owner import Owner
 from archdsl.store.rows import Architecture, NewTrial, StudyRow, Trial
 from archdsl.store.store import Store
@@ -109,7 +109,7 @@ class Search:
 
     def on_outcome(self, job: Job, outcome: Outcome) -> None:
         """Commit the end of a trial."""
-        token, known = self._running.pop(job.trial_id)
+        token, known = self._running[job.trial_id]
         measured = {each.quantity: each for each in outcome.measurements}
         values = {
             name: measured[name] if name in measured else _fact(name, known)
@@ -119,12 +119,18 @@ class Search:
         self._store.trials.finish(
             trial_id=job.trial_id, token=token, outcome=outcome, values=values
         )
+        del self._running[job.trial_id]
         self._observer.on_end(job, outcome)
 
     def give_back(self) -> None:
-        """The process was asked to end: leave what is running to the next one."""
+        """The search ends here: leave what is running to whoever comes next."""
         for trial_id, (token, _) in self._running.items():
-            self._store.claims.release(trial_id=trial_id, token=token)
+            try:
+                self._store.claims.give_back(trial_id=trial_id, token=token)
+            except StaleClaimError:
+                continue
+            except StoreError:
+                break  # the store is gone, too; the next search of this process gives them back
         self._running.clear()
 
     def _known(self, arch_id: str) -> tuple[Measurement, ...]:

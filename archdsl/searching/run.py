@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from archdsl.errors import SpaceExhaustedError, StudyError
@@ -125,6 +126,47 @@ def search_on(
     Raises:
         ArchdslError: as `run_search`.
     """
+    with _alone(checked.study.name, store):
+        return _search(
+            runner, checked, store=store, folder=folder, observer=observer, sampler=sampler
+        )
+
+
+_UNDER_WAY: set[tuple[str, str]] = set()
+"""Study and database of the searches of this process."""
+_ASKING = Lock()
+
+
+@contextmanager
+def _alone(study: str, store: Store) -> Iterator[None]:
+    """One process searches a study once at a time: claims that it holds before are nobody's.
+
+    Raises:
+        StudyError: it does so already.
+    """
+    key = (study, store.place)
+    with _ASKING:
+        if key in _UNDER_WAY:
+            raise StudyError(
+                f"the study '{study}' in {store.place} is being searched in this process already; "
+                "wait for that search, stop it, or run the second one in a process of its own"
+            )
+        _UNDER_WAY.add(key)
+    try:
+        yield
+    finally:
+        _UNDER_WAY.remove(key)
+
+
+def _search(
+    runner: Runner,
+    checked: CheckedStudy,
+    *,
+    store: Store,
+    folder: str,
+    observer: Observer,
+    sampler: Sampler | None,
+) -> SearchResult:
     study, row = checked.study, begun(checked, store)
     counting = _Counting(observer)
     note = None
@@ -133,11 +175,13 @@ def search_on(
         protocols = check_runs(checked, runner)
         row = _begin(checked, store, budget=study.budget.trials)
         _refuse_mixture(row, store, protocols)
+        owner = Owner.current()
+        store.claims.give_back_all(study_id=row.id, owner=owner)
         search = Search(
             checked=checked,
             row=row,
             store=store,
-            owner=Owner.current(),
+            owner=owner,
             budget=study.budget.trials,
             protocols=protocols,
             folder=folder,
@@ -146,8 +190,11 @@ def search_on(
         )
         try:
             runner.run(search)
-        except KeyboardInterrupt:
-            search.give_back()
+        except BaseException:
+            try:
+                runner.close()  # whoever goes on with a trial must not meet our worker there
+            finally:
+                search.give_back()
             raise
         note = search.exhausted
     # Test images are for the members of a finished front: the last process scores them.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
 
 from archdsl.store.database import Database
 from archdsl.store.errors import StaleClaimError
@@ -16,6 +16,8 @@ from archdsl.store.tables import claims, epoch_values, now, record_of, trials
 
 MOST_FRUITLESS = 3
 """So many claims of a trial without a new epoch, and it is given up."""
+_GIVEN_BACK = ""
+"""The token of a claim whose owner does not want it any more, whether it still lives or not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,7 @@ class Claim:
         number: number of the trial.
         owner: the process that claimed it.
         claimed_at: when, ISO 8601 in UTC.
-        alive: whether that process still runs, as far as can be known.
+        alive: whether that process still works on it, as far as can be known.
         fruitless: claims since the last new epoch, this one included.
         epochs: epochs reported before this claim.
     """
@@ -53,19 +55,31 @@ class Claims:
             living = self.database.living(connection)
             return claims_of(connection, study_id=study_id, living=living)
 
-    def release(self, *, trial_id: int, token: str) -> None:
-        """Say that this process ends without finishing the trial, which is not the trial's fault.
+    def give_back(self, *, trial_id: int, token: str) -> None:
+        """Say that this process does not go on with a trial, which is not the trial's fault.
+
+        Whoever asks next may have it, while this process lives, too.
 
         Raises:
             StaleClaimError: `token` is not the present one.
         """
         with self.database.write() as connection:
             check(connection, trial_id=trial_id, token=token)
-            connection.execute(
-                update(claims)
-                .where(claims.c.trial_id == trial_id)
-                .values(fruitless=claims.c.fruitless - 1)
-            )
+            _give_back(connection, claims.c.trial_id == trial_id)
+
+    def give_back_all(self, *, study_id: int, owner: Owner) -> None:
+        """The same of every claim of an owner to a trial of a study."""
+        mine = [getattr(claims.c, name) == value for name, value in vars(owner).items()]
+        of_study = select(trials.c.id).where(trials.c.study_id == study_id)
+        with self.database.write() as connection:
+            not_yet = claims.c.token != _GIVEN_BACK
+            _give_back(connection, and_(*mine, not_yet, claims.c.trial_id.in_(of_study)))
+
+
+def _give_back(connection: Connection, condition: ColumnElement[bool]) -> None:
+    connection.execute(
+        update(claims).where(condition).values(token=_GIVEN_BACK, fruitless=claims.c.fruitless - 1)
+    )
 
 
 def grant(connection: Connection, *, trial_id: int, owner: Owner) -> str:
@@ -111,6 +125,8 @@ def check(connection: Connection, *, trial_id: int, token: str) -> Row[Any]:
     held = connection.execute(select(claims).where(claims.c.trial_id == trial_id)).one_or_none()
     if held is None:
         raise StaleClaimError(f"trial {row.number} is finished already ({row.state})")
+    if held.token == _GIVEN_BACK:
+        raise StaleClaimError(f"trial {row.number} was given back by {_owner(held)}")
     if held.token != token:
         raise StaleClaimError(f"trial {row.number} was taken over by {_owner(held)}")
     return row
@@ -135,7 +151,15 @@ def claims_of(
     rows = connection.execute(
         select(claims, number.label("number")).where(number.is_not(None)).order_by("number")
     )
-    return [record_of(Claim, row, owner=_owner(row), alive=living(_owner(row))) for row in rows]
+    return [
+        record_of(
+            Claim,
+            row,
+            owner=_owner(row),
+            alive=row.token != _GIVEN_BACK and living(_owner(row)),
+        )
+        for row in rows
+    ]
 
 
 def _lost_power(dead: Owner, owner: Owner) -> bool:

@@ -53,6 +53,11 @@ class Store:
         self.samples = Samples(database=database)
         self.snapshots = Snapshots(database=database)
 
+    @property
+    def place(self) -> str:
+        """What messages call the database: an absolute path, or a URL without any password."""
+        return str(self._database.location)
+
     def close(self) -> None:
         self._database.close()
 

@@ -101,10 +101,11 @@ class Trials:
             _end(connection, study_id=trial.study_id, trial_id=trial_id, outcome=outcome)
 
     def take_over(self, *, study_id: int, owner: Owner) -> Trial | None:
-        """Claim the lowest-numbered running trial whose owner is dead; with its new token.
+        """Claim the lowest-numbered running trial that was given back or whose owner is dead; with
+        its new token.
 
         A trial whose third claim in a row has brought no new epoch ends as crashed instead. Claims
-        that were released, or ended with a restart of this machine, are not counted.
+        that were given back, or ended with a restart of this machine, are not counted.
         """
         with self.database.read() as connection:
             living = self.database.living(connection)

@@ -129,18 +129,18 @@ def test_a_new_epoch_starts_the_count_anew(
     assert store.claims.of_study(study.id)[0].epochs == 4
 
 
-def test_released_claims_are_not_held_against_a_trial(
+def test_claims_given_back_are_not_held_against_a_trial(
     store: Store, study: StudyRow, add: Add, dead: Owner
 ) -> None:
     trial = add("aa", owner=dead)
     for _ in range(5):
-        store.claims.release(trial_id=trial.id, token=trial.token or "")
+        store.claims.give_back(trial_id=trial.id, token=trial.token or "")
         taken = store.trials.take_over(study_id=study.id, owner=dead)
         assert taken is not None
         trial = taken
     assert store.claims.of_study(study.id)[0].fruitless == 1
     with pytest.raises(StaleClaimError, match="taken over"):
-        store.claims.release(trial_id=trial.id, token="another")
+        store.claims.give_back(trial_id=trial.id, token="another")
 
 
 def test_a_machine_that_went_down_is_not_held_against_a_trial(

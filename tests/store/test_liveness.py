@@ -135,7 +135,7 @@ def test_a_process_on_another_machine_is_taken_over_when_it_is_gone(
     assert claim.alive
     assert claim.fruitless == 2, "why the process was gone is not known"
     with pytest.raises(StaleClaimError, match="taken over by process"):
-        here.claims.release(trial_id=taken.id, token=old_token)
+        here.claims.give_back(trial_id=taken.id, token=old_token)
 
 
 def test_a_store_that_is_closed_leaves_its_trials(
