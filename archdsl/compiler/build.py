@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -43,7 +43,6 @@ from archdsl.plan.plan import (
     ParallelStep,
     PartPlan,
     Plan,
-    Step,
     StreamPlan,
     WordStep,
     classifier_streams,
@@ -104,7 +103,7 @@ def build_without_weights(plan: Plan) -> Network:
 
 def _assemble(plan: Plan) -> Network:
     shared = _Shared()
-    layers = [_layer(plan, layer, shared) for layer in plan.layers]
+    layers = [_layer(plan, number, shared) for number in range(len(plan.layers))]
     return Network(
         embeds={name: _embed(stream) for name, stream in plan.streams.items()},
         layers=layers,
@@ -129,7 +128,7 @@ class _Shared:
             number = sum(known == role for known, _ in self._roles) + 1
             self._roles[role, key] = role if number == 1 else f"{role}_{number}"
             self.modules[self._roles[role, key]] = make()
-        return Borrowed(self.modules[self._roles[role, key]])
+        return Borrowed(f"shared.{self._roles[role, key]}")
 
 
 def _embed(stream: StreamPlan) -> StreamEmbed:
@@ -156,10 +155,11 @@ def _classifier(plan: Plan, name: str, classifier: ClassifierPlan) -> Classifier
     )
 
 
-def _layer(plan: Plan, layer: tuple[Step, ...], shared: _Shared) -> Layer:
-    made: dict[str, nn.Module] = {}
-    for step in word_steps(layer):
-        made[step.word] = _step(plan, step, shared, made)
+def _layer(plan: Plan, number: int, shared: _Shared) -> Layer:
+    layer = plan.layers[number]
+    made: dict[str, nn.Module] = {
+        step.word: _step(plan, step, shared, number) for step in word_steps(layer)
+    }
     together: list[dict[str, str]] = [
         {step.word: _changes(step) for step in group.parallel}
         for group in layer
@@ -172,7 +172,8 @@ def _changes(step: WordStep) -> str:
     return step.word if isinstance(step, BlocksStep) else step.target
 
 
-def _step(plan: Plan, step: WordStep, shared: _Shared, layer: Mapping[str, nn.Module]) -> nn.Module:
+def _step(plan: Plan, step: WordStep, shared: _Shared, number: int) -> nn.Module:
+    """A word of the layer of that number."""
     if isinstance(step, BlocksStep):
         blocks = [_part(BLOCKS, block, f"{step.word}_block", shared) for block in step.blocks]
         return Blocks(stream=step.word, blocks=blocks)
@@ -189,15 +190,9 @@ def _step(plan: Plan, step: WordStep, shared: _Shared, layer: Mapping[str, nn.Mo
     }
     if step.takes_map_of:
         tied = step.head.arguments.get("tied_values")
-        return TiedExchange(values=_values(layer["read"]) if tied else None, **arguments)
+        values = Borrowed(f"layers.{number}.read.head.v") if tied else None
+        return TiedExchange(values=values, **arguments)
     return MappedExchange(**arguments) if step.gives_map else Exchange(**arguments)
-
-
-def _values(read: nn.Module) -> nn.Module:
-    """The value projection of a layer's read."""
-    head = cast(Exchange, read).head
-    projection = (head.owned if isinstance(head, Borrowed) else head).v
-    return cast(nn.Module, projection)
 
 
 def _norms(plan: Plan, step: ExchangeStep, shared: _Shared) -> dict[str, nn.Module]:

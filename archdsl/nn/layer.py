@@ -95,13 +95,13 @@ class TiedExchange(Exchange):
     """An exchange whose head goes back along the map that an earlier word has left.
 
     Args:
-        values: projects the source in place of the head, and belongs to somebody else.
+        values: projects the source in place of the head.
         arguments: those of `Exchange`.
     """
 
-    def __init__(self, *, values: nn.Module | None, **arguments: Any) -> None:
+    def __init__(self, *, values: Borrowed | None, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.values = Borrowed(values) if values is not None else nn.Identity()
+        self.values = values or nn.Identity()
 
     def read(self, streams: Streams, target: Tensor, source: Tensor) -> tuple[Tensor, Streams]:
         """What comes back to the target along the map."""
@@ -109,20 +109,52 @@ class TiedExchange(Exchange):
 
 
 class Borrowed(nn.Module):
-    """A module that belongs to somebody else: called here, stored and listed there.
+    """A module that stands elsewhere in the network: looked up at each call, stored there alone.
 
     Args:
-        owned: the module all borrowers share.
+        path: where it stands, from the root; other borrowed modules may lie on the way.
     """
 
-    def __init__(self, owned: nn.Module) -> None:
+    def __init__(self, path: str) -> None:
         super().__init__()
-        self._owned = (owned,)  # a tuple, so that torch does not register it a second time
+        self.path = path
+
+    def look_in(self, root: nn.Module, own_path: str) -> None:
+        """Look the module up in a network from now on.
+
+        Args:
+            root: the network.
+            own_path: where in it this borrower stands.
+        """
+        names = self.path.split(".")
+        pairs = zip(names, own_path.split("."), strict=False)
+        start = 1 + next(at for at, (theirs, own) in enumerate(pairs) if theirs != own)
+        # The largest module around it that does not hold this one: a network that holds itself
+        # would not be freed at once. A tuple, so that torch does not register it a second time.
+        self._holder = (root.get_submodule(".".join(names[:start])),)
+        self._first, *self._others = names[start:]
 
     @property
     def owned(self) -> nn.Module:
-        """The module all borrowers share."""
-        return self._owned[0]
+        """The module all borrowers share.
+
+        Raises:
+            KeyError: nothing stands there.
+        """
+        # As quick as can be, and without `getattr`: a network may ask a hundred times a call.
+        modules: dict[str, Any] = self._holder[0]._modules
+        module: nn.Module = modules[self._first]
+        for name in self._others:
+            holder: Any = module.owned if isinstance(module, Borrowed) else module
+            module = holder._modules[name]
+        return module
+
+    def is_there(self) -> bool:
+        """Whether the module is found."""
+        try:
+            return self.owned is not None
+        except KeyError:
+            return False
 
     def forward(self, *inputs: Tensor, **options: bool) -> Any:
         """What the shared module answers."""

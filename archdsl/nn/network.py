@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from archdsl.nn.classifier import Classifier
 from archdsl.nn.embeds.stream import Embeds, StreamEmbed
-from archdsl.nn.layer import Layer, Streams
+from archdsl.nn.layer import Borrowed, Layer, Streams
 from archdsl.plan.plan import Plan
 
 
@@ -51,6 +51,7 @@ class Network(nn.Module):
                 for name, shape in plan.unused.items()
             }
         )
+        self._lend()
 
     @property
     def num_classes(self) -> int:
@@ -100,6 +101,34 @@ class Network(nn.Module):
         for name, classifier in self._classifiers().items():
             found[f"classifiers.{name}"] = (classifier.norm, classifier)
         return found
+
+    def replace(self, path: str, module: nn.Module) -> None:
+        """Put a module in another's place: whoever calls or borrows that one gets the new one.
+
+        Args:
+            path: as in `named_modules`, such as `layers.3.read.head` or `shared.read_head`.
+
+        Raises:
+            AttributeError: there is no module of that path.
+            ValueError: something else borrows a part of the replaced module that the new one has
+                not. The network is then unchanged.
+        """
+        replaced = self.get_submodule(path)
+        self.set_submodule(path, module)
+        lost = self._lend()
+        if lost:
+            self.set_submodule(path, replaced)
+            self._lend()
+            raise ValueError(f"the new module of {path} lacks what is borrowed: {'; '.join(lost)}")
+
+    def _lend(self) -> list[str]:
+        """Show all borrowers this network; those that do not find what they borrow."""
+        borrowers = [
+            (path, each) for path, each in self.named_modules() if isinstance(each, Borrowed)
+        ]
+        for path, each in borrowers:
+            each.look_in(self, path)
+        return [f"{path} borrows {each.path}" for path, each in borrowers if not each.is_there()]
 
     def reset_classifier(self, num_classes: int) -> None:
         """Replace every classifier's linear map; 0 leaves the pooled features."""

@@ -95,17 +95,16 @@ def test_a_stream_without_a_norm_is_seen_as_it_is() -> None:
 
 
 def tied_layer(values: str) -> Layer:
-    read_head = attention()
     read = MappedExchange(
         target="process",
         source="memory",
         norms={},
         replace=False,
-        head=read_head,
+        head=attention(),
         fusion=AddFusion(),
     )
     write = TiedExchange(
-        values=read_head.v if values == "tied" else None,
+        values=Borrowed("read.head.v") if values == "tied" else None,
         target="memory",
         source="process",
         norms={},
@@ -115,7 +114,10 @@ def tied_layer(values: str) -> Layer:
         ),
         fusion=AddFusion(),
     )
-    return drawn(Layer({"read": read, "write": write}))
+    layer = drawn(Layer({"read": read, "write": write}))
+    if isinstance(write.values, Borrowed):
+        write.values.look_in(layer, "write.values")
+    return layer
 
 
 @pytest.mark.parametrize("values", ["own", "tied"])
@@ -216,15 +218,20 @@ def test_a_map_passes_out_of_its_group() -> None:
 
 def test_a_borrowed_module_is_listed_where_it_belongs() -> None:
     owned = drawn(nn.Linear(DIM, DIM))
-    borrowed = Borrowed(owned)
+    shared = nn.ModuleDict({"owned": owned})
+    borrowed = Borrowed("shared.owned")
     assert not list(borrowed.parameters())
     assert not borrowed.state_dict()
     tokens = torch.randn(2, DIM, dtype=torch.float64)
+    network = nn.ModuleDict(
+        {"shared": shared, "blocks": Blocks(stream="process", blocks=[borrowed])}
+    )
+    borrowed.look_in(network, "blocks.blocks.0")
     assert torch.equal(borrowed(tokens), owned(tokens))
-    network = nn.ModuleDict({"owned": owned, "blocks": Blocks(stream="process", blocks=[borrowed])})
     twin = copy.deepcopy(network)
     with torch.no_grad():
-        twin.get_parameter("owned.bias").add_(1)
-    blocks = {name: net.get_submodule("blocks") for name, net in (("a", network), ("b", twin))}
-    before, after = (made({"process": tokens})["process"] for made in blocks.values())
+        twin.get_parameter("shared.owned.bias").add_(1)
+    before, after = (
+        each.get_submodule("blocks")({"process": tokens})["process"] for each in (network, twin)
+    )
     torch.testing.assert_close(after, before + 1)
