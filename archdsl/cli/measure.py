@@ -9,19 +9,32 @@ import typer
 from archdsl.cli.handling import handled
 from archdsl.cli.options import Debug, Json, Sets
 from archdsl.cli.printing import print_json, say
+from archdsl.errors import ArchdslError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from archdsl.measuring.conditions import Conditions
-    from archdsl.plan.read import Checked
+    from archdsl.measuring.models import Subject
     from archdsl.records import Measurement
 
+TIMM = "timm:"
 NAME = "measure"
-EXAMPLE = "Example: archdsl measure vittm-b-28-28 --vs vit-b-16 --batch 1 --max-seconds 2"
+EXAMPLE = (
+    "Example: archdsl measure vittm-b-28-28 --vs vit-b-16 --batch 1 --max-seconds 2, or against "
+    "a model of timm's: archdsl measure vittm-b-28-28 --vs timm:vit_base_patch16_224"
+)
 
 
 @handled
 def command(
-    spec: Annotated[str, typer.Argument(metavar="SPEC", help="Model document: a file or a name.")],
+    spec: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPEC",
+            help="Model document: a file or a name; or timm:NAME, a model of timm's.",
+        ),
+    ],
     versus: Annotated[
         str | None, typer.Option("--vs", metavar="SPEC", help="Time against this one, in turns.")
     ] = None,
@@ -31,7 +44,10 @@ def command(
     batch: Annotated[int, typer.Option(help="Images per call.")] = 1,
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
     threads: Annotated[int | None, typer.Option(help="CPU threads; torch's default.")] = None,
-    heads: Annotated[str, typer.Option(help="all classifiers, or the predicted one.")] = "all",
+    heads: Annotated[
+        str | None,
+        typer.Option(help="all classifiers (where the models have them), or the predicted one."),
+    ] = None,
     autocast: Annotated[
         bool, typer.Option("--autocast", help="Weights in float32, operations in --dtype.")
     ] = False,
@@ -50,6 +66,10 @@ def command(
         float, typer.Option(help="Half-width of the interval, over the median, to stop at.")
     ] = 0.01,
     max_seconds: Annotated[float, typer.Option(help="Limit of timed seconds for each model.")] = 8,
+    db: Annotated[
+        str | None,
+        typer.Option(help="Keep the measurement in this database: a path or URL.", metavar="DB"),
+    ] = None,
     sets: Sets = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -59,54 +79,53 @@ def command(
     The device is locked for it: other trainings and measurements of archdsl on this host wait.
     Other programs cannot be made to wait, but are noticed, and said to have been there.
     """
-    from archdsl.measuring.conditions import Conditions
-    from archdsl.measuring.settings import settings_of
+    if versus is not None and db is not None:
+        raise ArchdslError("--db keeps the latency of one model; leave --vs out, or --db")
+    if sets and spec.startswith(TIMM):
+        raise ArchdslError(f"--set lays values over a document, and {spec} is none; leave it out")
+    from archdsl.measuring.measure import conditions_of, with_common_heads
+    from archdsl.measuring.models import resolve_all
     from archdsl.plan.read import read_model
 
-    words: dict[str, Any] = {
-        "device": device,
-        "batch": batch,
-        "dtype": dtype,
-        "threads": threads,
-        "heads": heads,
-        "autocast": autocast,
-        "tf32": tf32,
-        "channels_last": channels_last,
-        "compile": compile_mode,
-        "cuda_graphs": cuda_graphs,
-        "precision": precision,
-        "max_seconds": float(max_seconds),
-    }
-    conditions = settings_of(Conditions, words, "measure")
-    model = read_model(spec, sets or [])
-    if versus is None:
-        _one(model, conditions, as_json)
-    else:
-        _two(model, read_model(versus), conditions, as_json)
-
-
-def _one(model: Checked, conditions: Conditions, as_json: bool) -> None:
-    from archdsl.compiler.build import build_plan
-    from archdsl.measuring.conditions import MemoryConditions
-    from archdsl.measuring.latency import measure_latency
-    from archdsl.measuring.memory import measure_memory
-
-    say(f"measuring {model.spec.name} …")
-    network, shape = build_plan(model.plan), model.plan.image
-    found = measure_latency(network, image_shape=shape, conditions=conditions)
-    shared = conditions.model_dump(include=set(MemoryConditions.model_fields))
-    memory = measure_memory(
-        network,
-        image_shape=shape,
-        conditions=MemoryConditions.model_validate(shared),
-        fingerprint=found.protocol["fingerprint"],
+    conditions = conditions_of(
+        device=device,
+        batch=batch,
+        dtype=dtype,
+        threads=threads,
+        heads=heads,
+        autocast=autocast,
+        tf32=tf32,
+        channels_last=channels_last,
+        compile=compile_mode,
+        cuda_graphs=cuda_graphs,
+        precision=precision,
+        max_seconds=float(max_seconds),
     )
+    first = read_model(spec, sets).spec if sets else spec
+    subjects = resolve_all([first] if versus is None else [first, versus])
+    if heads is None:
+        conditions = with_common_heads(conditions, subjects)
+    if versus is None:
+        _one(subjects[0], conditions, db, as_json)
+    else:
+        _two(subjects, conditions, as_json)
+
+
+def _one(subject: Subject, conditions: Conditions, db: str | None, as_json: bool) -> None:
+    from archdsl.measuring.measure import keep, measure_memory_of, measure_subject
+
+    say(f"measuring {subject.label} …")
+    found = measure_subject(subject, conditions)
+    memory = measure_memory_of(subject, conditions, fingerprint=found.protocol["fingerprint"])
+    if db is not None:
+        keep(subject, [found, memory], db=db)
+        say(f"kept in {db}")
     if as_json:
-        print_json({**_as_json(model, found), "memory_mib": memory.value})
+        print_json({**_as_json(subject, found), "memory_mib": memory.value})
         return
     detail = found.detail
     low, high = found.low, found.high
-    print(f"{model.spec.name}  arch_id {model.plan.arch_id}")
+    print(f"{subject.label}  arch_id {subject.identity}")
     print(f"latency  {found.value:.4g} ms per batch of {conditions.batch} (median)", end="")
     print("" if detail["steady"] else "  UNSTEADY")
     print(
@@ -125,26 +144,17 @@ def _one(model: Checked, conditions: Conditions, as_json: bool) -> None:
     print(f"device   {_device(found.protocol)}")
 
 
-def _two(a: Checked, b: Checked, conditions: Conditions, as_json: bool) -> None:
-    from archdsl.errors import MeasureError
+def _two(subjects: Sequence[Subject], conditions: Conditions, as_json: bool) -> None:
+    from archdsl.measuring.measure import compare_subjects
 
-    if a.plan.image != b.plan.image:
-        raise MeasureError(
-            f"{a.spec.name} takes images {a.plan.image}, {b.spec.name} {b.plan.image} "
-            "(channels, height, width); only models of the same images can be compared"
-        )
-    from archdsl.compiler.build import build_plan
-    from archdsl.measuring.compare import compare_latency
-
-    say(f"timing {a.spec.name} and {b.spec.name} in turns …")
-    found = compare_latency(
-        build_plan(a.plan), build_plan(b.plan), image_shape=a.plan.image, conditions=conditions
-    )
+    a, b = subjects
+    say(f"timing {a.label} and {b.label} in turns …")
+    found = compare_subjects(subjects, conditions)
     if as_json:
         print_json(
             {
-                "a": {"name": a.spec.name, "arch_id": a.plan.arch_id},
-                "b": {"name": b.spec.name, "arch_id": b.plan.arch_id},
+                "a": _named(a),
+                "b": _named(b),
                 "verdict": found.verdict.value,
                 "ratio": found.ratio,
                 "low": found.low,
@@ -155,19 +165,28 @@ def _two(a: Checked, b: Checked, conditions: Conditions, as_json: bool) -> None:
             }
         )
         return
-    print(
-        f"{found.verdict.value}: {a.spec.name} takes {found.ratio:.3f} of the time of {b.spec.name}"
-    )
+    print(f"{found.verdict.value}: {a.label} takes {found.ratio:.3f} of the time of {b.label}")
     print(f"         95 % interval of the ratio {found.low:.3f} to {found.high:.3f}")
     for reason in found.disturbances:
         print(f"unclear  {reason}")
+    if a.image_shape != b.image_shape:
+        shapes = (f"{each.label} {each.image_shape}" for each in subjects)
+        print(f"images   {', '.join(shapes)} (channels, height, width): each its own")
     print(f"device   {_device(found.protocol)}")
 
 
-def _as_json(model: Checked, found: Measurement) -> dict[str, Any]:
+def _named(subject: Subject) -> dict[str, Any]:
     return {
-        "name": model.spec.name,
-        "arch_id": model.plan.arch_id,
+        "name": subject.label,
+        "arch_id": subject.identity,
+        "image_shape": list(subject.image_shape),
+    }
+
+
+def _as_json(subject: Subject, found: Measurement) -> dict[str, Any]:
+    return {
+        "name": subject.label,
+        "arch_id": subject.identity,
         "latency_ms": found.value,
         "low_ms": found.low,
         "high_ms": found.high,

@@ -84,7 +84,9 @@ def build(spec: ModelSpec) -> Network:
     Raises:
         InvalidSpecError: the parts of `spec` do not fit together.
     """
-    return build_plan(expand(spec))
+    network = build_plan(expand(spec))
+    network.spec = spec
+    return network
 
 
 def build_plan(plan: Plan) -> Network:

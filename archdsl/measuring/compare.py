@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from archdsl.analysis.statistics import ratio_interval, ratio_of_pairs
+from archdsl.measuring.candidate import ImageShape
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.devices import applied, find_device, locked
 from archdsl.measuring.interference import Block, InterferenceMonitor
@@ -71,8 +72,9 @@ def compare_latency(
     model_a: nn.Module,
     model_b: nn.Module,
     *,
-    image_shape: tuple[int, int, int],
+    image_shape: ImageShape,
     conditions: Conditions,
+    image_shape_b: ImageShape | None = None,
 ) -> Comparison:
     """Time two networks in alternating blocks until it is clear which is faster.
 
@@ -81,9 +83,10 @@ def compare_latency(
 
     Args:
         model_a: takes images (batch, channels, height, width); left as it is.
-        model_b: takes the same images.
+        model_b: takes the same images, or those of `image_shape_b`.
         image_shape: (channels, height, width).
         conditions: as for one latency; `max_seconds` is for each of the two.
+        image_shape_b: of B's images, where they are others.
 
     Raises:
         DeviceError: the device is not there.
@@ -95,8 +98,8 @@ def compare_latency(
     with applied(conditions, device):
         protocol = latency_protocol(conditions, device)
         workloads = [
-            Workload(model, image_shape=image_shape, conditions=conditions, device=device)
-            for model in (model_a, model_b)
+            Workload(model, image_shape=shape, conditions=conditions, device=device)
+            for model, shape in ((model_a, image_shape), (model_b, image_shape_b or image_shape))
         ]
         with locked(device):
             for workload in workloads:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 
@@ -12,6 +13,8 @@ from archdsl.errors import DeviceError
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.fingerprint import cpu_name
 from archdsl.training.device import lock_names
+
+_settings = threading.RLock()
 
 
 def find_device(asked: str) -> torch.device:
@@ -63,14 +66,18 @@ def locked(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def applied(conditions: Conditions, device: torch.device) -> Iterator[None]:
-    """Torch's thread count and float32 precision as the conditions say; set back afterwards."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(conditions.threads or threads)
-    try:
-        with tf32(conditions.tf32) if device.type == "cuda" else nullcontext():
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    """Torch's thread count and float32 precision as the conditions say; set back afterwards.
+
+    They are the whole process's: other threads that want them otherwise wait.
+    """
+    with _settings:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(conditions.threads or threads)
+        try:
+            with tf32(conditions.tf32) if device.type == "cuda" else nullcontext():
+                yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 @contextmanager

@@ -13,13 +13,14 @@ from archdsl.nn.classifier import Classifier
 from archdsl.nn.embeds.stream import Embeds, StreamEmbed
 from archdsl.nn.layer import Borrowed, Layer, Streams
 from archdsl.plan.plan import Plan
+from archdsl.spec.model import ModelSpec
 
 
 class Network(nn.Module):
     """A compiled model document, with timm's habits.
 
     `model(images)` gives the logits of `output.predict`, `model.forward_heads(images)` those of
-    every classifier, `model.plan` what was compiled.
+    every classifier, `model.plan` what was compiled, `model.spec` its document where it is known.
 
     Args:
         embeds: stream name -> its embedding.
@@ -28,6 +29,8 @@ class Network(nn.Module):
         shared: modules whose weights several layers borrow, by role.
         plan: what the modules were made from.
     """
+
+    spec: ModelSpec | None = None
 
     def __init__(
         self,
@@ -134,6 +137,7 @@ class Network(nn.Module):
         """Replace every classifier's linear map; 0 leaves the pooled features."""
         for classifier in self._classifiers().values():
             classifier.reset(num_classes)
+        self.spec = None
         self.plan = replace(self.plan, output=replace(self.plan.output, num_classes=num_classes))
 
     def get_classifier(self) -> nn.ModuleDict:

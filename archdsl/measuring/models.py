@@ -1,0 +1,176 @@
+"""What a user hands in to be measured, as a module: a document, a network, or any other module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from archdsl.compiler.build import build
+from archdsl.compiler.plain import is_plain
+from archdsl.errors import MeasureError, NameNotFoundError
+from archdsl.measuring.candidate import ImageShape
+from archdsl.measuring.module_identity import module_identity
+from archdsl.nn.network import Network
+from archdsl.plan.read import read_model
+from archdsl.spec.model import ModelSpec
+
+TIMM = "timm:"
+"""Before the name of one of timm's models: `timm:vit_base_patch16_224`."""
+
+Source = nn.Module | ModelSpec | str | Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A module that is measured, and what it is called.
+
+    Args:
+        module: takes images (batch, channels, height, width).
+        image_shape: (channels, height, width).
+        label: its name for people.
+        identity: the `arch_id` of a model; of any other module a digest, see `module_identity`.
+        kind: `model` for a `Network` as it was compiled, `module` for everything else.
+    """
+
+    module: nn.Module
+    image_shape: ImageShape
+    label: str
+    identity: str
+    kind: Literal["model", "module"]
+
+
+def resolve(source: Source, *, image_shape: ImageShape | None = None) -> Subject:
+    """The module that `source` stands for, built with fresh weights where it is none yet.
+
+    Args:
+        source: a module; a model document, or its name or path; or `timm:NAME`, which is built
+            without downloading anything.
+        image_shape: (channels, height, width), where it is not that of the plan, nor the one that
+            timm gives its models (`pretrained_cfg`).
+
+    Raises:
+        NameNotFoundError: no document or model of timm's of that name; names the nearest.
+        DocumentError: every problem of the document.
+        MeasureError: nothing tells the shape of the images.
+    """
+    if isinstance(source, nn.Module):
+        return _of_module(source, image_shape)
+    if isinstance(source, str) and source.startswith(TIMM):
+        return _of_module(timm_model(source.removeprefix(TIMM)), image_shape, label=source)
+    spec = source if isinstance(source, ModelSpec) else read_model(str(source)).spec
+    return _of_module(build(spec), image_shape)
+
+
+def resolve_all(
+    sources: Sequence[Source], *, image_shape: ImageShape | None = None
+) -> list[Subject]:
+    """See `resolve`.
+
+    Raises:
+        NameNotFoundError: every name that leads nowhere.
+    """
+    found: list[Subject] = []
+    unknown: list[str] = []
+    for source in sources:
+        try:
+            found.append(resolve(source, image_shape=image_shape))
+        except NameNotFoundError as error:
+            unknown.append(str(error))
+    if unknown:
+        raise NameNotFoundError("\n".join(unknown))
+    return found
+
+
+def timm_model(name: str) -> nn.Module:
+    """A model of timm's with fresh weights; nothing is downloaded.
+
+    Args:
+        name: as in `timm.list_models()`, with or without the tag of its published weights.
+
+    Raises:
+        NameNotFoundError: timm has none of that name; names the nearest.
+    """
+    import timm
+
+    base, _, tag = name.partition(".")
+    known = timm.list_models()
+    if base not in known:
+        matches = get_close_matches(base, known, n=3)
+        hint = f"; did you mean {' or '.join(TIMM + each for each in matches)}?" if matches else ""
+        raise NameNotFoundError(
+            f"timm {timm.__version__} has no model '{name}'{hint} (timm.list_models() lists them)"
+        )
+    if tag and name not in timm.list_pretrained(f"{base}.*"):
+        tags = [each.removeprefix(f"{base}.") for each in timm.list_pretrained(f"{base}.*")]
+        raise NameNotFoundError(
+            f"timm {timm.__version__} has no weights '{tag}' of {base}; there are: "
+            f"{', '.join(tags) or 'none'} (a measurement needs none: {TIMM}{base})"
+        )
+    model: nn.Module = timm.create_model(name, pretrained=False)
+    return model
+
+
+def _of_module(
+    module: nn.Module, image_shape: ImageShape | None, *, label: str | None = None
+) -> Subject:
+    if is_plain(module):
+        return _of_network(module, image_shape)
+    shape = image_shape or _known_shape(module)
+    if shape is None:
+        raise MeasureError(
+            f"nothing tells which images {type(module).__qualname__} takes: it has no plan, and no "
+            "pretrained_cfg or default_cfg as timm's models have; say "
+            "image_shape=(channels, height, width)"
+        )
+    return Subject(
+        module=module,
+        image_shape=shape,
+        label=label or _label(module),
+        identity=module_identity(module, image_shape=shape),
+        kind="module",
+    )
+
+
+def _of_network(network: Network, image_shape: ImageShape | None) -> Subject:
+    spec, plan = network.spec, network.plan
+    if image_shape is not None and tuple(image_shape) != plan.image:
+        raise MeasureError(
+            f"image_shape is {tuple(image_shape)}, but the document's images are {plan.image} "
+            "(channels, height, width); leave image_shape out, or change image in the document"
+        )
+    return Subject(
+        module=network,
+        image_shape=plan.image,
+        label=spec.name if spec else f"a network of arch_id {plan.arch_id}",
+        identity=plan.arch_id,
+        kind="model",
+    )
+
+
+def _known_shape(module: nn.Module) -> ImageShape | None:
+    if isinstance(module, Network):  # changed since it was compiled
+        return module.plan.image
+    found = _configured(module, "input_size")
+    if not isinstance(found, list | tuple) or len(found) != 3:
+        return None
+    channels, height, width = (int(size) for size in found)
+    return channels, height, width
+
+
+def _label(module: nn.Module) -> str:
+    name = _configured(module, "architecture")
+    return f"{TIMM}{name}" if isinstance(name, str) else type(module).__qualname__
+
+
+def _configured(module: nn.Module, word: str) -> Any:
+    """A word of the configuration that timm gives its models."""
+    for name in ("pretrained_cfg", "default_cfg"):
+        configuration = getattr(module, name, None)
+        if isinstance(configuration, Mapping) and configuration.get(word):
+            return configuration[word]
+    return None
