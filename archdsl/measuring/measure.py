@@ -95,7 +95,8 @@ def compare(
 ) -> Comparison:
     """Which of two models is faster: timed in turns, with the ratio and its 95 % interval.
 
-    Each takes images of its own shape where they differ; `image_shape` is for both.
+    A module that no document describes is timed on images of its own shape, also where those of
+    the other model are of another one; `image_shape` is for both.
 
     Args:
         a: as for `measure`; the verdict is about it.
@@ -151,12 +152,18 @@ def measure_memory_of(
 
 
 def compare_subjects(subjects: Sequence[Subject], conditions: Conditions) -> Comparison:
-    """Two resolved models against each other.
+    """Two resolved models against each other, each on images of its own shape.
 
     Raises:
-        MeasureError: one fails on its images.
+        MeasureError: one fails on its images; both are documents, and of different images: that is
+            most often a mistake, and a document can say another size.
     """
     a, b = subjects
+    if a.kind == b.kind == "model" and a.image_shape != b.image_shape:
+        raise MeasureError(
+            f"{a.label} takes images {a.image_shape}, {b.label} {b.image_shape} (channels, height, "
+            "width); only models of the same images can be compared: --set image.size=… on one"
+        )
     with _called(subjects):
         return compare_latency(
             a.module,

@@ -137,7 +137,7 @@ class Network(nn.Module):
         """Replace every classifier's linear map; 0 leaves the pooled features."""
         for classifier in self._classifiers().values():
             classifier.reset(num_classes)
-        self.spec = None
+        vars(self).pop("spec", None)  # the document says another number
         self.plan = replace(self.plan, output=replace(self.plan.output, num_classes=num_classes))
 
     def get_classifier(self) -> nn.ModuleDict:

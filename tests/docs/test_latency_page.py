@@ -17,7 +17,8 @@ PAGE = (ROOT / "docs/latency.md").read_text()
 
 
 @pytest.mark.parametrize("command", re.findall(r"^\$ archdsl (.+)$", PAGE, flags=re.MULTILINE))
-def test_the_commands_run(command: str) -> None:
+def test_the_commands_run(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, shlex.split(command))
     assert done.exit_code == 0, done.output
 

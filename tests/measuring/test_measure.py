@@ -1,0 +1,127 @@
+"""Measuring and comparing from Python: whatever the model, whoever else measures."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import timm
+import torch
+from torch import Tensor, nn
+
+import archdsl
+from archdsl.errors import DeviceError, MeasureError, NameNotFoundError, StudyError
+from archdsl.measuring.compare import Verdict
+from archdsl.measuring.conditions import Conditions
+from archdsl.measuring.latency import measure_latency
+from archdsl.measuring.measure import compare, measure
+from archdsl.store.store import open_store
+
+SHAPE = (3, 8, 8)
+
+
+class Answers(nn.Module):
+    """Answers with anything but one tensor."""
+
+    def __init__(self, kind: type) -> None:
+        super().__init__()
+        self.linear = nn.Linear(192, 192)
+        self.kind = kind
+
+    def forward(self, images: Tensor) -> Any:
+        found = self.linear(images.flatten(1))
+        return {"logits": found, "more": [found]} if self.kind is dict else self.kind([found] * 2)
+
+
+@pytest.mark.parametrize("kind", [dict, tuple, list])
+def test_a_module_may_answer_with_a_collection(kind: type) -> None:
+    found = measure(Answers(kind), image_shape=SHAPE, batch=3, threads=1, max_seconds=0.05)
+    assert (found.quantity, found.unit) == ("latency", "ms")
+    assert found.low <= found.value <= found.high
+    assert found.protocol["heads"] == "predicted"
+    assert found.protocol["batch"] == 3
+
+
+def test_a_document_is_measured_under_the_key_of_before() -> None:
+    network = archdsl.compile(archdsl.load("vittm-digits"))
+    conditions = Conditions(device="cpu", batch=2, threads=1, max_seconds=0.05)
+    before = measure_latency(network, image_shape=(1, 8, 8), conditions=conditions)
+    for model in ("vittm-digits", network):
+        assert measure(model, batch=2, threads=1, max_seconds=0.05).key == before.key
+    predicted = measure(network, batch=2, threads=1, heads="predicted", max_seconds=0.05)
+    assert predicted.key != before.key
+
+
+def test_heads_are_all_where_both_have_them() -> None:
+    short = {"threads": 1, "max_seconds": 0.05}
+    assert compare("vittm-digits", "vittm-digits", **short).protocol["heads"] == "all"
+    mixed = compare("vittm-digits", timm.create_model("test_vit"), **short)
+    assert mixed.protocol["heads"] == "predicted"
+    with pytest.raises(MeasureError, match=r"has no forward_heads.*heads: predicted"):
+        compare("vittm-digits", "timm:test_vit", heads="all", **short)
+
+
+def test_a_module_is_compared_at_its_own_images_and_documents_at_the_same() -> None:
+    found = compare("vittm-digits", "timm:test_resnet", batch=8, threads=1, max_seconds=0.3)
+    assert found.verdict in (Verdict.FASTER, Verdict.UNCLEAR)
+    assert found.low <= found.ratio <= found.high
+    with pytest.raises(MeasureError, match="only models of the same images"):
+        compare("vittm-digits", "vit-b-32", max_seconds=0.05)
+
+
+def test_threads_that_measure_at_once_wait_for_each_other() -> None:
+    before = torch.get_num_threads()
+    counts = {1: before, before + 1: before}
+
+    def run(threads: int) -> None:
+        model = nn.Sequential(nn.Flatten(), nn.Linear(192, 64))
+        found = measure(model, image_shape=SHAPE, threads=threads, max_seconds=0.2)
+        counts[threads] = found.protocol["fingerprint"]["threads"]
+
+    workers = [threading.Thread(target=run, args=(threads,)) for threads in counts]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert all(threads == counted for threads, counted in counts.items())
+    assert torch.get_num_threads() == before
+
+
+def test_a_module_that_fails_on_its_images_is_named() -> None:
+    with pytest.raises(MeasureError) as caught:
+        measure(nn.Linear(7, 2), image_shape=SHAPE, max_seconds=0.05)
+    message = str(caught.value)
+    assert message.startswith("Linear on images (3, 8, 8) (channels, height, width) failed: ")
+    assert "say image_shape" in message
+    assert "\n" not in message
+
+
+def test_what_is_wrong_is_said_before_anything_is_built() -> None:
+    with pytest.raises(StudyError) as caught:
+        measure("no such model", batch=0, dtype="int8")
+    assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == [
+        "measure.batch",
+        "measure.dtype",
+    ]
+    with pytest.raises(NameNotFoundError):
+        compare("vittm-digits", "timm:vittm-digits")
+    with pytest.raises(DeviceError, match="no device 'Z9000' here"):
+        measure("vittm-digits", device="Z9000")
+
+
+def test_a_measurement_is_kept_beside_the_document(tmp_path: Path) -> None:
+    db = str(tmp_path / "kept.db")
+    spec = archdsl.load("vittm-digits")
+    made = [
+        measure(model, batch=batch, threads=1, max_seconds=0.05, db=db)
+        for model, batch in (("vittm-digits", 1), (archdsl.compile(spec), 2))
+    ]
+    with open_store(db, create=False) as store:
+        arch_id = archdsl.compile(spec).plan.arch_id
+        architecture = store.architectures.find(arch_id)
+        assert architecture.spec == spec.document()
+        assert [each.key for each in store.measurements.of_arch(arch_id)] == [
+            each.key for each in made
+        ]
