@@ -10,7 +10,7 @@ import typer
 
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, StudyName
-from archdsl.cli.printing import millions, print_json, print_table
+from archdsl.cli.printing import print_json, print_table
 from archdsl.errors import ArchdslError
 
 if TYPE_CHECKING:
@@ -18,11 +18,7 @@ if TYPE_CHECKING:
     from archdsl.reporting.front import Front, FrontRow
 
 NAME = "front"
-UNSTEADY = "~"
-MOST_ALIKE = 4
 MOST_LOST = 5
-MOST_SKEWED = 1.5
-"""Of an interval's two sides: with more, ± would say what is not so of both."""
 EXAMPLE = "Example: archdsl front --study digits --plot front.svg --published"
 
 
@@ -109,42 +105,29 @@ def print_front(front: Front, *, robust: bool = False, settled: bool = False) ->
         robust: the robust front's members.
         settled: `--settle` has just said what more it could do.
     """
-    from archdsl.reporting.front import hypervolume_words
+    from archdsl.reporting.front import describe_hypervolume
+    from archdsl.reporting.front_table import UNSTEADY, TerminalTable
 
     if not front.rows:
         print(f"no trial of '{front.study.name}' is complete, so there is no front")
         for line in _others(front):
             print(line)
         return
-    objectives = list(front.study.objectives)
     listed = front.robust_members if robust else front.members
-    has_test = any(row.test_top1 for row in listed)
-    has_alike = any(row.alike for row in listed)
-    columns = ["trial", *(_heading(name) for name in objectives)]
-    columns += ["test top1 %"] if has_test else []
-    columns += ["not told from"] if has_alike else []
-    columns += ["params", "difference from the base"]
-    rows = []
-    for row in listed:
-        cells = [str(row.trial.number), *(_shown(row, name) for name in objectives)]
-        if has_test:
-            cells.append(f"{row.test_top1.value:.2f}" if row.test_top1 else "")
-        if has_alike:
-            cells.append(_alike(row))
-        rows.append([*cells, millions(row.facts["params"]), _said(row)])
+    table = TerminalTable(listed, list(front.study.objectives))
     kind = "robust front" if robust else "front"
-    title = f"{kind} of '{front.study.name}': {len(rows)} of {len(front.rows)} complete trials"
-    print_table(columns, rows, title=title)
+    title = f"{kind} of '{front.study.name}': {len(listed)} of {len(front.rows)} complete trials"
+    print_table(table.heads, table.cells, title=title)
     base = next((row for row in front.rows if row.base), None)
     if base and base not in listed:
-        values = ", ".join(_told(base, name) for name in objectives)
+        values = ", ".join(table.named_values(base))
         print(f"base (trial {base.trial.number}) is not on the {kind}: {values}")
     for line in _others(front):
         print(line)
     unscored = [str(row.trial.number) for row in front.members if row.test_top1 is None]
-    if has_test and unscored:
+    if table.has_test and unscored:
         print(f"no test top1 yet for {', '.join(unscored)}: the same search command takes it")
-    if has_alike:
+    if table.has_alike:
         hint = "" if settled else "; archdsl front --settle measures them again"
         print(f"{_unclear(front)}{hint}")
     if any(not row.steady for row in listed):
@@ -152,7 +135,7 @@ def print_front(front: Front, *, robust: bool = False, settled: bool = False) ->
             f"{UNSTEADY} not steady: the machine was not ours alone, or the interval did not close "
             "in time; archdsl report says which"
         )
-    print(hypervolume_words(front))
+    print(describe_hypervolume(front))
     print(front.conditions)
 
 
@@ -207,12 +190,6 @@ def _unclear(front: Front) -> str:
     )
 
 
-def _alike(row: FrontRow) -> str:
-    shown = ", ".join(map(str, row.alike[:MOST_ALIKE]))
-    more = len(row.alike) - MOST_ALIKE
-    return f"{shown} +{more}" if more > 0 else shown
-
-
 def _row_json(row: FrontRow) -> dict[str, Any]:
     return {
         "trial": row.trial.number,
@@ -230,38 +207,3 @@ def _row_json(row: FrontRow) -> dict[str, Any]:
         "facts": dict(row.facts),
         "params": dict(row.trial.params),
     }
-
-
-def _heading(name: str) -> str:
-    return f"{_title(name)} {_unit(name)}".strip()
-
-
-def _told(row: FrontRow, name: str) -> str:
-    return f"{_title(name)} {_shown(row, name)} {_unit(name)}".strip()
-
-
-def _title(name: str) -> str:
-    return "validation top1" if name == "top1" else name
-
-
-def _unit(name: str) -> str:
-    from archdsl.objectives import OBJECTIVES
-
-    return OBJECTIVES[name].unit
-
-
-def _shown(row: FrontRow, name: str) -> str:
-    value = row.trial.values[name]
-    mark = UNSTEADY if name == "latency" and not row.steady else ""
-    if value.low == value.high:
-        return f"{mark}{value.value:.4g}"
-    below, above = value.value - value.low, value.high - value.value
-    digits = 2 if value.value >= 10 else 3
-    shown = f"{mark}{value.value:.{digits}f}"
-    if max(below, above) > MOST_SKEWED * min(below, above):
-        return f"{shown} -{below:.{digits}f} +{above:.{digits}f}"
-    return f"{shown} ±{(below + above) / 2:.{digits}f}"
-
-
-def _said(row: FrontRow) -> str:
-    return "the base itself" if row.base else row.difference

@@ -14,8 +14,8 @@ from rich.text import Text
 from archdsl.cli.printing import duration
 from archdsl.objectives import MEASURED, OBJECTIVES
 from archdsl.records import State
+from archdsl.reporting.formatting import clean
 from archdsl.reporting.live import Snapshot
-from archdsl.reporting.text import clean
 from archdsl.store.rows import EndedTrial, RunningTrial, StudyRow
 
 LOST = frozenset(State) - {State.COMPLETE, State.RUNNING}

@@ -60,7 +60,7 @@ def write_front(front: Front, paths: Sequence[Path], *, published: bool) -> None
     Raises:
         ArchdslError: the study has one objective, or the paper does not print its objectives.
     """
-    from archdsl.reporting.front import axis, hypervolume_words, points
+    from archdsl.reporting.front import axis, describe_hypervolume, points
     from archdsl.reporting.pages.front_page import write_html
     from archdsl.reporting.plots.front_plot import plot_front
     from archdsl.reporting.plots.plot_files import write_png, write_svg
@@ -76,7 +76,8 @@ def write_front(front: Front, paths: Sequence[Path], *, published: bool) -> None
     x, y = axis(x_name, x_goal), axis(y_name, y_goal)
     marks = points(front.rows, x_name, y_name)
     paper = published_points(x_name, y_name) if published else []
-    title, note = f"front of {front.study.name}", f"{front.conditions}; {hypervolume_words(front)}"
+    title = f"front of {front.study.name}"
+    note = f"{front.conditions}; {describe_hypervolume(front)}"
     for path in paths:
         if path.suffix.lower() == ".html":
             write_html(path, marks, x=x, y=y, title=title, note=note, published=paper)

@@ -179,7 +179,7 @@ def _lines(shown: Shown, times: PartTimes | None) -> list[str]:
     from archdsl.cli.layer_lines import layer_lines
     from archdsl.reporting.drawing.diagram_text import diagram_text
     from archdsl.reporting.drawing.layer_table import layer_table
-    from archdsl.reporting.text import clean
+    from archdsl.reporting.formatting import clean
 
     plan, trial = shown.model.plan, shown.trial
     lines = [f"arch_id {shown.arch_id}"]

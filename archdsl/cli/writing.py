@@ -39,7 +39,7 @@ def refuse_foreign(path: Path, *, force: bool) -> None:
     Raises:
         WriteError: the file is there and was not written by archdsl's plots and reports.
     """
-    from archdsl.reporting.text import SOFTWARE
+    from archdsl.reporting.formatting import SOFTWARE
 
     if force or not path.is_file():
         return

@@ -13,8 +13,8 @@ from archdsl.analysis.hypervolume import Growth, growth
 from archdsl.analysis.indistinguishable import alike
 from archdsl.objectives import OBJECTIVES
 from archdsl.records import Measurement, State
+from archdsl.reporting.formatting import counted
 from archdsl.reporting.plots.points import Axis, FrontPoint
-from archdsl.reporting.wording import counted
 from archdsl.searching.study import reference_point
 from archdsl.searching.test_score import final_scores
 from archdsl.space.difference import Differences
@@ -163,7 +163,7 @@ def _conditions(study: StudyRow, behind: list[dict[str, Measurement]]) -> str:
     parts = []
     latency = behind[0].get("latency")
     if latency is not None and "fingerprint" in latency.protocol:
-        parts.append(_latency_words(latency.protocol))
+        parts.append(_describe_latency(latency.protocol))
     evaluate = study.document.get("evaluate", {})
     for quantity, settings in evaluate.items():
         if "table" in settings:
@@ -174,7 +174,7 @@ def _conditions(study: StudyRow, behind: list[dict[str, Measurement]]) -> str:
     return "; ".join(dict.fromkeys(parts))
 
 
-def _latency_words(protocol: Mapping[str, Any]) -> str:
+def _describe_latency(protocol: Mapping[str, Any]) -> str:
     device = protocol["fingerprint"]
     return (
         f"latency on {device['name']} (batch {protocol['batch']}, {protocol['dtype']}, "
@@ -182,7 +182,7 @@ def _latency_words(protocol: Mapping[str, Any]) -> str:
     )
 
 
-def hypervolume_words(front: Front) -> str:
+def describe_hypervolume(front: Front) -> str:
     """How large the hypervolume is, from where it is measured, and when it last grew."""
     found = front.growth
     if found is None:

@@ -13,9 +13,9 @@ from archdsl.errors import NameNotFoundError
 from archdsl.measuring.count import Count, count
 from archdsl.plan.plan import Plan
 from archdsl.plan.read import read_model
-from archdsl.reproduction.measured import Measured, measured
 from archdsl.reproduction.published import ROWS, TITLES
 from archdsl.reproduction.published_row import QUANTITIES, Document, Quantity, Row
+from archdsl.reproduction.stored import StoredFigure, stored_figures
 from archdsl.store.store import Store
 
 COUNTED: tuple[Quantity, ...] = ("params_m", "gflops")
@@ -50,7 +50,7 @@ class Figure:
     computed: float | None
     convention: str
     document: Document
-    measured: tuple[Measured, ...]
+    measured: tuple[StoredFigure, ...]
     macs: int | None
     verdict: Verdict
     note: str
@@ -84,9 +84,9 @@ def reproduce(rows: Iterable[Row], store: Store | None = None) -> list[Figure]:
 
     def figure(row: Row, quantity: Quantity) -> Figure:
         document = row.document_of(quantity)
-        found: tuple[Measured, ...] = ()
+        found: tuple[StoredFigure, ...] = ()
         if quantity not in COUNTED and store is not None:
-            found = measured(store, planned(document).arch_id, quantity)
+            found = stored_figures(store, planned(document).arch_id, quantity)
         count = counted(document) if quantity in COUNTED else None
         return _figure(row, quantity, count, found)
 
@@ -109,7 +109,7 @@ def _count(document: Document) -> Count:
 
 
 def _figure(
-    row: Row, quantity: Quantity, found: Count | None, of_ours: tuple[Measured, ...]
+    row: Row, quantity: Quantity, found: Count | None, of_ours: tuple[StoredFigure, ...]
 ) -> Figure:
     printed = row.published[quantity]
     convention = row.convention_of(quantity)

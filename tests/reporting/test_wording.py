@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archdsl.reporting.wording import alike_but_for_numbers, counted, listed
+from archdsl.reporting.formatting import alike_but_for_numbers, counted, listed
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_reasons_that_differ_in_numbers_are_one() -> None:
 
 
 def test_reasons_that_differ_in_numbers_are_told_with_their_ranges() -> None:
-    from archdsl.reporting.wording import with_ranges
+    from archdsl.reporting.formatting import with_ranges
 
     assert with_ranges(["took 2.28 times (10 of 10)"]) == "took 2.28 times (10 of 10)"
     told = with_ranges(["took 2.28 times (6 of 10)", "took 1.11 times (10 of 10)"])

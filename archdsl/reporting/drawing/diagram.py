@@ -11,7 +11,7 @@ from archdsl.reporting.drawing.diagram_layout import layout
 from archdsl.reporting.drawing.outline import Box, Outline, Row, Transfer, outline
 from archdsl.reporting.drawing.part_words import Words
 from archdsl.reporting.drawing.shapes import Label, Panel, Picture, Point, Wire
-from archdsl.reporting.text import REPLACEMENT, clean
+from archdsl.reporting.formatting import REPLACEMENT, clean
 
 LONGEST_NAME = 300
 _NO_XML = dict.fromkeys((0xFFFE, 0xFFFF), REPLACEMENT)

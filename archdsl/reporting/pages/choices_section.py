@@ -1,58 +1,53 @@
-"""The part of a report that sets choices against objectives."""
+"""The parts of a report about choices: set against objectives, and how much each explains."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from statistics import median
+from typing import Any
 
 from archdsl.analysis.choices import Choice
+from archdsl.analysis.importance import LEAST_TRIALS, Importance, Importances
+from archdsl.reporting.formatting import counted, heading, number, title
 from archdsl.reporting.front import Front, axis
-from archdsl.reporting.markup import figure, folded, paragraph, section, table, text
 from archdsl.reporting.pages.findings import Findings
 from archdsl.reporting.plots.choices_plot import ChoiceRows, OptionRow, choices_picture, quartiles
-from archdsl.reporting.text import number
-from archdsl.reporting.wording import counted, heading
 from archdsl.store.rows import Trial
 
 MOST_CHOICES, MOST_ROWS = 30, 160
 """To draw; of more, the most important ones are."""
-HINT = "Point at a row, or touch it, to read its numbers."
+HEADING = "Choices against objectives"
 
 
-def choices_section(found: Findings) -> str:
+def choices_section(found: Findings) -> dict[str, Any]:
     """For each option of each choice, where the trials that took it lie."""
-    front = found.front
     if not found.choices:
-        return section(
-            "choices", "Choices against objectives", paragraph("No complete trial made choices.")
-        )
+        return {"heading": HEADING, "picture": None}
+    front = found.front
+    goals = front.study.objectives
     order = {each.name: place for place, each in enumerate(found.importances.choices)}
     ordered = sorted(found.choices, key=lambda choice: order[choice.name])
-    drawn = list(_drawable(ordered))
-    rows = [_rows(choice, front) for choice in drawn]
+    choices = [_rows(choice, front) for choice in _drawable(ordered)]
     base = next((row.trial.values for row in front.rows if row.base), {})
-    goals = front.study.objectives
-    parts = [
-        paragraph(
-            "One row for each option, the number of complete trials that took it in brackets. A "
-            "choice matters where its rows lie apart; the triangles are the members of the front. "
-            "Choices that come with an option of another one are compared within it."
-        )
-    ]
-    if len(drawn) < len(ordered):
-        parts.append(
-            paragraph(
-                f"Drawn are the {len(drawn)} most important of {len(ordered)} choices.", kind="note"
-            )
-        )
-    picture = choices_picture(
-        rows,
-        axes={name: axis(name, goal) for name, goal in goals.items()},
-        base={name: value.value for name, value in base.items()},
-        title="Choices against objectives",
-    )
-    parts += [figure(picture, hint=HINT), folded("The same as a table", _table(rows, list(goals)))]
-    return section("choices", "Choices against objectives", "\n".join(parts))
+    options = counted(sum(len(choice.options) for choice in choices), "option")
+    return {
+        "heading": HEADING,
+        "drawn": len(choices),
+        "total": len(ordered),
+        "picture": choices_picture(
+            choices,
+            axes={name: axis(name, goal) for name, goal in goals.items()},
+            base={name: value.value for name, value in base.items()},
+            title=HEADING,
+        ),
+        "hint": "Point at a row, or touch it, to read its numbers.",
+        "heads": [
+            *("choice", "option", "trials", "on the front"),
+            *(f"{heading(name)}: median (middle half)" for name in goals),
+        ],
+        "rows": list(_table(choices, list(goals))),
+        "caption": f"{HEADING}: {options}",
+    }
 
 
 def _drawable(ordered: Sequence[Choice]) -> Iterator[Choice]:
@@ -87,18 +82,67 @@ def _values(trials: Sequence[Trial], name: str) -> list[float]:
     return [trial.values[name].value for trial in trials]
 
 
-def _table(rows: Sequence[ChoiceRows], names: Sequence[str]) -> str:
-    heads = ["choice", "option", "trials", "on the front"]
-    heads += [f"{heading(name)}: median (middle half)" for name in names]
-    cells = []
-    for choice in rows:
+def _table(choices: Sequence[ChoiceRows], names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for choice in choices:
         for option in choice.options:
-            own = [text(choice.name), text(option.label)]
-            own += [str(len(option.values[names[0]])), str(len(option.front[names[0]]))]
-            for name in names:
-                low, _, high = quartiles(option.values[name])
-                middle = number(median(option.values[name]))
-                own.append(f"{middle} ({number(low)} to {number(high)})")
-            cells.append(own)
-    total = counted(sum(len(choice.options) for choice in rows), "option")
-    return table(heads, cells, caption=f"Choices against objectives: {total}")
+            yield {
+                "choice": choice.name,
+                "option": option.label,
+                "trials": len(option.values[names[0]]),
+                "front": len(option.front[names[0]]),
+                "middles": [_middle(option.values[name]) for name in names],
+            }
+
+
+def _middle(values: Sequence[float]) -> str:
+    low, _, high = quartiles(values)
+    return f"{number(median(values))} ({number(low)} to {number(high)})"
+
+
+def importance_section(found: Findings) -> dict[str, Any]:
+    """A bar for each choice and objective, and how far to trust them."""
+    known, objectives = found.importances, list(found.front.study.objectives)
+    rows = [
+        {
+            "name": each.name,
+            "shares": [_share(each, name) for name in objectives],
+            "among": f"{counted(each.trials, 'trial')} "
+            f"{'with this choice' if each.conditional else ''}".rstrip(),
+        }
+        for each in known.choices
+    ]
+    return {
+        "heading": "What made the difference",
+        "sentences": list(_trust(known)),
+        "heads": ["choice", *(f"share of {title(name)}" for name in objectives), "among"],
+        "rows": rows if any(each.shares for each in known.choices) else [],
+    }
+
+
+def _trust(known: Importances) -> Iterator[str]:
+    made = counted(known.trials, "complete trial")
+    if known.trials < LEAST_TRIALS:
+        yield (
+            f"{made} made choices; that is too few to say which of them matter. "
+            f"It takes at least {LEAST_TRIALS}."
+        )
+        return
+    yield (
+        "How much of the variance of each objective a choice explains by itself (functional "
+        "ANOVA). What two choices do together is not in it, nor is it a promise about options that "
+        "were hardly tried."
+    )
+    if known.looked_at < known.trials:
+        yield (
+            f"Estimated from {known.looked_at:,} of {made}, taken at random (seed {known.seed}); "
+            "others would move a share by several points."
+        )
+    if known.rough:
+        yield f"Rough: {made} are few for {len(known.choices)} choices."
+
+
+def _share(each: Importance, objective: str) -> float | str:
+    """In percent, or why there is none."""
+    if objective in each.shares:
+        return 100 * each.shares[objective]
+    return "too few trials" if each.trials < LEAST_TRIALS else "does not vary"

@@ -1,4 +1,4 @@
-"""The part of a report that says how everything was measured, in plain words."""
+"""The parts of a report that say how, and on which devices, everything was measured."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 
 from archdsl.objectives import OBJECTIVES
 from archdsl.records import Measurement
+from archdsl.reporting.formatting import alike_but_for_numbers, counted, title, with_ranges
 from archdsl.reporting.front import FrontRow
-from archdsl.reporting.markup import paragraph, section, terms, text
 from archdsl.reporting.pages.findings import Findings
-from archdsl.reporting.wording import alike_but_for_numbers, counted, title, with_ranges
 
 HEADING = "How it was measured"
 MOST_REASONS = 10
@@ -47,57 +46,62 @@ _FINGERPRINT = {
 }
 
 
-def conditions_section(found: Findings) -> str:
+def conditions_section(found: Findings) -> dict[str, Any]:
     """For each objective: what was measured, under which conditions, on what."""
     rows = found.front.rows
-    parts = [_quantity(name, rows) for name in found.front.study.objectives] if rows else []
-    parts = parts or [paragraph("Nothing is measured yet.")]
-    return section("conditions", HEADING, "\n".join(parts))
+    names = found.front.study.objectives if rows else ()
+    return {"heading": HEADING, "quantities": [_quantity(name, rows) for name in names]}
 
 
-def _quantity(name: str, rows: Sequence[FrontRow]) -> str:
+def _quantity(name: str, rows: Sequence[FrontRow]) -> dict[str, Any]:
     made = [row.measured[name] for row in rows if name in row.measured]
-    head = f"<h3>{text(title(name))}</h3>"
-    meaning = OBJECTIVES[name].meaning
+    quantity = {"name": title(name), "meaning": OBJECTIVES[name].meaning}
     if all(not measurement.protocol for measurement in made):
-        return head + paragraph(f"The {meaning}: counted, not measured.")
-    examples = {measurement.key: measurement for measurement in made}
+        return quantity | {"counted": True, "groups": [], "trust": []}
+    examples = {measurement.key: measurement.protocol for measurement in made}
     counts = Counter(measurement.key for measurement in made)
-    parts = [head, paragraph(f"The {meaning}.")]
-    for key, example in examples.items():
-        if len(examples) > 1:
-            parts.append(paragraph(f"{counted(counts[key], 'trial')}:"))
-        parts.append(terms(protocol_words(example.protocol)))
-        fingerprint = example.protocol.get("fingerprint")
-        if isinstance(fingerprint, Mapping):
-            parts.append(f"<h4>Fingerprint of {text(fingerprint.get('name'))}</h4>")
-            parts.append(terms(fingerprint_words(fingerprint)))
-    parts += [paragraph(words) for words in _trust(made)]
-    return "\n".join(parts)
+    groups = [
+        {
+            "trials": f"{counted(counts[key], 'trial')}:" if len(examples) > 1 else "",
+            "protocol": list(describe_protocol(protocol)),
+            **_device(protocol.get("fingerprint")),
+        }
+        for key, protocol in examples.items()
+    ]
+    return quantity | {"counted": False, "groups": groups, "trust": list(_trust(made))}
 
 
-def protocol_words(protocol: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _device(fingerprint: object) -> dict[str, Any]:
+    if not isinstance(fingerprint, Mapping):
+        return {"device": None, "fingerprint": []}
+    return {
+        "device": str(fingerprint.get("name")),
+        "fingerprint": list(describe_fingerprint(fingerprint)),
+    }
+
+
+def describe_protocol(protocol: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Every condition by its plain name; what is off or absent is said to be."""
     for key, value in protocol.items():
         if key == "recipe" and isinstance(value, Mapping):
-            yield "recipe", ", ".join(f"{name} {_said(each)}" for name, each in value.items())
+            yield "recipe", ", ".join(f"{name} {_format(each)}" for name, each in value.items())
         elif key != "fingerprint":
-            yield _CONDITIONS.get(key, key.replace("_", " ")), _said(value)
+            yield _CONDITIONS.get(key, key.replace("_", " ")), _format(value)
 
 
-def fingerprint_words(fingerprint: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def describe_fingerprint(fingerprint: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What identifies a device and the software that drives it."""
     for key, value in fingerprint.items():
         if value is not None:
-            yield _FINGERPRINT.get(key, key.replace("_", " ")), _said(value)
+            yield _FINGERPRINT.get(key, key.replace("_", " ")), _format(value)
 
 
-def _said(value: Any) -> str:
+def _format(value: Any) -> str:
     if value is None or value is False:
         return "off" if value is False else "none"
     if value is True:
         return "on"
-    return ", ".join(map(_said, value)) if isinstance(value, list) else str(value)
+    return ", ".join(map(_format, value)) if isinstance(value, list) else str(value)
 
 
 def _moment(written: str) -> str:
@@ -126,3 +130,44 @@ def _trust(made: Sequence[Measurement]) -> Iterator[str]:
     for places in list(alike_but_for_numbers(reasons).values())[:MOST_REASONS]:
         alike = with_ranges([reasons[place] for place in places])
         yield f"{counted(len(places), 'time')}: {alike}"
+
+
+def devices_section(found: Findings) -> dict[str, Any] | None:
+    """How much of one device's front is on another's; None where one device alone is known."""
+    if not found.survivals:
+        return None
+    names = _names([each.here for each in found.survivals])
+    rows = [
+        {
+            "here": names[_key(each.here)],
+            "there": names[_key(each.there)],
+            "common": f"{each.common:,}",
+            "members": f"{each.members:,}",
+            "survivors": f"{each.survivors:,} ({100 * each.survivors / each.members:.0f} %)",
+        }
+        for each in found.survivals
+    ]
+    return {"heading": "On other devices", "rows": rows}
+
+
+def _key(fingerprint: Mapping[str, Any]) -> str:
+    return repr(sorted(fingerprint.items()))
+
+
+def _names(fingerprints: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """A device's name; where two share it, with all that tells them apart."""
+    unique = {_key(each): each for each in fingerprints}
+    words = {word for each in unique.values() for word in each}
+    differing = [
+        word
+        for word in sorted(words - {"name"})
+        if len({repr(each.get(word)) for each in unique.values()}) > 1
+    ]
+    names = [each.get("name") for each in unique.values()]
+    found = {}
+    for key, each in unique.items():
+        name = str(each.get("name") or "a device of unknown name")
+        if names.count(each.get("name")) > 1:
+            name += f" ({', '.join(f'{word} {each.get(word)}' for word in differing)})"
+        found[key] = name
+    return found

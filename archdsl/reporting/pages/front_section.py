@@ -1,53 +1,58 @@
-"""The first part of a report: which networks are on the front, and how sure that is."""
+"""The first parts of a report: which networks are on the front, how sure that is, how it grew."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, combinations
+from typing import Any
 
 from archdsl.analysis.dominance import dominates, losses
 from archdsl.analysis.indistinguishable import REASON
-from archdsl.reporting.front import Front, FrontRow, axis, points
-from archdsl.reporting.markup import boxed, figure, paragraph, section, table, text
-from archdsl.reporting.pages.findings import Findings
-from archdsl.reporting.pages.members import with_cards
-from archdsl.reporting.plots.front_picture import front_picture
-from archdsl.reporting.plots.points import spread, thinned
-from archdsl.reporting.text import number, with_interval
-from archdsl.reporting.wording import (
+from archdsl.objectives import OBJECTIVES
+from archdsl.reporting.formatting import (
     counted,
+    format_state,
+    format_value,
     heading,
-    listed,
-    state_words,
+    number,
     title,
     trials_listed,
-    value_words,
 )
+from archdsl.reporting.front import Front, FrontRow, axis, describe_hypervolume, points
+from archdsl.reporting.front_table import UNSTEADY, FrontTable
+from archdsl.reporting.pages.findings import Findings
+from archdsl.reporting.pages.members import with_cards
+from archdsl.reporting.pages.page import STOPS_HINT
+from archdsl.reporting.plots.front_picture import front_picture
+from archdsl.reporting.plots.growth_plot import Progress, progress_picture
+from archdsl.reporting.plots.points import spread, thinned
 from archdsl.store.rows import Trial
 
-HINT = "Point at a mark, touch it or reach it with the Tab key to see what it is."
 MOST_FIRST, MOST_OTHER = 1000, 400
 """Points to draw in the picture of the first two objectives, and in each other one."""
 MOST_LISTED = 400
 """Members in the table; of more, some all along the front."""
-UNSTEADY = "~"
+STEPS_HINT = "Point at a mark, touch it or reach it with the Tab key to see when it grew."
 
 
-def front_section(found: Findings) -> str:
+def front_section(found: Findings) -> dict[str, Any]:
     """Sentences, a picture of each two objectives, and the table of the members."""
     front = found.front
-    parts = [paragraph(words) for words in _told(front)]
-    parts += list(_pictures(front))
-    if front.rows:
-        parts.append(paragraph("In brackets: the 95 % interval of the value before them."))
-        parts.append(_table(found))
-    return section("front", "The front", "\n".join(parts))
+    goals = front.study.objectives
+    return {
+        "heading": "The front",
+        "sentences": list(_sentences(front)),
+        "several": len(goals) if len(goals) > 2 and front.rows else 0,
+        "pictures": list(_pictures(front)) if front.rows else [],
+        "hint": STOPS_HINT,
+        **(_table(found) if front.rows else {"table": None}),
+    }
 
 
-def _told(front: Front) -> Iterator[str]:
+def _sentences(front: Front) -> Iterator[str]:
     total = len(front.rows) + len(front.others)
     states = [f"{len(front.rows):,} complete"]
-    states += [f"{count:,} {state_words(state)}" for state, count in front.states.items()]
+    states += [f"{count:,} {format_state(state)}" for state, count in front.states.items()]
     yield f"{counted(total, 'trial')}: {', '.join(states)}."
     if not front.rows:
         yield "No trial is complete yet, so there is no front."
@@ -84,7 +89,7 @@ def _of_all(some: int, total: int) -> str:
     return f"{some:,} of the {total:,} members"
 
 
-def _best(name: str, goal: str, members: list[FrontRow], base: FrontRow | None) -> str:
+def _best(name: str, goal: str, members: Sequence[FrontRow], base: FrontRow | None) -> str:
     sign = 1 if goal == "minimize" else -1
     best = min(members, key=lambda row: sign * row.trial.values[name].value)
     word = "Lowest" if goal == "minimize" else "Highest"
@@ -95,7 +100,7 @@ def _best(name: str, goal: str, members: list[FrontRow], base: FrontRow | None) 
 
 
 def _value(trial: Trial, name: str) -> str:
-    return value_words(name, trial.values[name])
+    return format_value(name, trial.values[name])
 
 
 def _beaten(front: Front, base: FrontRow) -> str:
@@ -110,90 +115,109 @@ def _beaten(front: Front, base: FrontRow) -> str:
 
 
 def _is_better(front: Front, row: FrontRow, base: FrontRow) -> bool:
-    goals = front.study.objectives
     mine, theirs = (
-        losses({name: value.value for name, value in each.trial.values.items()}, goals)
-        for each in (row, base)
+        {name: value.value for name, value in each.trial.values.items()} for each in (row, base)
     )
-    return dominates(mine, theirs)
+    goals = front.study.objectives
+    return dominates(losses(mine, goals), losses(theirs, goals))
 
 
-def _pictures(front: Front) -> Iterator[str]:
+def _pictures(front: Front) -> Iterator[dict[str, Any]]:
     goals = dict(front.study.objectives)
     first, *others = goals
     pairs = list(combinations(goals, 2)) if len(goals) <= 3 else [(first, name) for name in others]
-    if len(goals) > 2 and front.rows:
-        yield paragraph(
-            f"The front is that of all {len(goals)} objectives. A picture shows two of them, so a "
-            "member may look beaten there: it is better in what is not drawn.",
-            kind="note",
-        )
-    for place, (x, y) in enumerate(pairs if front.rows else ()):
+    for place, (x, y) in enumerate(pairs):
         rows = thinned(front.rows, most=MOST_OTHER if place else MOST_FIRST)
         left_out = len(front.rows) - len(rows)
-        picture = front_picture(
+        drawn = front_picture(
             points(rows, x, y),
             x=axis(x, goals[x]),
             y=axis(y, goals[y]),
             title=f"{title(y)} against {title(x)}",
             left_out=left_out,
         )
-        yield figure(picture, hint=HINT)
-        if left_out:
-            yield paragraph(
-                f"To keep this page small, {left_out:,} of the dominated candidates are "
-                "not drawn, a random part of them. They are counted everywhere.",
-                kind="note",
-            )
+        yield {"drawn": drawn, "left_out": left_out}
 
 
-def _table(found: Findings) -> str:
-    """Members, and the base where it is none; columns that would be empty are left out."""
+def _table(found: Findings) -> dict[str, Any]:
+    """Members, and the base where it is none."""
     front = found.front
     members = spread(front.members, most=MOST_LISTED)
     rows = members + [row for row in front.rows if row.base and not row.member]
     cards = {member.row.trial.number for member in with_cards(found)}
-    names = list(front.study.objectives)
-    has_test, has_alike = any(r.test_top1 for r in rows), any(r.alike for r in rows)
-    heads = ["trial", *map(heading, names)]
-    heads += ["test top1 (%)"] if has_test else []
-    heads += ["not told apart from"] if has_alike else []
-    heads += ["params", "differs from the base in"]
-    cells = []
-    for row in rows:
-        number_ = row.trial.number
-        label = f"{number_} (base)" if row.base else f"{number_}"
-        one = [f'<a href="#trial-{number_}">{label}</a>' if number_ in cards else label]
-        one += [_cell(row, name) for name in names]
-        if has_test:
-            one.append(with_interval(*_ends(row)) if row.test_top1 else "–")
-        if has_alike:
-            one.append(boxed(listed(row.alike) or "–"))
-        one += [_params(row), boxed(row.difference or "–")]
-        cells.append(one)
-    kinds = ["base" if row.base else "member" for row in rows]
-    caption = "The front, and the base, which is not on it"
-    if len(rows) == len(members):
-        caption = "The front"
+    table = FrontTable(rows, list(front.study.objectives))
     note = ""
     if len(members) < len(front.members):
         note = f"{len(members):,} of the {len(front.members):,} members, all along the front. "
     if any(not row.steady for row in rows):
         note += f"{UNSTEADY} not steady; the part on how it was measured says why."
-    return table(heads, cells, caption=caption, kinds=kinds) + paragraph(note, kind="note")
+    caption = "The front"
+    if len(rows) > len(members):
+        caption += ", and the base, which is not on it"
+    return {
+        "table": {
+            "caption": caption,
+            "heads": table.heads,
+            "long": [FrontTable.ALIKE, FrontTable.DIFFERENCE],
+            "rows": [
+                {
+                    "cells": cells,
+                    "kind": "base" if row.base else "member",
+                    "link": f"trial-{row.trial.number}" if row.trial.number in cards else "",
+                }
+                for row, cells in zip(rows, table.cells, strict=True)
+            ],
+        },
+        "note": note,
+    }
 
 
-def _cell(row: FrontRow, name: str) -> str:
-    value = row.trial.values[name]
-    mark = UNSTEADY if name == "latency" and not row.steady else ""
-    return text(mark + with_interval(value.value, value.low, value.high))
+def progress_section(found: Findings) -> dict[str, Any]:
+    """The hypervolume over time; of a single objective, its best value."""
+    front = found.front
+    single = len(front.study.objectives) == 1
+    progress = _best_value(front) if single else _hypervolume(front)
+    sentences = ["No trial is complete yet."] if single and progress is None else []
+    if not single:
+        said = describe_hypervolume(front)
+        sentences = [
+            "The hypervolume is how much of the space in front of a reference point the front "
+            "dominates: it grows whenever the front does.",
+            f"{said[:1].upper()}{said[1:]}.",
+        ]
+    context = {
+        "heading": "The best value over time" if single else "Hypervolume over time",
+        "sentences": sentences,
+        "picture": None,
+        "hint": STEPS_HINT,
+    }
+    if progress is None:
+        return context
+    return context | {
+        "picture": progress_picture(progress, title=f"{progress.heading} over time"),
+        "heads": ["trial", "complete trials until then", progress.heading],
+        "rows": [
+            {"trial": progress.trials[i], "place": i + 1, "value": number(progress.best[i])}
+            for i in progress.steps
+        ],
+    }
 
 
-def _ends(row: FrontRow) -> tuple[float, float, float]:
-    assert row.test_top1 is not None
-    return row.test_top1.value, row.test_top1.low, row.test_top1.high
+def _hypervolume(front: Front) -> Progress | None:
+    if front.growth is None or not front.growth.series:
+        return None
+    unit = "·".join(unit for name in front.growth.reference if (unit := OBJECTIVES[name].unit))
+    trials, values = zip(*front.growth.series, strict=True)
+    label = f"hypervolume ({unit})" if unit else "hypervolume"
+    return Progress(heading=label, trials=trials, best=values)
 
 
-def _params(row: FrontRow) -> str:
-    params = row.facts.get("params")
-    return "–" if params is None else f"{number(params / 1e6)} M"
+def _best_value(front: Front) -> Progress | None:
+    [(name, goal)] = front.study.objectives.items()
+    trials = sorted((row.trial for row in front.rows), key=lambda t: t.finish_order or 0)
+    if not trials:
+        return None
+    single = [trial.values[name].value for trial in trials]
+    best = list(accumulate(single, min if goal == "minimize" else max))
+    numbers = [trial.number for trial in trials]
+    return Progress(heading=heading(name), trials=numbers, best=best, single=single)

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from archdsl.plan.expand import expand
 from archdsl.records import Measurement
 from archdsl.reporting.drawing.diagram import diagram_svg
+from archdsl.reporting.formatting import (
+    counted,
+    format_value,
+    number,
+    title,
+    trials_listed,
+    with_interval,
+)
 from archdsl.reporting.front import FrontRow
-from archdsl.reporting.markup import paragraph, section, terms, text
 from archdsl.reporting.pages.findings import Findings, Member
 from archdsl.reporting.plots.curve import curves
 from archdsl.reporting.plots.points import spread
-from archdsl.reporting.text import number, with_interval
-from archdsl.reporting.wording import counted, title, trials_listed, value_words
-from archdsl.reproduction.measured import where
+from archdsl.reproduction.stored import where
 from archdsl.spec.model import ModelSpec
 
 MOST_OPEN = 12
@@ -24,19 +31,16 @@ MOST_CARDS, MOST_DRAWN = 120, 60
 """Members with a card, and with a drawing on it; of more, some all along the front."""
 
 
-def members_section(found: Findings) -> str:
+def members_section(found: Findings) -> dict[str, Any]:
     """A card for each member."""
-    if not found.members:
-        body = paragraph("No trial is complete yet, so there are no members.")
-        return section("members", "The members", body)
     shown = with_cards(found)
     drawn = {member.row.trial.number for member in spread(shown, most=MOST_DRAWN)}
-    parts = [paragraph(words, kind="note") for words in _left_out(found.members, shown, drawn)]
-    is_open = len(shown) <= MOST_OPEN
-    parts += [
-        _card(member, is_open=is_open, draw=member.row.trial.number in drawn) for member in shown
-    ]
-    return section("members", "The members", "\n".join(parts))
+    return {
+        "heading": "The members",
+        "left_out": list(_left_out(found.members, shown, drawn)),
+        "open": len(shown) <= MOST_OPEN,
+        "cards": [_card(member, draw=member.row.trial.number in drawn) for member in shown],
+    }
 
 
 def with_cards(found: Findings) -> list[Member]:
@@ -59,20 +63,19 @@ def _left_out(
         )
 
 
-def _card(member: Member, *, is_open: bool, draw: bool) -> str:
+def _card(member: Member, *, draw: bool) -> dict[str, Any]:
     row = member.row
-    said = "; ".join(
-        f"{title(name)} {value_words(name, value)}" for name, value in row.trial.values.items()
-    )
-    name = f"Trial {row.trial.number}{' (base)' if row.base else ''}"
-    parts = [paragraph(_difference(row), kind="difference")]
-    parts += [terms(_values(member)), terms(_facts(member)), *_curves(member)]
-    inside = f"<div>{''.join(parts)}</div>{_drawing(row) if draw else ''}"
-    return (
-        f'<details class="member"{" open" if is_open else ""}>'
-        f"<summary><h3>{name}</h3> <span>{text(said)}</span></summary>"
-        f'<div id="trial-{row.trial.number}" class="card">{inside}</div></details>'
-    )
+    values = [f"{title(name)} {format_value(name, v)}" for name, v in row.trial.values.items()]
+    return {
+        "number": row.trial.number,
+        "name": f"Trial {row.trial.number}{' (base)' if row.base else ''}",
+        "summary": "; ".join(values),
+        "difference": _difference(row),
+        "measured": list(_values(member)),
+        "facts": list(_facts(member)),
+        "curves": curves(member.epochs),
+        "drawing": _drawing(row) if draw else None,
+    }
 
 
 def _difference(row: FrontRow) -> str:
@@ -81,22 +84,16 @@ def _difference(row: FrontRow) -> str:
     return f"Differs from the base in: {row.difference}." if row.difference else ""
 
 
-def _drawing(row: FrontRow) -> str:
+def _drawing(row: FrontRow) -> Markup:
     plan = expand(ModelSpec.model_validate(row.spec))
-    drawn = diagram_svg(plan, name=f"Trial {row.trial.number}")
-    return f'<figure class="drawing">{drawn}</figure>'
-
-
-def _curves(member: Member) -> Iterator[str]:
-    for drawn in curves(member.epochs):
-        yield f'<figure class="learning">{drawn}<figcaption>Learning curve</figcaption></figure>'
+    return Markup(diagram_svg(plan, name=f"Trial {row.trial.number}"))
 
 
 def _values(member: Member) -> Iterator[tuple[str, str]]:
     row = member.row
     for name, value in row.trial.values.items():
-        behind = sample_words(member.samples.get(name, ()))
-        yield title(name), "; ".join(part for part in (value_words(name, value), behind) if part)
+        behind = describe_samples(member.samples.get(name, ()))
+        yield title(name), "; ".join(part for part in (format_value(name, value), behind) if part)
     if not row.steady:
         reasons = row.measured["latency"].detail.get("unsteady") or ["its interval is wide"]
         yield "not steady", "; ".join(map(str, reasons))
@@ -127,7 +124,7 @@ def _macs(count: float) -> str:
     return f"{number(count / 1e9)} G" if count >= 1e8 else f"{number(count / 1e6)} M"
 
 
-def sample_words(measurements: Sequence[Measurement]) -> str:
+def describe_samples(measurements: Sequence[Measurement]) -> str:
     """What a value is made of: `72 samples in 3 blocks`, `344 of 359 images, 1 training`."""
     details = [each.detail for each in measurements]
     blocks = [block for detail in details for block in _rows(detail, "blocks_ms")]

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from archdsl.reporting.formatting import counted, drawable, number
 from archdsl.reporting.plots.plot_style import (
     BASE,
     DOMINATED,
@@ -25,9 +27,7 @@ from archdsl.reporting.plots.plot_style import (
     style_axes,
 )
 from archdsl.reporting.plots.points import Axis
-from archdsl.reporting.plots.svg import Told, inline_svg
-from archdsl.reporting.text import drawable, number
-from archdsl.reporting.wording import counted
+from archdsl.reporting.plots.svg import Tooltip, inline_svg
 
 ROW, HEAD, FOOT = 0.2, 0.62, 0.55
 """Height of a row, of what is above all rows, of what is below, in inches."""
@@ -66,7 +66,7 @@ def choices_picture(
     axes: Mapping[str, Axis],
     base: Mapping[str, float],
     title: str,
-) -> str:
+) -> Markup:
     """Draw a column for each objective and a row for each option.
 
     Args:
@@ -90,13 +90,13 @@ def choices_picture(
         bottom=FOOT / height,
         wspace=0.08,
     )
-    marks: dict[str, list[Told]] = {}
+    marks: dict[str, list[Tooltip]] = {}
     for column, ((objective, axis), panel) in enumerate(zip(axes.items(), panels, strict=True)):
         _prepare(panel, choices, objective, axis, base=base.get(objective), lines=lines)
         _draw_options(panel, choices, objective, column=column)
         for line, choice, option in _placed(choices):
-            told = Told(text=_said(choice, option, objective, axis))
-            marks[f"option-{column}-{line}"] = [told]
+            tooltip = Tooltip(text=_tooltip(choice, option, objective, axis))
+            marks[f"option-{column}-{line}"] = [tooltip]
         _draw_front(panel, choices, objective)
         if objective in base:
             panel.axvline(base[objective], color=BASE, linewidth=1.2, linestyle="--", zorder=2)
@@ -261,7 +261,7 @@ def _write_legend(
     )
 
 
-def _said(choice: ChoiceRows, option: OptionRow, objective: str, axis: Axis) -> str:
+def _tooltip(choice: ChoiceRows, option: OptionRow, objective: str, axis: Axis) -> str:
     values, front = option.values[objective], option.front[objective]
     low, middle, high = quartiles(values)
     return (

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
+from typing import Any
 
-from archdsl.reporting.markup import text
-from archdsl.reporting.text import number
-from archdsl.reporting.wording import title
+from archdsl.reporting.formatting import number, title
 from archdsl.store.rows import EpochValue
 
 WIDTH, HEIGHT = 320, 120
@@ -15,8 +14,9 @@ LEFT, RIGHT, TOP, BOTTOM = 44, 12, 10, 24
 """Margins, in units of the picture."""
 
 
-def curves(epochs: Sequence[EpochValue]) -> list[str]:
-    """An `<svg>` element for each quantity that a training reported at least twice."""
+def curves(epochs: Sequence[EpochValue]) -> list[dict[str, Any]]:
+    """What a page needs to draw a curve of each quantity that a training reported at least twice:
+    the template `sections/members.html` says where it stands."""
     names = dict.fromkeys(each.name for each in epochs)
     found = []
     for name in names:
@@ -26,32 +26,33 @@ def curves(epochs: Sequence[EpochValue]) -> list[str]:
     return found
 
 
-def _curve(name: str, values: Sequence[tuple[int, float]]) -> str:
+def _curve(name: str, values: Sequence[tuple[int, float]]) -> dict[str, Any]:
     first, last = values[0][0], values[-1][0]
     low, high = min(v for _, v in values), max(v for _, v in values)
     wide = (WIDTH - LEFT - RIGHT) / max(1, last - first)
     tall = (HEIGHT - TOP - BOTTOM) / ((high - low) or 1)
     places = [
-        (LEFT + wide * (epoch - first), HEIGHT - BOTTOM - tall * (value - low))
+        (f"{LEFT + wide * (epoch - first):.1f}", f"{HEIGHT - BOTTOM - tall * (value - low):.1f}")
         for epoch, value in values
     ]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    floor, right = HEIGHT - BOTTOM, WIDTH - RIGHT
-    end = f'<circle cx="{places[-1][0]:.1f}" cy="{places[-1][1]:.1f}" r="3.5"/>'
-    return (
-        f'<svg class="curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'
-        f"<title>{text(_said(name, values))}</title>"
-        f'<path class="frame" d="M{LEFT} {TOP}V{floor}H{right}"/>'
-        f'<polyline points="{line}"/>{end}'
-        f'<text x="{LEFT - 5}" y="{TOP + 4}" text-anchor="end">{number(high)}</text>'
-        f'<text x="{LEFT - 5}" y="{floor}" text-anchor="end">{number(low)}</text>'
-        f'<text x="{LEFT}" y="{HEIGHT - 8}">epoch {first}</text>'
-        f'<text x="{right}" y="{HEIGHT - 8}" text-anchor="end">{last}</text>'
-        "</svg>"
-    )
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "left": LEFT,
+        "right": WIDTH - RIGHT,
+        "top": TOP,
+        "floor": HEIGHT - BOTTOM,
+        "line": " ".join(f"{x},{y}" for x, y in places),
+        "end": places[-1],
+        "low": number(low),
+        "high": number(high),
+        "first": first,
+        "last": last,
+        "description": _description(name, values),
+    }
 
 
-def _said(name: str, values: Sequence[tuple[int, float]]) -> str:
+def _description(name: str, values: Sequence[tuple[int, float]]) -> str:
     best_epoch, best = max(values, key=lambda each: each[1])
     return (
         f"{title(name)} while training: {number(values[0][1])} after epoch {values[0][0]}, "

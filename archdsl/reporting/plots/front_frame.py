@@ -12,6 +12,7 @@ from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from archdsl.reporting.formatting import drawable
 from archdsl.reporting.plots.labels import Boxes, Label, place_labels
 from archdsl.reporting.plots.plot_style import (
     BASE,
@@ -24,7 +25,6 @@ from archdsl.reporting.plots.plot_style import (
     style_axes,
 )
 from archdsl.reporting.plots.points import Axis, FrontPoint, best_first
-from archdsl.reporting.text import drawable
 
 HEIGHT = 5.3
 """Of the picture, in inches."""

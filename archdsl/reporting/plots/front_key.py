@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from matplotlib.figure import FigureBase
 
+from archdsl.reporting.formatting import drawable
 from archdsl.reporting.plots.plot_style import INK, QUIET, WIDTH
 from archdsl.reporting.plots.points import FrontPoint
-from archdsl.reporting.text import drawable
 
 MOST_MEMBERS = 12
 LINE, HEAD = 0.165, 0.3

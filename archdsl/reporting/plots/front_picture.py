@@ -1,16 +1,16 @@
-"""The picture of a front as part of a page, and its tables."""
+"""The picture of a front as part of a page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from archdsl.reporting.markup import boxed, table, text
+from markupsafe import Markup
+
+from archdsl.reporting.formatting import clean, with_interval
 from archdsl.reporting.plots.front_plot import groups, plot_front
-from archdsl.reporting.plots.points import Axis, FrontPoint, best_first
-from archdsl.reporting.plots.published_plot import HEADING, PublishedPoint
-from archdsl.reporting.plots.svg import Told, inline_svg
-from archdsl.reporting.text import clean, with_interval
-from archdsl.reporting.wording import listed
+from archdsl.reporting.plots.points import Axis, FrontPoint
+from archdsl.reporting.plots.published_plot import PublishedPoint
+from archdsl.reporting.plots.svg import Tooltip, inline_svg
 
 TITLE = 0.42
 """Height of a picture's title, which a page writes itself, in inches."""
@@ -26,7 +26,7 @@ def front_picture(
     title: str,
     left_out: int = 0,
     published: Sequence[PublishedPoint] = (),
-) -> str:
+) -> Markup:
     """Draw a front; its marks say what they are.
 
     Args:
@@ -45,11 +45,11 @@ def front_picture(
         points, x=x, y=y, title="", note="", left_out=left_out, published=published, key=False
     )
     marks = {
-        name: [Told(text=_describe(p, x=x, y=y), by_keyboard=p.member or p.base) for p in found]
+        name: [Tooltip(text=_describe(p, x=x, y=y), by_keyboard=p.member or p.base) for p in found]
         for name, found in groups(points).items()
     }
     if published:
-        marks["published"] = [Told(text=_cite(p), by_keyboard=True) for p in published]
+        marks["published"] = [Tooltip(text=_cite(p), by_keyboard=True) for p in published]
     return inline_svg(plot, label=title, marks=marks, trim=TITLE)
 
 
@@ -75,34 +75,3 @@ def _cite(point: PublishedPoint) -> str:
         f"{point.label} (published, not measured here); {point.x_heading}: {point.x:g}; "
         f"{point.y_heading}: {point.y:g}"
     )
-
-
-def front_table(points: Iterable[FrontPoint], *, x: Axis, y: Axis, caption: str) -> str:
-    """The points, from the best horizontal value to the worst."""
-    ordered = best_first(points, axis=x)
-    rows = [
-        (
-            f"<div>{text(p.label)}{' (base)' if p.base else ''}</div>",
-            with_interval(p.x, p.x_low, p.x_high),
-            with_interval(p.y, p.y_low, p.y_high),
-            "yes" if p.member else "no",
-            boxed(listed(p.alike) or "–"),
-            boxed(p.difference or "–"),
-        )
-        for p in ordered
-    ]
-    names = (
-        *("candidate", x.heading, y.heading, "on the front"),
-        *("not told apart from", "differs from the base in"),
-    )
-    kinds = ["base" if p.base else "member" if p.member else "dominated" for p in ordered]
-    if not rows:
-        return table(names[:2], [("–", "nothing measured yet")], caption=caption)
-    return table(names, rows, caption=caption, kinds=kinds)
-
-
-def published_table(points: Sequence[PublishedPoint]) -> str:
-    """What the paper prints."""
-    rows = [(text(p.label), f"{p.x:g}", f"{p.y:g}") for p in points]
-    heads = ("published", points[0].x_heading, points[0].y_heading)
-    return table(heads, rows, caption=f"{HEADING} (arXiv 2409.07613, Table 5)")

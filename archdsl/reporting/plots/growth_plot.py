@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from archdsl.reporting.formatting import drawable, number
 from archdsl.reporting.plots.plot_style import (
     DOMINATED,
     DPI,
@@ -21,8 +23,7 @@ from archdsl.reporting.plots.plot_style import (
     set_scale,
     style_axes,
 )
-from archdsl.reporting.plots.svg import Told, inline_svg
-from archdsl.reporting.text import drawable, number
+from archdsl.reporting.plots.svg import Tooltip, inline_svg
 
 HEIGHT = 3.4
 """Of the picture, in inches."""
@@ -58,7 +59,7 @@ class Progress:
         return [i for i, value in enumerate(self.best) if i == 0 or value != self.best[i - 1]]
 
 
-def progress_picture(progress: Progress, *, title: str) -> str:
+def progress_picture(progress: Progress, *, title: str) -> Markup:
     """Draw the growth of a value; the marks say at which trial it grew.
 
     Args:
@@ -78,10 +79,11 @@ def progress_picture(progress: Progress, *, title: str) -> str:
     axes.set_xlabel("complete trials", fontsize=10, color=INK, labelpad=6)
     axes.set_ylabel(drawable(progress.heading, limit=60), fontsize=10, color=INK, parse_math=False)
     last = progress.steps[-1]
+    marks = [Tooltip(text=_tooltip(progress, i), by_keyboard=True) for i in progress.steps]
     return inline_svg(
         figure,
         label=title,
-        marks={"steps": [Told(text=_said(progress, i), by_keyboard=True) for i in progress.steps]},
+        marks={"steps": marks},
         described=f"{progress.heading} over {len(progress.best)} complete trials: "
         f"{number(progress.best[-1])} at the end, last better at trial {progress.trials[last]}.",
     )
@@ -142,7 +144,7 @@ def _draw(axes: Axes, progress: Progress) -> None:
         )
 
 
-def _said(progress: Progress, place: int) -> str:
+def _tooltip(progress: Progress, place: int) -> str:
     return (
         f"trial {progress.trials[place]} (complete trial {place + 1}): {progress.heading} "
         f"{number(progress.best[place])}"

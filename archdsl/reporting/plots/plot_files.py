@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from archdsl.files import write_whole
-from archdsl.reporting.text import SOFTWARE
+from archdsl.reporting.formatting import SOFTWARE
 
 
 def write_png(figure: Figure, path: str | Path) -> None:

@@ -11,7 +11,7 @@ from matplotlib.axis import Axis as Ticks
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from archdsl.reporting.text import plain_number
+from archdsl.reporting.formatting import plain_number
 
 # Okabe and Ito's colours, told apart with every kind of colour vision; shapes differ as well.
 FRONT = "#0072B2"

@@ -13,10 +13,10 @@ import numpy as np
 from matplotlib.figure import FigureBase
 
 from archdsl.errors import StudyError
+from archdsl.reporting.formatting import drawable
 from archdsl.reporting.plots.labels import Label, place_labels
 from archdsl.reporting.plots.plot_style import INK, PUBLISHED, QUIET, WIDTH, set_scale, style_axes
 from archdsl.reporting.plots.points import Axis
-from archdsl.reporting.text import drawable
 from archdsl.reproduction.published import TABLE_5
 from archdsl.reproduction.published_row import Quantity
 

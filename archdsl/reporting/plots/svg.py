@@ -10,10 +10,11 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import matplotlib as mpl
+from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from archdsl.reporting.text import clean
+from archdsl.reporting.formatting import clean
 
 _LINK = re.compile(r"url\(#([^)]+)\)")
 _LONG_DECIMAL = re.compile(r"(\d+\.\d{2})\d+")
@@ -22,8 +23,8 @@ _PLACES = ("d", "x", "y", "transform")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """What a mark says of itself.
+class Tooltip:
+    """What a mark says of itself when it is pointed at.
 
     Args:
         text: one line.
@@ -38,10 +39,10 @@ def inline_svg(
     figure: Figure,
     *,
     label: str,
-    marks: Mapping[str, Sequence[Told]],
+    marks: Mapping[str, Sequence[Tooltip]],
     described: str = "",
     trim: float = 0.0,
-) -> str:
+) -> Markup:
     """The figure as an `<svg>` element without namespaces, links or scripts.
 
     Args:
@@ -58,13 +59,13 @@ def inline_svg(
     root.set("role", "group")
     root.set("aria-label", clean(label))
     groups = {element.get("id"): element for element in root.iter() if element.get("id") in marks}
-    for name, tellings in marks.items():
-        for mark, told in zip(_marks(groups[name]), tellings, strict=True):
-            _tell(mark, told)
+    for name, tooltips in marks.items():
+        for mark, tooltip in zip(_marks(groups[name]), tooltips, strict=True):
+            _add_tooltip(mark, tooltip)
     _drop_unused_ids(root)
     if described:
         root.insert(0, _element("desc", clean(described)))
-    return ElementTree.tostring(root, encoding="unicode", short_empty_elements=False)
+    return Markup(ElementTree.tostring(root, encoding="unicode", short_empty_elements=False))
 
 
 def _bare_tree(figure: Figure, *, trim: float) -> Element:
@@ -105,12 +106,12 @@ def _marks(group: Element) -> list[Element]:
     return points
 
 
-def _tell(mark: Element, told: Told) -> None:
+def _add_tooltip(mark: Element, tooltip: Tooltip) -> None:
     mark.set("class", "point")
     mark.set("role", "img")
-    if told.by_keyboard:
+    if tooltip.by_keyboard:
         mark.set("tabindex", "0")
-    mark.insert(0, _element("title", clean(told.text)))
+    mark.insert(0, _element("title", clean(tooltip.text)))
 
 
 def _element(tag: str, text: str) -> Element:

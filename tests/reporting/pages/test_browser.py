@@ -29,9 +29,9 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 import archdsl
 from archdsl.records import State
+from archdsl.reporting.formatting import with_interval
 from archdsl.reporting.pages.findings import read_findings
 from archdsl.reporting.pages.report_page import report_html
-from archdsl.reporting.text import with_interval
 from archdsl.store.store import Store, open_store
 
 for program in ("chromium", "chromedriver"):

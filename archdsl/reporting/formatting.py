@@ -1,16 +1,73 @@
-"""Values, counts and names as sentences say them."""
+"""Names, numbers and counts as people read them, wherever they stand."""
 
 from __future__ import annotations
 
+import math
 import re
+import unicodedata
 from collections.abc import Sequence
+from functools import cache
 
 from archdsl.objectives import OBJECTIVES
 from archdsl.records import State
-from archdsl.reporting.text import with_interval
 from archdsl.store.rows import Value
 
+SOFTWARE = "drawn by archdsl"
+"""Stands at the beginning of every picture and page, so that a later one may replace it unasked."""
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+SIGNIFICANT = 3
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*(?:e[+-]?\d+)?", re.IGNORECASE)
+
+
+def clean(text: str) -> str:
+    """The text on one line, without what a file cannot hold: control characters, surrogates."""
+    spaced = " ".join(text.split())
+    return "".join(REPLACEMENT if unicodedata.category(c) in ("Cc", "Cs") else c for c in spaced)
+
+
+def drawable(text: str, *, limit: int) -> str:
+    """The text as the font of the pictures can draw it, at most `limit` characters long."""
+    line = clean(text[: 4 * limit])
+    known = _known_characters()
+    drawn = "".join(c if ord(c) in known else REPLACEMENT for c in line)
+    cut = len(drawn) > limit or len(text) > 4 * limit
+    return drawn[: limit - 1].rstrip() + "…" if cut else drawn
+
+
+def number(value: float) -> str:
+    """At least three significant digits, no exponent: `0.0123`, `4.57`, `45.7`, `1,234`."""
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    return f"{value:,.{max(0, SIGNIFICANT - 1 - magnitude)}f}"
+
+
+def plain_number(value: float) -> str:
+    """As short as it can be said without an exponent: `0.5`, `20`, `1,500`."""
+    digits = f"{value:,.10f}".rstrip("0").rstrip(".")
+    return "0" if digits == "-0" else digits
+
+
+def with_interval(value: float, low: float, high: float) -> str:
+    """`45.7 (45.2 to 46.1)`; the value alone where there is no interval."""
+    if low == high:
+        return number(value)
+    return f"{number(value)} ({number(low)} to {number(high)})"
+
+
+def shortened(line: str, *, limit: int) -> str:
+    """The line; of a longer one its beginning and how much was cut off."""
+    if len(line) <= limit:
+        return line
+    return f"{line[:limit]}… ({len(line) - limit:,} more characters)"
+
+
+@cache
+def _known_characters() -> frozenset[int]:
+    from matplotlib.font_manager import findfont, get_font  # takes its time: only for pictures
+
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
 def title(objective: str) -> str:
@@ -24,7 +81,7 @@ def heading(objective: str) -> str:
     return f"{title(objective)} ({unit})" if unit else title(objective)
 
 
-def value_words(objective: str, value: Value) -> str:
+def format_value(objective: str, value: Value) -> str:
     """`2.00 ms (1.98 to 2.02)`."""
     number, _, interval = with_interval(value.value, value.low, value.high).partition(" ")
     unit = OBJECTIVES[objective].unit
@@ -47,7 +104,7 @@ def trials_listed(numbers: Sequence[int]) -> str:
     return f"{'trial' if len(numbers) == 1 else 'trials'} {listed(numbers)}"
 
 
-def state_words(state: State) -> str:
+def format_state(state: State) -> str:
     """`out of memory`; a trial that was stopped was stopped early."""
     words = state.value.replace("_", " ")
     return "stopped early" if words == "stopped" else words

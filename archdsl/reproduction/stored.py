@@ -15,7 +15,7 @@ STORED: Mapping[Quantity, str] = {"latency_ms": "latency", "top1": "top1"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class StoredFigure:
     """One measurement of ours beside a published figure.
 
     Args:
@@ -34,13 +34,13 @@ class Measured:
     where: str
 
 
-def measured(store: Store, arch_id: str, quantity: Quantity) -> tuple[Measured, ...]:
+def stored_figures(store: Store, arch_id: str, quantity: Quantity) -> tuple[StoredFigure, ...]:
     """Everything a store holds of one architecture and quantity, in the order it was measured."""
     wanted = STORED.get(quantity)
     return tuple(
-        Measured(value=each.value, low=each.low, high=each.high, unit=each.unit, where=where(each))
-        for each in store.measurements.of_arch(arch_id)
-        if each.quantity == wanted
+        StoredFigure(value=m.value, low=m.low, high=m.high, unit=m.unit, where=where(m))
+        for m in store.measurements.of_arch(arch_id)
+        if m.quantity == wanted
     )
 
 
