@@ -11,7 +11,7 @@ import torch
 
 from archdsl.measuring.cuda import UNKNOWN, GpuLoad, GpuReading
 from archdsl.measuring.load import CpuLoad, Load
-from archdsl.measuring.probe import Probe, ProbeBaseline
+from archdsl.measuring.probe import ProbeBaseline, control_probe
 
 PROBE_TOLERANCE = 1.05
 """Of a probe over the calmest. On a quiet virtual machine the probes of one process lie within 3 %
@@ -67,7 +67,7 @@ class InterferenceMonitor:
     ) -> None:
         self._on_gpu = device.type == "cuda"
         self._baseline = ProbeBaseline(dict(fingerprint))
-        self._probe = Probe(device)
+        self._probe = control_probe(device)
         self._patience = PATIENCE_SHARE * max_seconds
         self._pause = FIRST_PAUSE_SECONDS
         self._gpu = GpuLoad(device) if self._on_gpu else None

@@ -19,7 +19,7 @@ from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.devices import applied, find_device, locked
 from archdsl.measuring.fingerprint import fingerprint as fingerprint_of
 from archdsl.measuring.interference import Block, InterferenceMonitor
-from archdsl.measuring.repeatability import Reference, Repeatability
+from archdsl.measuring.repeatability import Repeatability, reference_work
 from archdsl.measuring.sampling import take_rounds
 from archdsl.measuring.timing import Workload
 from archdsl.records import Measurement
@@ -68,7 +68,8 @@ def measure_latency(
         with locked(device):
             workload.warm_up(blocks=LEAST_BLOCKS)
             monitor = monitor_of(protocol, device, max_seconds=conditions.max_seconds)
-            reference, repeatability = Reference(device), Repeatability(protocol["fingerprint"])
+            reference = reference_work(device)
+            repeatability = Repeatability(protocol["fingerprint"])
             reference_ms = [reference.time_ms() for _ in range(REFERENCE_TIMES)]
             monitor.begin()
             taken = take_blocks(workload, monitor, conditions=conditions)

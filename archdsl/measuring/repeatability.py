@@ -8,21 +8,17 @@ separate processes differ by widens the interval of each of them.
 
 from __future__ import annotations
 
-import json
 import math
 import secrets
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional as F
 
 from archdsl.analysis.statistics import Interval
-from archdsl.device_lock import lock_folder
-from archdsl.files import write_whole
-from archdsl.identity import digest
-from archdsl.measuring.fixed_work import FixedWork
+from archdsl.measuring.fixed_work import FixedWork, KeptTimes, seeded
 from archdsl.records import Json
 
 REFERENCE = "reference/1"
@@ -42,21 +38,17 @@ _PROCESS = secrets.token_hex(8)
 """Names this process among those that have measured."""
 
 
-class Reference(FixedWork):
+def reference_work(device: torch.device) -> FixedWork:
     """A stack of pre-norm transformer blocks: of the kind that is measured, and always the same."""
+    images, tokens, width, depth = _SIZES["cuda" if device.type == "cuda" else "cpu"]
+    drawn = seeded(device)
+    start = drawn(images, tokens, width)
+    shapes = [(3 * width, width), (width, width), (4 * width, width), (width, 4 * width)]
+    blocks = [[drawn(*shape) for shape in shapes] for _ in range(depth)]
 
-    def __init__(self, device: torch.device) -> None:
-        super().__init__(device)
-        images, tokens, width, depth = _SIZES["cuda" if device.type == "cuda" else "cpu"]
-        self._tokens = self.drawn(images, tokens, width)
-        shapes = [(3 * width, width), (width, width), (4 * width, width), (width, 4 * width)]
-        self._blocks = [[self.drawn(*shape) for shape in shapes] for _ in range(depth)]
-        self.time_ms()  # the first calls choose kernels and touch the memory
-
-    def call(self) -> torch.Tensor:
-        x = self._tokens
-        images, tokens, width = x.shape
-        for qkv, proj, up, down in self._blocks:
+    def call() -> torch.Tensor:
+        x = start
+        for qkv, proj, up, down in blocks:
             heads = F.linear(F.layer_norm(x, (width,)), qkv).view(
                 images, tokens, 3, -1, _HEAD_WIDTH
             )
@@ -65,6 +57,8 @@ class Reference(FixedWork):
             x = x + F.linear(mixed.reshape(images, tokens, width), proj)
             x = x + F.linear(F.gelu(F.linear(F.layer_norm(x, (width,)), up)), down)
         return x
+
+    return FixedWork(call, device=device)
 
 
 class Spread(NamedTuple):
@@ -89,19 +83,15 @@ class Spread(NamedTuple):
 
 
 class Repeatability:
-    """Times of the reference, one for each process, kept beside the locks' lock files.
-
-    Read and written while the device is locked, so that nobody else writes at the same time.
+    """Times of the reference on this host, one for each process.
 
     Args:
         fingerprint: of the device.
     """
 
     def __init__(self, fingerprint: Json) -> None:
-        key = digest({"reference": REFERENCE, "fingerprint": fingerprint})
-        self._path = lock_folder() / f"reference-{key}.json"
-        self._fingerprint = fingerprint
-        self._times = self._stored()
+        self._kept = KeptTimes("reference", version=REFERENCE, fingerprint=fingerprint)
+        self._times = _times(self._kept.read("processes_ms"))
 
     @property
     def spread(self) -> Spread:
@@ -126,17 +116,12 @@ class Repeatability:
             return
         self._times[_PROCESS] = sorted(times_ms)[len(times_ms) // 2]
         self._times = dict(list(self._times.items())[-MOST_KEPT:])
-        found = {
-            "reference": REFERENCE,
-            "processes_ms": self._times,
-            "fingerprint": self._fingerprint,
-        }
-        write_whole(self._path, json.dumps(found, indent=1))
+        self._kept.write("processes_ms", self._times)
 
-    def _stored(self) -> dict[str, float]:
-        try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))["processes_ms"]
-            times = {str(process): float(ms) for process, ms in found.items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return {}  # none yet, or damaged
-        return times if all(0 < ms < math.inf for ms in times.values()) else {}
+
+def _times(kept: Any) -> dict[str, float]:
+    try:
+        times = {str(process): float(ms) for process, ms in kept.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}  # none yet, or damaged
+    return times if all(0 < ms < math.inf for ms in times.values()) else {}

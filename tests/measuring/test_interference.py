@@ -28,7 +28,7 @@ from archdsl.measuring.interference import (
 )
 from archdsl.measuring.latency import measure_latency
 from archdsl.measuring.load import Load
-from archdsl.measuring.probe import Probe, ProbeBaseline
+from archdsl.measuring.probe import ProbeBaseline, control_probe
 
 CPU = torch.device("cpu")
 SHAPE = (3, 8, 8)
@@ -75,7 +75,7 @@ def block(
 
 
 def test_a_probe_repeats_and_is_remembered(folder: Path) -> None:
-    probe = Probe(CPU)
+    probe = control_probe(CPU)
     times = [probe.time_ms() for _ in range(3)]
     assert all(0 < ms < math.inf for ms in times)
     calmest = ProbeBaseline({"name": "test"})

@@ -19,9 +19,9 @@ from archdsl.measuring.repeatability import (
     MOST_KEPT,
     NORMAL_95,
     SUPPOSED,
-    Reference,
     Repeatability,
     Spread,
+    reference_work,
 )
 
 NAME = {"name": "test"}
@@ -105,8 +105,8 @@ def test_an_interval_is_widened_about_its_middle() -> None:
 def test_the_reference_is_always_the_same_work() -> None:
     device = torch.device("cpu")
     with torch.inference_mode():
-        assert torch.equal(Reference(device).call(), Reference(device).call())
-    assert Reference(device).time_ms() > 0
+        assert torch.equal(reference_work(device).call(), reference_work(device).call())
+    assert reference_work(device).time_ms() > 0
 
 
 def test_a_latency_says_what_it_was_widened_by(folder: Path) -> None:
