@@ -28,7 +28,7 @@ STALE := stale
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help search test coverage docs clean stale
+.PHONY: help search quick test coverage docs clean stale
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## */  make \1\t/'
@@ -36,11 +36,12 @@ help:  ## show this list
 search: $(RUNTIME)  ## search for the accuracy/latency Pareto front (SEARCH="..." for other arguments)
 	"$(BIN)/archdsl" search $(SEARCH)
 
-test: $(DEV)  ## run every check: lint, format, types, architecture, tests
-	"$(BIN)/python" -m ruff check .
-	"$(BIN)/python" -m ruff format --check .
-	"$(BIN)/python" -m mypy
-	"$(BIN)/lint-imports" --no-logo
+quick: $(DEV)  ## run the checks that take two minutes: lint, format, types, architecture, fast tests
+	$(STATIC)
+	"$(BIN)/python" -m pytest $(TWO) -m "not slow and not process"
+
+test: $(DEV)  ## run every check: lint, format, types, architecture, all tests
+	$(STATIC)
 	"$(BIN)/python" -m pytest $(TWO)
 
 coverage: $(DEV)  ## run the tests and say which lines none of them reaches; twice as slow
@@ -60,6 +61,13 @@ $(RUNTIME): $(REQUIREMENTS) $(STALE)
 
 $(DEV): $(REQUIREMENTS) $(RUNTIME)
 	$(call install,.[dev],archdsl: installing the tools of the checks)
+
+define STATIC
+	"$(BIN)/python" -m ruff check .
+	"$(BIN)/python" -m ruff format --check .
+	"$(BIN)/python" -m mypy
+	"$(BIN)/lint-imports" --no-logo
+endef
 
 # $(1): what pip installs; $(2): the line that says so. Python compiles what is imported at its first
 # import; all of it at once would be two fifths of the installation.

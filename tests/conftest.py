@@ -65,7 +65,16 @@ def postgres(postgres_schema: Callable[[], AbstractContextManager[str]]) -> Iter
         yield url
 
 
+STARTING = {"diary_toys", "noted_trainings", "once", "ray_head", "server", "start", "toys"}
+"""Fixtures that start processes."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before the choice by marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest first: of two that run side by side, none is left for the end."""
+    """What starts processes is marked; and the files that take longest come first: of two that run
+    side by side, none is left for the end."""
+    for item in items:
+        if isinstance(item, pytest.Function) and STARTING.intersection(item.fixturenames):
+            item.add_marker("process")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)

@@ -21,6 +21,8 @@ from archdsl.device_lock import (
     waits_told,
 )
 
+pytestmark = pytest.mark.process
+
 PROGRAM = Path(__file__).with_name("device_lock_process.py")
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., subprocess.Popen[str]]

@@ -21,6 +21,8 @@ import archdsl
 from archdsl.document.shelves import packaged
 from archdsl.plan.read import read_model
 
+pytestmark = pytest.mark.process
+
 Start = Callable[..., subprocess.Popen[str]]
 Run = Callable[..., Any]
 Shell = Callable[..., subprocess.CompletedProcess[str]]

@@ -21,7 +21,10 @@ BLOCK = re.compile(
 )
 COMPLETENESS = ROOT / "tests" / "compiler" / "test_completeness.py"
 
-pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the pages lie beside the source only")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(not PAGE.exists(), reason="the pages lie beside the source only"),
+]
 
 
 def carry_out(root: Path) -> list[str]:
@@ -66,6 +69,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_page_adds_a_head(root: Path) -> None:
     files = carry_out(root)
     assert [name for name in files if name.endswith("source_mean.py")] == [

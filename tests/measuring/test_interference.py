@@ -30,6 +30,8 @@ from archdsl.measuring.latency import measure_latency
 from archdsl.measuring.load import Load
 from archdsl.measuring.probe import ProbeBaseline, control_probe
 
+pytestmark = pytest.mark.process
+
 CPU = torch.device("cpu")
 SHAPE = (3, 8, 8)
 CONDITIONS = Conditions(

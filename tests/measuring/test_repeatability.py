@@ -24,6 +24,8 @@ from archdsl.measuring.repeatability import (
     reference_work,
 )
 
+pytestmark = pytest.mark.process
+
 NAME = {"name": "test"}
 IN_A_PROCESS = """
 import sys

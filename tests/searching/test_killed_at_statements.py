@@ -16,6 +16,8 @@ import pytest
 import archdsl
 from archdsl.searching.read import CheckedStudy
 
+pytestmark = pytest.mark.process
+
 PROGRAM = Path(__file__).with_name("crash_process.py")
 PROCESSES = 2
 TRIALS = 12

@@ -19,6 +19,8 @@ import archdsl
 from archdsl.records import State
 from archdsl.store.store import Store, open_store
 
+pytestmark = pytest.mark.process
+
 PROGRAM = Path(__file__).with_name("training_search_process.py")
 TRIALS, EPOCHS, KILLS = 2, 9, 5
 WORDS: dict[str, Any] = {

@@ -24,6 +24,8 @@ from archdsl.searching.read import CheckedStudy
 from archdsl.searching.run import SearchResult, run_search
 from archdsl.store.store import open_store
 
+pytestmark = pytest.mark.process
+
 PROGRAM = Path(__file__).with_name("many_searches_process.py")
 PROCESSES = 16
 SPACE = """\

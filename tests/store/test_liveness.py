@@ -19,6 +19,8 @@ from archdsl.store.owner import Owner
 from archdsl.store.rows import Architecture, NewTrial, StudyRow, Trial
 from archdsl.store.store import Store, open_store
 
+pytestmark = pytest.mark.process
+
 OBJECTIVES = {"top1": "maximize"}
 ELSEWHERE = replace(Owner.current(), host="elsewhere.example")
 """This process as one on another machine."""

@@ -19,6 +19,8 @@ from archdsl.store.errors import EmptyDatabaseError
 from archdsl.store.location import shown
 from archdsl.store.store import open_store
 
+pytestmark = pytest.mark.process
+
 OBJECTIVES = {"top1": "maximize"}
 SECRET = "not-the-password"
 

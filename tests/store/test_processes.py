@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from sqlalchemy import select
 
 from archdsl.records import State
 from archdsl.store.store import open_store
 from archdsl.store.tables import studies
+
+pytestmark = pytest.mark.process
 
 WORKER = """
 import random, sys

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import torch
 
+pytestmark = pytest.mark.process
+
 PROGRAM = Path(__file__).with_name("training_process.py")
 
 
@@ -45,6 +47,7 @@ def kill_after(process: subprocess.Popen[str], epochs: int, seconds: float) -> l
     return [line for line in lines if line.endswith("\n")]
 
 
+@pytest.mark.slow
 def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(
     tmp_path: Path,
     arrays: dict[str, np.ndarray],
