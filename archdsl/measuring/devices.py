@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 
 import torch
 
@@ -66,7 +66,8 @@ def locked(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def applied(conditions: Conditions, device: torch.device) -> Iterator[None]:
-    """Torch's thread count and float32 precision as the conditions say; set back afterwards.
+    """Torch's thread count and float32 precision as the conditions say, and `device` as its
+    current one if it is a GPU; set back afterwards.
 
     They are the whole process's: other threads that want them otherwise wait.
     """
@@ -74,7 +75,10 @@ def applied(conditions: Conditions, device: torch.device) -> Iterator[None]:
         threads = torch.get_num_threads()
         torch.set_num_threads(conditions.threads or threads)
         try:
-            with tf32(conditions.tf32) if device.type == "cuda" else nullcontext():
+            with ExitStack() as on_gpu:
+                if device.type == "cuda":
+                    on_gpu.enter_context(tf32(conditions.tf32))
+                    on_gpu.enter_context(torch.cuda.device(device))
                 yield
         finally:
             torch.set_num_threads(threads)

@@ -133,7 +133,7 @@ class Taken:
         blocks: that count.
         discarded: taken while the device was not ours alone.
         precise: the interval is as narrow as was asked for.
-        disturbances: why even the blocks that count are doubtful, in words.
+        disturbances: why even the blocks that count may be wrong, in words.
     """
 
     blocks: Sequence[Block]
