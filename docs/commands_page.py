@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-import typer
 from typer.testing import CliRunner
 
-from archdsl.cli.main import app
+from archdsl.cli.main import COMMANDS, app
 
 # Whatever the terminal is that the pages are built in.
 ENVIRONMENT = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
@@ -19,12 +18,6 @@ message after a user's mistake; with `--json` it prints one JSON document on sta
 everything else on standard error.
 """
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def command_names() -> list[str]:
-    """In the order of `archdsl --help`."""
-    group = typer.main.get_command(app)
-    return list(getattr(group, "commands", {}))
 
 
 def help_of(*words: str) -> str:
@@ -43,6 +36,6 @@ def help_of(*words: str) -> str:
 def commands_page() -> str:
     """Markdown: a section for each command."""
     parts = [INTRODUCTION]
-    for name in command_names():
+    for name in COMMANDS:
         parts.append(f"## archdsl {name}\n\n```text\n{help_of(name)}\n```\n")
     return "\n".join(parts)

@@ -12,7 +12,6 @@ from archdsl.cli.options import Debug, Json, Sets
 from archdsl.cli.printing import billions, millions, print_json
 from archdsl.errors import ArchdslError, DocumentError
 
-NAME = "check"
 EXAMPLE = "Example: archdsl check vittm-b-28-28 my-model.yaml --json"
 
 

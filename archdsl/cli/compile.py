@@ -15,7 +15,6 @@ from archdsl.cli.printing import billions, millions, print_json, print_table, sa
 if TYPE_CHECKING:
     from archdsl.plan.read import Checked
 
-NAME = "compile"
 EXAMPLE = "Example: archdsl compile vittm-b-32-16 --set exchange.read.latent_ratio=0.5 -o out/"
 
 

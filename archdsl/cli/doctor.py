@@ -18,7 +18,6 @@ from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json
 from archdsl.cli.printing import print_json
 from archdsl.errors import ArchdslError
 
-NAME = "doctor"
 EXAMPLE = "Example: archdsl doctor --runner local"
 PACKAGES = (
     "torch", "torchvision", "timm", "fvcore", "safetensors", "scikit-learn", "pydantic", "optuna",

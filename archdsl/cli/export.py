@@ -12,7 +12,6 @@ from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, Output, Stud
 from archdsl.cli.printing import print_json
 from archdsl.errors import ArchdslError
 
-NAME = "export"
 EXAMPLE = (
     "Example: archdsl export --front -o found/   or: archdsl export 7 -o trial-7.yaml   "
     "or: archdsl export --csv trials.csv --optuna study.db"

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from archdsl.analysis.hypervolume import Growth
     from archdsl.reporting.front import Front, FrontRow
 
-NAME = "front"
 MOST_LOST = 5
 EXAMPLE = "Example: archdsl front --study digits --plot front.svg --published"
 

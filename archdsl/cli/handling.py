@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -26,19 +27,33 @@ def handled(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        try:
+        with explained(debug=bool(kwargs.get("debug"))):
             command(*args, **kwargs)
             sys.stdout.flush()
-        except typer.Exit:
-            raise
-        except (Exception, KeyboardInterrupt) as error:
-            if kwargs.get("debug") and isinstance(error, Exception):
-                raise
-            message, code = explain(error)
-            print(message, file=sys.stderr)
-            raise typer.Exit(code) from None
 
     return run
+
+
+@contextmanager
+def explained(*, debug: bool) -> Iterator[None]:
+    """Turn every error into a message and an exit code.
+
+    Args:
+        debug: but an error that is no interruption is to show its traceback.
+
+    Raises:
+        typer.Exit: with that code.
+    """
+    try:
+        yield
+    except typer.Exit:
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        if debug and isinstance(error, Exception):
+            raise
+        message, code = explain(error)
+        print(message, file=sys.stderr)
+        raise typer.Exit(code) from None
 
 
 def explain(error: BaseException) -> tuple[str, int]:

@@ -1,32 +1,76 @@
-"""The `archdsl` command. Nothing heavy is imported before a command needs it."""
+"""The `archdsl` command. A command's module is imported when the command is called.
+
+What every call of a command needs is imported at the top of its module; inside functions stands
+what takes long to import (torch, matplotlib, Optuna, SQLAlchemy, Ray), where some calls, its help
+or a mistake in a document can do without.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from archdsl import __version__
-from archdsl.cli import (
-    check,
-    compile,
-    doctor,
-    export,
-    front,
-    measure,
-    report,
-    reproduce,
-    schema,
-    search,
-    show,
-    watch,
-)
-from archdsl.cli.handling import explain
+from archdsl.cli.handling import explain, explained
 from archdsl.cli.process import prepare
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context
+
+COMMANDS = {
+    "check": "Check documents of any kind (models, studies, run profiles) and report every "
+    "problem.",
+    "compile": "Compile a model: tokens, parameters, multiply-adds; with -o also spec, plan and "
+    "weights.",
+    "measure": "Measure latency: median of one batch with its 95 % interval, in ms.",
+    "search": "Search for the Pareto front. The same command starts, resumes or finds it complete.",
+    "watch": "Follow a search that runs elsewhere: trials, time left, what runs now, the front so "
+    "far.",
+    "front": "Show the members of a study's Pareto front and what distinguishes each from the "
+    "base.",
+    "show": "Show a model: its drawing, its layers, what is known and measured of it, its "
+    "document.",
+    "export": "Write architectures as documents that compile to the very same arch_id, or a whole "
+    "study.",
+    "report": "Write a study as one page that needs nothing but itself: the front, its members, "
+    "why.",
+    "reproduce": "Print the figures of the ViTTM paper's tables beside those computed from "
+    "documents.",
+    "schema": "Print the JSON Schema of a kind of document; it is JSON with or without --json.",
+    "doctor": "Look at Python, packages, devices, shelves, the run profile's data and the store.",
+}
+"""Each command, of the module of that name beside this one, and how its help begins."""
+
+
+class LazyGroup(TyperGroup):
+    """Lists commands by name and summary, and imports the one that is called."""
+
+    def resolve_command(
+        self, ctx: Context, args: list[str]
+    ) -> tuple[str | None, Command | None, list[str]]:
+        """Name, command and arguments of a call."""
+        name, listed, arguments = super().resolve_command(ctx, args)
+        if name is None or listed is None:
+            return name, listed, arguments
+        with explained(debug="--debug" in arguments):
+            return name, load_command(name), arguments
+
+
+def load_command(name: str) -> Command:
+    """A command with its options, from its module."""
+    module = import_module(f"archdsl.cli.{name}")
+    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    single.command(name, epilog=module.EXAMPLE)(module.command)
+    return typer.main.get_command(single)
+
 
 app = typer.Typer(
     name="archdsl",
+    cls=LazyGroup,
     help="Vision architectures as short YAML documents: compiled, measured, searched.",
     no_args_is_help=True,
     add_completion=False,
@@ -49,11 +93,12 @@ def root(
     """Vision architectures as short YAML documents: compiled, measured, searched."""
 
 
-for module in (
-    *(check, compile, measure, search, watch, front, show, export, report),
-    *(reproduce, schema, doctor),
-):
-    app.command(module.NAME, epilog=module.EXAMPLE)(module.command)
+def _listed() -> None:
+    """Stands in the list for a command that is not imported yet."""
+
+
+for command_name, summary in COMMANDS.items():
+    app.command(command_name, help=summary)(_listed)
 
 
 def app_main() -> None:

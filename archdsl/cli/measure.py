@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from archdsl.records import Measurement
 
 TIMM = "timm:"
-NAME = "measure"
 EXAMPLE = (
     "Example: archdsl measure vittm-b-28-28 --vs vit-b-16 --batch 1 --max-seconds 2, or against "
     "a model of timm's: archdsl measure vittm-b-28-28 --vs timm:vit_base_patch16_224"

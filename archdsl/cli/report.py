@@ -11,7 +11,6 @@ from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, StudyName
 from archdsl.cli.printing import print_json
 
-NAME = "report"
 EXAMPLE = "Example: archdsl report --study digits -o report.html"
 
 

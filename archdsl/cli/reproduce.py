@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from archdsl.reproduction.reproduce import Figure
     from archdsl.store.store import Store
 
-NAME = "reproduce"
 EXAMPLE = "Example: archdsl reproduce 5; archdsl reproduce 5 --measure --batch 8"
 UNITS = {
     "params_m": "parameters (M)",

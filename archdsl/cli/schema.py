@@ -11,7 +11,6 @@ from archdsl.cli.handling import handled
 from archdsl.cli.options import Debug, Json
 from archdsl.cli.printing import print_json
 
-NAME = "schema"
 EXAMPLE = "Example: archdsl schema model > model.schema.json"
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from archdsl.searching.read import CheckedStudy
     from archdsl.store.store import Store
 
-NAME = "search"
 EXAMPLE = "Example: archdsl search my-vittm.yaml --objective latency,top1 --data folder:photos"
 
 

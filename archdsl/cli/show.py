@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from archdsl.store.rows import Architecture, Trial
     from archdsl.store.store import Store
 
-NAME = "show"
 EXAMPLE = (
     "Example: archdsl show vittm-b-32-16 --diagram vittm.svg   (a document), archdsl show 7   "
     "(trial 7), or: archdsl show 482fb4a8   (an arch_id)"

@@ -17,7 +17,6 @@ from archdsl.cli.process import Interruption
 if TYPE_CHECKING:
     from archdsl.reporting.live import Follower, Snapshot
 
-NAME = "watch"
 EXAMPLE = "Example: archdsl watch --study digits --once"
 SECONDS = 1.0
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml
 from typer.testing import CliRunner
 
-from archdsl.cli.main import app
+from archdsl.cli.main import COMMANDS as SUMMARIES
+from archdsl.cli.main import app, load_command
 
 ROOT = Path(__file__).parents[2]
 BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md",
@@ -130,7 +130,7 @@ def shown_commands(text: str) -> Iterator[str]:
     yield from re.findall(r"`(archdsl [a-z][^`]*)`", " ".join(without_code(text).split()))
 
 
-COMMANDS: Any = getattr(typer.main.get_command(app), "commands", {})
+COMMANDS = {name: load_command(name) for name in SUMMARIES}
 
 
 @pytest.mark.parametrize("page", [*PAGES, *GENERATED[2:]])
