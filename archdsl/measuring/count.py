@@ -1,27 +1,32 @@
-"""Parameters and multiply-adds, counted by tracing the module and checked against the plan.
+"""Parameters and multiply-adds of any network, counted by tracing it; of ours also by its plan.
 
-The trace runs without weights. Two conventions (one multiply-add counts 1):
-    macs_fvcore: what fvcore counts on published models, and the paper prints as GFLOPs; the
+Two conventions (one multiply-add counts 1):
+    macs_fvcore: what fvcore counts, and timm's tables and the paper print as GMACs and GFLOPs; the
         products inside fused attention count nothing.
     macs: the same with those products counted.
 """
 
 from __future__ import annotations
 
+import copy
 import logging
 import warnings
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import unfold
 
 from archdsl.compiler.build import build_without_weights
+from archdsl.compiler.passes import traceable
+from archdsl.compiler.passes.rewrite import Target
+from archdsl.compiler.plain import is_plain
 from archdsl.errors import MeasureError
-from archdsl.nn.fusion import EraseFusion
 from archdsl.nn.network import Network
 from archdsl.plan.cost import cost
 from archdsl.plan.plan import BlocksStep, ParallelStep, Plan, Step, WordStep
@@ -39,34 +44,68 @@ _FREE = (
     "permute", "select", "slice", "unbind", "chunk", "split", "dropout", "contiguous",
     "relu", "reciprocal", "im2col", "upsample_bicubic2d",
 )  # fmt: skip
+# The same in modules of others.
+_FREE_ELSEWHERE = (
+    "div", "hardsigmoid", "hardsigmoid_", "hardswish", "hardswish_", "hardtanh", "hardtanh_",
+    "log_softmax", "max_pool2d", "mish", "mish_", "pad", "pow", "rsqrt", "sigmoid_", "silu",
+    "silu_", "sqrt", "tanh",
+)  # fmt: skip
 _ATTENTION = "fused attention"
+
+Handler = Callable[[list[Any], list[Any]], Counter[str]]
+"""Inputs and outputs of an operation -> what it counts, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """Parameters and multiply-adds of one network, for one image, every classifier run."""
+    """Parameters and multiply-adds of one network, for one image, every classifier run.
+
+    Args:
+        params: those that a forward pass uses.
+        params_allocated: all, with those that published layouts hold and never use.
+        macs: with the products inside fused attention.
+        macs_fvcore: without them.
+        uncounted: operations of a network that is not ours which nobody knows how to count; in
+            `macs` they are 0.
+    """
 
     params: int
     params_allocated: int
     macs: int
     macs_fvcore: int
+    uncounted: tuple[str, ...] = ()
 
 
-def count(plan: Plan) -> Count:
-    """Count a plan by building it without weights and tracing a forward pass.
+def count(model: Plan | nn.Module, *, image_shape: tuple[int, int, int] | None = None) -> Count:
+    """Count a network by tracing a forward pass of one image.
+
+    A plan, and a network that does what its plan says, is traced without weights and must count
+    what the plan counts. Any other module is traced as it is, on its own device.
+
+    Args:
+        model: stays as it is.
+        image_shape: (channels, height, width); a network of ours knows its own.
 
     Raises:
-        MeasureError: an operation nobody knows how to count, or the trace and the plan disagree.
+        MeasureError: no image shape; a module that cannot be traced; of a plan or its network: an
+            operation nobody knows how to count, or the trace and the plan disagree.
     """
+    if isinstance(model, Plan):
+        return _count_plan(model)
+    if is_plain(model):
+        return _count_plan(model.plan)
+    shape = model.plan.image if isinstance(model, Network) else image_shape
+    if shape is None:
+        raise MeasureError(
+            f"nothing tells which images {type(model).__qualname__} takes; say "
+            "image_shape=(channels, height, width)"
+        )
+    return _count_module(model, shape)
+
+
+def _count_plan(plan: Plan) -> Count:
     operations = _traced(plan)
-    macs = sum(operations.values())
-    sizes = {name: p.numel() for name, p in build_without_weights(plan).named_parameters()}
-    found = Count(
-        params=sum(size for name, size in sizes.items() if not name.startswith("unused.")),
-        params_allocated=sum(sizes.values()),
-        macs=macs,
-        macs_fvcore=macs - operations[_ATTENTION],
-    )
+    found = _counted(build_without_weights(plan), operations)
     expected = cost(plan)
     for quantity in ("params", "macs", "macs_fvcore"):
         traced, planned = getattr(found, quantity), getattr(expected, quantity)
@@ -76,6 +115,40 @@ def count(plan: Plan) -> Count:
                 "the cost of a word and its module disagree"
             )
     return found
+
+
+def _count_module(model: nn.Module, image_shape: tuple[int, int, int]) -> Count:
+    elsewhere: dict[str, Handler] = dict.fromkeys(_FREE_ELSEWHERE, _nothing)
+    handlers = {**elsewhere, **(_OF_OURS if isinstance(model, Network) else {})}
+    model = copy.deepcopy(model)
+    tensor = next(chain(model.parameters(), model.buffers()), torch.empty(0))
+    images = torch.zeros(1, *image_shape, device=tensor.device, dtype=_dtype(tensor))
+    try:
+        analysis = _analysis(model, images, handlers)
+        operations, unknown = analysis.by_operator(), analysis.unsupported_ops()
+    except Exception as error:  # whatever a stranger's forward pass may raise
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise MeasureError(
+            f"{type(model).__qualname__} cannot be traced with images of shape "
+            f"{tuple(images.shape)}: {reason}"
+        ) from error
+    return replace(_counted(model, operations), uncounted=tuple(sorted(unknown)))
+
+
+def _dtype(tensor: Tensor) -> torch.dtype:
+    return tensor.dtype if tensor.is_floating_point() else torch.float32
+
+
+def _counted(model: nn.Module, operations: Counter[str]) -> Count:
+    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    unused = sum(size for name, size in sizes.items() if name.startswith("unused."))
+    macs = int(sum(operations.values()))
+    return Count(
+        params=sum(sizes.values()) - (unused if isinstance(model, Network) else 0),
+        params_allocated=sum(sizes.values()),
+        macs=macs,
+        macs_fvcore=macs - int(operations[_ATTENTION]),
+    )
 
 
 def _traced(plan: Plan) -> Counter[str]:
@@ -124,56 +197,52 @@ class _Everything(nn.Module):
         return (*self.network.forward_head(features).values(), *features.values())
 
 
-class _Unfolded(nn.Module):
-    """A convolution as one matrix product over its patches, which can be traced without weights."""
-
-    def __init__(self, conv: nn.Conv2d) -> None:
-        super().__init__()
-        self.conv = conv
-
-    def forward(self, images: Tensor) -> Tensor:
-        conv, padding = self.conv, int(self.conv.padding[0])
-        sides = zip(images.shape[-2:], conv.kernel_size, conv.stride, strict=True)
-        grid = [(int(side) + 2 * padding - kernel) // stride + 1 for side, kernel, stride in sides]
-        patches = unfold(images, conv.kernel_size, stride=conv.stride, padding=padding)
-        return torch.matmul(conv.weight.flatten(1), patches).reshape(1, -1, *grid)
-
-
-class _Erased(nn.Module):
-    """Erase fusion that looks at what it erases: the tracer drops what leads to no output, and a
-    network computes it all the same."""
-
-    def forward(self, target: Tensor, read: Tensor) -> Tensor:
-        return read + (target - target)
-
-
-def _traceable(network: nn.Module) -> None:
-    """Put modules that are traced whole, and without weights, in place of others."""
-    for module in list(network.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, nn.Conv2d):
-                setattr(module, name, _Unfolded(child))
-            elif isinstance(child, EraseFusion):
-                setattr(module, name, _Erased())
-
-
 def _analyse(network: Network, image: tuple[int, int, int]) -> dict[str, Counter[str]]:
-    """Multiply-adds by module and operation."""
-    _traceable(network)
-    analysis = FlopCountAnalysis(_Everything(network).eval(), torch.empty(1, *image, device="meta"))
-    analysis.set_op_handle("aten::scaled_dot_product_attention", _attention)
-    analysis.set_op_handle("aten::div", _half_for_each_element)
-    analysis.set_op_handle(**{f"aten::{name}": _nothing for name in _FREE})
-    analysis.uncalled_modules_warnings(False).unsupported_ops_warnings(False)
-    analysis.tracer_warnings("none")
-    logging.getLogger("fvcore").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        counted: dict[str, Counter[str]] = analysis.by_module_and_operator()
-        unknown = analysis.unsupported_ops()
+    """Multiply-adds by module and operation.
+
+    Raises:
+        MeasureError: an operation nobody knows how to count.
+    """
+    analysis = _analysis(network, torch.empty(1, *image, device="meta"), _OF_OURS)
+    counted: dict[str, Counter[str]] = analysis.by_module_and_operator()
+    unknown = analysis.unsupported_ops()
     if unknown:
         raise MeasureError(f"cannot count these operations: {', '.join(sorted(unknown))}")
     return counted
+
+
+def _analysis(
+    model: nn.Module, images: Tensor, handlers: Mapping[str, Handler]
+) -> FlopCountAnalysis:
+    """A trace of a network, which is rewritten for it.
+
+    Args:
+        handlers: of operations, beside those that every network has.
+    """
+    traceable.apply(model, Target(device=images.device, dtype=images.dtype))
+    traced = _Everything(model) if isinstance(model, Network) else model
+    analysis = FlopCountAnalysis(traced.eval(), images)
+    analysis.set_op_handle("aten::scaled_dot_product_attention", _attention)
+    every = {**dict.fromkeys(_FREE, _nothing), **handlers}
+    analysis.set_op_handle(**{f"aten::{name}": handler for name, handler in every.items()})
+    analysis.uncalled_modules_warnings(False).unsupported_ops_warnings(False)
+    analysis.tracer_warnings("none")
+    logging.getLogger("fvcore").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad(), _plain_attention():
+        warnings.simplefilter("ignore")
+        analysis.total()  # traces now, and keeps what it finds
+    return analysis
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Without the fused kernel of `nn.MultiheadAttention`, which hides its products."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _attention(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
@@ -191,3 +260,6 @@ def _half_for_each_element(inputs: list[Any], outputs: list[Any]) -> Counter[str
 
 def _nothing(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
     return Counter()
+
+
+_OF_OURS: Mapping[str, Handler] = {"div": _half_for_each_element}
