@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from archdsl.compiler.build import build
+from archdsl.measuring.conditions import MemoryConditions
 from archdsl.records import Job, Measurement
 from archdsl.spec.model import ModelSpec
 
@@ -29,20 +30,22 @@ class NetworkEvaluator:
 
     Args:
         quantity: name of what is measured.
+        conditions: under which.
         protocol: of the measurements.
-        measure: a network and the shape of its images -> the measurement.
+        measure: measures a network; called as measure(network, image_shape=, conditions=,
+            fingerprint=).
     """
 
     def __init__(
         self,
         quantity: str,
         *,
+        conditions: MemoryConditions,
         protocol: Mapping[str, Any],
-        measure: Callable[[nn.Module, ImageShape], Measurement],
+        measure: Callable[..., Measurement],
     ) -> None:
         self.quantity = quantity
-        self.measure_network = measure
-        self._protocol = protocol
+        self._conditions, self._protocol, self._measure = conditions, protocol, measure
 
     def protocol(self) -> Mapping[str, Any]:
         return self._protocol
@@ -51,4 +54,10 @@ class NetworkEvaluator:
         """Any network will do."""
 
     def measure(self, candidate: Job, *, report: Callable[[int, float], None]) -> Measurement:
-        return self.measure_network(*build_candidate(candidate, seed=0))
+        network, image_shape = build_candidate(candidate, seed=0)
+        return self._measure(
+            network,
+            image_shape=image_shape,
+            conditions=self._conditions,
+            fingerprint=self._protocol["fingerprint"],
+        )

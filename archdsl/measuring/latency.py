@@ -238,14 +238,7 @@ def latency_evaluator(conditions: Conditions) -> NetworkEvaluator:
     with applied(conditions, device):
         protocol = latency_protocol(conditions, device)
     return NetworkEvaluator(
-        "latency",
-        protocol=protocol,
-        measure=lambda network, image_shape: measure_latency(
-            network,
-            image_shape=image_shape,
-            conditions=conditions,
-            fingerprint=protocol["fingerprint"],
-        ),
+        "latency", conditions=conditions, protocol=protocol, measure=measure_latency
     )
 
 
@@ -255,9 +248,9 @@ def throughput_evaluator(conditions: Conditions) -> NetworkEvaluator:
     Raises:
         DeviceError: the device is not there.
     """
-    latency = latency_evaluator(conditions)
-    return NetworkEvaluator(
-        "throughput",
-        protocol={**latency.protocol(), "evaluator": THROUGHPUT_EVALUATOR},
-        measure=lambda *network: throughput_of(latency.measure_network(*network)),
-    )
+    protocol = {**latency_evaluator(conditions).protocol(), "evaluator": THROUGHPUT_EVALUATOR}
+
+    def measure(network: nn.Module, **how: Any) -> Measurement:
+        return throughput_of(measure_latency(network, **how))
+
+    return NetworkEvaluator("throughput", conditions=conditions, protocol=protocol, measure=measure)

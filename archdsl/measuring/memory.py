@@ -117,12 +117,5 @@ def memory_evaluator(conditions: MemoryConditions) -> NetworkEvaluator:
     """
     protocol = memory_protocol(conditions, find_device(conditions.device))
     return NetworkEvaluator(
-        "memory",
-        protocol=protocol,
-        measure=lambda network, image_shape: measure_memory(
-            network,
-            image_shape=image_shape,
-            conditions=conditions,
-            fingerprint=protocol["fingerprint"],
-        ),
+        "memory", conditions=conditions, protocol=protocol, measure=measure_memory
     )
