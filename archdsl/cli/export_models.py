@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,29 +70,31 @@ def write_one(export: Export, output: Path | None, *, force: bool) -> list[dict[
     """Write a document, under its own name unless told another; path and identity of it."""
     if output is not None and output.is_dir():
         raise ArchdslError(f"{output} is a folder; -o names the file to write")
-    path = output or Path(f"{export.stem}.yaml")
-    _write({path: _text(export, path)}, force=force)
+    path = output or Path(f"{export.stem}{DOCUMENT.suffix}")
+    _write({path: DOCUMENT.content(export, path)}, force=force)
     return [{"path": str(path), "arch_id": export.arch_id}]
 
 
 def write_members(exports: Sequence[Export], folder: Path, *, force: bool) -> list[dict[str, str]]:
-    """Write documents and certificates; their paths and identities. All are checked before any is
-    written."""
+    """Write each architecture in every format of `BESIDE_EACH_OTHER`; their paths and identities.
+    All are checked before any is written."""
     if folder.exists() and not folder.is_dir():
         raise ArchdslError(f"{folder} is a file; with --front, -o names a folder")
-    texts: dict[Path, str] = {}
+    contents: dict[Path, bytes] = {}
     written = []
     for export in exports:
-        path = folder / f"{export.stem}.yaml"
-        beside = folder / f"{export.stem}.certificate.json"
-        texts[path] = _text(export, path)
-        texts[beside] = json.dumps(export.certificate, indent=2, ensure_ascii=False) + "\n"
-        written.append({"path": str(path), "arch_id": export.arch_id, "certificate": str(beside)})
-    _write(texts, force=force, folder=folder)
+        paths = {
+            name: folder / f"{export.stem}{each.suffix}" for name, each in BESIDE_EACH_OTHER.items()
+        }
+        for name, path in paths.items():
+            contents[path] = BESIDE_EACH_OTHER[name].content(export, path)
+        named = {name: str(path) for name, path in paths.items()}
+        written.append({"path": named.pop("path"), "arch_id": export.arch_id, **named})
+    _write(contents, force=force, folder=folder)
     return written
 
 
-def _text(export: Export, path: Path) -> str:
+def _document(export: Export, path: Path) -> bytes:
     """The document, which is known to compile to the very same architecture."""
     from archdsl.document.text import read_text
     from archdsl.document.write import to_yaml
@@ -104,14 +106,40 @@ def _text(export: Export, path: Path) -> str:
             f"{export.name} would not compile to {export.arch_id} with this version of archdsl; "
             "export it with the version that found it"
         )
-    return text
+    return text.encode()
 
 
-def _write(texts: Mapping[Path, str], *, force: bool, folder: Path | None = None) -> None:
+def _certificate(export: Export, path: Path) -> bytes:
+    return (json.dumps(export.certificate, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """What one file of an architecture is.
+
+    Args:
+        suffix: of the file, after the architecture's name.
+        content: what it holds, by the architecture and the place of the file.
+    """
+
+    suffix: str
+    content: Callable[[Export, Path], bytes]
+
+
+DOCUMENT = Format(suffix=".yaml", content=_document)
+BESIDE_EACH_OTHER: Mapping[str, Format] = {
+    "path": DOCUMENT,
+    "certificate": Format(suffix=".certificate.json", content=_certificate),
+}
+"""Name in the command's JSON to the format. A further format is one entry, and one module with the
+function that makes its content."""
+
+
+def _write(contents: Mapping[Path, bytes], *, force: bool, folder: Path | None = None) -> None:
     from archdsl.files import write_whole
 
-    refuse_others({path: text.encode() for path, text in texts.items()}, force=force)
+    refuse_others(contents, force=force)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    for path, text in texts.items():
-        write_whole(path, text)
+    for path, content in contents.items():
+        write_whole(path, content)
