@@ -7,9 +7,9 @@ from html import escape
 from math import hypot
 
 from archdsl.plan.plan import Plan
+from archdsl.reporting.drawing.captions import Caption
 from archdsl.reporting.drawing.diagram_layout import layout
 from archdsl.reporting.drawing.outline import Box, Outline, Row, Transfer, outline
-from archdsl.reporting.drawing.part_words import Words
 from archdsl.reporting.drawing.shapes import Label, Panel, Picture, Point, Wire
 from archdsl.reporting.formatting import REPLACEMENT, clean
 
@@ -55,7 +55,7 @@ def diagram_svg(plan: Plan, *, name: str) -> str:
     """
     found = outline(plan)
     heading = clean(name).translate(_NO_XML)[:LONGEST_NAME]
-    return _written(layout(found, name=heading), name=heading, described=" ".join(_told(found)))
+    return _written(layout(found, name=heading), name=heading, described=" ".join(_describe(found)))
 
 
 def _written(picture: Picture, *, name: str, described: str) -> str:
@@ -144,29 +144,30 @@ def _colours(roles: dict[str, tuple[str, str]], ground: str, ink: str, quiet: st
     yield f"[class^=archdsl-text]{{fill:{ink}}}.archdsl-text-quiet{{fill:{quiet}}}"
 
 
-def _told(found: Outline) -> Iterator[str]:
+def _describe(found: Outline) -> Iterator[str]:
     """The drawing in sentences, for those who listen."""
     yield f"{found.image}."
     for lane in found.lanes:
-        yield f"{lane.name}: {_said(lane.embed)}; {_said(lane.size)}."
+        yield f"{lane.name}: {_describe_part(lane.embed)}; {_describe_part(lane.size)}."
     for section in found.sections:
-        rows = [_told_row(row) for run in section.runs for row in run.rows]
+        rows = [_describe_row(row) for run in section.runs for row in run.rows]
         yield f"{section.title}: {'; '.join(rows) or 'nothing'}."
     for answer in found.answers:
-        yield f"{_said(answer.words)}."
+        yield f"{_describe_part(answer.caption)}."
     yield f"{found.result}."
 
 
-def _told_row(row: Row) -> str:
-    items = " and, from the same state, ".join(_told_item(item) for item in row.items)
+def _describe_row(row: Row) -> str:
+    items = " and, from the same state, ".join(_describe_item(item) for item in row.items)
     return f"{row.norm}; {items}" if row.norm else items
 
 
-def _told_item(item: Box | Transfer) -> str:
+def _describe_item(item: Box | Transfer) -> str:
     if isinstance(item, Box):
-        return f"{item.lane} through {_said(item.words)}"
-    return f"{_said(item.head)}, from {item.source} to {item.target}, {_said(item.fusion)}"
+        return f"{item.lane} through {_describe_part(item.caption)}"
+    head, fusion = _describe_part(item.head), _describe_part(item.fusion)
+    return f"{head}, from {item.source} to {item.target}, {fusion}"
 
 
-def _said(words: Words) -> str:
-    return f"{words.title} ({', '.join(words.notes)})" if words.notes else words.title
+def _describe_part(caption: Caption) -> str:
+    return f"{caption.title} ({', '.join(caption.notes)})" if caption.notes else caption.title

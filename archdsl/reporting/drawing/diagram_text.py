@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from archdsl.plan.plan import Plan, StreamName
+from archdsl.reporting.drawing.captions import TOGETHER, Caption
 from archdsl.reporting.drawing.outline import Answer, Box, Lane, Outline, Row, Transfer, outline
-from archdsl.reporting.drawing.part_words import Words
-from archdsl.reporting.drawing.shapes import TOGETHER, cells, wrapped
+from archdsl.reporting.drawing.shapes import cells, wrapped
 
 SIDE = 28
 """Columns of a stream."""
@@ -73,13 +73,13 @@ def _one(found: Outline) -> Iterator[str]:
                 yield centred(place, "│")
             boxes = [item for row in run.rows for item in row.items if isinstance(item, Box)]
             for box in boxes:
-                yield from (centred(line, "│") for line in _lines(box.words, _ALONE))
+                yield from (centred(line, "│") for line in _lines(box.caption, _ALONE))
             if not boxes:
                 yield centred("nothing happens here", "│")
         yield _edge("╰╯", "", _ALONE)
     for answer in found.answers:
         yield centred("│")
-        yield from (centred(line) for line in _lines(answer.words, _ALONE))
+        yield from (centred(line) for line in _lines(answer.caption, _ALONE))
     yield centred(found.result)
 
 
@@ -100,7 +100,7 @@ def _row(row: Row) -> Iterator[Cells]:
         yield _band(row.norm)
     if len(row.items) > 1:
         yield _passing("both from one state:")
-    boxes = {item.lane: _lines(item.words, SIDE) for item in row.items if isinstance(item, Box)}
+    boxes = {item.lane: _lines(item.caption, SIDE) for item in row.items if isinstance(item, Box)}
     for item in row.items:
         if isinstance(item, Transfer):
             yield from _transfer(item)
@@ -146,13 +146,13 @@ def _answers(answers: Sequence[Answer]) -> Iterator[Cells]:
     for answer in answers:
         own = {"process": 0, "memory": 2}[answer.lanes[0]]
         place = own if len(answer.lanes) == 1 and own not in columns else 1
-        columns[place] = _lines(answer.words, SIDE)
+        columns[place] = _lines(answer.caption, SIDE)
     texts = [columns.get(place, []) for place in range(3)]
     yield from zip_longest(*texts, fillvalue="")
 
 
-def _lines(words: Words, width: int) -> list[str]:
-    return [*wrapped(words.title, width), *_folded(words.notes, width)]
+def _lines(caption: Caption, width: int) -> list[str]:
+    return [*wrapped(caption.title, width), *_folded(caption.notes, width)]
 
 
 def _folded(notes: Sequence[str], width: int) -> list[str]:
@@ -182,8 +182,8 @@ def _framed(found: Cells, edge: str = "│") -> str:
 
 
 def _edge(corners: str, title: str, width: int) -> str:
-    said = f"─ {title.replace(TOGETHER, ' ')} " if title else ""
-    return f"{corners[0]}{said}{'─' * (width - cells(said))}{corners[1]}"
+    shown = f"─ {title.replace(TOGETHER, ' ')} " if title else ""
+    return f"{corners[0]}{shown}{'─' * (width - cells(shown))}{corners[1]}"
 
 
 def _centred(text: str, width: int) -> str:

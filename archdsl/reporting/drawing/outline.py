@@ -15,18 +15,18 @@ from archdsl.plan.plan import (
     WordStep,
     classifier_streams,
 )
-from archdsl.reporting.drawing.part_words import (
-    Words,
-    block_words,
-    classifier_words,
-    embed_words,
-    fusion_words,
-    head_words,
+from archdsl.reporting.drawing.captions import (
+    TOGETHER,
+    Caption,
+    block_caption,
+    classifier_caption,
+    embed_caption,
+    fusion_caption,
+    head_caption,
     reads_target,
-    replaced_words,
-    size_words,
+    replaced_norms,
+    size_caption,
 )
-from archdsl.reporting.drawing.shapes import TOGETHER
 from archdsl.spec.base import words
 from archdsl.spec.embeds import Embed
 
@@ -45,9 +45,9 @@ class Lane:
     """
 
     name: StreamName
-    embed: Words
+    embed: Caption
     made_from: str
-    size: Words
+    size: Caption
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Box:
     """Blocks of one stream."""
 
     lane: StreamName
-    words: Words
+    caption: Caption
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +75,8 @@ class Transfer:
     source: StreamName
     target: StreamName
     asks: bool
-    head: Words
-    fusion: Words
+    head: Caption
+    fusion: Caption
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,12 +142,12 @@ class Answer:
 
     Args:
         lanes: streams it sees.
-        words: what it does with them.
+        caption: what it does with them.
         returned: its logits are (part of) what the model returns.
     """
 
     lanes: tuple[StreamName, ...]
-    words: Words
+    caption: Caption
     returned: bool
 
 
@@ -178,7 +178,7 @@ def outline(plan: Plan) -> Outline:
     answers = tuple(
         Answer(
             lanes=classifier_streams(name, each),
-            words=classifier_words(name, each, num_classes=output.num_classes),
+            caption=classifier_caption(name, each, num_classes=output.num_classes),
             returned=averaged or name == output.predict,
         )
         for name, each in output.classifiers.items()
@@ -199,9 +199,9 @@ def _lane(plan: Plan, name: StreamName) -> Lane:
     made_from = others[0] if origin in ("other", "copy") else origin
     return Lane(
         name=name,
-        embed=embed_words(name, stream),
+        embed=embed_caption(name, stream),
         made_from=made_from,
-        size=size_words(stream),
+        size=size_caption(stream),
     )
 
 
@@ -245,7 +245,7 @@ def _times(kinds: Sequence[int], period: int) -> int:
 
 def _row(step: Step) -> Row:
     together = step.parallel if isinstance(step, ParallelStep) else (step,)
-    norms = [replaced_words(each) for each in together if isinstance(each, ExchangeStep)]
+    norms = [replaced_norms(each) for each in together if isinstance(each, ExchangeStep)]
     return Row(
         norm=next((norm for norm in norms if norm), ""),
         items=tuple(_item(each) for each in together),
@@ -259,8 +259,8 @@ def _item(step: WordStep) -> Box | Transfer:
             source=step.source,
             target=step.target,
             asks=reads_target(step),
-            head=head_words(step),
-            fusion=fusion_words(step),
+            head=head_caption(step),
+            fusion=fusion_caption(step),
         )
     [block] = set(step.blocks)
-    return Box(lane=step.word, words=block_words(block, len(step.blocks)))
+    return Box(lane=step.word, caption=block_caption(block, len(step.blocks)))

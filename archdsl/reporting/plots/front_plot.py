@@ -13,12 +13,14 @@ from matplotlib.figure import Figure, FigureBase
 
 from archdsl.reporting.plots.front_frame import (
     HEIGHT,
+    key_height,
+    key_lines,
     write_empty,
     write_frame,
+    write_key,
     write_labels,
     write_legend,
 )
-from archdsl.reporting.plots.front_key import key_height, key_lines, write_key
 from archdsl.reporting.plots.labels import Boxes
 from archdsl.reporting.plots.plot_style import (
     BASE,

@@ -14,56 +14,58 @@ from archdsl.plan.plan import (
     StreamName,
     StreamPlan,
 )
-from archdsl.reporting.drawing.shapes import TOGETHER
 from archdsl.spec.base import words
 from archdsl.spec.heads import Head
 
 OTHER: Mapping[StreamName, StreamName] = {"process": "memory", "memory": "process"}
 
+TOGETHER = "\N{NO-BREAK SPACE}"
+"""Keeps what it stands between on one line."""
+
 
 @dataclass(frozen=True, kw_only=True)
-class Words:
+class Caption:
     """A heading and what is to be known beside it."""
 
     title: str
     notes: tuple[str, ...] = ()
 
 
-Teller = Callable[[Any], Words]
-"""From the keyword arguments of a module to words."""
+Maker = Callable[[Any], Caption]
+"""From the keyword arguments of a module to its caption."""
 
 
-def embed_words(name: StreamName, stream: StreamPlan) -> Words:
+def embed_caption(name: StreamName, stream: StreamPlan) -> Caption:
     """How the first tokens of a stream are made."""
-    told = _told(_EMBEDS, stream.embed, other=OTHER[name])
-    notes = list(told.notes)
+    found = _look_up(_EMBEDS, stream.embed, other=OTHER[name])
+    notes = list(found.notes)
     if stream.resize:
         notes.append(f"of the image at {_sides(*stream.resize)}")
     if stream.embed.type not in ("copy", "learned"):
         notes.append("plus positions")
-    return Words(title=told.title, notes=tuple(notes))
+    return Caption(title=found.title, notes=tuple(notes))
 
 
-def size_words(stream: StreamPlan) -> Words:
+def size_caption(stream: StreamPlan) -> Caption:
     """Tokens and width of a stream, and how the tokens come about."""
     prefix = "".join(f" +{TOGETHER}{_TOKENS.get(each, each)}" for each in stream.prefix_tokens)
     grid = stream.grid
     placed = f"{grid[0]} × {grid[1]}" if grid[0] > 1 else f"{grid[1]}"
     notes = (f"{placed}{prefix}",) if prefix or grid[0] > 1 else ()
-    return Words(title=f"{_count(stream.tokens, 'token')} × {stream.dim}", notes=notes)
+    return Caption(title=f"{_count(stream.tokens, 'token')} × {stream.dim}", notes=notes)
 
 
-def block_words(block: PartPlan, times: int) -> Words:
+def block_caption(block: PartPlan, times: int) -> Caption:
     """A block that a stream passes, that many times in a row."""
-    told = _told(_BLOCKS, block)
+    found = _look_up(_BLOCKS, block)
     repeated = f", ×{TOGETHER}{times}" if times > 1 else ""
-    return Words(title=f"{told.title}{repeated}", notes=(*told.notes, *_shared(block)))
+    return Caption(title=f"{found.title}{repeated}", notes=(*found.notes, *_shared(block)))
 
 
-def head_words(step: ExchangeStep) -> Words:
+def head_caption(step: ExchangeStep) -> Caption:
     """What a read or write gathers, and how."""
-    told = _told(_HEADS, step.head)
-    notes = list(told.notes)
+    found = _look_up(_HEADS, step.head)
+    notes = list(found.notes)
     if step.queries == "cls":
         notes.append("the class token asks")
     if step.keys == "patches":
@@ -72,10 +74,10 @@ def head_words(step: ExchangeStep) -> Words:
         notes.append(f"LayerNorm of {_both(step.normalised)} first")
     if step.gives_map:
         notes.append("its map serves the write")
-    return Words(title=f"{step.word}: {told.title}", notes=(*notes, *_shared(step.head)))
+    return Caption(title=f"{step.word}: {found.title}", notes=(*notes, *_shared(step.head)))
 
 
-def replaced_words(step: ExchangeStep) -> str:
+def replaced_norms(step: ExchangeStep) -> str:
     """The norm whose result becomes both streams; empty where there is none."""
     if step.norm.placement != "replace" or not step.normalised:
         return ""
@@ -84,21 +86,21 @@ def replaced_words(step: ExchangeStep) -> str:
     return f"LayerNorm, {several}{shared}"
 
 
-def fusion_words(step: ExchangeStep) -> Words:
+def fusion_caption(step: ExchangeStep) -> Caption:
     """How what was gathered joins its stream."""
-    told = _told(_FUSIONS, step.fusion)
+    found = _look_up(_FUSIONS, step.fusion)
     queries = ("class token alone",) if step.queries == "cls" else ()
-    return Words(title=told.title, notes=(*told.notes, *queries, *_shared(step.fusion)))
+    return Caption(title=found.title, notes=(*found.notes, *queries, *_shared(step.fusion)))
 
 
-def classifier_words(name: str, classifier: ClassifierPlan, *, num_classes: int) -> Words:
+def classifier_caption(name: str, classifier: ClassifierPlan, *, num_classes: int) -> Caption:
     """What one classifier makes of the final tokens."""
     before = ("LayerNorm",) if classifier.norm in ("tokens", "both") else ()
     after = ("LayerNorm",) if classifier.norm in ("pooled", "both") else ()
     pool = _POOLS.get(classifier.pool, classifier.pool)
     both = ("of both, side by side",) if len(classifier.streams) > 1 else ()
     linear = f"linear to {_count(num_classes, 'class')}"
-    return Words(title=f"classifier {name}", notes=(*before, pool, *both, *after, linear))
+    return Caption(title=f"classifier {name}", notes=(*before, pool, *both, *after, linear))
 
 
 def reads_target(step: ExchangeStep) -> bool:
@@ -107,22 +109,22 @@ def reads_target(step: ExchangeStep) -> bool:
     return bool(getattr(found, "reads_target", True))
 
 
-def _told(tellers: Mapping[str, Teller], part: PartPlan, **more: str) -> Words:
+def _look_up(makers: Mapping[str, Maker], part: PartPlan, **more: str) -> Caption:
     """Words for a part; for one nobody has found words for, its own."""
-    teller = tellers.get(part.type)
+    teller = makers.get(part.type)
     if teller:
         return teller({**part.arguments, **more})
     notes = tuple(f"{key} {value}".replace("_", " ") for key, value in part.arguments.items())
-    return Words(title=part.type.replace("_", " "), notes=notes)
+    return Caption(title=part.type.replace("_", " "), notes=notes)
 
 
-def _patch(a: Arguments) -> Words:
-    return Words(title=f"patches of {_sides(a['patch_height'], a['patch_width'])}")
+def _patch(a: Arguments) -> Caption:
+    return Caption(title=f"patches of {_sides(a['patch_height'], a['patch_width'])}")
 
 
-def _conv_stem(a: Mapping[str, Any]) -> Words:
+def _conv_stem(a: Mapping[str, Any]) -> Caption:
     kernels, strides = (", ".join(map(str, a[each])) for each in ("kernels", "strides"))
-    return Words(
+    return Caption(
         title=f"{len(a['strides'])} convolutions",
         notes=(
             f"kernels {kernels}",
@@ -131,71 +133,73 @@ def _conv_stem(a: Mapping[str, Any]) -> Words:
     )
 
 
-def _downsample(a: Arguments) -> Words:
+def _downsample(a: Arguments) -> Caption:
     how = "averaged" if a["method"] == "average" else f"{a['method']},"
-    return Words(
+    return Caption(
         title=f"patches of {a['other']}", notes=(f"{how} to {_sides(a['rows'], a['columns'])}",)
     )
 
 
-def _transformer(a: Arguments) -> Words:
+def _transformer(a: Arguments) -> Caption:
     heads = f"{_heads(a)} of {int(str(a['dim'])) // int(str(a['num_heads']))}"
     scale = (f"layer scale from {a['layer_scale']:g}",) if "layer_scale" in a else ()
-    return Words(title="transformer block", notes=(heads, f"MLP {a['mlp_dim']}", *scale))
+    return Caption(title="transformer block", notes=(heads, f"MLP {a['mlp_dim']}", *scale))
 
 
-def _mlp_block(a: Arguments) -> Words:
+def _mlp_block(a: Arguments) -> Caption:
     plain = ("no LayerNorm",) if a.get("norm") is False else ()
-    return Words(title="MLP block", notes=(f"hidden width {a['mlp_dim']}", *plain))
+    return Caption(title="MLP block", notes=(f"hidden width {a['mlp_dim']}", *plain))
 
 
-def _linear_attention(a: Arguments) -> Words:
+def _linear_attention(a: Arguments) -> Caption:
     notes = [f"{a['latent_dim']} latent channels", _heads(a)]
     notes += ["not normalised"] if a.get("normalise") is False else []
     notes += ["out-projection"] if a.get("out_proj") else []
-    return Words(title="linear attention", notes=tuple(notes))
+    return Caption(title="linear attention", notes=tuple(notes))
 
 
-def _cross_attention(a: Arguments) -> Words:
+def _cross_attention(a: Arguments) -> Caption:
     notes = [_heads(a)]
     notes += [f"in the source's width {a['source_dim']}"] if a.get("carried") else []
     notes += ["queries among the keys"] if a.get("with_query") else []
     notes += ["no out-projection"] if a.get("out_proj") is False else []
-    return Words(title="cross-attention", notes=tuple(notes))
+    return Caption(title="cross-attention", notes=tuple(notes))
 
 
-def _latent_attention(a: Arguments) -> Words:
-    return Words(title="latent attention", notes=(f"{a['latent_dim']} latent channels", _heads(a)))
+def _latent_attention(a: Arguments) -> Caption:
+    return Caption(
+        title="latent attention", notes=(f"{a['latent_dim']} latent channels", _heads(a))
+    )
 
 
-def _tied_attention(a: Arguments) -> Words:
+def _tied_attention(a: Arguments) -> Caption:
     notes = ["back along the read's map"]
     notes += ["values of the read"] if a.get("tied_values") else []
     notes += ["shares renormalised"] if a.get("renormalise") else []
-    return Words(title="tied attention", notes=tuple(notes))
+    return Caption(title="tied attention", notes=tuple(notes))
 
 
-def _self_attention(a: Arguments) -> Words:
-    return Words(title="self-attention", notes=("of the source", _heads(a)))
+def _self_attention(a: Arguments) -> Caption:
+    return Caption(title="self-attention", notes=("of the source", _heads(a)))
 
 
-def _mlp_head(a: Arguments) -> Words:
-    return Words(title="MLP", notes=("of the source", f"hidden width {a['mlp_dim']}"))
+def _mlp_head(a: Arguments) -> Caption:
+    return Caption(title="MLP", notes=("of the source", f"hidden width {a['mlp_dim']}"))
 
 
-def _token_summary(a: Arguments) -> Words:
-    return Words(title="token summary", notes=("weighted sums of all tokens",))
+def _token_summary(a: Arguments) -> Caption:
+    return Caption(title="token summary", notes=("weighted sums of all tokens",))
 
 
-_EMBEDS: Mapping[str, Teller] = {
+_EMBEDS: Mapping[str, Maker] = {
     "patch": _patch,
     "conv_stem": _conv_stem,
     "downsample": _downsample,
-    "learned": lambda a: Words(title="learned tokens"),
-    "copy": lambda a: Words(title=f"copy of {a['other']}"),
+    "learned": lambda a: Caption(title="learned tokens"),
+    "copy": lambda a: Caption(title=f"copy of {a['other']}"),
 }
-_BLOCKS: Mapping[str, Teller] = {"transformer": _transformer, "mlp": _mlp_block}
-_HEADS: Mapping[str, Teller] = {
+_BLOCKS: Mapping[str, Maker] = {"transformer": _transformer, "mlp": _mlp_block}
+_HEADS: Mapping[str, Maker] = {
     "linear_attention": _linear_attention,
     "cross_attention": _cross_attention,
     "latent_attention": _latent_attention,
@@ -204,10 +208,10 @@ _HEADS: Mapping[str, Teller] = {
     "mlp": _mlp_head,
     "token_summary": _token_summary,
 }
-_FUSIONS: Mapping[str, Teller] = {
-    "add": lambda a: Words(title="add"),
-    "erase": lambda a: Words(title="erase: take its place"),
-    "add_erase": lambda a: Words(title="add and erase by a gate"),
+_FUSIONS: Mapping[str, Maker] = {
+    "add": lambda a: Caption(title="add"),
+    "erase": lambda a: Caption(title="erase: take its place"),
+    "add_erase": lambda a: Caption(title="add and erase by a gate"),
 }
 _POOLS = {"mean": "mean of tokens", "cls": "class token", "distillation": "distillation token"}
 _TOKENS = {"cls": f"class{TOGETHER}token", "distillation": f"distillation{TOGETHER}token"}
