@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.analysis.hypervolume import hypervolume
-from archdsl.objectives import Direction
+from archdsl.metrics import METRICS, Direction
 from archdsl.records import Job, Outcome, State
 from archdsl.runners.read import read_profile
 from archdsl.searching.read import CheckedStudy, read_study
@@ -64,7 +64,7 @@ Replay = Callable[[Sequence[Candidate]], Replayed]
 def replay_front(candidates: Sequence[Candidate], rule: FrontStopping) -> Replayed:
     """The candidates in this order, under the rule of two objectives."""
     whole = len(candidates[0].curve)
-    outlook, epochs = Outlook(epochs=whole), 0
+    outlook, epochs = Outlook(epochs=whole, best=METRICS["top1"].best), 0
     complete: list[Candidate] = []
     stopped: list[Candidate] = []
     for candidate in candidates:
@@ -77,6 +77,7 @@ def replay_front(candidates: Sequence[Candidate], rule: FrontStopping) -> Replay
                 and beaten_by(
                     {"latency": candidate.latency, "top1": hoped},
                     rivals,
+                    metric="top1",
                     directions=DIRECTIONS,
                     margin=rule.margin,
                 )

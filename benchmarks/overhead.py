@@ -30,7 +30,7 @@ import optuna
 from optuna.storages.journal import JournalFileBackend
 
 from archdsl.document.tree import tree_of
-from archdsl.objectives import Direction
+from archdsl.metrics import Direction
 from archdsl.records import Job, Outcome
 from archdsl.runners.read import read_profile
 from archdsl.searching.read import CheckedStudy, check_study

@@ -13,9 +13,11 @@ from archdsl.document.write import to_yaml
 from archdsl.files import write_whole
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.settings import AccuracySettings
+from archdsl.metrics import TRAINED, trained_metric
 from archdsl.plan.read import Checked
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.read import CheckedStudy, find_base, is_document
+from archdsl.searching.study import EvaluateWords
 
 SAMPLES = 200
 
@@ -90,13 +92,18 @@ def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_de
         f"feasible   {estimate.feasible:.0%} of {SAMPLES} random draws ({estimate.valid:.0%} valid)"
     )
     evaluate = checked.study.evaluate
-    print(f"latency    {_told(evaluate.latency, estimate.latency_seconds)}")
-    print(f"training   {_told(evaluate.top1, estimate.training_seconds)}")
+    print(f"latency    {_told(evaluate.of('latency'), estimate.latency_seconds)}")
+    print(f"training   {_told(_training(evaluate), estimate.training_seconds)}")
     print(f"budget     {estimate.trials} trials, about {duration(estimate.total_seconds)} in all")
 
 
 def _holes(checked: CheckedStudy) -> int:
     return sum(1 for _ in checked.space.holes())
+
+
+def _training(evaluate: EvaluateWords) -> object:
+    """How the metric is evaluated that takes a training, if there is one."""
+    return evaluate.of(trained_metric(evaluate.given()) or TRAINED[0])
 
 
 def _told(settings: object, seconds: float | None) -> str:
@@ -113,15 +120,16 @@ def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> E
 
     drawn = list(Proposer(checked=checked).sample(SAMPLES))
     valid = [proposal for proposal in drawn if proposal]
-    evaluate = checked.study.evaluate
+    conditions = checked.study.evaluate.of("latency")
+    settings = _training(checked.study.evaluate)
     model = checked.space.base_candidate() or (valid[0].model if valid else None)
     latency = training = None
-    if model and isinstance(evaluate.top1, AccuracySettings):
+    if model and isinstance(settings, AccuracySettings):
         say("timing a few steps of a training of the base …")
-        training = _training_seconds(model, evaluate.top1, profile)
-    if model and isinstance(evaluate.latency, Conditions):
+        training = _training_seconds(model, settings, profile)
+    if model and isinstance(conditions, Conditions):
         say("measuring the latency of the base …")
-        latency = _latency_seconds(model, evaluate.latency, any_device)
+        latency = _latency_seconds(model, conditions, any_device)
     return Estimate(
         size=checked.space.size,
         valid=len(valid) / SAMPLES,

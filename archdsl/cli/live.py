@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from archdsl.cli.printing import duration
-from archdsl.objectives import MEASURED, OBJECTIVES
+from archdsl.metrics import MEASURED, METRICS, TRAINED, trained_for
 from archdsl.records import State
 from archdsl.reporting.formatting import clean
 from archdsl.reporting.live import Snapshot
@@ -101,18 +101,18 @@ def doing(trial: RunningTrial, study: StudyRow) -> str:
         return f"left by {trial.owner}; the same search command goes on with it"
     evaluate: Mapping[str, Mapping[str, object]] = study.document.get("evaluate", {})
     if trial.epoch:
-        epochs = _epochs(evaluate.get("top1", {}))
+        epochs = _epochs(evaluate.get(trained_for(evaluate) or "", {}))
         values = ", ".join(f"{name} {shown(name, v)}" for name, v in trial.reported.items())
         return f"epoch {trial.epoch}{f' of {epochs}' if epochs else ''}, {values}"
     missing = [name for name in MEASURED if name in evaluate and name not in trial.measured]
     if not missing:
         return "at work"
-    return "training" if missing[0] == "top1" else f"measuring {missing[0]}"
+    return "training" if missing[0] in TRAINED else f"measuring {missing[0]}"
 
 
 def shown(name: str, value: float) -> str:
     """A value with its unit."""
-    unit = OBJECTIVES[name].unit if name in OBJECTIVES else ""
+    unit = METRICS[name].unit if name in METRICS else ""
     return f"{value:.4g} {unit}".rstrip()
 
 

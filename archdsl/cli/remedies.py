@@ -32,7 +32,7 @@ def remedies(checked: CheckedStudy, found: Found, *, any_device: bool) -> Iterat
         if isinstance(error, TrainingDeviceError):
             raise
         way_out = ", or measure on the device there is, under its own name, with --any-device"
-        asked = hasattr(checked.study.evaluate.latency, "device") and not any_device
+        asked = hasattr(checked.study.evaluate.of("latency"), "device") and not any_device
         raise DeviceError(f"{error}{way_out if asked else ''}") from None
 
 

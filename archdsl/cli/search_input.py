@@ -15,6 +15,7 @@ from archdsl.document.shelves import find, packaged
 from archdsl.document.text import read_file
 from archdsl.document.tree import Entry, Origin, Tree, tree_of
 from archdsl.errors import StudyError
+from archdsl.metrics import MEASURED, METRICS, TRAINED, trained_metric
 from archdsl.plan.read import read_model
 from archdsl.spec.model import ModelSpec
 
@@ -69,7 +70,8 @@ def find_study(asked: Asked, profile: RunProfile) -> Found:
     if kind == "study":
         tree, folder = read_file(path), path.parent
         if asked.data:
-            tree = merge_trees(tree, _tree({"evaluate": {"top1": {"data": asked.data}}}, "--data"))
+            trained = {TRAINED[0]: {"data": asked.data}}
+            tree = merge_trees(tree, _tree({"evaluate": trained}, "--data"))
         settings = asked.sets
     else:
         of_model = [setting for setting in asked.sets if _is_of_models(setting)]
@@ -133,7 +135,7 @@ def base_name(path: Path, folder: Path) -> str:
 
 
 def _trains(asked: Asked) -> bool:
-    return asked.objectives is None or "top1" in _names(asked.objectives)
+    return asked.objectives is None or trained_metric(_names(asked.objectives)) is not None
 
 
 def _names(objectives: str) -> list[str]:
@@ -154,23 +156,21 @@ def _data(asked: Asked, profile: RunProfile) -> str:
 
 def _with_objectives(tree: Tree, text: str) -> Tree:
     """The study aiming at the named objectives only; other measurements are left out."""
-    from archdsl.objectives import MEASURED, OBJECTIVES
-
     names = _names(text)
-    unknown = [one_of(name, OBJECTIVES) for name in names if name not in OBJECTIVES]
+    unknown = [one_of(name, METRICS) for name in names if name not in METRICS]
     if unknown or not names:
-        known = "; ".join(f"{name}: {each.meaning}" for name, each in OBJECTIVES.items())
+        known = "; ".join(f"{name}: {each.meaning}" for name, each in METRICS.items())
         found = "; ".join(unknown) or "no objective given"
         raise StudyError(f"--objective {text}: {found}\n  known: {known}")
     written = tree.child("objectives")
     directions = written.plain() if written and isinstance(written.value, dict) else {}
-    chosen = {name: directions.get(name, OBJECTIVES[name].direction) for name in names}
+    chosen = {name: directions.get(name, METRICS[name].direction) for name in names}
     entries = dict(tree.value) if isinstance(tree.value, dict) else {}
     entries["objectives"] = Entry(
         key_origin=Origin(source="--objective"), tree=_tree(chosen, "--objective")
     )
     tree = _with_reference(replace(tree, value=entries), names)
-    if "top1" not in names:
+    if trained_metric(names) is None:
         tree = merge_trees(tree, _tree({"stopping": None}, "--objective"))
     bounded = " ".join(_constraints(tree))
     dropped = [name for name in MEASURED if name not in names and name not in bounded]

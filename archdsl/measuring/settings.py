@@ -10,6 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from archdsl.document.messages import one_of, sentence
 from archdsl.errors import StudyError
+from archdsl.measuring.conditions import Conditions, MemoryConditions
+from archdsl.metrics import TRAINED
 from archdsl.spec.base import StoredNode
 from archdsl.spec.values import Pair
 from archdsl.training.recipe import RECIPES, Recipe, resolve_recipe
@@ -69,6 +71,15 @@ class TableSettings(StoredNode):
     """CSV file; a relative path starts at the current folder."""
     repeat: Annotated[int, Field(ge=0)] | None = None
     """Which of a candidate's rows, where the table has a column `repeat`; the one with 0."""
+
+
+SETTINGS: Mapping[str, type[StoredNode]] = {
+    "latency": Conditions,
+    "memory": MemoryConditions,
+    "throughput": Conditions,
+    **dict.fromkeys(TRAINED, AccuracySettings),
+}
+"""Of each metric that a study may evaluate, how it is evaluated where no table knows it."""
 
 
 def settings_of(model: type[Model], settings: Mapping[str, Any], where: str) -> Model:

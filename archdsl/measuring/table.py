@@ -21,15 +21,12 @@ from typing import Any
 
 from archdsl.errors import MeasureError
 from archdsl.identity import canonical_json
+from archdsl.metrics import MEASURED, METRICS, TRAINED, on_test_images
 from archdsl.records import Job, Measurement
 
 EVALUATOR = "table/1"
-UNITS = {
-    "latency": "ms",
-    "memory": "MiB",
-    "throughput": "images/s",
-    "top1": "%",
-    "test_top1": "%",
+UNITS = {name: METRICS[name].unit for name in MEASURED} | {
+    on_test_images(name): METRICS[name].unit for name in TRAINED
 }
 _VALUE_COLUMNS = frozenset(
     {"seconds", "repeat", *(name + end for name in UNITS for end in ("", "_low", "_high"))}
@@ -173,7 +170,7 @@ class TableEvaluator:
             self._number(line, row, name) if row.get(name) else value
             for name in (f"{self.quantity}_low", f"{self.quantity}_high")
         )
-        timed = self.quantity == "top1" and "seconds" in row
+        timed = self.quantity in TRAINED and "seconds" in row
         seconds = self._number(line, row, "seconds") if timed else 0.0
         return Measurement(
             quantity=self.quantity,

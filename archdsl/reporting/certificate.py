@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from archdsl import __version__
-from archdsl.objectives import OBJECTIVES
+from archdsl.metrics import METRICS
 from archdsl.records import Measurement
 from archdsl.searching.test_score import final_score
 from archdsl.store.rows import StudyRow, Trial, Value
@@ -38,7 +38,7 @@ def certificate(store: Store, study: StudyRow, trial: Trial, *, document: str) -
     values = {
         name: {
             **_interval(trial.values[name]),
-            "unit": OBJECTIVES[name].unit,
+            "unit": METRICS[name].unit,
             "goal": goal,
             "measurements": [_told(each, dates) for each in samples.get(name, [])],
         }

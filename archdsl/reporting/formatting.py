@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache
 
-from archdsl.objectives import OBJECTIVES
+from archdsl.metrics import METRICS, TRAINED
 from archdsl.records import State
 from archdsl.store.rows import Value
 
@@ -72,19 +72,19 @@ def _known_characters() -> frozenset[int]:
 
 def title(objective: str) -> str:
     """An objective's name; which accuracy it is must not be left open."""
-    return "validation top1" if objective == "top1" else objective
+    return f"validation {objective}" if objective in TRAINED else objective
 
 
 def heading(objective: str) -> str:
     """`latency (ms)`."""
-    unit = OBJECTIVES[objective].unit
+    unit = METRICS[objective].unit
     return f"{title(objective)} ({unit})" if unit else title(objective)
 
 
 def format_value(objective: str, value: Value) -> str:
     """`2.00 ms (1.98 to 2.02)`."""
     number, _, interval = with_interval(value.value, value.low, value.high).partition(" ")
-    unit = OBJECTIVES[objective].unit
+    unit = METRICS[objective].unit
     return " ".join(part for part in (number, unit, interval) if part)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from archdsl.analysis.hypervolume import Growth, growth
 from archdsl.analysis.indistinguishable import alike
-from archdsl.objectives import OBJECTIVES
+from archdsl.metrics import METRICS
 from archdsl.records import Measurement, State
 from archdsl.reporting.formatting import counted
 from archdsl.reporting.plots.points import Axis, FrontPoint
@@ -191,21 +191,21 @@ def describe_hypervolume(front: Front) -> str:
             "in its place"
         )
     point = ", ".join(
-        f"{name} {value:.4g} {OBJECTIVES[name].unit}".rstrip()
+        f"{name} {value:.4g} {METRICS[name].unit}".rstrip()
         for name, value in found.reference.items()
     )
     if found.last_grew is None:
         worst = "the stated reference" if found.stated else "the base"
         return f"hypervolume 0: no trial is better in every objective than {worst} ({point})"
     place = "the stated reference" if found.stated else "the base, as the study states no reference"
-    unit = "·".join(unit for name in found.reference if (unit := OBJECTIVES[name].unit))
+    unit = "·".join(unit for name in found.reference if (unit := METRICS[name].unit))
     value = f"{found.value:.4g} {unit}".rstrip()
     return f"hypervolume {value} from {place} ({point}); last grew at trial {found.last_grew}"
 
 
 def axis(name: str, direction: str) -> Axis:
     """The axis of an objective."""
-    return Axis(label=name, unit=OBJECTIVES[name].unit, minimize=direction == "minimize")
+    return Axis(label=name, unit=METRICS[name].unit, minimize=direction == "minimize")
 
 
 def points(rows: Iterable[FrontRow], x: str, y: str) -> list[FrontPoint]:

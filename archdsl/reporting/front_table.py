@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archdsl.objectives import OBJECTIVES
+from archdsl.metrics import METRICS
 from archdsl.records import Measurement
 from archdsl.reporting.formatting import heading, listed, number, title, with_interval
 from archdsl.reporting.front import FrontRow
@@ -93,12 +93,12 @@ class TerminalTable(FrontTable):
     def named_values(self, row: FrontRow) -> list[str]:
         """`latency 4.57 ±0.12 ms` for each objective."""
         return [
-            f"{title(name)} {self.value(row, name)} {OBJECTIVES[name].unit}".strip()
+            f"{title(name)} {self.value(row, name)} {METRICS[name].unit}".strip()
             for name in row.trial.values
         ]
 
     def heading(self, objective: str) -> str:
-        return f"{title(objective)} {OBJECTIVES[objective].unit}".strip()
+        return f"{title(objective)} {METRICS[objective].unit}".strip()
 
     def test_heading(self) -> str:
         return "test top1 %"

@@ -11,9 +11,10 @@ from archdsl.device_lock import DeviceLockError
 from archdsl.errors import WriteError
 from archdsl.identity import digest
 from archdsl.measuring.evaluators import Evaluator
+from archdsl.metrics import TRAINED
 from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.interfaces import Bound
-from archdsl.runners.memory_preflight import TRAINED, Preflight
+from archdsl.runners.memory_preflight import Preflight
 
 OnReport = Callable[[str, int, float], str | None]
 """Takes the quantity's name, the epoch and the value; returns why to stop now, if so. Returns only
@@ -109,7 +110,7 @@ def _report_or_stop(report: OnReport, quantity: str, epoch: int, value: float) -
 
 
 def _trains(job: Job, evaluators: Sequence[Evaluator]) -> bool:
-    return any(e.quantity == TRAINED and _known(job, e) is None for e in evaluators)
+    return any(e.quantity in TRAINED and _known(job, e) is None for e in evaluators)
 
 
 def _known(job: Job, evaluator: Evaluator) -> Measurement | None:

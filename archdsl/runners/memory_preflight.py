@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from archdsl.metrics import trained_for
 from archdsl.records import Job
 from archdsl.runners.profile import RunProfile
-
-TRAINED = "top1"
-"""The quantity that takes a training."""
 
 Preflight = Callable[[Job], None]
 """Raises what the training of a candidate would raise for want of memory."""
@@ -24,7 +22,8 @@ def make_preflight(
         evaluate: quantity to settings.
         profile: says which device trains.
     """
-    if "data" not in evaluate.get(TRAINED, {}):
+    metric = trained_for(evaluate)
+    if metric is None:
         return None
     # Only here: what reads tables needs no torch.
     from archdsl.measuring.candidate import build_candidate
@@ -33,7 +32,7 @@ def make_preflight(
     from archdsl.training.device import choose_device
     from archdsl.training.memory import check_fits, try_step
 
-    settings = settings_of(AccuracySettings, evaluate[TRAINED], f"evaluate.{TRAINED}")
+    settings = settings_of(AccuracySettings, evaluate[metric], f"evaluate.{metric}")
     recipe = settings.resolved_recipe()
     device = choose_device(profile.training.device, profile=profile.name)
 

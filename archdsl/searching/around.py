@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.objectives import OBJECTIVES
+from archdsl.metrics import METRICS, TRAINED
 from archdsl.plan.read import Checked
 from archdsl.space.neighbourhood import neighbourhood
 
@@ -23,14 +23,14 @@ def study_around(model: Checked, *, base: str | dict[str, Any], data: str | None
     evaluate: dict[str, Any] = {"latency": {"device": "any", "batch": LATENCY_BATCH}}
     if data is not None:
         image_size = list(model.spec.image.size)
-        evaluate["top1"] = {"data": data, "recipe": "small-images", "image_size": image_size}
+        evaluate[TRAINED[0]] = {"data": data, "recipe": "small-images", "image_size": image_size}
     return {
         "archdsl": 1,
         "kind": "study",
         "name": f"{model.spec.name}-neighbourhood",
         "base": base,
         "space": neighbourhood(model),
-        "objectives": {name: OBJECTIVES[name].direction for name in evaluate},
+        "objectives": {name: METRICS[name].direction for name in evaluate},
         "evaluate": evaluate,
         "budget": {"trials": TRIALS},
         "sampler": {"type": "tpe", "seed": 0},

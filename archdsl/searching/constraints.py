@@ -7,17 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archdsl.document.messages import one_of, shown
-from archdsl.objectives import MEASURED
+from archdsl.metrics import MEASURED, METRICS
 from archdsl.plan.facts import FACTS
 
 _FORM = re.compile(r"\s*(\S+)\s*(<=|>=|<|>|==)\s*([^\s<>=].*?)\s*")
 _NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([a-zA-Zµ%/]*)")
-_UNITS = {
-    "latency": {"ms": 1.0, "s": 1e3, "us": 1e-3, "µs": 1e-3},
-    "memory": {"MiB": 1.0, "GiB": 1024.0, "KiB": 1 / 1024},
-    "throughput": {"images/s": 1.0},
-    "top1": {"%": 1.0},
-}
 _HOLDS = {
     "<=": lambda a, b: a <= b,
     ">=": lambda a, b: a >= b,
@@ -91,7 +85,7 @@ def amount(name: str, text: str) -> float:
     if not number:
         raise ConstraintError(f"{shown(text)} is not a number with its unit")
     value, unit = float(number[1]), number[2]
-    units = _UNITS.get(name, {"": 1.0})
+    units = _units(name)
     if unit in units:
         return value * units[unit]
     wanted = " or ".join(f"{number[1]}{each}" for each in units)
@@ -104,5 +98,9 @@ def amount(name: str, text: str) -> float:
 
 def only_unit(name: str) -> str:
     """The unit of a quantity that knows no other: what a bare number of it can only mean."""
-    units = list(_UNITS.get(name, [""]))
+    units = list(_units(name))
     return units[0] if len(units) == 1 else ""
+
+
+def _units(name: str) -> Mapping[str, float]:
+    return METRICS[name].units if name in METRICS else {"": 1.0}

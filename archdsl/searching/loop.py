@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from archdsl.errors import SpaceExhaustedError, StoreError
 from archdsl.identity import digest
-from archdsl.objectives import OBJECTIVES
+from archdsl.metrics import METRICS
 from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.searching.proposer import NewCandidate, Proposer
 from archdsl.searching.read import CheckedStudy
@@ -267,6 +267,6 @@ def _fact(name: str, known: Mapping[str, float]) -> Measurement:
         value=value,
         low=value,
         high=value,
-        unit=OBJECTIVES[name].unit,
+        unit=METRICS[name].unit,
         protocol=FACTS_PROTOCOL,
     )

@@ -14,7 +14,7 @@ from archdsl.document.tree import Tree
 from archdsl.document.validate import judge, located, problem, refuse_newer_version
 from archdsl.errors import DocumentError, NameNotFoundError, Problem
 from archdsl.measuring.settings import AccuracySettings
-from archdsl.objectives import MEASURED
+from archdsl.metrics import MEASURED, TRAINED, trained_metric
 from archdsl.searching.stopping import AshaStopping, NoStopping
 from archdsl.searching.study import Study
 from archdsl.space import holes
@@ -107,7 +107,7 @@ def _effects(tree: Tree, study: Study) -> list[Problem]:
     problems = []
     for name in MEASURED:
         wanted = name in study.objectives or name in bounded
-        given = getattr(study.evaluate, name) is not None
+        given = study.evaluate.of(name) is not None
         if wanted and not given:
             message = f"missing: {name} is asked for, so the study says how to measure it"
             problems.append(problem(tree, ("evaluate", name), message))
@@ -119,16 +119,16 @@ def _effects(tree: Tree, study: Study) -> list[Problem]:
 
 def _stopping(tree: Tree, study: Study) -> list[Problem]:
     """A rule that could never stop anything, or cannot rank what is asked for."""
-    rule, settings = study.stopping, study.evaluate.top1
+    rule, metric = study.stopping, trained_metric(study.evaluate.given()) or TRAINED[0]
     if isinstance(rule, NoStopping):
         return []
-    if study.objectives.get("top1") != "maximize":
-        message = "has no effect: top1 is not maximised"
-    elif not isinstance(settings, AccuracySettings):
-        message = "has no effect: a table tells nothing of top1 on the way"
+    if study.objectives.get(metric) != "maximize":
+        message = f"has no effect: {metric} is not maximised"
+    elif not isinstance(study.evaluate.of(metric), AccuracySettings):
+        message = f"has no effect: a table tells nothing of {metric} on the way"
     elif isinstance(rule, AshaStopping) and len(study.objectives) > 1:
-        others = ", ".join(name for name in study.objectives if name != "top1")
-        message = f"asha ranks top1 alone, and {others} is an objective, too; use type: front"
+        others = ", ".join(name for name in study.objectives if name != metric)
+        message = f"asha ranks {metric} alone, and {others} is an objective, too; use type: front"
     else:
         return []
     return [problem(tree, ("stopping",), message, key=True)]

@@ -15,14 +15,13 @@ from statistics import fmean
 from typing import Any
 
 from archdsl.analysis.indistinguishable import alike
+from archdsl.metrics import TRAINED, trained_metric
 from archdsl.records import Measurement
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.remeasure import Remeasurer
 from archdsl.store.rows import StudyRow, Trial
 from archdsl.store.store import Store
 
-TRAINED = "top1"
-"""The quantity that is measured again with other seeds; any other, as it was."""
 SEEDS_PER_ROUND = 2
 """One seed beside the first would do little: Student's interval of two values reaches 12.7 standard
 errors to either side, of three 4.3."""
@@ -197,7 +196,7 @@ def _purchases(
 
 
 def _words(name: str, settings: Mapping[str, Any], turn: int) -> Settings:
-    if name != TRAINED or "table" in settings:
+    if name not in TRAINED or "table" in settings:
         return {"repeat": turn}
     taken = set(settings.get("seeds", ()))
     fresh = (seed for seed in count() if seed not in taken)
@@ -221,7 +220,8 @@ def _seconds(store: Store, purchases: Sequence[Replicate]) -> float | None:
 
 
 def _seconds_of(store: Store, purchase: Replicate) -> float:
-    trained = store.measurements.of_trial(purchase.trial.id).get(TRAINED)
+    behind = store.measurements.of_trial(purchase.trial.id)
+    trained = behind.get(trained_metric(behind) or "")
     seconds = float(trained.detail.get("train_seconds", 0.0)) if trained else 0.0
     if trained and purchase.trainings:
         return seconds / len(trained.protocol["seeds"]) * purchase.trainings

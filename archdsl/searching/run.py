@@ -10,6 +10,7 @@ from typing import Any
 
 from archdsl.errors import SpaceExhaustedError, StudyError
 from archdsl.identity import digest
+from archdsl.metrics import trained_for, trained_metric
 from archdsl.plan.read import Checked, check_model
 from archdsl.records import Job, Outcome, State
 from archdsl.runners.interfaces import Bound, Runner
@@ -19,7 +20,7 @@ from archdsl.searching.loop import Observer, Search, job_of
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.samplers import Sampler
 from archdsl.searching.study import Study
-from archdsl.searching.test_score import FINAL, final_score
+from archdsl.searching.test_score import final_quantity, final_score
 from archdsl.space.deciders import FirstOption
 from archdsl.store.owner import Owner
 from archdsl.store.rows import StudyRow, Trial
@@ -202,7 +203,7 @@ def _search(
     members = store.trials.front(row.id)
     if last and not members:
         raise SpaceExhaustedError(_nothing_found(row, store, note))
-    if last and study.evaluate.top1 is not None:
+    if last and trained_metric(study.evaluate.given()) is not None:
         _score(members, runner, store, folder)
     if not last and note is None:
         runner.close()  # which may take longer than the trials of the others
@@ -214,9 +215,10 @@ def runner_of(checked: CheckedStudy, profile: RunProfile, *, any_device: bool) -
     """The runner of a profile, ready for what the study measures."""
     study = checked.study
     evaluate: dict[str, dict[str, Any]] = study.evaluate.model_dump(mode="json", exclude_none=True)
-    if "data" in evaluate.get("top1", {}):
+    trained = trained_for(evaluate)
+    if trained is not None:
         # Pictures of mixed sizes need one before any candidate is known.
-        evaluate["top1"].setdefault("image_size", list(_first(checked).spec.image.size))
+        evaluate[trained].setdefault("image_size", list(_first(checked).spec.image.size))
     for settings in evaluate.values() if any_device else ():
         if "device" in settings:
             settings["device"] = "any"
@@ -295,13 +297,14 @@ def differences(before: Any, now: Any, path: str = "") -> list[str]:
 def _score(members: list[Trial], runner: Runner, store: Store, folder: str) -> None:
     """Test accuracy of the members that have none yet: test images are seen only here."""
     missing = [member for member in members if final_score(store, member) is None]
-    if not missing or FINAL not in runner.protocols():
+    final = final_quantity(runner.protocols())
+    if not missing or final not in runner.protocols():
         return
     jobs = [
         job_of(member, store.architectures.find(member.arch_id), known=(), folder=folder)
         for member in missing
     ]
-    for job, outcome in runner.score(jobs, FINAL):
+    for job, outcome in runner.score(jobs, final):
         for measurement in outcome.measurements:
             store.measurements.record(job.arch_id, measurement)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from archdsl.measuring.settings import AccuracySettings
+from archdsl.metrics import METRICS, TRAINED, trained_metric
 from archdsl.records import State
 from archdsl.searching.stopping import (
-    TRAINED,
     AshaStopping,
     Curve,
     FrontStopping,
@@ -35,13 +35,17 @@ class Stopper:
         self._directions = dict(study.objectives)
         self._study_id, self._store = study_id, store
         self._rivals: dict[int, Values] = {}
-        settings = study.evaluate.top1
+        # Without one there is no rule: nothing is trained.
+        self._metric = trained_metric(study.evaluate.given()) or TRAINED[0]
+        settings = study.evaluate.of(self._metric)
         if isinstance(study.stopping, NoStopping) or not isinstance(settings, AccuracySettings):
             self._rule: FrontStopping | AshaStopping | None = None
         else:
             self._rule = study.stopping
             self._outlook = Outlook(
-                epochs=settings.resolved_recipe().epochs, seeds=len(settings.seeds)
+                epochs=settings.resolved_recipe().epochs,
+                best=METRICS[self._metric].best,
+                seeds=len(settings.seeds),
             )
 
     @property
@@ -79,24 +83,29 @@ class Stopper:
         if self._rule is None or not curve:
             return None
         hoped = self._outlook.optimistic(curve) if isinstance(self._rule, FrontStopping) else None
-        values = {**exact, TRAINED: curve[-1] if hoped is None else hoped}
+        values = {**exact, self._metric: curve[-1] if hoped is None else hoped}
         if any(name not in values for name in self._directions):
             return None
         return {name: values[name] for name in self._directions}
 
     def _under_front(self, curve: Curve, exact: Values, *, margin: float) -> str | None:
         hoped = self._outlook.optimistic(curve)
-        others = [name for name in self._directions if name != TRAINED]
+        others = [name for name in self._directions if name != self._metric]
         if hoped is None or any(name not in exact for name in others):
             return None
         number = beaten_by(
-            {**exact, TRAINED: hoped}, self._rivals, directions=self._directions, margin=margin
+            {**exact, self._metric: hoped},
+            self._rivals,
+            metric=self._metric,
+            directions=self._directions,
+            margin=margin,
         )
         if number is None:
             return None
         return (
-            f"after epoch {len(curve)}: {TRAINED} {max(curve):.2f} % so far, {hoped:.2f} % at most "
-            f"in sight; trial {number} has {self._rivals[number][TRAINED]:.2f} %"
+            f"after epoch {len(curve)}: {self._metric} {self._number(max(curve))} so far, "
+            f"{self._number(hoped)} at most in sight; trial {number} has "
+            f"{self._number(self._rivals[number][self._metric])}"
             + (f" and no worse {' or '.join(others)}" if others else "")
         )
 
@@ -104,16 +113,19 @@ class Stopper:
         epoch, value = len(curve), curve[-1]
         if not rule.is_rung(epoch):
             return None
-        at_rung = self._store.epochs.at(epoch, study_id=self._study_id, name=TRAINED)
+        at_rung = self._store.epochs.at(epoch, study_id=self._study_id, name=self._metric)
         if rule.keeps(value, at_rung):
             return None
         return (
-            f"after epoch {epoch}: {TRAINED} {value:.2f} % is not in the best "
+            f"after epoch {epoch}: {self._metric} {self._number(value)} is not in the best "
             f"1/{rule.reduction} of {len(at_rung)} trials"
         )
 
+    def _number(self, value: float) -> str:
+        return f"{value:.2f} {METRICS[self._metric].unit}"
+
     def _curve(self, trial_id: int) -> list[float]:
-        """Accuracy after each epoch; empty where one is missing."""
-        told = [each for each in self._store.epochs.of_trial(trial_id) if each.name == TRAINED]
+        """The metric after each epoch; empty where one is missing."""
+        told = [each for each in self._store.epochs.of_trial(trial_id) if each.name == self._metric]
         whole = [each.epoch for each in told] == list(range(1, len(told) + 1))
         return [each.value for each in told] if whole else []

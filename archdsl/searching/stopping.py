@@ -1,6 +1,7 @@
 """When a training is stopped early: what a study says about it, and the two rules.
 
-Pure functions of learning curves. A curve is the validation top-1 after each epoch, in percent.
+Pure functions of learning curves. A curve holds the value of a trained metric after each epoch:
+the validation top-1 in percent, for one. The metric is maximised.
 """
 
 from __future__ import annotations
@@ -13,14 +14,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from archdsl.analysis.dominance import losses, no_worse
-from archdsl.objectives import Direction
+from archdsl.metrics import Direction
 from archdsl.spec.base import StoredNode
 
 Curve = Sequence[float]
 Values = Mapping[str, float]
 """Objective to value."""
-TRAINED = "top1"
-"""The objective that takes a training; all others are exact before it."""
 
 EVIDENCE = 8
 """Complete trainings before a curve is extrapolated by them."""
@@ -81,26 +80,28 @@ def beaten_by(
     hoped: Values,
     rivals: Mapping[int, Values],
     *,
+    metric: str,
     directions: Mapping[str, Direction],
     margin: float,
 ) -> int | None:
-    """The complete trial with the highest top-1 of those that are no worse in any other objective,
-    if its top-1 is higher than what is hoped for by `margin` points.
+    """The complete trial that is best in a metric among those that are no worse in any other
+    objective, if it is better than what is hoped for by `margin` points.
 
     Args:
-        hoped: exact values, and the most that can be hoped for of top-1.
+        hoped: exact values, and the most that can be hoped for of the metric.
         rivals: number of a complete trial to its values.
+        metric: the one that takes a training; all other objectives are exact before it.
         directions: of the objectives.
         margin: at least 0.
     """
-    exact = {name: direction for name, direction in directions.items() if name != TRAINED}
+    exact = {name: direction for name, direction in directions.items() if name != metric}
     ahead = [
         number
         for number, rival in rivals.items()
-        if rival[TRAINED] - hoped[TRAINED] >= margin
+        if rival[metric] - hoped[metric] >= margin
         and no_worse(losses(rival, exact), losses(hoped, exact))
     ]
-    return max(ahead, key=lambda number: rivals[number][TRAINED], default=None)
+    return max(ahead, key=lambda number: rivals[number][metric], default=None)
 
 
 class Outlook:
@@ -111,7 +112,7 @@ class Outlook:
     the stage of the learning-rate schedule at which an epoch finds them. The guess takes the share
     that at most `UNUSUAL` of the complete trainings fell below:
 
-        optimistic top1 = 100 - share(epoch) * (100 - best top1 so far)
+        optimistic value = best - share(epoch) * (best - greatest value so far)
 
     While a training is like the complete ones (exchangeable), its error falls below the least of n
     shares with probability 1/(n + 1) at any one epoch: order statistics, as in conformal prediction
@@ -124,11 +125,12 @@ class Outlook:
 
     Args:
         epochs: of one training.
+        best: the value that no training can be better than: 100 of an accuracy.
         seeds: how many trainings make a trial.
     """
 
-    def __init__(self, *, epochs: int, seeds: int = 1) -> None:
-        self._epochs, self._seeds = epochs, seeds
+    def __init__(self, *, epochs: int, best: float, seeds: int = 1) -> None:
+        self._epochs, self._best, self._seeds = epochs, best, seeds
         self._shares: list[list[float]] = [[] for _ in range(epochs)]
 
     def is_whole(self, curve: Curve) -> bool:
@@ -141,11 +143,11 @@ class Outlook:
             return
         for training in self._trainings(curve):
             for epoch, shares in enumerate(self._shares, start=1):
-                best = max(training[:epoch])
-                insort(shares, (100 - training[-1]) / (100 - best) if best < 100 else 1.0)
+                error = self._best - max(training[:epoch])
+                insort(shares, (self._best - training[-1]) / error if error > 0 else 1.0)
 
     def optimistic(self, curve: Curve) -> float | None:
-        """The most that can be hoped for, in percent: the mean over the seeds, of which those that
+        """The most that can be hoped for: the mean over the seeds, of which those that
         are not begun count as the best of the others. None while too little is known."""
         if not curve or not all(map(isfinite, curve)):
             return None
@@ -159,7 +161,8 @@ class Outlook:
         if len(training) == self._epochs:
             return training[-1]
         shares = self._shares[len(training) - 1]
-        return 100 - shares[int(UNUSUAL * len(shares))] * (100 - max(training))
+        share = shares[int(UNUSUAL * len(shares))]
+        return self._best - share * (self._best - max(training))
 
     def _trainings(self, curve: Curve) -> list[Curve]:
         return [curve[start : start + self._epochs] for start in range(0, len(curve), self._epochs)]

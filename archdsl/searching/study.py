@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -11,14 +11,14 @@ from pydantic import (
     Field,
     Tag,
     ValidationInfo,
+    create_model,
     field_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from archdsl.document.messages import one_of
-from archdsl.measuring.conditions import Conditions, MemoryConditions
-from archdsl.measuring.settings import AccuracySettings, TableSettings
-from archdsl.objectives import OBJECTIVES, Direction
+from archdsl.measuring.settings import SETTINGS, TableSettings
+from archdsl.metrics import MEASURED, METRICS, Direction
 from archdsl.searching.constraints import (
     Constraint,
     ConstraintError,
@@ -59,23 +59,38 @@ def _amount(name: str, value: str | float) -> float:
     return amount(name, value if isinstance(value, str) else f"{value:.17g}{only_unit(name)}")
 
 
-Real = TypeVar("Real", bound=Node)
-OrTable = Annotated[
-    Annotated[Real, Tag("real")] | Annotated[TableSettings, Tag("table")], Discriminator(_source)
-]
+class EvaluateWords(Node):
+    """What a study's `evaluate` says, by metric."""
+
+    def given(self) -> dict[str, StoredNode]:
+        """How each metric is evaluated that is."""
+        return {name: each for name in MEASURED if (each := getattr(self, name)) is not None}
+
+    def of(self, metric: str) -> StoredNode | None:
+        """How a metric is evaluated, if it is."""
+        return self.given().get(metric)
 
 
-class Evaluate(Node):
-    """How each quantity is measured; a `table` of known values may stand in for any."""
+def _word(metric: str) -> tuple[Any, Any]:
+    """The field of a metric: its settings, or a table."""
+    settings: Any = SETTINGS[metric]
+    either = Annotated[
+        Annotated[settings, Tag("real")] | Annotated[TableSettings, Tag("table")],
+        Discriminator(_source),
+    ]
+    return either | None, Field(default=None, description=METRICS[metric].evaluated)
 
-    latency: OrTable[Conditions] | None = None
-    """Time of one batch on a named device."""
-    memory: OrTable[MemoryConditions] | None = None
-    """Peak memory of one batch: weights, images and what the call needs beside them."""
-    throughput: OrTable[Conditions] | None = None
-    """Images in a second, of one batch after the other."""
-    top1: OrTable[AccuracySettings] | None = None
-    """Validation accuracy after a training."""
+
+if TYPE_CHECKING:
+    Evaluate = EvaluateWords
+else:
+    Evaluate = create_model(
+        "Evaluate",
+        __base__=EvaluateWords,
+        __module__=__name__,
+        __doc__="How each quantity is measured; a `table` of known values may stand in for any.",
+        **{metric: _word(metric) for metric in MEASURED},
+    )
 
 
 class Budget(Node):
@@ -125,7 +140,7 @@ class Study(StoredNode):
     @field_validator("objectives")
     @classmethod
     def _known(cls, objectives: dict[str, Direction]) -> dict[str, Direction]:
-        unknown = [one_of(name, OBJECTIVES) for name in objectives if name not in OBJECTIVES]
+        unknown = [one_of(name, METRICS) for name in objectives if name not in METRICS]
         if unknown:
             raise PydanticCustomError("objective", "{text}", {"text": "; ".join(unknown)})
         return objectives

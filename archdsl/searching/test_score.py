@@ -1,20 +1,25 @@
-"""Test accuracy: measured for members of a finished front alone, never seen by a search."""
+"""Scores on test images: for members of a finished front alone, never seen by a search."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from archdsl.metrics import TRAINED, on_test_images, trained_metric
 from archdsl.records import Measurement
 from archdsl.store.rows import Trial
 from archdsl.store.store import Store
 
-FINAL = "test_top1"
+
+def final_quantity(quantities: Iterable[str]) -> str:
+    """What the score on test images is stored as of a study that measures `quantities`."""
+    return on_test_images(trained_metric(quantities) or TRAINED[0])
 
 
 def final_score(store: Store, trial: Trial) -> Measurement | None:
-    """The test accuracy of the weights behind a trial's validation accuracy, if it is stored."""
-    scores = [each for each in store.measurements.of_arch(trial.arch_id) if each.quantity == FINAL]
-    return _of_training(store.measurements.of_trial(trial.id).get("top1"), scores)
+    """The score on test images of the weights behind a trial's validation, if it is stored."""
+    behind = store.measurements.of_trial(trial.id)
+    stored, final = store.measurements.of_arch(trial.arch_id), final_quantity(behind)
+    return _of_training(behind, [each for each in stored if each.quantity == final])
 
 
 def final_scores(
@@ -29,23 +34,27 @@ def final_scores(
     """
     wanted = list(trials)
     scores: dict[str, list[Measurement]] = {}
-    stored = store.measurements.of_study(wanted[0].study_id, FINAL) if wanted else []
+    final = final_quantity(name for trial in wanted for name in behind[trial.id])
+    stored = store.measurements.of_study(wanted[0].study_id, final) if wanted else []
     for arch_id, measurement in stored:
         scores.setdefault(arch_id, []).append(measurement)
     found = {
-        trial.number: _of_training(behind[trial.id].get("top1"), scores.get(trial.arch_id, ()))
+        trial.number: _of_training(behind[trial.id], scores.get(trial.arch_id, ()))
         for trial in wanted
     }
     return {number: score for number, score in found.items() if score}
 
 
-def _of_training(selected: Measurement | None, scores: Sequence[Measurement]) -> Measurement | None:
+def _of_training(
+    behind: Mapping[str, Measurement], scores: Sequence[Measurement]
+) -> Measurement | None:
     """The last score of the weights that a search selected.
 
     Another study may have trained the same architecture on other data, or with another recipe.
     """
+    selected = trained_metric(behind)
     if selected is not None:
-        scores = [each for each in scores if _training(each) == _training(selected)]
+        scores = [each for each in scores if _training(each) == _training(behind[selected])]
     return scores[-1] if scores else None
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from archdsl.objectives import Direction
+from archdsl.metrics import Direction
 from archdsl.searching.stopping import EVIDENCE, AshaStopping, FrontStopping, Outlook, beaten_by
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "early_stopping.py"
@@ -20,7 +20,7 @@ HALVING = [60.0, 80.0, 90.0]
 
 
 def taught(*curves: list[float], epochs: int = 3, seeds: int = 1) -> Outlook:
-    outlook = Outlook(epochs=epochs, seeds=seeds)
+    outlook = Outlook(epochs=epochs, best=100.0, seeds=seeds)
     for curve in curves:
         outlook.add(curve)
     return outlook
@@ -91,7 +91,7 @@ RIVALS = {
 )
 def test_what_beats_a_hope(latency: float, throughput: float, top1: float, by: int | None) -> None:
     hoped = {"latency": latency, "throughput": throughput, "top1": top1}
-    assert beaten_by(hoped, RIVALS, directions=DIRECTIONS, margin=1.0) == by
+    assert beaten_by(hoped, RIVALS, metric="top1", directions=DIRECTIONS, margin=1.0) == by
 
 
 def test_rungs() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from archdsl.objectives import OBJECTIVES
+from archdsl.metrics import METRICS
 from archdsl.records import Measurement
 from archdsl.reporting.formatting import alike_but_for_numbers, counted, title, with_ranges
 from archdsl.reporting.front import FrontRow
@@ -55,7 +55,7 @@ def conditions_section(found: Findings) -> dict[str, Any]:
 
 def _quantity(name: str, rows: Sequence[FrontRow]) -> dict[str, Any]:
     made = [row.measured[name] for row in rows if name in row.measured]
-    quantity = {"name": title(name), "meaning": OBJECTIVES[name].meaning}
+    quantity = {"name": title(name), "meaning": METRICS[name].meaning}
     if all(not measurement.protocol for measurement in made):
         return quantity | {"counted": True, "groups": [], "trust": []}
     examples = {measurement.key: measurement.protocol for measurement in made}

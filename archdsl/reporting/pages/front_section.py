@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl.analysis.dominance import dominates, losses
 from archdsl.analysis.indistinguishable import REASON
-from archdsl.objectives import OBJECTIVES
+from archdsl.metrics import METRICS
 from archdsl.reporting.formatting import (
     counted,
     format_state,
@@ -206,7 +206,7 @@ def progress_section(found: Findings) -> dict[str, Any]:
 def _hypervolume(front: Front) -> Progress | None:
     if front.growth is None or not front.growth.series:
         return None
-    unit = "·".join(unit for name in front.growth.reference if (unit := OBJECTIVES[name].unit))
+    unit = "·".join(unit for name in front.growth.reference if (unit := METRICS[name].unit))
     trials, values = zip(*front.growth.series, strict=True)
     label = f"hypervolume ({unit})" if unit else "hypervolume"
     return Progress(heading=label, trials=trials, best=values)

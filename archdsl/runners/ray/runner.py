@@ -21,12 +21,12 @@ from ray.exceptions import RayError
 import archdsl
 from archdsl.errors import MeasureError
 from archdsl.measuring.evaluators import make_evaluators
+from archdsl.metrics import TRAINED, trained_for
 from archdsl.records import Job, Outcome, State
 from archdsl.runners.child import MakeEvaluators
 from archdsl.runners.errors import RunnerError
 from archdsl.runners.evaluation import one_line
 from archdsl.runners.interfaces import Bound, JobSource
-from archdsl.runners.memory_preflight import TRAINED
 from archdsl.runners.profile import RayProfile
 from archdsl.runners.ray.actors import Candidate, place, prepared, ready, unrefused
 from archdsl.runners.ray.connect import connect, leave, look_at, machines
@@ -145,7 +145,7 @@ class RayRunner:
             evaluate={
                 name: settings
                 for name, settings in self._evaluate.items()
-                if (laned and name != TRAINED) is on_lane
+                if (laned and name not in TRAINED) is on_lane
             },
             profile=self._profile,
             bounds=self._bounds,
@@ -175,7 +175,7 @@ class RayRunner:
     def _fit(self, found: Sequence[Machine]) -> list[Machine]:
         """The machines of a cluster that have the same code and see the storage."""
         storage = self._profile.storage
-        trains = "data" in self._evaluate.get(TRAINED, {})
+        trains = trained_for(self._evaluate) is not None
         looked = look_at(found, storage=storage if trains else None)
         check_machines(looked, version=archdsl.__version__, storage=storage)
         return [each.machine for each in looked]

@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
-from archdsl.objectives import Direction
+from archdsl.metrics import Direction
 from archdsl.records import State
 from archdsl.space.space import Candidate, Space
 

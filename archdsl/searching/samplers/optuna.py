@@ -28,7 +28,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from archdsl.identity import digest
-from archdsl.objectives import Direction
+from archdsl.metrics import Direction
 from archdsl.searching.samplers import History, HistoryRow, Proposal
 from archdsl.space.holes import Hole
 from archdsl.space.space import Space

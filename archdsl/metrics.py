@@ -1,0 +1,110 @@
+"""What can be measured, bounded and aimed at: one table, which every room reads.
+
+What a training makes of a metric is in `archdsl.training.tasks`, under the same name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Direction = Literal["minimize", "maximize"]
+Source = Literal["plan", "measuring", "training"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One quantity: how it is written and shown, and where it comes from.
+
+    Args:
+        unit: of stored values.
+        units: units that people may write, each with its size in `unit`.
+        direction: the better one.
+        bounds: the least and the greatest value there can be.
+        source: `plan`: counted; `measuring`: the network is run; `training`: it is trained, and
+            scored on validation images, members of a finished front also on test images.
+        meaning: one line for a person.
+        evaluated: what a study's `evaluate` says by this name; nothing for what is counted.
+    """
+
+    unit: str
+    units: Mapping[str, float] = field(default_factory=lambda: {"": 1.0})
+    direction: Direction
+    bounds: tuple[float, float] = (0.0, math.inf)
+    source: Source
+    meaning: str
+    evaluated: str = ""
+
+    @property
+    def best(self) -> float:
+        """The bound that no value can be better than."""
+        return self.bounds[0] if self.direction == "minimize" else self.bounds[1]
+
+
+METRICS: Mapping[str, Metric] = {
+    "latency": Metric(
+        unit="ms",
+        units={"ms": 1.0, "s": 1e3, "us": 1e-3, "µs": 1e-3},
+        direction="minimize",
+        source="measuring",
+        meaning="median time of one batch",
+        evaluated="Time of one batch on a named device.",
+    ),
+    "memory": Metric(
+        unit="MiB",
+        units={"MiB": 1.0, "GiB": 1024.0, "KiB": 1 / 1024},
+        direction="minimize",
+        source="measuring",
+        meaning="peak memory of one batch",
+        evaluated=(
+            "Peak memory of one batch: weights, images and what the call needs beside them."
+        ),
+    ),
+    "throughput": Metric(
+        unit="images/s",
+        units={"images/s": 1.0},
+        direction="maximize",
+        source="measuring",
+        meaning="images over median time",
+        evaluated="Images in a second, of one batch after the other.",
+    ),
+    "top1": Metric(
+        unit="%",
+        units={"%": 1.0},
+        direction="maximize",
+        bounds=(0.0, 100.0),
+        source="training",
+        meaning="validation accuracy",
+        evaluated="Validation accuracy after a training.",
+    ),
+    "params": Metric(unit="", direction="minimize", source="plan", meaning="parameters in use"),
+    "macs": Metric(
+        unit="", direction="minimize", source="plan", meaning="multiply-adds for one image"
+    ),
+}
+
+MEASURED = tuple(name for name, metric in METRICS.items() if metric.source != "plan")
+"""What a study's `evaluate` may name."""
+TRAINED = tuple(name for name, metric in METRICS.items() if metric.source == "training")
+"""What takes a training; the first one is what a study is about that names none."""
+
+
+def trained_metric(names: Iterable[str]) -> str | None:
+    """The one of `names` that takes a training."""
+    return next((name for name in names if name in TRAINED), None)
+
+
+def trained_for(evaluate: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The metric that a study trains networks for; None where nothing is, or a table knows it.
+
+    Args:
+        evaluate: of the study's document.
+    """
+    return next((name for name in TRAINED if "data" in evaluate.get(name, {})), None)
+
+
+def on_test_images(name: str) -> str:
+    """What a trained metric is stored as where test images are scored: `test_top1`."""
+    return f"test_{name}"
