@@ -44,16 +44,18 @@ def train() -> None:
     from archdsl.training.data.source import open_data
     from archdsl.training.loop import fit
     from archdsl.training.recipe import resolve_recipe
+    from archdsl.training.tasks.classification import Classification
 
     torch.set_num_threads(1)
     fit(
         build_plan(read_model("vittm-digits", []).plan),
         open_data("digits"),
+        task=Classification(),
         recipe=resolve_recipe({"epochs": 10_000}),
         seed=0,
         device=torch.device("cpu"),
         storage=None,
-        report=lambda epoch, top1: print("training", flush=True) if epoch == 1 else None,
+        report=lambda epoch, values: print("training", flush=True) if epoch == 1 else None,
     )
 
 

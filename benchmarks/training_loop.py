@@ -20,6 +20,7 @@ from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.source import open_data
 from archdsl.training.loop import fit
 from archdsl.training.recipe import Recipe
+from archdsl.training.tasks.classification import Classification
 
 
 class Linear(nn.Module):
@@ -52,6 +53,7 @@ def epoch_ms(model: nn.Module, dataset: Dataset) -> float:
     fit(
         model,
         dataset,
+        task=Classification(),
         recipe=Recipe(epochs=2),
         seed=0,
         device=torch.device("cpu"),

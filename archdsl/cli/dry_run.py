@@ -93,7 +93,7 @@ def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_de
     )
     evaluate = checked.study.evaluate
     print(f"latency    {_told(evaluate.of('latency'), estimate.latency_seconds)}")
-    print(f"training   {_told(_training(evaluate), estimate.training_seconds)}")
+    print(f"training   {_told(_training(evaluate)[1], estimate.training_seconds)}")
     print(f"budget     {estimate.trials} trials, about {duration(estimate.total_seconds)} in all")
 
 
@@ -101,9 +101,10 @@ def _holes(checked: CheckedStudy) -> int:
     return sum(1 for _ in checked.space.holes())
 
 
-def _training(evaluate: EvaluateWords) -> object:
-    """How the metric is evaluated that takes a training, if there is one."""
-    return evaluate.of(trained_metric(evaluate.given()) or TRAINED[0])
+def _training(evaluate: EvaluateWords) -> tuple[str, object]:
+    """The metric that takes a training, and how it is evaluated, if it is."""
+    metric = trained_metric(evaluate.given()) or TRAINED[0]
+    return metric, evaluate.of(metric)
 
 
 def _told(settings: object, seconds: float | None) -> str:
@@ -121,12 +122,12 @@ def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> E
     drawn = list(Proposer(checked=checked).sample(SAMPLES))
     valid = [proposal for proposal in drawn if proposal]
     conditions = checked.study.evaluate.of("latency")
-    settings = _training(checked.study.evaluate)
+    metric, settings = _training(checked.study.evaluate)
     model = checked.space.base_candidate() or (valid[0].model if valid else None)
     latency = training = None
     if model and isinstance(settings, AccuracySettings):
         say("timing a few steps of a training of the base …")
-        training = _training_seconds(model, settings, profile)
+        training = _training_seconds(model, metric, settings, profile)
     if model and isinstance(conditions, Conditions):
         say("measuring the latency of the base …")
         latency = _latency_seconds(model, conditions, any_device)
@@ -154,11 +155,14 @@ def _latency_seconds(model: Checked, conditions: Conditions, any_device: bool) -
     return time.perf_counter() - started
 
 
-def _training_seconds(model: Checked, settings: AccuracySettings, profile: RunProfile) -> float:
+def _training_seconds(
+    model: Checked, metric: str, settings: AccuracySettings, profile: RunProfile
+) -> float:
     from archdsl.compiler.build import build_plan
     from archdsl.measuring.estimate import training_seconds
     from archdsl.training.data.source import open_data
     from archdsl.training.device import choose_device
+    from archdsl.training.tasks import TASKS
 
     dataset = open_data(
         settings.data,
@@ -170,6 +174,7 @@ def _training_seconds(model: Checked, settings: AccuracySettings, profile: RunPr
         build_plan(model.plan),
         model.spec,
         dataset,
+        task=TASKS[metric],
         recipe=settings.resolved_recipe(),
         device=choose_device(profile.training.device, profile=profile.name),
     )

@@ -10,14 +10,20 @@ from torch import nn
 
 from archdsl.spec.model import ModelSpec
 from archdsl.training.data.dataset import Dataset, check_data
-from archdsl.training.losses import ClassifierLoss
 from archdsl.training.recipe import Recipe
+from archdsl.training.tasks.task import Task
 
 TIMED_STEPS = 3
 
 
 def training_seconds(
-    model: nn.Module, spec: ModelSpec, dataset: Dataset, *, recipe: Recipe, device: torch.device
+    model: nn.Module,
+    spec: ModelSpec,
+    dataset: Dataset,
+    *,
+    task: Task,
+    recipe: Recipe,
+    device: torch.device,
 ) -> float:
     """Estimated seconds of one training with one seed; the model's weights stay as they are.
 
@@ -25,6 +31,7 @@ def training_seconds(
         model: the network of `spec`, as `archdsl.compile` makes it.
         spec: the document, for checking the data against it.
         dataset: its train split is read, a batch at a time.
+        task: gives the loss.
         recipe: epochs and batch.
         device: where the training would run.
 
@@ -39,12 +46,11 @@ def training_seconds(
     )
     model.to(device).train()
     train = dataset.train.to(device)
-    loss_of = ClassifierLoss(label_smoothing=recipe.label_smoothing)
-    images, labels = train.batch(torch.arange(min(recipe.batch, len(train))))
+    images, targets = train.batch(torch.arange(min(recipe.batch, len(train))))
     seconds = []
     for _ in range(TIMED_STEPS + 1):  # the first warms up
         started = time.perf_counter()
-        torch.autograd.backward(loss_of(model, images, labels))
+        torch.autograd.backward(task.loss(model, images, targets, recipe=recipe))
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         seconds.append(time.perf_counter() - started)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from archdsl.document.messages import one_of
 from archdsl.errors import StudyError
 from archdsl.measuring.settings import AccuracySettings, TableSettings, settings_of
 from archdsl.measuring.table import Table, TableEvaluator
+from archdsl.metrics import TRAINED, on_test_images
 from archdsl.records import Job, Measurement
 
 
@@ -86,25 +88,26 @@ def _throughput(settings: Mapping[str, Any], workplace: Workplace) -> list[Evalu
     return [throughput_evaluator(settings_of(Conditions, settings, "evaluate.throughput"))]
 
 
-def _top1(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
-    from archdsl.measuring.accuracy import AccuracyEvaluator, FinalAccuracyEvaluator, Trainings
+def _trained(metric: str, settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
+    from archdsl.measuring.trained import FinalEvaluator, Trainings, ValidationEvaluator
     from archdsl.storage.storage import storage_at
     from archdsl.training.device import choose_device
 
     trainings = Trainings(
-        settings_of(AccuracySettings, settings, "evaluate.top1"),
+        metric,
+        settings_of(AccuracySettings, settings, f"evaluate.{metric}"),
         device=choose_device(workplace.training.device, profile=workplace.name),
         names=workplace.data,
         storage=storage_at(workplace.storage),
     )
-    return [AccuracyEvaluator(trainings), FinalAccuracyEvaluator(trainings)]
+    return [ValidationEvaluator(trainings), FinalEvaluator(trainings)]
 
 
 EVALUATORS: Mapping[str, Make] = {
     "memory": _memory,
     "latency": _latency,
     "throughput": _throughput,
-    "top1": _top1,
+    **{metric: partial(_trained, metric) for metric in TRAINED},
 }
 """Quantity to what makes its evaluators, cheap ones first."""
 
@@ -114,8 +117,9 @@ def make_evaluators(
 ) -> list[Evaluator]:
     """The evaluators of a study, cheap ones first.
 
-    With `top1` comes `test_top1`, last: the final score of a front's members, which no candidate
-    of a running search is measured by. A table gives it only if it has such a column.
+    With a trained metric, `top1`, comes `test_top1`, last: the final score of a front's members,
+    which no candidate of a running search is measured by. A table gives it only if it has such a
+    column.
 
     Args:
         evaluate: quantity to settings: those of `Conditions` for `latency` and `throughput`, of
@@ -143,6 +147,6 @@ def make_evaluators(
 def _tables(quantity: str, settings: Mapping[str, Any]) -> list[Evaluator]:
     read = settings_of(TableSettings, settings, f"evaluate.{quantity}")
     table, repeat = Table(Path(read.table)), read.repeat or 0
-    final = f"test_{quantity}"
+    final = on_test_images(quantity)
     names = [quantity, final] if final in table.columns else [quantity]
     return [TableEvaluator(quantity=name, table=table, repeat=repeat) for name in names]

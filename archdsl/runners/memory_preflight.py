@@ -31,9 +31,10 @@ def make_preflight(
     from archdsl.spec.model import ModelSpec
     from archdsl.training.device import choose_device
     from archdsl.training.memory import check_fits, try_step
+    from archdsl.training.tasks import TASKS
 
     settings = settings_of(AccuracySettings, evaluate[metric], f"evaluate.{metric}")
-    recipe = settings.resolved_recipe()
+    task, recipe = TASKS[metric], settings.resolved_recipe()
     device = choose_device(profile.training.device, profile=profile.name)
 
     def preflight(job: Job) -> None:
@@ -41,11 +42,12 @@ def make_preflight(
         shape = (image.channels, *image.size)
         check_fits(
             lambda: build_candidate(job, seed=0)[0],
+            task=task,
             image_shape=shape,
             recipe=recipe,
             device=device,
         )
         model, _ = build_candidate(job, seed=0)
-        try_step(model, image_shape=shape, recipe=recipe, device=device)
+        try_step(model, task=task, image_shape=shape, recipe=recipe, device=device)
 
     return preflight

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from archdsl.identity import canonical_json
 from archdsl.storage.storage import Storage
+from archdsl.training.tasks.task import Counts
 
 CHECKPOINT = "checkpoint.pt"
 CHECKPOINTS_IN_TURN = ("checkpoint-even.pt", "checkpoint-odd.pt")
@@ -31,13 +32,13 @@ class Progress:
     """How far a training has come.
 
     Args:
-        key: identity of the training's arguments.
-        correct: correct validation images after each finished epoch.
+        key: what names the training, see `run_keys`.
+        counts: what its task counted on validation images after each finished epoch.
         seconds: wall time of the finished epochs, over all runs.
     """
 
     key: str
-    correct: tuple[int, ...] = ()
+    counts: tuple[Counts, ...] = ()
     seconds: float = 0.0
 
 
@@ -70,7 +71,7 @@ class Checkpoints:
         found = [state for name in self._names if (state := self._storage.read(name, read))]
         if not found:
             return None
-        furthest = max(found, key=lambda state: len(state["progress"].correct))
+        furthest = max(found, key=lambda state: len(state["progress"].counts))
         model.load_state_dict(furthest["model"])
         optimizer.load_state_dict(furthest["optimizer"])
         return cast(Progress, furthest["progress"])
@@ -82,7 +83,7 @@ class Checkpoints:
             "model": model.state_dict(),
             "optimizer": optimizer.state_dict(),
         }
-        name = self._names[len(progress.correct) % len(self._names)]
+        name = self._names[len(progress.counts) % len(self._names)]
         self._storage.write(name, partial(write_checkpoint, state))
         self._drop(but=name)
 
@@ -148,4 +149,6 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
 
 
 def read_progress(found: dict[str, Any]) -> Progress:
-    return Progress(key=found["key"], correct=tuple(found["correct"]), seconds=found["seconds"])
+    if "correct" in found:  # written when there was no task but classification
+        found = {**found, "counts": [{"correct": each} for each in found["correct"]]}
+    return Progress(key=found["key"], counts=tuple(found["counts"]), seconds=found["seconds"])

@@ -1,44 +1,44 @@
-"""Accuracy on a split."""
+"""A network scored on a split."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from archdsl.training.data.dataset import Split
+from archdsl.training.tasks.task import Counts, Task
 
 
 def evaluate(
     model: nn.Module,
     split: Split,
     *,
+    task: Task,
     device: torch.device,
     batch: int,
     after_batch: Callable[[], None] = lambda: None,
-) -> tuple[int, int]:
-    """Count the images whose largest logit is their label's, in float32.
+) -> Counts:
+    """Count what a task counts over all images of a split, in float32.
 
     Args:
-        model: on `device`; images (batch, channels, height, width) → logits
-            (batch, num_classes). Left in the mode, training or evaluation, it came in.
+        model: on `device`. Left in the mode, training or evaluation, it came in.
+        task: counts.
         batch: images per forward pass.
         after_batch: called after each forward pass.
 
-    Returns:
-        Correct images and all images. Logits that are not finite are never correct.
+    Raises:
+        DataError: an image cannot be decoded.
     """
     split = split.to(device)
     training = model.training
     model.eval()
-    correct = torch.zeros((), dtype=torch.int64, device=device)
+    sums: dict[str, Tensor] = {}
     with torch.inference_mode():
         for indices in torch.split(torch.arange(len(split)), batch):
-            images, labels = split.batch(indices)
-            logits = model(images)
-            hits = (logits.argmax(dim=1) == labels) & logits.isfinite().all(dim=1)
-            correct += hits.sum()
+            for name, found in task.count(model, *split.batch(indices)).items():
+                sums[name] = sums[name] + found if name in sums else found
             after_batch()
     model.train(training)
-    return int(correct), len(split)
+    return {name: found.tolist() for name, found in sums.items()}

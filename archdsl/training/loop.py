@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,11 +20,14 @@ from archdsl.training.checkpoint import Checkpoints, Progress
 from archdsl.training.data.dataset import Dataset, Split
 from archdsl.training.device import lock_names, settle
 from archdsl.training.evaluate import evaluate
-from archdsl.training.losses import ClassifierLoss
 from archdsl.training.optimizer import build_optimizer, build_schedule
 from archdsl.training.recipe import Recipe
 from archdsl.training.run_key import run_keys
 from archdsl.training.seeding import derive_seed, generator
+from archdsl.training.tasks.task import Counts, Score, Task
+
+Values = Mapping[str, float]
+"""Metric to value."""
 
 LOSS_CHECK_STEPS = 50
 """Steps between looks at the losses: each look makes the host wait for the device."""
@@ -47,20 +50,18 @@ class FitResult:
     """What a training came to.
 
     Args:
-        top1: validation accuracy after the last epoch, in percent.
-        correct: correct validation images after the last epoch.
-        count: validation images.
-        epochs: epochs trained.
-        history: validation top-1 after each epoch, in percent.
+        counts: what the task counted on the validation images after the last epoch.
+        images: of the validation split.
+        scores: the metrics that follow from them.
+        history: the values of the metrics after each epoch.
         seconds: wall time of training, validation and checkpoints, over all runs, without the
             time that was left to measurements.
     """
 
-    top1: float
-    correct: int
-    count: int
-    epochs: int
-    history: tuple[float, ...]
+    counts: Counts
+    images: int
+    scores: Mapping[str, Score]
+    history: tuple[Values, ...]
     seconds: float
 
 
@@ -68,11 +69,12 @@ def fit(
     model: nn.Module,
     dataset: Dataset,
     *,
+    task: Task,
     recipe: Recipe,
     seed: int,
     device: torch.device,
     storage: Storage | None,
-    report: Callable[[int, float], None],
+    report: Callable[[int, Values], None],
 ) -> FitResult:
     """Train `model` in place on the train split and validate it after each epoch.
 
@@ -83,14 +85,14 @@ def fit(
     split is never read.
 
     Args:
-        model: `model(images)` → logits (batch, num_classes), `model.forward_heads(images)` →
-            dict of logits, `model.no_weight_decay()` → names. Moved to `device`.
+        model: as the task needs it, with `model.no_weight_decay()` → names. Moved to `device`.
+        task: gives the loss, and counts on the validation split.
         seed: decides order, augmentation and what the model itself draws; the global torch
             generators are seeded anew in each epoch.
         storage: where the checkpoint and at the end `weights.safetensors` lie; what is at a URL
             can be gone on with by another machine. None keeps nothing.
-        report: called as report(epochs finished, validation top-1 in percent) once that epoch
-            is kept there. A continued run first reports the epochs it finds done; what `report`
+        report: called as report(epochs finished, value of each metric) once that epoch is kept
+            there. A continued run first reports the epochs it finds done; what `report`
             raises ends the run and leaves the checkpoint.
 
     Raises:
@@ -103,16 +105,22 @@ def fit(
     train, validation = dataset.train.to(device), dataset.validation.to(device)
     steps = math.ceil(len(train) / recipe.batch)
     optimizer = build_optimizer(model, recipe)
-    keys = run_keys(model, dataset, recipe=recipe, seed=seed)
+    keys = run_keys(model, dataset, task=task, recipe=recipe, seed=seed)
     progress = Progress(key=keys[0])
     checkpoints = Checkpoints(storage, keys=keys) if storage is not None else None
     if checkpoints is not None:
         restored = checkpoints.restore(model, optimizer) or progress
         progress = replace(restored, key=keys[0])
+
+    def values_of(counts: Counts) -> Values:
+        scores = task.scores(counts, images=len(validation))
+        return {name: score.value for name, score in scores.items()}
+
     lock = SharedDeviceLock(lock_names(device), settle=partial(settle, device))
     trainer = Trainer(
         model=model,
         train=train,
+        task=task,
         recipe=recipe,
         seed=seed,
         device=device,
@@ -121,36 +129,35 @@ def fit(
         steps=steps,
         after_step=lock.give_way,
     )
-    for epoch, correct in enumerate(progress.correct, start=1):
-        report(epoch, 100 * correct / len(validation))
-    for epoch in range(len(progress.correct) + 1, recipe.epochs + 1):
+    for epoch, counts in enumerate(progress.counts, start=1):
+        report(epoch, values_of(counts))
+    for epoch in range(len(progress.counts) + 1, recipe.epochs + 1):
         started = time.perf_counter() - lock.seconds_waited
         with lock:
             trainer.train_epoch(epoch)
-            correct, count = evaluate(
-                model, validation, device=device, batch=recipe.batch, after_batch=lock.give_way
+            counts = evaluate(
+                model,
+                validation,
+                task=task,
+                device=device,
+                batch=recipe.batch,
+                after_batch=lock.give_way,
             )
             progress = replace(
                 progress,
-                correct=(*progress.correct, correct),
+                counts=(*progress.counts, counts),
                 seconds=progress.seconds + time.perf_counter() - lock.seconds_waited - started,
             )
             if checkpoints is not None and epoch < recipe.epochs:
                 checkpoints.save(progress, model, optimizer)
             elif checkpoints is not None:
                 checkpoints.finish(progress, model)
-        report(epoch, 100 * correct / count)
-    return result_of(progress, count=len(validation))
-
-
-def result_of(progress: Progress, *, count: int) -> FitResult:
-    history = tuple(100 * correct / count for correct in progress.correct)
+        report(epoch, values_of(counts))
     return FitResult(
-        top1=history[-1],
-        correct=progress.correct[-1],
-        count=count,
-        epochs=len(history),
-        history=history,
+        counts=progress.counts[-1],
+        images=len(validation),
+        scores=task.scores(progress.counts[-1], images=len(validation)),
+        history=tuple(map(values_of, progress.counts)),
         seconds=progress.seconds,
     )
 
@@ -161,12 +168,14 @@ class Trainer:
 
     Args:
         train: on `device`.
+        task: gives the loss.
         steps: optimiser steps per epoch.
         after_step: called after each of them.
     """
 
     model: nn.Module
     train: Split
+    task: Task
     recipe: Recipe
     seed: int
     device: torch.device
@@ -181,18 +190,17 @@ class Trainer:
         torch.manual_seed(derive_seed(self.seed, epoch, "model"))
         order = torch.randperm(len(self.train), generator=generator(self.seed, epoch, "order"))
         draws = generator(self.seed, epoch, "augment")
-        loss_of = ClassifierLoss(label_smoothing=self.recipe.label_smoothing)
         losses: list[Tensor] = []
         # Even parts: a last step of one image would upset batch norms and the average gradient.
         for step, indices in enumerate(order.tensor_split(self.steps), start=1):
-            images, labels = self.train.batch(indices)
+            images, targets = self.train.batch(indices)
             images = augment(images, how=self.recipe.augment, generator=draws)
             with torch.autocast(
                 self.device.type,
                 dtype=torch.bfloat16,
                 enabled=self.recipe.amp and self.device.type == "cuda",
             ):
-                loss = loss_of(self.model, images, labels)
+                loss = self.task.loss(self.model, images, targets, recipe=self.recipe)
             self.take_step(loss, number=(epoch - 1) * self.steps + step - 1)
             losses.append(loss.detach())
             if len(losses) == LOSS_CHECK_STEPS or step == self.steps:

@@ -13,9 +13,9 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.training.device import lock_names
-from archdsl.training.losses import ClassifierLoss
 from archdsl.training.optimizer import build_optimizer
 from archdsl.training.recipe import Recipe
+from archdsl.training.tasks.task import Task
 
 COPIES = 4
 """Of every weight: itself, its gradient, and AdamW's two moments."""
@@ -26,7 +26,12 @@ _GIB = 2**30
 
 
 def estimated_bytes(
-    model: nn.Module, *, image_shape: tuple[int, int, int], recipe: Recipe, device: torch.device
+    model: nn.Module,
+    *,
+    task: Task,
+    image_shape: tuple[int, int, int],
+    recipe: Recipe,
+    device: torch.device,
 ) -> int:
     """The least that a training holds at the end of a forward pass, in bytes.
 
@@ -35,11 +40,12 @@ def estimated_bytes(
 
     Args:
         model: on the meta device, so that nothing is allocated.
+        task: gives the loss.
         image_shape: (channels, height, width).
         recipe: its batch, and whether it trains in bfloat16.
         device: where the training would run.
     """
-    images, labels = _batch(image_shape, recipe=recipe, device=torch.device("meta"))
+    images = torch.zeros(recipe.batch, *image_shape, device="meta")
     own = {_reference(weight.untyped_storage()) for weight in model.parameters()}
     saved: dict[Hashable, int] = {}
 
@@ -51,7 +57,7 @@ def estimated_bytes(
     model.train()
     with saved_tensors_hooks(keep, lambda tensor: tensor):
         # The loss keeps the graph, and with it every saved tensor, alive until all are counted.
-        loss = ClassifierLoss(label_smoothing=recipe.label_smoothing)(model, images, labels)
+        loss = task.loss(model, images, task.blank_targets(images), recipe=recipe)
     activations = sum(size for storage, size in saved.items() if storage not in own)
     del loss
     if recipe.amp and device.type == "cuda":
@@ -72,6 +78,7 @@ def free_bytes(device: torch.device) -> int:
 def check_fits(
     build: Callable[[], nn.Module],
     *,
+    task: Task,
     image_shape: tuple[int, int, int],
     recipe: Recipe,
     device: torch.device,
@@ -80,6 +87,7 @@ def check_fits(
 
     Args:
         build: makes the network, here on the meta device.
+        task: gives the loss.
         image_shape: (channels, height, width).
         recipe: its batch, and whether it trains in bfloat16.
         device: where the training would run.
@@ -89,7 +97,9 @@ def check_fits(
     """
     with torch.device("meta"):
         model = build()
-    needed = estimated_bytes(model, image_shape=image_shape, recipe=recipe, device=device)
+    needed = estimated_bytes(
+        model, task=task, image_shape=image_shape, recipe=recipe, device=device
+    )
     free = free_bytes(device)
     if needed > free:
         raise MemoryError(
@@ -99,12 +109,18 @@ def check_fits(
 
 
 def try_step(
-    model: nn.Module, *, image_shape: tuple[int, int, int], recipe: Recipe, device: torch.device
+    model: nn.Module,
+    *,
+    task: Task,
+    image_shape: tuple[int, int, int],
+    recipe: Recipe,
+    device: torch.device,
 ) -> None:
     """Take one training step on made-up images; the weights are spoilt afterwards.
 
     Args:
         model: with its weights; moved to `device`.
+        task: gives the loss.
         image_shape: (channels, height, width).
         recipe: its batch, optimiser and precision.
         device: where the training would run.
@@ -116,11 +132,11 @@ def try_step(
     with SharedDeviceLock(lock_names(device)):
         try:
             model.to(device).train()
-            images, labels = _batch(image_shape, recipe=recipe, device=device)
+            images = torch.zeros(recipe.batch, *image_shape, device=device)
             optimizer = build_optimizer(model, recipe)
             amp = recipe.amp and device.type == "cuda"
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=amp):
-                loss = ClassifierLoss(label_smoothing=recipe.label_smoothing)(model, images, labels)
+                loss = task.loss(model, images, task.blank_targets(images), recipe=recipe)
             torch.autograd.backward(loss)
             optimizer.step()
             if device.type == "cuda":
@@ -128,10 +144,3 @@ def try_step(
         finally:
             if device.type == "cuda":
                 torch.cuda.empty_cache()
-
-
-def _batch(
-    image_shape: tuple[int, int, int], *, recipe: Recipe, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    images = torch.zeros(recipe.batch, *image_shape, device=device)
-    return images, torch.zeros(recipe.batch, dtype=torch.int64, device=device)

@@ -12,6 +12,7 @@ from archdsl.nn.network import Network
 from archdsl.plan.revisions import later_revisions
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.recipe import Recipe
+from archdsl.training.tasks.task import Task
 
 LOOP_VERSION = 1
 """Part of every key: raised when the loop computes something else."""
@@ -48,7 +49,13 @@ FIRST_SETTINGS: dict[str, frozenset[str]] = {
 part of those keys. Nothing is ever added here."""
 
 
-def run_keys(model: nn.Module, dataset: Dataset, *, recipe: Recipe, seed: int) -> tuple[str, ...]:
+FIRST_TASK = "classification"
+"""Not part of any key: for long there was no other."""
+
+
+def run_keys(
+    model: nn.Module, dataset: Dataset, *, task: Task, recipe: Recipe, seed: int
+) -> tuple[str, ...]:
     """The keys that files of a training may bear: that of new files first, then an older one.
 
     A compiled network is named by its `arch_id`, the revisions of its words and its tensors; any
@@ -59,6 +66,7 @@ def run_keys(model: nn.Module, dataset: Dataset, *, recipe: Recipe, seed: int) -
         "data": dataset.digest,
         "recipe": recipe.model_dump(mode="json"),
         "seed": seed,
+        **({} if task.name == FIRST_TASK else {"task": task.name}),
     }
     return tuple(
         digest({**course, "architecture": architecture}) for architecture in _architectures(model)

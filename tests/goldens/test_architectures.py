@@ -29,6 +29,7 @@ from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.memory import Labelled, memory_dataset
 from archdsl.training.recipe import resolve_recipe
 from archdsl.training.run_key import run_keys
+from archdsl.training.tasks.classification import Classification
 
 FILE = Path(__file__).parent / "assets/architectures.json"
 GOLDEN: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
@@ -61,7 +62,13 @@ def key_of(
     seed: int = 0,
 ) -> str:
     """The last of the keys that a training's files may bear, which was once the only one."""
-    return run_keys(network, data_of(data), recipe=resolve_recipe(recipe), seed=seed)[-1]
+    return run_keys(
+        network,
+        data_of(data),
+        task=Classification(),
+        recipe=resolve_recipe(recipe),
+        seed=seed,
+    )[-1]
 
 
 def plan_of(document: Mapping[str, Any]) -> Plan:

@@ -12,7 +12,6 @@ import torch
 
 from archdsl.cli.search_input import Asked, find_study
 from archdsl.identity import digest
-from archdsl.measuring.accuracy import Trainings
 from archdsl.measuring.conditions import Conditions, MemoryConditions
 from archdsl.measuring.devices import applied
 from archdsl.measuring.evaluators import make_evaluators
@@ -20,6 +19,7 @@ from archdsl.measuring.fingerprint import fingerprint, fingerprint_id
 from archdsl.measuring.latency import latency_protocol, throughput_of
 from archdsl.measuring.memory import memory_protocol
 from archdsl.measuring.settings import AccuracySettings
+from archdsl.measuring.trained import Trainings
 from archdsl.records import Job, Measurement
 from archdsl.runners.read import read_profile
 from archdsl.searching.loop import FACTS_PROTOCOL
@@ -86,7 +86,11 @@ def training_folder(settings: Mapping[str, Any]) -> str:
         trial_id=1, number=0, arch_id="a" * 16, spec={}, params={}, known=(), folder="files"
     )
     trainings = Trainings(
-        AccuracySettings.model_validate(settings), device=CPU, names={}, storage=Folder("files")
+        "top1",
+        AccuracySettings.model_validate(settings),
+        device=CPU,
+        names={},
+        storage=Folder("files"),
     )
     return str(Path(str(trainings.folder(candidate))).relative_to(Path.cwd()))
 

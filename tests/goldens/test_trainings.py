@@ -29,8 +29,9 @@ from archdsl.storage.storage import Storage
 from archdsl.training.data.dataset import Dataset, Split
 from archdsl.training.data.source import open_data
 from archdsl.training.evaluate import evaluate
-from archdsl.training.loop import FitResult, fit
+from archdsl.training.loop import FitResult, Values, fit
 from archdsl.training.recipe import resolve_recipe
+from archdsl.training.tasks.classification import Classification
 
 ASSETS = Path(__file__).parent / "assets"
 FILE = ASSETS / "trainings.json"
@@ -80,7 +81,7 @@ class Trained:
 
     network: nn.Module
     result: FitResult
-    reported: list[tuple[int, float]]
+    reported: list[tuple[int, Values]]
     epochs: float
 
 
@@ -98,16 +99,17 @@ def train(
 ) -> Trained:
     """Train, or go on with what is there; `stop` is the epoch after which Ctrl-C comes."""
     network, images = network_of(document), Counted(data.train)
-    reported: list[tuple[int, float]] = []
+    reported: list[tuple[int, Values]] = []
 
-    def report(epoch: int, top1: float) -> None:
-        reported.append((epoch, top1))
+    def report(epoch: int, values: Values) -> None:
+        reported.append((epoch, values))
         if epoch == stop:
             raise KeyboardInterrupt
 
     result = fit(
         network,
         replace(data, train=images),
+        task=Classification(),
         recipe=resolve_recipe(RECIPE),
         seed=SEED,
         device=CPU,
@@ -121,7 +123,7 @@ def train(
 
 def correct_of(result: FitResult) -> list[int]:
     """Correct validation images after each epoch."""
-    return [round(top1 * result.count / 100) for top1 in result.history]
+    return [round(values["top1"] * result.images / 100) for values in result.history]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -195,14 +197,16 @@ def test_a_finished_training_is_found(
     found = train(golden["document"], digits, where)
     assert found.epochs == 0, "nothing is trained again"
     assert correct_of(found.result) == golden["correct"]
-    assert found.result.correct == golden["correct"][-1]
+    assert found.result.counts == {"correct": golden["correct"][-1]}
     assert found.reported == list(enumerate(found.result.history, start=1))
     assert found.result.seconds == pytest.approx(golden["seconds"])
     stored = load(content)
     assert stored.keys() == found.network.state_dict().keys()
     assert all(torch.equal(stored[key], each) for key, each in found.network.state_dict().items())
-    correct, _ = evaluate(found.network, digits.validation, device=CPU, batch=128)
-    assert correct == pytest.approx(golden["correct"][-1], abs=1), "and it is as good"
+    counts = evaluate(
+        found.network, digits.validation, task=Classification(), device=CPU, batch=128
+    )
+    assert counts["correct"] == pytest.approx(golden["correct"][-1], abs=1), "and it is as good"
 
 
 @each_training

@@ -106,10 +106,11 @@ from archdsl.runners.evaluation import state_of
 from archdsl.spec.model import ModelSpec
 from archdsl.training.memory import try_step
 from archdsl.training.recipe import Recipe
+from archdsl.training.tasks.classification import Classification
 import json, sys
 
 model = build(ModelSpec.model_validate(json.loads(sys.argv[1])))
-words = {"image_shape": (1, 8, 8), "device": torch.device("cpu")}
+words = {"task": Classification(), "image_shape": (1, 8, 8), "device": torch.device("cpu")}
 try_step(model, recipe=Recipe(batch=8), **words)
 limit = psutil.Process().memory_info().vms + 2**28
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -16,8 +16,9 @@ from archdsl.storage.folder import Folder
 from archdsl.storage.remote import RemoteFolder
 from archdsl.storage.storage import Storage
 from archdsl.training.data.dataset import Dataset
-from archdsl.training.loop import FitResult, fit
+from archdsl.training.loop import FitResult, Values, fit
 from archdsl.training.recipe import Recipe
+from archdsl.training.tasks.classification import Classification
 
 MakeModel = Callable[..., nn.Module]
 
@@ -27,11 +28,12 @@ def train(
     data: Dataset,
     storage: Storage | None,
     *,
-    report: Callable[[int, float], None] = lambda epoch, top1: None,
+    report: Callable[[int, Values], None] = lambda epoch, values: None,
 ) -> FitResult:
     return fit(
         model,
         data,
+        task=Classification(),
         recipe=Recipe(epochs=4, batch=256),
         seed=0,
         device=torch.device("cpu"),
@@ -80,7 +82,7 @@ def test_an_upload_that_breaks_down_costs_one_epoch(
     reported: list[int] = []
     shelf.early = early
 
-    def break_next(epoch: int, top1: float) -> None:
+    def break_next(epoch: int, values: Values) -> None:
         reported.append(epoch)
         shelf.failures = 2 if epoch == last else 0
 
@@ -97,8 +99,8 @@ def test_an_upload_that_breaks_down_costs_one_epoch(
     assert same_weights(resumed, undisturbed)
 
 
-def collect(epochs: list[int], *, until: int) -> Callable[[int, float], None]:
-    def report(epoch: int, top1: float) -> None:
+def collect(epochs: list[int], *, until: int) -> Callable[[int, Values], None]:
+    def report(epoch: int, values: Values) -> None:
         epochs.append(epoch)
         if epoch == until:
             raise KeyboardInterrupt

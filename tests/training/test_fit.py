@@ -18,8 +18,9 @@ from archdsl.storage.folder import Folder
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.source import open_data
 from archdsl.training.evaluate import evaluate
-from archdsl.training.loop import DivergedError, FitResult, fit
+from archdsl.training.loop import DivergedError, FitResult, Values, fit
 from archdsl.training.recipe import Recipe
+from archdsl.training.tasks.classification import Classification
 
 CPU = torch.device("cpu")
 MakeModel = Callable[..., nn.Module]
@@ -44,13 +45,14 @@ def train(
     *,
     seed: int = 0,
     folder: Path | None = None,
-    report: Callable[[int, float], None] = lambda epoch, top1: None,
+    report: Callable[[int, Values], None] = lambda epoch, values: None,
     **recipe: float | str,
 ) -> FitResult:
     words: dict[str, Any] = {"epochs": 2, "augment": "shift", **recipe}
     return fit(
         model,
         replace(dataset, test=ForbiddenSplit()),
+        task=Classification(),
         recipe=Recipe(**words),
         seed=seed,
         device=CPU,
@@ -64,8 +66,8 @@ def same_weights(first: nn.Module, second: nn.Module) -> bool:
     return all(torch.equal(one, other) for one, other in pairs)
 
 
-def stop_at(last: int) -> Callable[[int, float], None]:
-    def report(epoch: int, top1: float) -> None:
+def stop_at(last: int) -> Callable[[int, Values], None]:
+    def report(epoch: int, values: Values) -> None:
         if epoch == last:
             raise KeyboardInterrupt
 
@@ -75,7 +77,7 @@ def stop_at(last: int) -> Callable[[int, float], None]:
 def test_it_learns_and_says_how_well(
     digits: Dataset, make_model: MakeModel, tmp_path: Path
 ) -> None:
-    reports: list[tuple[int, float]] = []
+    reports: list[tuple[int, Values]] = []
     model = make_model()
     result = train(
         model,
@@ -85,15 +87,14 @@ def test_it_learns_and_says_how_well(
         epochs=8,
         augment="none",
     )
-    assert result.top1 > 95
-    assert evaluate(model, digits.validation, device=CPU, batch=64) == (
-        result.correct,
-        result.count,
-    )
-    assert evaluate(model, digits.test, device=CPU, batch=64)[0] > 0.9 * len(digits.test)
-    assert result.top1 == 100 * result.correct / result.count == result.history[-1]
+    correct = result.counts["correct"]
+    assert result.scores["top1"].value == 100 * correct / result.images > 95
+    assert result.history[-1] == {"top1": result.scores["top1"].value}
+    scored = {"task": Classification(), "device": CPU, "batch": 64}
+    assert evaluate(model, digits.validation, **scored) == {"correct": correct}
+    assert evaluate(model, digits.test, **scored)["correct"] > 0.9 * len(digits.test)
     assert reports == list(enumerate(result.history, start=1))
-    assert (result.epochs, len(result.history)) == (8, 8)
+    assert len(result.history) == 8
     stored = load_file(tmp_path / "weights.safetensors")
     assert [path.name for path in tmp_path.iterdir()] == ["weights.safetensors"]
     assert all(torch.equal(stored[name], value) for name, value in model.state_dict().items())
@@ -135,8 +136,10 @@ def test_a_finished_training_is_not_repeated(
     first, again = make_model(), make_model()
     result = train(first, digits, folder=tmp_path)
     written = (tmp_path / "weights.safetensors").stat().st_mtime_ns
-    reports: list[float] = []
-    repeated = train(again, digits, folder=tmp_path, report=lambda _, top1: reports.append(top1))
+    reports: list[Values] = []
+    repeated = train(
+        again, digits, folder=tmp_path, report=lambda _, values: reports.append(values)
+    )
     assert repeated == result
     assert tuple(reports) == result.history
     assert same_weights(first, again)

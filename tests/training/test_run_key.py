@@ -20,9 +20,11 @@ from archdsl.spec.model import ModelSpec
 from archdsl.storage.folder import Folder
 from archdsl.training.checkpoint import PROGRESS_KEY
 from archdsl.training.data.dataset import Dataset
-from archdsl.training.loop import FitResult, fit
+from archdsl.training.loop import FitResult, Values, fit
 from archdsl.training.recipe import Recipe
 from archdsl.training.run_key import run_keys
+from archdsl.training.tasks.classification import Classification
+from archdsl.training.tasks.task import Task
 
 RECIPE = Recipe(epochs=2, batch=512, warmup_epochs=0.5)
 SMALL = ["depth=1", "process.dim=16", "process.block.head_dim=8"]
@@ -32,14 +34,29 @@ def network(*sets: str) -> Network:
     return build_without_weights(read_model("vittm-digits", sets).plan)
 
 
-def keys(model: nn.Module, data: Dataset, *, recipe: Recipe = RECIPE, seed: int = 0) -> list[str]:
-    return list(run_keys(model, data, recipe=recipe, seed=seed))
+CLASSIFICATION = Classification()
+
+
+class OtherTask(Classification):
+    name = "other"
+
+
+def keys(
+    model: nn.Module,
+    data: Dataset,
+    *,
+    task: Task = CLASSIFICATION,
+    recipe: Recipe = RECIPE,
+    seed: int = 0,
+) -> list[str]:
+    return list(run_keys(model, data, task=task, recipe=recipe, seed=seed))
 
 
 def test_everything_that_decides_the_course_makes_another(digits: Dataset) -> None:
     made = [
         keys(network(), digits),
         keys(network(), digits, seed=1),
+        keys(network(), digits, task=OtherTask()),
         keys(network(), digits, recipe=Recipe(epochs=3)),
         keys(network("depth=3"), digits),
         keys(network().half(), digits),
@@ -110,7 +127,7 @@ def trained(
     model = build_plan(read_model("vittm-digits", SMALL).plan)
     epochs: list[int] = []
 
-    def report(epoch: int, top1: float) -> None:
+    def report(epoch: int, values: Values) -> None:
         epochs.append(epoch)
         if epoch == stop:
             raise KeyboardInterrupt
@@ -118,6 +135,7 @@ def trained(
     result = fit(
         model,
         data,
+        task=Classification(),
         recipe=RECIPE,
         seed=0,
         device=torch.device("cpu"),

@@ -16,6 +16,7 @@ from archdsl.storage.folder import Folder
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.loop import fit
 from archdsl.training.recipe import Recipe
+from archdsl.training.tasks.classification import Classification
 from archdsl.training.trained_weights import load_trained_weights
 
 MakeModel = Callable[..., nn.Module]
@@ -42,6 +43,7 @@ def trained(tmp_path: Path, digits: Dataset, make_model: MakeModel) -> dict[int,
         fit(
             networks[seed],
             digits,
+            task=Classification(),
             recipe=Recipe(epochs=1, batch=512, warmup_epochs=0),
             seed=seed,
             device=torch.device("cpu"),

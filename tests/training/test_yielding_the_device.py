@@ -14,6 +14,7 @@ from archdsl.device_lock import FOLDER_VARIABLE, exclusive
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.loop import FitResult, fit
 from archdsl.training.recipe import Recipe
+from archdsl.training.tasks.classification import Classification
 
 CPU = torch.device("cpu")
 HELD_SECONDS = 1.0
@@ -55,11 +56,12 @@ def test_a_training_goes_on_after_a_measurement(
         result = fit(
             model,
             digits,
+            task=Classification(),
             recipe=Recipe(epochs=2, batch=64, warmup_epochs=0),
             seed=0,
             device=CPU,
             storage=None,
-            report=lambda epoch, top1: None,
+            report=lambda epoch, values: None,
         )
         return result, model, time.perf_counter() - started
 

@@ -14,6 +14,7 @@ from archdsl.storage.storage import storage_at
 from archdsl.training.data.source import open_data
 from archdsl.training.loop import fit
 from archdsl.training.recipe import Recipe
+from archdsl.training.tasks.classification import Classification
 
 
 class Net(nn.Module):
@@ -42,13 +43,14 @@ def main(data: str, folder: str, epochs: str) -> None:
     result = fit(
         Net(),
         open_data(f"npz:{data}"),
+        task=Classification(),
         recipe=Recipe(epochs=int(epochs), batch=8, augment="flip_shift"),
         seed=5,
         device=torch.device("cpu"),
         storage=storage_at(folder),
-        report=lambda epoch, top1: print(epoch, top1, flush=True),
+        report=lambda epoch, values: print(epoch, values["top1"], flush=True),
     )
-    print("result", result.history, result.correct, result.count, flush=True)
+    print("result", result.history, result.counts, result.images, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The accuracy of a candidate: trained on the train split, scored on validation, at last on test.
+"""What takes a training: trained on the train split, scored on validation, at last on test.
 
 The search sees only validation. The test split is for the members of a finished front, each of
 which is scored on it with the weights it was selected with.
@@ -13,11 +13,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from archdsl.analysis.statistics import mean_interval, wilson_interval
+from archdsl.analysis.statistics import mean_interval
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.identity import digest
 from archdsl.measuring.candidate import build_candidate
 from archdsl.measuring.settings import AccuracySettings
+from archdsl.metrics import METRICS, on_test_images
 from archdsl.records import Job, Measurement
 from archdsl.spec.model import ModelSpec
 from archdsl.storage.storage import Storage
@@ -26,9 +27,11 @@ from archdsl.training.data.source import open_data
 from archdsl.training.device import lock_names
 from archdsl.training.evaluate import evaluate
 from archdsl.training.loop import FitResult, fit
+from archdsl.training.tasks import TASKS
+from archdsl.training.tasks.task import Counts
 
-EVALUATOR = "top1/1"
-TEST_EVALUATOR = "test_top1/1"
+VERSION = 1
+"""Part of every protocol: raised when a value comes to mean something else."""
 OnReport = Callable[[int, float], None]
 
 
@@ -36,7 +39,8 @@ class Trainings:
     """Trains candidates of one study: its data, recipe and seeds, in one place.
 
     Args:
-        settings: the study's `evaluate.top1`.
+        metric: the one that is measured.
+        settings: what the study's `evaluate` says of it.
         device: where they are trained.
         names: data sets of the run profile, name to source.
         storage: folder for weights, one folder per architecture, protocol and seed; it is
@@ -51,12 +55,14 @@ class Trainings:
 
     def __init__(
         self,
+        metric: str,
         settings: AccuracySettings,
         *,
         device: torch.device,
         names: Mapping[str, str],
         storage: Storage,
     ) -> None:
+        self.metric, self.task = metric, TASKS[metric]
         self.seeds = settings.seeds
         self.recipe = settings.resolved_recipe()
         self.device = device
@@ -67,7 +73,7 @@ class Trainings:
         first = self._open(settings.image_size)
         self._datasets = {first.image_size: first}
         self.protocol = {
-            "evaluator": EVALUATOR,
+            "evaluator": f"{metric}/{VERSION}",
             "data": first.digest,
             "recipe": self.recipe.model_dump(mode="json"),
             "seeds": list(self.seeds),
@@ -88,11 +94,12 @@ class Trainings:
         result = fit(
             model,
             dataset,
+            task=self.task,
             recipe=self.recipe,
             seed=seed,
             device=self.device,
             storage=self.folder(candidate) / f"seed-{seed}",
-            report=report,
+            report=lambda epoch, values: report(epoch, values[self.metric]),
         )
         return model, dataset, result
 
@@ -106,6 +113,43 @@ class Trainings:
     def folder(self, candidate: Job) -> Storage:
         """Where the weights of a candidate lie, one folder per seed."""
         return self._storage / f"{candidate.arch_id}-{digest(self.protocol)}"
+
+    def measurement(
+        self,
+        quantity: str,
+        counted: Sequence[tuple[Counts, int]],
+        *,
+        protocol: Mapping[str, Any],
+        detail: Mapping[str, Any],
+    ) -> Measurement:
+        """The metric with its 95 % interval.
+
+        Args:
+            quantity: what it is stored as.
+            counted: what was counted with each seed, and on how many images. One seed has the
+                task's interval, about the images; several have Student's, about the seeds.
+            protocol: see `Measurement`.
+            detail: see `Measurement`; the counts are added.
+        """
+        scores = [self.task.scores(each, images=images)[self.metric] for each, images in counted]
+        values = [score.value for score in scores]
+        low, high = scores[0].low, scores[0].high
+        if len(scores) > 1:
+            low, high, _ = mean_interval(values)
+        least, greatest = METRICS[self.metric].bounds
+        return Measurement(
+            quantity=quantity,
+            value=fmean(values),
+            low=max(low, least),
+            high=min(high, greatest),
+            unit=METRICS[self.metric].unit,
+            protocol=protocol,
+            detail={
+                **detail,
+                **{name: [each[name] for each, _ in counted] for name in counted[0][0]},
+                "count": [images for _, images in counted],
+            },
+        )
 
     def _dataset_for(self, spec: ModelSpec) -> Dataset:
         size = spec.image.size
@@ -127,12 +171,11 @@ class Trainings:
         )
 
 
-class AccuracyEvaluator:
-    """Validation accuracy: `top1` in percent, after training with each seed."""
-
-    quantity = "top1"
+class ValidationEvaluator:
+    """A metric on validation images, after training with each seed."""
 
     def __init__(self, trainings: Trainings) -> None:
+        self.quantity = trainings.metric
         self._trainings = trainings
 
     def protocol(self) -> Mapping[str, Any]:
@@ -143,7 +186,7 @@ class AccuracyEvaluator:
 
     def measure(self, candidate: Job, *, report: OnReport) -> Measurement:
         """Train with each seed in turn; epochs are counted on from one seed to the next."""
-        trainings = self._trainings
+        trainings, metric = self._trainings, self.quantity
         results = [
             trainings.train(
                 candidate,
@@ -152,26 +195,28 @@ class AccuracyEvaluator:
             )[2]
             for position, seed in enumerate(trainings.seeds)
         ]
-        return accuracy(
-            self.quantity,
-            [(result.correct, result.count) for result in results],
+        return trainings.measurement(
+            metric,
+            [(result.counts, result.images) for result in results],
             protocol=self.protocol(),
             detail={
-                "history": [list(result.history) for result in results],
+                "history": [[values[metric] for values in each.history] for each in results],
                 "train_seconds": sum(result.seconds for result in results),
                 "weights": str(trainings.folder(candidate)),
             },
         )
 
 
-class FinalAccuracyEvaluator:
-    """Test accuracy: `test_top1` in percent, of the weights that `top1` was measured with."""
+class FinalEvaluator:
+    """A metric on test images, with the weights that it was measured with on validation images.
 
-    quantity = "test_top1"
+    Nothing else reads the test split. Trains again with the same seeds where weights are missing.
+    """
 
     def __init__(self, trainings: Trainings) -> None:
+        self.quantity = on_test_images(trainings.metric)
         self._trainings = trainings
-        self._protocol = {**trainings.protocol, "evaluator": TEST_EVALUATOR}
+        self._protocol = {**trainings.protocol, "evaluator": f"{self.quantity}/{VERSION}"}
 
     def protocol(self) -> Mapping[str, Any]:
         return self._protocol
@@ -180,66 +225,20 @@ class FinalAccuracyEvaluator:
         self._trainings.check(candidate)
 
     def measure(self, candidate: Job, *, report: OnReport) -> Measurement:
-        return score_test(candidate, trainings=self._trainings, report=report)
-
-
-def score_test(candidate: Job, *, trainings: Trainings, report: OnReport) -> Measurement:
-    """Score a candidate on the test split, which nothing else reads.
-
-    Takes the stored weights; trains again with the same seeds where they are missing.
-    """
-    scores = []
-    for seed in trainings.seeds:
-        model, dataset, _ = trainings.train(candidate, seed=seed, report=report)
-        with SharedDeviceLock(lock_names(trainings.device)) as lock:
-            scores.append(
-                evaluate(
+        trainings, counted = self._trainings, []
+        for seed in trainings.seeds:
+            model, dataset, _ = trainings.train(candidate, seed=seed, report=report)
+            with SharedDeviceLock(lock_names(trainings.device)) as lock:
+                counts = evaluate(
                     model,
                     dataset.test,
+                    task=trainings.task,
                     device=trainings.device,
                     batch=trainings.recipe.batch,
                     after_batch=lock.give_way,
                 )
-            )
-    return accuracy(
-        "test_top1", scores, protocol={**trainings.protocol, "evaluator": TEST_EVALUATOR}, detail={}
-    )
-
-
-def accuracy(
-    quantity: str,
-    scores: Sequence[tuple[int, int]],
-    *,
-    protocol: Mapping[str, Any],
-    detail: Mapping[str, Any],
-) -> Measurement:
-    """An accuracy in percent with its 95 % interval.
-
-    Args:
-        quantity: `top1` or `test_top1`.
-        scores: (correct, all) images of each seed. One seed has Wilson's interval, about the
-            images; several have Student's, about the seeds.
-        protocol: see `Measurement`.
-        detail: see `Measurement`; the counts are added.
-    """
-    shares = [100 * correct / count for correct, count in scores]
-    if len(scores) == 1:
-        low, high, _ = wilson_interval(*scores[0])
-    else:
-        low, high, _ = mean_interval(shares)
-    return Measurement(
-        quantity=quantity,
-        value=fmean(shares),
-        low=max(low, 0.0),
-        high=min(high, 100.0),
-        unit="%",
-        protocol=protocol,
-        detail={
-            **detail,
-            "correct": [correct for correct, _ in scores],
-            "count": [count for _, count in scores],
-        },
-    )
+            counted.append((counts, len(dataset.test)))
+        return trainings.measurement(self.quantity, counted, protocol=self._protocol, detail={})
 
 
 def _counted_from(start: int, report: OnReport) -> OnReport:

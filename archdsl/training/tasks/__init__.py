@@ -1,0 +1,11 @@
+"""What networks are trained for: the tasks behind the trained metrics of `archdsl.metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from archdsl.training.tasks.classification import Classification
+from archdsl.training.tasks.task import Task
+
+TASKS: Mapping[str, Task] = {"top1": Classification()}
+"""Metric to the task whose trainings are scored by it."""

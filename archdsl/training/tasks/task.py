@@ -1,0 +1,64 @@
+"""What a task is to the training loop and to those who score its trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from archdsl.training.recipe import Recipe
+
+Counts = Mapping[str, Any]
+"""What was counted on the images of a split: whole numbers, or lists of them, as JSON holds them.
+
+Checkpoints keep counts in place of metrics: nothing is rounded, and intervals follow from them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """The value of a metric on a split, and its 95 % interval: what other such images would give.
+
+    All are in the unit of the metric.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+class Task(Protocol):
+    """What a network is trained for.
+
+    A batch is what a `Split` gives: images (batch, channels, height, width) and their targets.
+    """
+
+    @property
+    def name(self) -> str:
+        """One word, part of what names a training."""
+
+    def blank_targets(self, images: Tensor) -> Tensor:
+        """Targets that fit made-up images, on their device: for a step that is only tried."""
+
+    def loss(self, model: nn.Module, images: Tensor, targets: Tensor, *, recipe: Recipe) -> Tensor:
+        """What training minimises.
+
+        Returns:
+            A scalar.
+        """
+
+    def count(self, model: nn.Module, images: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """What the predictions for a batch come to, from which the metrics follow.
+
+        Returns:
+            Whole numbers by name, on the device of the images. Those of several batches add up.
+        """
+
+    def scores(self, counts: Counts, *, images: int) -> Mapping[str, Score]:
+        """The metrics of a split, by their names in `archdsl.metrics.METRICS`.
+
+        Args:
+            counts: sums over the split.
+            images: of the split; at least 1.
+        """
