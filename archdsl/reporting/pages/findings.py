@@ -10,8 +10,12 @@ from archdsl.analysis.importance import Importances, importances
 from archdsl.analysis.transfer import FrontTransfer, survivals
 from archdsl.records import Measurement
 from archdsl.reporting.front import Front, FrontRow, read_front
+from archdsl.reporting.plots.points import spread
 from archdsl.store.rows import EpochValue, StudyRow
 from archdsl.store.store import Store
+
+MOST_CARDS = 120
+"""Members that have a card; of more, some all along the front."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +41,7 @@ class Findings:
 
     Args:
         front: its complete trials, and the others.
-        members: of the front.
+        members: of the front, those that have a card: all, unless they are very many.
         choices: what the complete trials decided, hole by hole.
         importances: how much each choice explains.
         survivals: what becomes of one device's front on another.
@@ -56,7 +60,7 @@ def read_findings(store: Store, study: StudyRow) -> Findings:
     complete = sorted((row.trial for row in front.rows), key=lambda trial: trial.number)
     return Findings(
         front=front,
-        members=[_member(store, study, row) for row in front.members],
+        members=[_member(store, study, row) for row in spread(front.members, most=MOST_CARDS)],
         choices=choices(complete),
         importances=importances(study, complete),
         survivals=survivals(

@@ -21,7 +21,6 @@ from archdsl.reporting.formatting import (
 from archdsl.reporting.front import Front, FrontRow, axis, describe_hypervolume, points
 from archdsl.reporting.front_table import UNSTEADY, FrontTable
 from archdsl.reporting.pages.findings import Findings
-from archdsl.reporting.pages.members import with_cards
 from archdsl.reporting.pages.page import STOPS_HINT
 from archdsl.reporting.plots.front_picture import front_picture
 from archdsl.reporting.plots.growth_plot import Progress, progress_picture
@@ -144,7 +143,7 @@ def _table(found: Findings) -> dict[str, Any]:
     front = found.front
     members = spread(front.members, most=MOST_LISTED)
     rows = members + [row for row in front.rows if row.base and not row.member]
-    cards = {member.row.trial.number for member in with_cards(found)}
+    cards = {member.row.trial.number for member in found.members}
     table = FrontTable(rows, list(front.study.objectives))
     note = ""
     if len(members) < len(front.members):

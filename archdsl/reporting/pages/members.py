@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -27,39 +27,31 @@ from archdsl.spec.model import ModelSpec
 
 MOST_OPEN = 12
 """Members shown unfolded; of more, all are folded."""
-MOST_CARDS, MOST_DRAWN = 120, 60
-"""Members with a card, and with a drawing on it; of more, some all along the front."""
+MOST_DRAWN = 60
+"""Members with a drawing on their card; of more, some all along the front."""
 
 
 def members_section(found: Findings) -> dict[str, Any]:
     """A card for each member."""
-    shown = with_cards(found)
+    shown = found.members
     drawn = {member.row.trial.number for member in spread(shown, most=MOST_DRAWN)}
     return {
         "heading": "The members",
-        "left_out": list(_left_out(found.members, shown, drawn)),
+        "left_out": list(_left_out(len(found.front.members), len(shown), len(drawn))),
         "open": len(shown) <= MOST_OPEN,
         "cards": [_card(member, draw=member.row.trial.number in drawn) for member in shown],
     }
 
 
-def with_cards(found: Findings) -> list[Member]:
-    """The members that have a card: all, unless they are very many."""
-    return spread(found.members, most=MOST_CARDS)
-
-
-def _left_out(
-    members: Sequence[Member], shown: Sequence[Member], drawn: Collection[int]
-) -> Iterator[str]:
-    if len(shown) < len(members):
+def _left_out(members: int, shown: int, drawn: int) -> Iterator[str]:
+    if shown < members:
         yield (
-            f"To keep this page small, {len(shown):,} of the {len(members):,} members, all along "
+            f"To keep this page small, {shown:,} of the {members:,} members, all along "
             "the front, have a card; `archdsl show NUMBER` tells all of any."
         )
-    if len(drawn) < len(shown):
+    if drawn < shown:
         yield (
-            f"Of these, {len(drawn):,} are drawn; `archdsl show NUMBER --diagram FILE.svg` draws "
-            "any."
+            f"Of these, {drawn:,} are drawn; `archdsl show NUMBER --diagram FILE.svg` draws any."
         )
 
 
