@@ -111,14 +111,13 @@ class Front:
 
 def read_front(store: Store, study: StudyRow) -> Front:
     """Read the front of a study from the store."""
-    on_front = store.trials.front(study.id)
-    members = {trial.number for trial in on_front}
-    robust = store.trials.front(study.id, robust=True)
-    robust_numbers = {trial.number for trial in robust}
-    # Of two trials at least one is a member: two others say nothing of the front.
-    unclear = alike(robust, members=members)
+    plain, robust = (store.trials.front_rows(study.id, robust=kind) for kind in (False, True))
     trials = store.trials.all(study.id)
     complete = [t for t in trials if t.state is State.COMPLETE]
+    on_front = [t for t in complete if t.id in plain]
+    members = {t.number for t in on_front}
+    # Of two trials at least one is a member: two others say nothing of the front.
+    unclear = alike([t for t in complete if t.id in robust], members=members)
     by_identity = store.architectures.of_study(study.id)
     behind = store.measurements.by_trial(study.id)
     scores = final_scores(store, on_front, behind)
@@ -129,7 +128,7 @@ def read_front(store: Store, study: StudyRow) -> Front:
         FrontRow(
             trial=trial,
             member=trial.number in members,
-            robust=trial.number in robust_numbers,
+            robust=trial.id in robust,
             alike=unclear.get(trial.number, ()),
             base=has_base and trial.number == 0,
             differences=base,

@@ -155,11 +155,8 @@ class Trials:
             study_id: row of the study.
             robust: a trial removes another only when their intervals are apart in one objective.
         """
-        view = table("front_robust" if robust else "front", column("trial_id"), column("study_id"))
         with self.database.read() as connection:
-            ids = sorted(
-                connection.scalars(select(view.c.trial_id).where(view.c.study_id == study_id))
-            )
+            ids = sorted(_front_rows(connection, study_id=study_id, robust=robust))
             # A second query by identity: nested, the view would be computed once for the rows and
             # once more for their values.
             return [
@@ -167,6 +164,11 @@ class Trials:
                 for chunk in (ids[start : start + 500] for start in range(0, len(ids), 500))
                 for trial in _trials(connection, trials.c.id.in_(chunk), order=trials.c.number)
             ]
+
+    def front_rows(self, study_id: int, *, robust: bool = False) -> set[int]:
+        """The rows of the trials that `front` says, for those who have the trials already."""
+        with self.database.read() as connection:
+            return _front_rows(connection, study_id=study_id, robust=robust)
 
     def times(self, study_id: int) -> dict[int, Times]:
         """When each trial of a study was begun and ended, by number."""
@@ -309,6 +311,11 @@ def _write_values(connection: Connection, *, trial: Row[Any], rows: Mapping[str,
 def _without_values(connection: Connection, trial_id: int) -> Trial:
     """A trial that is known not to be complete."""
     return _trial(connection.execute(select(trials).where(trials.c.id == trial_id)).one(), {})
+
+
+def _front_rows(connection: Connection, *, study_id: int, robust: bool) -> set[int]:
+    view = table("front_robust" if robust else "front", column("trial_id"), column("study_id"))
+    return set(connection.scalars(select(view.c.trial_id).where(view.c.study_id == study_id)))
 
 
 def _trials(
