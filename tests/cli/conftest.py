@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ import pytest
 import archdsl
 
 MAIN = [sys.executable, "-c", "from archdsl.cli.main import app_main; app_main()"]
+SERVER = Path(__file__).with_name("command_server.py")
 SECONDS = 120
 
 
@@ -100,20 +104,88 @@ def drawn() -> Callable[..., str]:
     return lambda *arguments: on_a_terminal(*arguments, out=None)[1]
 
 
-@pytest.fixture
-def run() -> Command:
-    """Runs `archdsl ARGUMENTS` in the current folder; a traceback is never an answer."""
+class Server:
+    """`command_server.py`, as long as there are commands for it."""
 
-    def ran(*arguments: str, code: int | None = 0, env: Mapping[str, str] | None = None) -> Done:
-        done = subprocess.run(
-            [*MAIN, *arguments],
-            env=environment(**(env or {})),
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
+    def __init__(self) -> None:
+        self._ours, theirs = socket.socketpair()
+        self._ours.settimeout(SECONDS)
+        self._process = subprocess.Popen(
+            [sys.executable, str(SERVER), str(theirs.fileno())],
+            # Threads, those of pandas' libraries among them, cannot be forked.
+            env=environment(
+                OPENBLAS_NUM_THREADS="1", JE_ARROW_MALLOC_CONF="background_thread:false"
+            ),
+            stdin=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
         )
-        found = Done(code=done.returncode, out=done.stdout, err=done.stderr)
+        theirs.close()
+        self._answers = self._ours.makefile("r")
+
+    def run(self, *arguments: str) -> Done:
+        """One command in the current folder."""
+        request = {
+            "arguments": arguments,
+            "folder": str(Path.cwd()),
+            "environment": {**environment()},
+        }
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            files = [out.fileno(), err.fileno()]
+            socket.send_fds(self._ours, [json.dumps(request).encode()], files)
+            pid = int(self._answers.readline())
+            try:
+                code = int(self._answers.readline())
+            except TimeoutError:
+                os.kill(pid, signal.SIGKILL)
+                self._answers.readline()
+                raise
+            out.seek(0)
+            err.seek(0)
+            return Done(code=code, out=out.read(), err=err.read())
+
+    def close(self) -> None:
+        self._ours.close()
+        self._answers.close()
+        self._process.wait()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """Where commands run that need no interpreter of their own."""
+    with closing(Server()) as opened:
+        yield opened
+
+
+def in_its_own_interpreter(*arguments: str, **changed: str) -> Done:
+    done = subprocess.run(
+        [*MAIN, *arguments],
+        env=environment(**changed),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    return Done(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+@pytest.fixture
+def run(server: Server) -> Command:
+    """Runs `archdsl ARGUMENTS` in the current folder; a traceback is never an answer.
+
+    A process of its own each, and with `fresh` or an environment an interpreter of its own, too:
+    nothing is imported yet, and sets have an order of their own.
+    """
+
+    def ran(
+        *arguments: str,
+        code: int | None = 0,
+        env: Mapping[str, str] | None = None,
+        fresh: bool = False,
+    ) -> Done:
+        if fresh or env:
+            found = in_its_own_interpreter(*arguments, **(env or {}))
+        else:
+            found = server.run(*arguments)
         if "--debug" not in arguments:
             assert "Traceback" not in found.out + found.err, found.err
         assert code is None or found.code == code, found

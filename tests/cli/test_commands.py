@@ -81,7 +81,10 @@ def everything(run: Run, tabular: Path, folder: Path) -> str:
 
 @pytest.mark.slow
 def test_the_examples_work(run: Run, everything: str, folder: Path) -> None:
-    """As they stand, but on a small model where an example speaks of a large one."""
+    """As they stand, but on a small model where an example speaks of a large one.
+
+    Each in an interpreter of its own: what a command imports itself is all that it has.
+    """
     names = [name for name in COMMANDS if name != "reproduce"]  # which times tables for minutes
     epilogs = [load_command(name).epilog or "" for name in names]
     shown = [line for text in epilogs for line in re.findall(r"archdsl(?: [\w./=:,-]+)+", text)]
@@ -92,7 +95,7 @@ def test_the_examples_work(run: Run, everything: str, folder: Path) -> None:
         if words[0] == "search":
             words += ["--dry-run", "--set", "evaluate.latency.max_seconds=0.2"]
         if words[0] != "doctor":  # tests/cli/test_doctor.py runs it
-            run(*words)
+            run(*words, fresh=True)
     assert (folder / "out" / "weights.safetensors").is_file()
     assert list((folder / "found").glob("*.yaml"))
 

@@ -163,9 +163,9 @@ def test_optuna_opens_it(run: Run, found: Any, folder: Path) -> None:
 
 
 def test_the_same_study_is_the_same_file(run: Run, found: Any, folder: Path) -> None:
-    run("export", "--optuna", "study.db", "--csv", "trials.csv")
+    run("export", "--optuna", "study.db", "--csv", "trials.csv", fresh=True)
     first = (folder / "study.db").read_bytes()
-    run("export", "--optuna", "study.db", "--csv", "trials.csv")
+    run("export", "--optuna", "study.db", "--csv", "trials.csv", fresh=True)
     assert (folder / "study.db").read_bytes() == first
     (folder / "trials.csv").write_text("mine")
     done = run("export", "--optuna", "other.db", "--csv", "trials.csv", code=2)
