@@ -1,10 +1,13 @@
-"""Rules about the code itself: what an import may cost, how long a file may be."""
+"""Rules about the code itself: what an import may cost, how long a file may be, where the map is."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,9 @@ import archdsl
 PACKAGE = Path(archdsl.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 350
+MAX_FUNCTION_LINES = 75
+ROOT = PACKAGE.parent
+MAP = ROOT / "docs" / "architecture.md"
 
 # Modules and whole rooms that a command reading documents may import; each must stay cheap.
 LIGHT = [
@@ -54,4 +60,41 @@ def test_import_is_light(name: str) -> None:
 def test_file_is_short_and_says_what_it_is(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= MAX_LINES
-    assert ast.get_docstring(ast.parse(text)), "a module starts with a docstring"
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), "a module starts with a docstring"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < MAX_FUNCTION_LINES, node.name
+
+
+beside_the_source = pytest.mark.skipif(not MAP.exists(), reason="the map lies beside the source")
+
+
+@beside_the_source
+def test_the_map_has_every_room_of_the_contract_in_its_order() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = contracts["contracts"][0]["layers"]
+    rooms = [room for layer in layers for room in layer.split(" | ") if room != "__main__"]
+    drawing = MAP.read_text().partition("```text\n")[2].partition("```")[0]
+    assert re.findall(r"^\w+", drawing, flags=re.MULTILINE) == rooms
+
+
+@beside_the_source
+def test_the_map_leads_somewhere() -> None:
+    text = MAP.read_text()
+    for path in re.findall(r"`((?:archdsl|tests)/[\w/.]+)`", text):
+        assert (ROOT / path).exists(), path
+    stops = re.findall(r"`(archdsl/[\w/]+\.py)`\s`([\w.]+)`", text)
+    assert len(stops) > 20
+    for path, name in stops:
+        assert defines(ast.parse((ROOT / path).read_text()).body, name.split(".")), (path, name)
+
+
+def defines(body: Sequence[ast.stmt], names: Sequence[str]) -> bool:
+    """Whether a class or function of this name, `Class.method` as two names, is among statements."""
+    inner = [
+        node.body
+        for node in body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == names[0]
+    ]
+    return any(len(names) == 1 or defines(each, names[1:]) for each in inner)
