@@ -1,4 +1,4 @@
-"""Rules about the code itself: what an import may cost, how long a file may be, where the map is."""
+"""Rules about the code itself: what an import may cost, how long files are, where the map is."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ def test_file_is_short_and_says_what_it_is(path: Path) -> None:
     assert ast.get_docstring(tree), "a module starts with a docstring"
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
-            assert (node.end_lineno or 0) - node.lineno < MAX_FUNCTION_LINES, node.name
+            length = (node.end_lineno or 0) - node.body[0].lineno + 1  # beside its parameters
+            assert length <= MAX_FUNCTION_LINES, node.name
 
 
 beside_the_source = pytest.mark.skipif(not MAP.exists(), reason="the map lies beside the source")
@@ -91,7 +92,7 @@ def test_the_map_leads_somewhere() -> None:
 
 
 def defines(body: Sequence[ast.stmt], names: Sequence[str]) -> bool:
-    """Whether a class or function of this name, `Class.method` as two names, is among statements."""
+    """Whether statements hold a function or class of that name; of a method, both names."""
     inner = [
         node.body
         for node in body
