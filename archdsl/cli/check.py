@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from archdsl.cli.handling import handled
+from archdsl.cli.kinds import find_on, kind_of
 from archdsl.cli.options import Debug, Json, Sets
 from archdsl.cli.printing import billions, millions, print_json
+from archdsl.document.shelves import SHELVES, documents, packaged
 from archdsl.errors import ArchdslError, DocumentError
 
 EXAMPLE = "Example: archdsl check vittm-b-28-28 my-model.yaml --json"
@@ -41,15 +43,10 @@ def command(
 
 
 def _all_documents() -> list[str]:
-    from archdsl.document.shelves import SHELVES, documents, packaged
-
     return [str(path) for shelf in SHELVES for path in documents(packaged(shelf))]
 
 
 def _checked(name: str, sets: list[str]) -> dict[str, Any]:
-    from archdsl.cli.kinds import find_on
-    from archdsl.document.shelves import SHELVES
-
     try:
         path = find_on(name, SHELVES)
         kind, summary = summarise(path, sets)
@@ -70,8 +67,6 @@ def summarise(path: Path, sets: list[str]) -> tuple[str, str]:
     Raises:
         DocumentError: every problem found.
     """
-    from archdsl.cli.kinds import kind_of
-
     kind = kind_of(path)
     if kind == "study":
         from archdsl.searching.read import read_study

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import psutil
 import typer
 
 from archdsl.cli.handling import handled
 from archdsl.cli.options import Debug, Force, Json, Output, Sets
 from archdsl.cli.printing import billions, millions, print_json, print_table, say
-
-if TYPE_CHECKING:
-    from archdsl.plan.read import Checked
+from archdsl.cli.writing import refuse_others
+from archdsl.errors import WriteError
+from archdsl.plan.read import Checked, read_model
 
 EXAMPLE = "Example: archdsl compile vittm-b-32-16 --set exchange.read.latent_ratio=0.5 -o out/"
 
@@ -31,8 +32,6 @@ def command(
     debug: Debug = False,
 ) -> None:
     """Compile a model: tokens, parameters, multiply-adds; with -o also spec, plan and weights."""
-    from archdsl.plan.read import read_model
-
     model = read_model(spec, sets or [])
     # Not before the document is known to be whole: this takes the time that importing torch takes.
     from archdsl.measuring.count import count
@@ -73,10 +72,6 @@ def _refuse_beyond_memory(params: int) -> None:
     Raises:
         WriteError: they do not fit into the memory there is.
     """
-    import psutil
-
-    from archdsl.errors import WriteError
-
     needed, free = params * 8, psutil.virtual_memory().available
     if needed > free:
         raise WriteError(
@@ -88,7 +83,6 @@ def _refuse_beyond_memory(params: int) -> None:
 
 def _write(model: Checked, folder: Path, *, seed: int, force: bool) -> list[str]:
     """Into a folder of its own first, where what is there already must not be lost unseen."""
-    from archdsl.cli.writing import refuse_others
     from archdsl.compiler.files import write_compiled
 
     if not folder.is_dir():

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from archdsl.cli.finding import Finding
 from archdsl.errors import WriteError
-
-if TYPE_CHECKING:
-    from archdsl.runners.data_probe import DataProbe
+from archdsl.runners.data_probe import DataProbe
 
 
 def slots_line(count: int, *, lane: bool = False) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,8 +143,6 @@ def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> E
 
 
 def _latency_seconds(model: Checked, conditions: Conditions, any_device: bool) -> float:
-    import time
-
     from archdsl.compiler.build import build_plan
     from archdsl.measuring.latency import measure_latency
 

@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from archdsl.cli.export_models import members, one, write_members, write_one
+from archdsl.cli.export_study import write_study
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, Output, StudyName
 from archdsl.cli.printing import print_json
 from archdsl.errors import ArchdslError
+from archdsl.store.store import open_store
 
 EXAMPLE = (
     "Example: archdsl export --front -o found/   or: archdsl export 7 -o trial-7.yaml   "
@@ -52,10 +55,6 @@ def command(
     and when its values were measured. For Optuna, complete trials are COMPLETE, those stopped early
     PRUNED, those that run RUNNING and all others FAIL, with the reason among their attributes.
     """
-    from archdsl.cli.export_models import members, one, write_members, write_one
-    from archdsl.cli.export_study import write_study
-    from archdsl.store.store import open_store
-
     whole = optuna is not None or csv is not None or parquet is not None
     _check(what, front=front, whole=whole, output=output)
     with open_store(db, create=False, read_only=True) as store:

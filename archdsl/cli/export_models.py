@@ -6,13 +6,18 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from archdsl.cli.show import find
+from archdsl.cli.stores import pick_study
 from archdsl.cli.writing import refuse_others, safe_stem
+from archdsl.document.text import read_text
+from archdsl.document.write import to_yaml
 from archdsl.errors import ArchdslError
-
-if TYPE_CHECKING:
-    from archdsl.store.store import Store
+from archdsl.files import write_whole
+from archdsl.plan.read import check_model
+from archdsl.reporting.certificate import certificate
+from archdsl.store.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +44,6 @@ class Export:
 
 def one(store: Store, what: str, *, study: str | None, db: str) -> Export:
     """The architecture of a trial's number or of the start of an arch_id."""
-    from archdsl.cli.show import find
-
     architecture, trial = find(store, what, study, db=db)
     label = f"trial-{trial.number}" if trial else architecture.arch_id
     name = f"{architecture.spec['name']}-{label}"
@@ -49,9 +52,6 @@ def one(store: Store, what: str, *, study: str | None, db: str) -> Export:
 
 def members(store: Store, *, study: str | None, db: str) -> list[Export]:
     """Every member of a study's front, with its certificate."""
-    from archdsl.cli.stores import pick_study
-    from archdsl.reporting.certificate import certificate
-
     row = pick_study(store, study, db=db)
     found = []
     for trial in store.trials.front(row.id):
@@ -96,10 +96,6 @@ def write_members(exports: Sequence[Export], folder: Path, *, force: bool) -> li
 
 def _document(export: Export, path: Path) -> bytes:
     """The document, which is known to compile to the very same architecture."""
-    from archdsl.document.text import read_text
-    from archdsl.document.write import to_yaml
-    from archdsl.plan.read import check_model
-
     text = to_yaml({**export.spec, "name": export.name})
     if check_model(read_text(text, source=str(path))).plan.arch_id != export.arch_id:
         raise ArchdslError(
@@ -136,8 +132,6 @@ function that makes its content."""
 
 
 def _write(contents: Mapping[Path, bytes], *, force: bool, folder: Path | None = None) -> None:
-    from archdsl.files import write_whole
-
     refuse_others(contents, force=force)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)

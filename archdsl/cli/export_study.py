@@ -5,17 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import track
 
 from archdsl.cli.stores import pick_study
 from archdsl.cli.writing import refuse_others
-
-if TYPE_CHECKING:
-    from archdsl.searching.listing import ListedTrial
-    from archdsl.store.store import Store
+from archdsl.files import write_whole
+from archdsl.reporting.trials_table import csv_table, parquet_table, trial_columns
+from archdsl.searching.listing import ListedTrial, list_trials
+from archdsl.store.store import Store
 
 
 def write_study(
@@ -34,10 +33,6 @@ def write_study(
         WriteError: a file is there that holds something else, or one cannot be written.
         ArchdslError: a package that is needed is not installed.
     """
-    from archdsl.files import write_whole
-    from archdsl.reporting.trials_table import csv_table, parquet_table, trial_columns
-    from archdsl.searching.listing import list_trials
-
     row = pick_study(store, study, db=db)
     trials = list_trials(store, row)
     columns = trial_columns(row, trials)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from archdsl.analysis.hypervolume import Growth
+from archdsl.analysis.indistinguishable import REASON
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, StudyName
 from archdsl.cli.printing import print_json, print_table
+from archdsl.cli.stores import pick_study
 from archdsl.errors import ArchdslError
-
-if TYPE_CHECKING:
-    from archdsl.analysis.hypervolume import Growth
-    from archdsl.reporting.front import Front, FrontRow
+from archdsl.reporting.front import Front, FrontRow, describe_hypervolume, read_front
+from archdsl.reporting.front_table import UNSTEADY, TerminalTable
+from archdsl.store.store import open_store
 
 MOST_LOST = 5
 EXAMPLE = "Example: archdsl front --study digits --plot front.svg --published"
@@ -68,9 +70,6 @@ def command(
     command goes on after an interruption; raise --rounds to spend more.
     """
     from archdsl.cli.plots import check_plots, write_front
-    from archdsl.cli.stores import pick_study
-    from archdsl.reporting.front import read_front
-    from archdsl.store.store import open_store
 
     if not settling and (rounds or runner or any_device):
         raise ArchdslError("--rounds, --runner and --any-device have an effect only with --settle")
@@ -104,9 +103,6 @@ def print_front(front: Front, *, robust: bool = False, settled: bool = False) ->
         robust: the robust front's members.
         settled: `--settle` has just said what more it could do.
     """
-    from archdsl.reporting.front import describe_hypervolume
-    from archdsl.reporting.front_table import UNSTEADY, TerminalTable
-
     if not front.rows:
         print(f"no trial of '{front.study.name}' is complete, so there is no front")
         for line in _others(front):
@@ -178,8 +174,6 @@ def _others(front: Front) -> Iterator[str]:
 
 
 def _unclear(front: Front) -> str:
-    from archdsl.analysis.indistinguishable import REASON
-
     members = [row for row in front.members if row.alike]
     beaten = len(front.unclear) - len(members)
     which = f" ({beaten} {'is' if beaten == 1 else 'are'} on the robust front only)"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from archdsl.reporting.drawing.layer_table import LayerTable
+
 if TYPE_CHECKING:
     from archdsl.measuring.time_breakdown import PartTimes
-    from archdsl.reporting.drawing.layer_table import LayerTable
 
 TENTHS = 1000
 """Of a percent that make a whole."""

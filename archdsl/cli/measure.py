@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,13 +11,12 @@ from archdsl.cli.handling import handled
 from archdsl.cli.options import Debug, Json, Sets
 from archdsl.cli.printing import print_json, say
 from archdsl.errors import ArchdslError
+from archdsl.measuring.conditions import Conditions
+from archdsl.plan.read import read_model
+from archdsl.records import Measurement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from archdsl.measuring.conditions import Conditions
     from archdsl.measuring.models import Subject
-    from archdsl.records import Measurement
 
 TIMM = "timm:"
 EXAMPLE = (
@@ -84,7 +84,6 @@ def command(
         raise ArchdslError(f"--set lays values over a document, and {spec} is none; leave it out")
     from archdsl.measuring.measure import conditions_of, with_common_heads
     from archdsl.measuring.models import resolve_all
-    from archdsl.plan.read import read_model
 
     conditions = conditions_of(
         device=device,

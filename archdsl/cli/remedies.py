@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
+from archdsl.cli.search_input import Found
 from archdsl.errors import DataError, DeviceError
-
-if TYPE_CHECKING:
-    from archdsl.cli.search_input import Found
-    from archdsl.searching.read import CheckedStudy
+from archdsl.searching.read import CheckedStudy
 
 
 @contextmanager

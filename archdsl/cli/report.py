@@ -10,6 +10,10 @@ import typer
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, StudyName
 from archdsl.cli.printing import print_json
+from archdsl.cli.stores import pick_study
+from archdsl.cli.writing import refuse_foreign
+from archdsl.files import write_whole
+from archdsl.store.store import open_store
 
 EXAMPLE = "Example: archdsl report --study digits -o report.html"
 
@@ -29,12 +33,8 @@ def command(
 
     A report that is there already is replaced; any other file only with --force.
     """
-    from archdsl.cli.stores import pick_study
-    from archdsl.cli.writing import refuse_foreign
-    from archdsl.files import write_whole
     from archdsl.reporting.pages.findings import read_findings
     from archdsl.reporting.pages.report_page import report_html
-    from archdsl.store.store import open_store
 
     refuse_foreign(output, force=force)
     with open_store(db, create=False, read_only=True) as store:

@@ -11,10 +11,12 @@ import typer
 from archdsl.cli.handling import OURS, handled
 from archdsl.cli.options import DEFAULT_DB, Debug, Json
 from archdsl.cli.printing import billions, print_json, print_table
+from archdsl.cli.shares import measure_table
+from archdsl.reproduction.published import TITLES
+from archdsl.store.store import Store, open_store
 
 if TYPE_CHECKING:
     from archdsl.reproduction.reproduce import Figure
-    from archdsl.store.store import Store
 
 EXAMPLE = "Example: archdsl reproduce 5; archdsl reproduce 5 --measure --batch 8"
 UNITS = {
@@ -60,7 +62,6 @@ def command(
     With --measure, the latencies of Table 2, 3, 4 or 5: all rows are timed in rounds, and each is
     printed as a share of ViT-B/16's beside the paper's share.
     """
-    from archdsl.cli.shares import measure_table
     from archdsl.reproduction.reproduce import reproduce, rows_of
 
     rows = rows_of(table)
@@ -83,8 +84,6 @@ def command(
 
 def _store(db: str | None) -> AbstractContextManager[Store | None]:
     """The store that was named, or that lies here."""
-    from archdsl.store.store import open_store
-
     if db is None and not Path(DEFAULT_DB).is_file():
         return nullcontext()
     return open_store(db or DEFAULT_DB, create=False, read_only=True)
@@ -108,8 +107,6 @@ def _row(figure: Figure) -> dict[str, Any]:
 
 
 def _print_table(number: int, figures: list[Figure]) -> None:
-    from archdsl.reproduction.published import TITLES
-
     notes = list(dict.fromkeys(figure.note for figure in figures if figure.note))
     rows = [
         [

@@ -13,13 +13,17 @@ from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, Output, Sets
 from archdsl.cli.plots import plot_folder, write_plots
 from archdsl.cli.printing import print_json, say
 from archdsl.cli.process import Interruption, signal_of
+from archdsl.cli.remedies import remedies
+from archdsl.cli.search_input import Asked, find_study
 from archdsl.records import State
+from archdsl.runners.interfaces import Runner
+from archdsl.runners.profile import RunProfile
+from archdsl.runners.read import read_profile
+from archdsl.searching.read import CheckedStudy, check_study
+from archdsl.store.errors import NoServerError
 
 if TYPE_CHECKING:
     from archdsl.reporting.front import Front
-    from archdsl.runners.interfaces import Runner
-    from archdsl.runners.profile import RunProfile
-    from archdsl.searching.read import CheckedStudy
     from archdsl.store.store import Store
 
 EXAMPLE = "Example: archdsl search my-vittm.yaml --objective latency,top1 --data folder:photos"
@@ -62,10 +66,6 @@ def command(
     study of handwritten digits (about three minutes on two cores). With --dry-run, -o writes the
     study as a document to edit; otherwise -o is the folder of the plots.
     """
-    from archdsl.cli.remedies import remedies
-    from archdsl.cli.search_input import Asked, find_study
-    from archdsl.runners.read import read_profile
-    from archdsl.searching.read import check_study
     from archdsl.store.location import shown
 
     profile = read_profile(runner)
@@ -109,7 +109,6 @@ def _searched(
     from archdsl.cli.progress import Progress
     from archdsl.reporting.front import read_front
     from archdsl.searching.run import begun, runner_of, search_on, work_left
-    from archdsl.store.errors import NoServerError
     from archdsl.store.location import is_new_file
     from archdsl.store.store import open_store
 

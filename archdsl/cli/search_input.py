@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archdsl.cli.kinds import find_on, kind_of, own_documents
 from archdsl.document.merge import merge_trees
@@ -17,10 +17,10 @@ from archdsl.document.tree import Entry, Origin, Tree, tree_of
 from archdsl.errors import StudyError
 from archdsl.metrics import MEASURED, METRICS, TRAINED, trained_metric
 from archdsl.plan.read import read_model
+from archdsl.runners.profile import RunProfile
+from archdsl.searching.around import study_around
+from archdsl.searching.study import Study
 from archdsl.spec.model import ModelSpec
-
-if TYPE_CHECKING:
-    from archdsl.runners.profile import RunProfile
 
 DEFAULT = "digits"
 _ANOTHER = "name another: archdsl search NAME"
@@ -104,8 +104,6 @@ def _which(what: str | None) -> tuple[Path, str]:
 
 def _is_of_models(setting: str) -> bool:
     """Whether a setting is of a word (or a misspelt one) that models have and studies have not."""
-    from archdsl.searching.study import Study
-
     studies = set(Study.model_fields)
     models = set(ModelSpec.model_fields) - studies
     word = steps_of(setting)[0]
@@ -116,8 +114,6 @@ def _around(
     path: Path, settings: list[str], asked: Asked, profile: RunProfile
 ) -> tuple[Tree, Path]:
     """The neighbourhood of a plain model, with settings laid over it, as a study."""
-    from archdsl.searching.around import study_around
-
     model = read_model(str(path), settings)
     document = study_around(
         model,

@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
+from rich.status import Status
+
 from archdsl.cli.printing import duration, say
 from archdsl.errors import ArchdslError
+from archdsl.runners.read import read_profile
+from archdsl.store.rows import StudyRow
+from archdsl.store.store import Store
 
 if TYPE_CHECKING:
     from archdsl.searching.replicate import Replicate, Replicated, ReplicationCost
-    from archdsl.store.rows import StudyRow
-    from archdsl.store.store import Store
 
 
 def settle_front(
@@ -25,10 +29,6 @@ def settle_front(
     Raises:
         ArchdslError: interrupted, or what cannot be measured here.
     """
-    from rich.console import Console
-    from rich.status import Status
-
-    from archdsl.runners.read import read_profile
     from archdsl.searching.replicate import bill, settle
 
     profile = read_profile(runner)

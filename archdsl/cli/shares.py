@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archdsl.cli.printing import print_json, print_table, say
-
-if TYPE_CHECKING:
-    from archdsl.reproduction.published_row import Row
-    from archdsl.reproduction.shares import Share, Shares
+from archdsl.measuring.conditions import Conditions
+from archdsl.measuring.settings import settings_of
+from archdsl.reproduction.published import TITLES
+from archdsl.reproduction.published_row import Row
+from archdsl.reproduction.shares import Share, Shares, measure_shares, timed_rows
 
 BLOCK_SECONDS = 2.0
 """Of one row's timed calls in one round."""
@@ -38,10 +39,6 @@ def measure_table(
         NameNotFoundError: no table is named, or one without latencies.
         DeviceError: the device is not there.
     """
-    from archdsl.measuring.conditions import Conditions
-    from archdsl.measuring.settings import settings_of
-    from archdsl.reproduction.shares import measure_shares, timed_rows
-
     words = {"device": device, "batch": batch, "max_seconds": BLOCK_SECONDS}
     found = measure_shares(
         timed_rows(table, rows),
@@ -74,8 +71,6 @@ def _share_row(share: Share) -> dict[str, Any]:
 
 
 def _print_shares(found: Shares) -> None:
-    from archdsl.reproduction.published import TITLES
-
     rows = [
         [
             share.row.label,

@@ -11,15 +11,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archdsl.cli.handling import handled
+from archdsl.cli.layer_lines import layer_lines
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, StudyName
 from archdsl.cli.printing import print_json, say
+from archdsl.cli.writing import refuse_others
+from archdsl.document.shelves import find as find_document
+from archdsl.document.tree import tree_of
+from archdsl.document.write import to_yaml
 from archdsl.errors import ArchdslError, NameNotFoundError
+from archdsl.files import write_whole
+from archdsl.plan.facts import facts
+from archdsl.plan.read import Checked, check_model, read_model
+from archdsl.records import Measurement
+from archdsl.reporting.drawing.diagram import diagram_svg
+from archdsl.reporting.drawing.diagram_text import diagram_text
+from archdsl.reporting.drawing.layer_table import layer_table
+from archdsl.reporting.formatting import clean
+from archdsl.store.rows import Architecture, Trial
 
 if TYPE_CHECKING:
     from archdsl.measuring.time_breakdown import PartTimes
-    from archdsl.plan.read import Checked
-    from archdsl.records import Measurement
-    from archdsl.store.rows import Architecture, Trial
     from archdsl.store.store import Store
 
 EXAMPLE = (
@@ -93,12 +104,9 @@ class Shown:
 
 
 def _found(what: str, *, db: str, study: str | None) -> Shown:
-    from archdsl.plan.read import check_model, read_model
-
     if not _NUMBER.fullmatch(what) and _is_document(what):
         return Shown(model=read_model(what))
     # Not for documents: this takes the time that importing sqlalchemy takes.
-    from archdsl.document.tree import tree_of
     from archdsl.store.store import open_store
 
     with open_store(db, create=False, read_only=True) as store:
@@ -114,8 +122,6 @@ def _is_document(what: str) -> bool:
     Raises:
         NameNotFoundError: it names none, and is no start of an arch_id either.
     """
-    from archdsl.document.shelves import find as find_document
-
     try:
         find_document(what, "specs")
     except NameNotFoundError as error:
@@ -144,10 +150,6 @@ def find(
 
 
 def _write_diagram(shown: Shown, path: Path, *, force: bool) -> Path:
-    from archdsl.cli.writing import refuse_others
-    from archdsl.files import write_whole
-    from archdsl.reporting.drawing.diagram import diagram_svg
-
     if path.suffix.lower() != ".svg":
         raise ArchdslError(f"cannot draw into {path}: say a file that ends in .svg")
     drawn = diagram_svg(shown.model.plan, name=shown.model.spec.name).encode()
@@ -164,8 +166,6 @@ def _times(model: Checked, *, device: str, batch: int) -> PartTimes:
 
 
 def _print(shown: Shown, times: PartTimes | None, written: Path | None) -> None:
-    from archdsl.document.write import to_yaml
-
     for line in _lines(shown, times):
         print(f"# {line}".rstrip())
     if written:
@@ -175,11 +175,6 @@ def _print(shown: Shown, times: PartTimes | None, written: Path | None) -> None:
 
 def _lines(shown: Shown, times: PartTimes | None) -> list[str]:
     """Everything but the document."""
-    from archdsl.cli.layer_lines import layer_lines
-    from archdsl.reporting.drawing.diagram_text import diagram_text
-    from archdsl.reporting.drawing.layer_table import layer_table
-    from archdsl.reporting.formatting import clean
-
     plan, trial = shown.model.plan, shown.trial
     lines = [f"arch_id {shown.arch_id}"]
     if trial:
@@ -201,9 +196,6 @@ def _lines(shown: Shown, times: PartTimes | None) -> list[str]:
 
 
 def _json(shown: Shown, times: PartTimes | None, written: Path | None) -> dict[str, Any]:
-    from archdsl.reporting.drawing.diagram_text import diagram_text
-    from archdsl.reporting.drawing.layer_table import layer_table
-
     plan = shown.model.plan
     return {
         "arch_id": shown.arch_id,
@@ -227,8 +219,6 @@ def _document(shown: Shown) -> dict[str, Any]:
 
 
 def _facts(shown: Shown) -> dict[str, Any]:
-    from archdsl.plan.facts import facts
-
     return dict(shown.architecture.facts) if shown.architecture else dict(facts(shown.model.plan))
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
 
 from archdsl.document.messages import nearest
 from archdsl.errors import StudyError
-
-if TYPE_CHECKING:
-    from archdsl.store.rows import StudyRow
-    from archdsl.store.store import Store
+from archdsl.store.location import shown
+from archdsl.store.rows import StudyRow
+from archdsl.store.store import Store
 
 
 def pick_study(store: Store, name: str | None, *, db: str) -> StudyRow:
@@ -19,8 +17,6 @@ def pick_study(store: Store, name: str | None, *, db: str) -> StudyRow:
     Raises:
         StudyError: no such study, none at all, or several and no name.
     """
-    from archdsl.store.location import shown
-
     db, studies = shown(db), store.studies.all()
     names = [study.name for study in studies]
     if not studies:

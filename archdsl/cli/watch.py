@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.live import Live
 
 from archdsl.cli.handling import handled
+from archdsl.cli.live import changes, picture
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, StudyName
 from archdsl.cli.printing import print_json, say
 from archdsl.cli.process import Interruption
-
-if TYPE_CHECKING:
-    from archdsl.reporting.live import Follower, Snapshot
+from archdsl.cli.stores import pick_study
+from archdsl.reporting.live import Follower, Snapshot
+from archdsl.store.errors import NoDatabaseError
+from archdsl.store.store import open_store
 
 EXAMPLE = "Example: archdsl watch --study digits --once"
 SECONDS = 1.0
@@ -52,9 +56,6 @@ def command(
 
 def _wait_for_study(db: str, study: str | None) -> None:
     """A watch may begin before its search."""
-    from archdsl.store.errors import NoDatabaseError
-    from archdsl.store.store import open_store
-
     told = False
     while True:
         try:
@@ -70,10 +71,6 @@ def _wait_for_study(db: str, study: str | None) -> None:
 
 
 def _follow(db: str, study: str | None) -> None:
-    from rich.live import Live
-
-    from archdsl.cli.live import changes, picture
-
     now, follower = _look(db, study, None)
     if not sys.stdout.isatty():
         before = None
@@ -93,10 +90,6 @@ def _follow(db: str, study: str | None) -> None:
 
 def _look(db: str, study: str | None, follower: Follower | None) -> tuple[Snapshot, Follower]:
     """Nothing stays open between two looks: a database may be moved, removed and made anew."""
-    from archdsl.cli.stores import pick_study
-    from archdsl.reporting.live import Follower
-    from archdsl.store.store import open_store
-
     with open_store(db, create=False, read_only=True) as store:
         row = pick_study(store, study, db=db)
         follower = follower or Follower(study_id=row.id)
@@ -107,9 +100,6 @@ def _show(now: Snapshot, *, as_json: bool) -> None:
     if as_json:
         print_json(snapshot_json(now))
         return
-    from rich.console import Console
-
-    from archdsl.cli.live import picture
 
     Console(highlight=False).print(picture(now))
 

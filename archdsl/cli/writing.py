@@ -7,6 +7,7 @@ from pathlib import Path
 
 from archdsl.errors import WriteError
 from archdsl.identity import digest
+from archdsl.reporting.formatting import SOFTWARE
 
 LONGEST_STEM = 80
 BEGINNING = 4096
@@ -39,8 +40,6 @@ def refuse_foreign(path: Path, *, force: bool) -> None:
     Raises:
         WriteError: the file is there and was not written by archdsl's plots and reports.
     """
-    from archdsl.reporting.formatting import SOFTWARE
-
     if force or not path.is_file():
         return
     with path.open("rb") as there:
