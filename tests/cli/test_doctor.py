@@ -78,7 +78,8 @@ def test_this_machine_is_looked_at_line_by_line(run: Run, folder: Path, storage:
         assert found["storage"]["found"] == "new/folder can be written"
         assert bad == ["data mine", "data other"]
     else:
-        assert found["storage"]["found"].startswith("cannot write file/inside: not a directory;")
+        place = folder / "file" / "inside"
+        assert found["storage"]["found"].startswith(f"cannot write {place}: not a directory;")
         assert bad == ["storage", "data mine", "data other"]
     assert "gone.npz" in found["data mine"]["found"]
     allowed = "allowed are digits, npz:FILE, folder:DIR"
