@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import archdsl
 from archdsl.cli.doctor_lines import data_lines, no_storage_line, slots_line
 from archdsl.cli.finding import Finding
 from archdsl.errors import ArchdslError, WriteError
+from archdsl.version import __version__
 
 if TYPE_CHECKING:
     from archdsl.runners.profile import RayProfile
@@ -47,9 +47,9 @@ def _machines(seen: Survey) -> Iterator[Finding]:
         gpus = f"; {', '.join(looked.gpus)}" if looked.gpus else ""
         yield Finding(
             name=name,
-            ok=looked.version == archdsl.__version__,
+            ok=looked.version == __version__,
             found=f"{resources}{gpus}; archdsl {looked.version}",
-            remedy=f"install archdsl {archdsl.__version__} and what it needs there",
+            remedy=f"install archdsl {__version__} and what it needs there",
         )
         ahead = seen.clocks.get(machine.id)
         if ahead is not None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.cli.printing import duration, print_json, say
-from archdsl.cli.search_input import base_name
 from archdsl.cli.writing import refuse_others
 from archdsl.document.write import to_yaml
 from archdsl.files import write_whole
@@ -17,6 +16,7 @@ from archdsl.measuring.settings import AccuracySettings
 from archdsl.metrics import TRAINED, trained_metric
 from archdsl.plan.read import Checked
 from archdsl.runners.profile import RunProfile
+from archdsl.searching.around import base_name
 from archdsl.searching.read import CheckedStudy, find_base, is_document
 from archdsl.searching.study import EvaluateWords
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperGroup
 
-from archdsl import __version__
 from archdsl.cli.handling import explain, explained
 from archdsl.cli.process import prepare
+from archdsl.version import __version__
 
 if TYPE_CHECKING:
     from typer._click import Command, Context

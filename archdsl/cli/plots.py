@@ -60,30 +60,17 @@ def write_front(front: Front, paths: Sequence[Path], *, published: bool) -> None
     Raises:
         ArchdslError: the study has one objective, or the paper does not print its objectives.
     """
-    from archdsl.reporting.front import axis, describe_hypervolume, points
+    from archdsl.reporting.front import plot_arguments
     from archdsl.reporting.pages.front_page import write_html
     from archdsl.reporting.plots.front_plot import plot_front
     from archdsl.reporting.plots.plot_files import write_png, write_svg
-    from archdsl.reporting.plots.published_plot import published_points
 
-    goals = list(front.study.objectives.items())
-    if len(goals) < 2:
-        raise ArchdslError(
-            f"a plot of the front needs two objectives, and '{front.study.name}' has one, "
-            f"{goals[0][0]}; `archdsl report` shows how it got better"
-        )
-    (x_name, x_goal), (y_name, y_goal) = goals[:2]
-    x, y = axis(x_name, x_goal), axis(y_name, y_goal)
-    marks = points(front.rows, x_name, y_name)
-    paper = published_points(x_name, y_name) if published else []
-    title = f"front of {front.study.name}"
-    note = f"{front.conditions}; {describe_hypervolume(front)}"
+    found = plot_arguments(front, published=published)
     for path in paths:
         if path.suffix.lower() == ".html":
-            write_html(path, marks, x=x, y=y, title=title, note=note, published=paper)
-            continue
-        drawn = plot_front(marks, x=x, y=y, title=title, note=note, published=paper)
-        (write_png if path.suffix.lower() == ".png" else write_svg)(drawn, path)
+            write_html(path, **found)
+        else:
+            (write_png if path.suffix.lower() == ".png" else write_svg)(plot_front(**found), path)
 
 
 def write_plots(front: Front, folder: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,13 +16,13 @@ from archdsl.cli.process import Interruption, signal_of
 from archdsl.cli.remedies import remedies
 from archdsl.cli.search_input import Asked, find_study
 from archdsl.records import State
-from archdsl.runners.interfaces import Runner
 from archdsl.runners.profile import RunProfile
 from archdsl.runners.read import read_profile
 from archdsl.searching.read import CheckedStudy, check_study
 from archdsl.store.errors import NoServerError
 
 if TYPE_CHECKING:
+    from archdsl.cli.progress import Progress
     from archdsl.reporting.front import Front
     from archdsl.store.store import Store
 
@@ -106,58 +106,63 @@ def command(
 def _searched(
     checked: CheckedStudy, profile: RunProfile, db: str, any_device: bool
 ) -> tuple[Front, int, str | None]:
-    from archdsl.cli.progress import Progress
     from archdsl.reporting.front import read_front
-    from archdsl.searching.run import begun, runner_of, search_on, work_left
-    from archdsl.store.location import is_new_file
+    from archdsl.searching.run import search_database
     from archdsl.store.store import open_store
 
-    study, new = checked.study, is_new_file(db)
-    with closing(runner_of(checked, profile, any_device=any_device)) as runner:
-        if new:
-            _check_runs(checked, runner)
-        with open_store(db) as store:
-            row = begun(checked, store)
-            if row and not work_left(study, row, store):
-                say(
-                    f"the budget of '{study.name}' is spent ({study.budget.trials} trials); "
-                    "raise it with --trials N to go on"
-                )
-            try:
-                with Progress(store=store, study=study.name) as progress:
-                    done = search_on(
-                        runner, checked, store=store, folder=profile.storage, observer=progress
-                    )
-            except KeyboardInterrupt as interrupt:
-                message = _interrupted(checked, store, db)
-                raise Interruption(message, number=signal_of(interrupt)) from None
-            except NoServerError as error:
-                going_on = "what is finished is stored there; the same command goes on from it"
-                raise NoServerError(f"{error}\n{going_on}") from None
-            return read_front(store, done.row), done.ran, done.note
-
-
-def _check_runs(checked: CheckedStudy, runner: Runner) -> None:
-    """Refuse a study that cannot run while there is no database, so that none is left behind."""
-    from archdsl.cli.progress import starting
-    from archdsl.searching.run import check_runs
-
+    watch = _Watch(checked)
     try:
-        with starting(checked.study.name):
-            check_runs(checked, runner)
+        done = search_database(
+            checked, db=db, profile=profile, observe=watch, any_device=any_device
+        )
+        with open_store(db, create=False) as store:
+            return read_front(store, done.row), done.ran, done.note
     except KeyboardInterrupt as interrupt:
-        message = _nothing_stored(checked.study.name)
-        raise Interruption(message, number=signal_of(interrupt)) from None
+        raise Interruption(_interrupted(checked, db), number=signal_of(interrupt)) from None
+    except NoServerError as error:
+        if not watch.has_store:
+            raise
+        going_on = "what is finished is stored there; the same command goes on from it"
+        raise NoServerError(f"{error}\n{going_on}") from None
 
 
-def _interrupted(checked: CheckedStudy, store: Store, db: str) -> str:
+class _Watch:
+    """Shows how the search of a study gets on."""
+
+    def __init__(self, checked: CheckedStudy) -> None:
+        self._checked = checked
+        self.has_store = False
+
+    def __call__(self, store: Store | None) -> AbstractContextManager[Progress | None]:
+        from archdsl.cli.progress import Progress, starting
+        from archdsl.searching.run import begun, work_left
+
+        study = self._checked.study
+        if store is None:
+            return starting(study.name)
+        self.has_store = True
+        row = begun(self._checked, store)
+        if row and not work_left(study, row, store):
+            say(
+                f"the budget of '{study.name}' is spent ({study.budget.trials} trials); "
+                "raise it with --trials N to go on"
+            )
+        return Progress(store=store, study=study.name)
+
+
+def _interrupted(checked: CheckedStudy, db: str) -> str:
     from archdsl.searching.run import begun
-    from archdsl.store.location import shown
+    from archdsl.store.location import is_new_file, shown
+    from archdsl.store.store import open_store
 
-    name, row = checked.study.name, begun(checked, store)
-    if row is None:
+    name = checked.study.name
+    if is_new_file(db):
         return _nothing_stored(name)
-    count = store.trials.count(row.id)
+    with open_store(db) as store:
+        row = begun(checked, store)
+        if row is None:
+            return _nothing_stored(name)
+        count = store.trials.count(row.id)
     ended = count.counted - count.states[State.RUNNING]
     return (
         f"interrupted; {ended} of {checked.study.budget.trials} trials of '{name}' are finished "

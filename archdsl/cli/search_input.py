@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from archdsl.cli.kinds import find_on, kind_of, own_documents
 from archdsl.document.merge import merge_trees
-from archdsl.document.messages import nearest, one_of
+from archdsl.document.messages import nearest
 from archdsl.document.settings import lay_all, steps_of
-from archdsl.document.shelves import find, packaged
+from archdsl.document.shelves import find
 from archdsl.document.text import read_file
-from archdsl.document.tree import Entry, Origin, Tree, tree_of
+from archdsl.document.tree import Tree, tree_of
 from archdsl.errors import StudyError
-from archdsl.metrics import MEASURED, METRICS, TRAINED, trained_metric
+from archdsl.metrics import TRAINED, trained_metric
 from archdsl.plan.read import read_model
 from archdsl.runners.profile import RunProfile
-from archdsl.searching.around import study_around
+from archdsl.searching.around import base_name, study_around, with_objectives
 from archdsl.searching.study import Study
 from archdsl.spec.model import ModelSpec
 
@@ -83,7 +82,7 @@ def find_study(asked: Asked, profile: RunProfile) -> Found:
     if asked.seed is not None:
         tree = merge_trees(tree, _tree({"sampler": {"seed": asked.seed}}, "--seed"))
     if asked.objectives is not None:
-        tree = _with_objectives(tree, asked.objectives)
+        tree = with_objectives(tree, _names(asked.objectives), source="--objective")
     return Found(tree=tree, folder=folder, told=told, around=kind == "model")
 
 
@@ -123,13 +122,6 @@ def _around(
     return _tree(document, f"the neighbourhood of {path}"), Path()
 
 
-def base_name(path: Path, folder: Path) -> str:
-    """What a study in `folder` calls a model document: a shelf's by its name, others by path."""
-    if path.parent == packaged("specs"):
-        return path.stem
-    return os.path.relpath(path, folder)
-
-
 def _trains(asked: Asked) -> bool:
     return asked.objectives is None or trained_metric(_names(asked.objectives)) is not None
 
@@ -148,46 +140,6 @@ def _data(asked: Asked, profile: RunProfile) -> str:
         "a model is searched on images; say which: --data folder:DIR, --data npz:FILE, "
         f"--data digits{', ' if known else ''}{known}, or write a study"
     )
-
-
-def _with_objectives(tree: Tree, text: str) -> Tree:
-    """The study aiming at the named objectives only; other measurements are left out."""
-    names = _names(text)
-    unknown = [one_of(name, METRICS) for name in names if name not in METRICS]
-    if unknown or not names:
-        known = "; ".join(f"{name}: {each.meaning}" for name, each in METRICS.items())
-        found = "; ".join(unknown) or "no objective given"
-        raise StudyError(f"--objective {text}: {found}\n  known: {known}")
-    written = tree.child("objectives")
-    directions = written.plain() if written and isinstance(written.value, dict) else {}
-    chosen = {name: directions.get(name, METRICS[name].direction) for name in names}
-    entries = dict(tree.value) if isinstance(tree.value, dict) else {}
-    entries["objectives"] = Entry(
-        key_origin=Origin(source="--objective"), tree=_tree(chosen, "--objective")
-    )
-    tree = _with_reference(replace(tree, value=entries), names)
-    if trained_metric(names) is None:
-        tree = merge_trees(tree, _tree({"stopping": None}, "--objective"))
-    bounded = " ".join(_constraints(tree))
-    dropped = [name for name in MEASURED if name not in names and name not in bounded]
-    return merge_trees(tree, _tree({"evaluate": dict.fromkeys(dropped)}, "--objective"))
-
-
-def _with_reference(tree: Tree, names: list[str]) -> Tree:
-    """The reference of the objectives that are left; none where it knows not all of them."""
-    written = tree.child("reference")
-    point = written.plain() if written and isinstance(written.value, dict) else {}
-    if not point:
-        return tree
-    known = all(name in point for name in names)
-    left = {name: None for name in point if name not in names} if known else None
-    return merge_trees(tree, _tree({"reference": left}, "--objective"))
-
-
-def _constraints(tree: Tree) -> list[str]:
-    written = tree.child("constraints")
-    plain: Any = written.plain() if written else []
-    return [str(each) for each in plain] if isinstance(plain, list) else []
 
 
 def _tree(value: Any, source: str) -> Tree:

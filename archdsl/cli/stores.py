@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from archdsl.document.messages import nearest
-from archdsl.errors import StudyError
+from archdsl.searching.stored import find_study
 from archdsl.store.location import shown
 from archdsl.store.rows import StudyRow
 from archdsl.store.store import Store
@@ -17,17 +16,4 @@ def pick_study(store: Store, name: str | None, *, db: str) -> StudyRow:
     Raises:
         StudyError: no such study, none at all, or several and no name.
     """
-    db, studies = shown(db), store.studies.all()
-    names = [study.name for study in studies]
-    if not studies:
-        raise StudyError(f"{db} holds no study yet; `archdsl search` starts one")
-    if name is None and len(studies) == 1:
-        return studies[0]
-    if name is None:
-        choices = " or ".join(f"--study {shlex.quote(each)}" for each in names)
-        raise StudyError(f"{db} holds several studies; say which: {choices}")
-    if name not in names:
-        hint = nearest(name, names)
-        ending = f"did you mean '{hint}'?" if hint else f"it has: {', '.join(names)}"
-        raise StudyError(f"{db} has no study '{name}'; {ending}")
-    return studies[names.index(name)]
+    return find_study(store, name, option=lambda each: f"--study {shlex.quote(each)}", db=shown(db))

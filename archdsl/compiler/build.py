@@ -78,13 +78,23 @@ FUSIONS: Makers = {
 }
 
 
-def build(spec: ModelSpec) -> Network:
-    """The module of a document, with fresh weights drawn from torch's global seed.
+def build(spec: ModelSpec, *, seed: int | None = None) -> Network:
+    """The module of a document, with fresh weights.
+
+    Args:
+        spec: a document.
+        seed: of the weights, which leaves torch's global seed as it is; they are drawn from the
+            global one unless given.
 
     Raises:
         InvalidSpecError: the parts of `spec` do not fit together.
     """
-    network = build_plan(expand(spec))
+    device = torch.get_default_device()
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices, enabled=seed is not None):
+        if seed is not None:
+            torch.manual_seed(seed)
+        network = build_plan(expand(spec))
     network.spec = spec
     return network
 

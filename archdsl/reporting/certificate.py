@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from archdsl import __version__
 from archdsl.metrics import METRICS
 from archdsl.records import Measurement
 from archdsl.searching.test_score import final_score
 from archdsl.store.rows import StudyRow, Trial, Value
 from archdsl.store.store import Store
+from archdsl.version import __version__
 
 FORMAT = 1
 """Of certificates; raised when a key changes its meaning."""

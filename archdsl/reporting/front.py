@@ -11,6 +11,7 @@ from typing import Any
 
 from archdsl.analysis.hypervolume import Growth, growth
 from archdsl.analysis.indistinguishable import alike
+from archdsl.errors import ArchdslError
 from archdsl.metrics import METRICS
 from archdsl.records import Measurement, State
 from archdsl.reporting.formatting import counted
@@ -200,6 +201,35 @@ def describe_hypervolume(front: Front) -> str:
     unit = "·".join(unit for name in found.reference if (unit := METRICS[name].unit))
     value = f"{found.value:.4g} {unit}".rstrip()
     return f"hypervolume {value} from {place} ({point}); last grew at trial {found.last_grew}"
+
+
+def plot_arguments(front: Front, *, published: bool = False) -> dict[str, Any]:
+    """What a plot of the first two objectives is made of, as a page or as a picture.
+
+    Args:
+        front: of at least two objectives.
+        published: with the paper's own points on a panel of their own.
+
+    Raises:
+        ArchdslError: the study has one objective, or the paper does not print its objectives.
+    """
+    from archdsl.reporting.plots.published_plot import published_points
+
+    goals = list(front.study.objectives.items())
+    if len(goals) < 2:
+        raise ArchdslError(
+            f"a plot of the front needs two objectives, and '{front.study.name}' has one, "
+            f"{goals[0][0]}; `archdsl report` shows how it got better"
+        )
+    (x, x_goal), (y, y_goal) = goals[:2]
+    return {
+        "points": points(front.rows, x, y),
+        "x": axis(x, x_goal),
+        "y": axis(y, y_goal),
+        "title": f"front of {front.study.name}",
+        "note": f"{front.conditions}; {describe_hypervolume(front)}",
+        "published": published_points(x, y) if published else [],
+    }
 
 
 def axis(name: str, direction: str) -> Axis:

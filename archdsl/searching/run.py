@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -22,9 +22,10 @@ from archdsl.searching.samplers import Sampler
 from archdsl.searching.study import Study
 from archdsl.searching.test_score import final_quantity, final_score
 from archdsl.space.deciders import FirstOption
+from archdsl.store.location import is_new_file
 from archdsl.store.owner import Owner
 from archdsl.store.rows import StudyRow, Trial
-from archdsl.store.store import Store
+from archdsl.store.store import Store, open_store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +69,56 @@ def _content(model: Checked) -> dict[str, Any]:
     return {key: value for key, value in model.spec.document().items() if key != "name"}
 
 
+Observe = Callable[[Store | None], AbstractContextManager[Observer | None]]
+"""Opens whoever watches a search of a store: of None while it is found out whether the study can
+run at all, before there is a database."""
+
+
+def search_database(
+    checked: CheckedStudy,
+    *,
+    db: str,
+    profile: RunProfile,
+    observe: Observe,
+    any_device: bool = False,
+    sampler: Sampler | None = None,
+) -> SearchResult:
+    """What `run_search` does, in a database that is made where there is none.
+
+    A study that cannot run leaves no database behind.
+
+    Args:
+        checked: the study.
+        db: path or URL.
+        profile: where candidates run.
+        observe: whoever watches.
+        any_device: see `run_search`.
+        sampler: see `run_search`.
+
+    Raises:
+        ArchdslError: as `run_search`.
+    """
+    with closing(runner_of(checked, profile, any_device=any_device)) as runner:
+        if is_new_file(db):
+            with observe(None):
+                check_runs(checked, runner)
+        with open_store(db) as store, observe(store) as observer:
+            return search_on(
+                runner,
+                checked,
+                store=store,
+                folder=profile.storage,
+                observer=observer,
+                sampler=sampler,
+            )
+
+
 def run_search(
     checked: CheckedStudy,
     *,
     store: Store,
     profile: RunProfile,
-    observer: Observer,
+    observer: Observer | None = None,
     any_device: bool = False,
     sampler: Sampler | None = None,
 ) -> SearchResult:
@@ -111,7 +156,7 @@ def search_on(
     *,
     store: Store,
     folder: str,
-    observer: Observer,
+    observer: Observer | None,
     sampler: Sampler | None = None,
 ) -> SearchResult:
     """What `run_search` does, on a runner of `runner_of`, which is the caller's to close.
@@ -165,7 +210,7 @@ def _search(
     *,
     store: Store,
     folder: str,
-    observer: Observer,
+    observer: Observer | None,
     sampler: Sampler | None,
 ) -> SearchResult:
     study, row = checked.study, begun(checked, store)
@@ -333,18 +378,21 @@ def _nothing_found(row: StudyRow, store: Store, note: str | None) -> str:
 
 
 class _Counting:
-    """Passes everything on and counts what ended."""
+    """Passes everything on, if anybody watches, and counts what ended."""
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer | None) -> None:
         self._observer = observer
         self.ended = 0
 
     def on_start(self, job: Job) -> None:
-        self._observer.on_start(job)
+        if self._observer:
+            self._observer.on_start(job)
 
     def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None:
-        self._observer.on_epoch(job, epoch, name, value)
+        if self._observer:
+            self._observer.on_epoch(job, epoch, name, value)
 
     def on_end(self, job: Job, outcome: Outcome) -> None:
         self.ended += 1
-        self._observer.on_end(job, outcome)
+        if self._observer:
+            self._observer.on_end(job, outcome)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archdsl import __version__
 from archdsl.reporting.pages.choices_section import choices_section, importance_section
 from archdsl.reporting.pages.conditions import conditions_section, devices_section
 from archdsl.reporting.pages.endings import endings_section
@@ -13,6 +12,7 @@ from archdsl.reporting.pages.findings import Findings
 from archdsl.reporting.pages.front_section import front_section, progress_section
 from archdsl.reporting.pages.members import members_section
 from archdsl.reporting.pages.page import render, render_page
+from archdsl.version import __version__
 
 Section = Callable[[Findings], dict[str, Any] | None]
 """What a template `sections/NAME.html` shows, `heading` among it; None leaves the part out."""

@@ -15,7 +15,6 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-import archdsl
 from archdsl.runners.errors import RunnerError
 from archdsl.runners.evaluation import one_line
 from archdsl.runners.ray.join import (
@@ -50,7 +49,7 @@ def connect(address: str | None) -> None:
     else:
         if check_answers(address):
             _show_token()
-        package = str(Path(archdsl.__file__).parent)
+        package = str(Path(__file__).parents[2])
         words = {"address": address, "runtime_env": {"py_modules": [package]}}
     with own_signals(), redirect_stdout(sys.stderr):
         try:
@@ -136,12 +135,12 @@ def _looker() -> Callable[[str | None], dict[str, Any]]:
 
     def look(marker: str | None) -> dict[str, Any]:
         import subprocess
+        from importlib import import_module
         from pathlib import Path
 
         try:
-            import archdsl
-
-            version = archdsl.__version__
+            # As it was in every version, of which there may be another.
+            version = import_module("archdsl").__version__
         except Exception as error:
             version = f"none ({type(error).__name__}: {error})"
         command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]

@@ -18,7 +18,6 @@ import ray
 from ray import tune
 from ray.exceptions import RayError
 
-import archdsl
 from archdsl.errors import MeasureError
 from archdsl.measuring.evaluators import make_evaluators
 from archdsl.metrics import TRAINED, trained_for
@@ -42,6 +41,7 @@ from archdsl.runners.ray.resources import (
 from archdsl.runners.ray.slot import WorkerConfig
 from archdsl.runners.ray.tuning import tune_all
 from archdsl.runners.threaded_slot import Ended
+from archdsl.version import __version__
 
 ROOM_SECONDS = 2.0
 """How old the count of slots may be: machines come and go."""
@@ -177,7 +177,7 @@ class RayRunner:
         storage = self._profile.storage
         trains = trained_for(self._evaluate) is not None
         looked = look_at(found, storage=storage if trains else None)
-        check_machines(looked, version=archdsl.__version__, storage=storage)
+        check_machines(looked, version=__version__, storage=storage)
         return [each.machine for each in looked]
 
     def _prepare(self, useful: Sequence[Machine]) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import yaml
 
-import archdsl
 from archdsl.errors import DataError
 from archdsl.records import Job, Outcome, State
 from archdsl.runners.errors import RunnerError
@@ -209,7 +208,7 @@ def test_machines_that_cannot_take_part_are_refused(
     with pytest.raises(DataError, match=": no such folder"):
         broken.protocols()
     broken.close()
-    monkeypatch.setattr(archdsl, "__version__", "9.9")
+    monkeypatch.setattr("archdsl.runners.ray.runner.__version__", "9.9")
     newer = diary_toys.make_toy_runner(profile_of(), evaluate=evaluate)
     with pytest.raises(RunnerError, match=r"this is archdsl 9\.9, and machines .* has \d"):
         newer.protocols()

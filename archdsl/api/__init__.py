@@ -1,0 +1,205 @@
+"""What notebooks call: each function here is what the command line does, without its words.
+
+Nothing is printed, no signal is handled, and torch is imported when something needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archdsl.api.results import Front
+from archdsl.document.tree import tree_of
+from archdsl.errors import StudyError
+from archdsl.metrics import trained_metric
+from archdsl.plan.expand import expand
+from archdsl.plan.read import check_model, read_model
+from archdsl.spec.model import ModelSpec
+
+if TYPE_CHECKING:
+    from archdsl.measuring.count import Count
+    from archdsl.nn.network import Network
+    from archdsl.searching.loop import Observer
+    from archdsl.searching.read import CheckedStudy
+    from archdsl.searching.run import SearchResult
+    from archdsl.searching.samplers import Sampler
+
+DEFAULT_DB = "archdsl.db"
+
+
+def load(source: str | Path | Mapping[str, Any]) -> ModelSpec:
+    """Read a model document and check it whole.
+
+    Args:
+        source: a file, the name of a document on the `specs/` shelf, or the document itself.
+
+    Raises:
+        NameNotFoundError: nothing there of that name.
+        DocumentError: every problem of the document, each with file:line:column.
+    """
+    if isinstance(source, Mapping):
+        return check_model(tree_of(dict(source), source="document")).spec
+    return read_model(str(source)).spec
+
+
+def compile(spec: ModelSpec | str | Path, *, seed: int | None = None) -> Network:
+    """Build the PyTorch module of a document, with fresh weights.
+
+    Args:
+        spec: a document, its name or its path.
+        seed: of the weights, which leaves torch's global seed as it is; they are drawn from the
+            global one unless given.
+
+    Raises:
+        NameNotFoundError: nothing there of that name.
+        DocumentError: every problem of the document.
+        InvalidSpecError: the parts of `spec` do not fit together.
+    """
+    from archdsl.compiler.build import build
+
+    return build(spec if isinstance(spec, ModelSpec) else load(spec), seed=seed)
+
+
+def count(spec: ModelSpec | str | Path) -> Count:
+    """Parameters and multiply-adds of a document, exactly, by one traced pass without weights.
+
+    Args:
+        spec: a document, its name or its path.
+
+    Returns:
+        `params` that the forward pass uses and `params_allocated`; for one image `macs`, and
+        `macs_fvcore` in the convention of fvcore, which leaves fused attention out.
+
+    Raises:
+        NameNotFoundError: nothing there of that name.
+        DocumentError: every problem of the document.
+        InvalidSpecError: the parts of `spec` do not fit together.
+    """
+    from archdsl.measuring.count import count as count_plan
+
+    return count_plan(expand(spec if isinstance(spec, ModelSpec) else load(spec)))
+
+
+def load_study(source: str | Path, *, sets: Sequence[str] = ()) -> CheckedStudy:
+    """Read a study document and check every option of its space.
+
+    Args:
+        source: a file, or the name of a document on the `search/` shelf.
+        sets: settings laid over it, such as `evaluate.top1.epochs=2`.
+
+    Raises:
+        NameNotFoundError: nothing there of that name.
+        DocumentError: every problem found, each with the file it is in.
+    """
+    from archdsl.searching.read import read_study
+
+    return read_study(str(source), sets)
+
+
+def study_around(
+    spec: ModelSpec | str | Path,
+    *,
+    objectives: Sequence[str] = ("latency", "top1"),
+    data: str | None = None,
+) -> CheckedStudy:
+    """A study of the neighbourhood of a model: its depth, widths, token counts, heads.
+
+    Args:
+        spec: the base: a document, its name or its path.
+        objectives: what is minimised or maximised, each as is good for it.
+        data: the images to train on: `digits`, `folder:DIR` or `npz:FILE`.
+
+    Raises:
+        NameNotFoundError: nothing there of that name.
+        DocumentError: every problem of the document.
+        StudyError: an unknown objective, or no data to train on.
+    """
+    from archdsl.searching.around import checked_study_around
+
+    trained = trained_metric(objectives)
+    if trained is not None and data is None:
+        raise StudyError(
+            f"{trained} is measured on images; say which: data='folder:DIR', data='npz:FILE' or "
+            "data='digits', or leave it out of objectives"
+        )
+    return checked_study_around(spec, objectives=objectives, data=data)
+
+
+def search(
+    study: CheckedStudy,
+    *,
+    db: str = DEFAULT_DB,
+    trials: int | None = None,
+    runner: str = "local",
+    any_device: bool = False,
+    observer: Observer | None = None,
+    sampler: Sampler | None = None,
+) -> SearchResult:
+    """Search for the Pareto front: start, resume or find complete, as `archdsl search` does.
+
+    Candidates are measured and trained in processes of their own. Whatever ends the search early,
+    an interrupt or any exception, what is finished is stored, and the same call goes on.
+
+    Args:
+        study: of `load_study` or `study_around`.
+        db: path or URL of the database, made where there is none.
+        trials: total budget, earlier searches included, in place of the study's.
+        runner: name or path of a run profile.
+        any_device: measure latency on whatever device is here, instead of only the one asked for.
+        observer: told of every step.
+        sampler: proposes candidates, in place of the one that the study names; see
+            `archdsl.searching.samplers`.
+
+    Returns:
+        How many trials this call ran, and why it ended before its budget, if it did.
+
+    Raises:
+        StudyError: the study cannot go on as it is, or is being searched in this process already.
+        SpaceExhaustedError: no candidate keeps the constraints.
+        ArchdslError: data or devices that are not there, a store that cannot be written.
+    """
+    from archdsl.runners.read import read_profile
+    from archdsl.searching.run import search_database
+
+    return search_database(
+        study if trials is None else _with_budget(study, trials),
+        db=db,
+        profile=read_profile(runner),
+        observe=lambda _: nullcontext(observer),
+        any_device=any_device,
+        sampler=sampler,
+    )
+
+
+def front(db: str = DEFAULT_DB, *, study: str | None = None, robust: bool = False) -> Front:
+    """The Pareto front of a study, as it is now.
+
+    Args:
+        db: path or URL of the database.
+        study: its name; not needed where the database holds one study.
+        robust: the robust front: its members, and what cannot be told apart from one of them.
+
+    Raises:
+        StudyError: no such study, none at all, or several and no name.
+        StoreError: there is no such database, or it cannot be read.
+    """
+    from archdsl.reporting.front import read_front
+    from archdsl.searching.stored import find_study
+    from archdsl.store.store import open_store
+
+    with open_store(db, create=False, read_only=True) as store:
+        row = find_study(store, study, option=lambda name: f"study={name!r}")
+        return Front(read_front(store, row), robust=robust)
+
+
+def _with_budget(checked: CheckedStudy, trials: int) -> CheckedStudy:
+    from archdsl.searching.study import Budget
+
+    most = 10_000_000
+    if not 1 <= trials <= most:
+        raise StudyError(f"trials is {trials}; a budget is 1 to {most} trials")
+    budget = Budget(trials=trials)
+    return replace(checked, study=checked.study.model_copy(update={"budget": budget}))

@@ -1,0 +1,178 @@
+"""The front of a study as notebooks get it: its members, a data frame, a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, overload
+
+from archdsl.errors import ArchdslError, WeightsError
+from archdsl.spec.model import ModelSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from archdsl.nn.network import Network
+    from archdsl.records import Measurement
+    from archdsl.reporting import front as report
+    from archdsl.store.rows import Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontRow:
+    """One member of a front.
+
+    Args:
+        trial: its number in the study.
+        arch_id: the architecture's identity.
+        base: it is the study's base.
+        difference: what distinguishes it from the base; empty for the base itself.
+        values: objective to value, with the ends (`low`, `high`) of its 95 % interval.
+        test: metric to the value on test images, where they were scored.
+        facts: what is known of the architecture before any cost: `params`, `macs`, `depth`, ….
+        params: the decisions: hole name to option; empty for the base.
+        not_told_apart: numbers of the trials that it cannot be told apart from.
+        spec: the architecture's document.
+    """
+
+    trial: int
+    arch_id: str
+    base: bool
+    difference: str
+    values: Mapping[str, Value]
+    test: Mapping[str, float]
+    facts: Mapping[str, float]
+    params: Mapping[str, Any]
+    not_told_apart: Sequence[int]
+    spec: ModelSpec = field(repr=False)
+    _measured: Mapping[str, Measurement] = field(repr=False)
+
+    def model(self, *, seed: int | None = None) -> Network:
+        """The network with its trained weights, in eval mode. Never trains.
+
+        Args:
+            seed: of the training; of the first one unless given.
+
+        Raises:
+            WeightsError: none of the study's values takes a training, none had this seed, or the
+                weights are not where they were.
+        """
+        from archdsl.compiler.build import build
+        from archdsl.training.trained_weights import load_trained_weights
+
+        trained = [each for each in self._measured.values() if "weights" in each.detail]
+        if not trained:
+            raise WeightsError(
+                f"trial {self.trial} has no weights: no value of it comes from a training; "
+                "archdsl.compile(row.spec) builds it with fresh ones"
+            )
+        network = build(self.spec)
+        load_trained_weights(network, trained[0], seed=seed)
+        return network.eval()
+
+
+class Front(Sequence[FrontRow]):
+    """The members of a study's front, best first objective first: a snapshot.
+
+    Args:
+        found: all complete trials of the study.
+        robust: the members are those of the robust front.
+    """
+
+    def __init__(self, found: report.Front, *, robust: bool) -> None:
+        self._found = found
+        members = found.robust_members if robust else found.members
+        self._rows = tuple(_row(each) for each in members)
+
+    @property
+    def study(self) -> str:
+        """The study's name."""
+        return self._found.study.name
+
+    @property
+    def objectives(self) -> Mapping[str, str]:
+        """Name to `minimize` or `maximize`, in the study's order."""
+        return self._found.study.objectives
+
+    @property
+    def conditions(self) -> str:
+        """Device, conditions and data of the values, in words."""
+        return self._found.conditions
+
+    @property
+    def hypervolume(self) -> float | None:
+        """How much the front dominates; None without a point to measure it from."""
+        return self._found.growth.value if self._found.growth else None
+
+    @overload
+    def __getitem__(self, index: int) -> FrontRow: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[FrontRow]: ...
+
+    def __getitem__(self, index: int | slice) -> FrontRow | Sequence[FrontRow]:
+        return self._rows[index]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[FrontRow]:
+        return iter(self._rows)
+
+    def __repr__(self) -> str:
+        complete = len(self._found.rows)
+        return f"<Front of {self.study!r}: {len(self)} of {complete} complete trials>"
+
+    def to_frame(self) -> DataFrame:
+        """A row for each member, by trial number; columns as `archdsl export --csv` has them.
+
+        Raises:
+            ArchdslError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise ArchdslError(
+                "a front becomes a data frame with pandas, which is not installed: "
+                "pip install pandas"
+            ) from None
+        index = pandas.Index([row.trial for row in self], name="number")
+        return pandas.DataFrame([_columns(row) for row in self], index=index)
+
+    def plot(self) -> Figure:
+        """The complete trials and the front over the first two objectives, with 95 % intervals.
+
+        Raises:
+            ArchdslError: the study has one objective.
+        """
+        from archdsl.reporting.front import plot_arguments
+        from archdsl.reporting.plots.front_plot import plot_front
+
+        return plot_front(**plot_arguments(self._found))
+
+
+def _row(found: report.FrontRow) -> FrontRow:
+    trial, score = found.trial, found.test_top1
+    return FrontRow(
+        trial=trial.number,
+        arch_id=trial.arch_id,
+        base=found.base,
+        difference=found.difference,
+        values=trial.values,
+        test={score.quantity.removeprefix("test_"): score.value} if score else {},
+        facts=found.facts,
+        params=trial.params,
+        not_told_apart=found.alike,
+        spec=ModelSpec.model_validate(found.spec),
+        _measured=found.measured,
+    )
+
+
+def _columns(row: FrontRow) -> dict[str, Any]:
+    columns: dict[str, Any] = {"arch_id": row.arch_id, "difference": row.difference}
+    for name, value in row.values.items():
+        columns |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
+    columns |= {f"test_{name}": value for name, value in row.test.items()}
+    columns |= {f"facts.{name}": value for name, value in row.facts.items()}
+    return columns | {f"params.{name}": value for name, value in row.params.items()}
