@@ -202,8 +202,12 @@ class Plan:
         """16 hexadecimal digits that name the architecture."""
         return digest(self.canonical())
 
-    def canonical(self) -> dict[str, Any]:
+    def canonical(self) -> Mapping[str, Any]:
         """The plan as plain data, defaults left out: what `arch_id` is the hash of."""
+        return self._canonical
+
+    @cached_property
+    def _canonical(self) -> dict[str, Any]:
         plain: dict[str, Any] = _plain(self)
         # The order of classifiers is the order `forward_heads` returns; JSON objects have none.
         plain["output"]["classifiers"] = [

@@ -7,17 +7,36 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, select, update
 
 from archdsl.store.database import Database
 from archdsl.store.errors import StaleClaimError
 from archdsl.store.owner import Owner
-from archdsl.store.tables import claims, epoch_values, now, record_of, trials
+from archdsl.store.tables import claims, epoch_values, now, record_of, studies, trials
 
 MOST_FRUITLESS = 3
 """So many claims of a trial without a new epoch, and it is given up."""
 _GIVEN_BACK = ""
 """The token of a claim whose owner does not want it any more, whether it still lives or not."""
+
+# Statements that every trial needs are built once.
+_CLAIMED = (
+    select(
+        *(trials.c[name] for name in ("id", "number", "study_id", "arch_id", "state")),
+        studies.c.objectives,
+        claims,
+    )
+    .join(studies, studies.c.id == trials.c.study_id)
+    .outerjoin(claims, claims.c.trial_id == trials.c.id)
+    .where(trials.c.id == bindparam("trial"))
+)
+# No join: a database might begin with all trials of the study instead of the few claims.
+_NUMBER = (
+    select(trials.c.number)
+    .where(trials.c.id == claims.c.trial_id, trials.c.study_id == bindparam("study"))
+    .scalar_subquery()
+)
+_OF_STUDY = select(claims, _NUMBER.label("number")).where(_NUMBER.is_not(None)).order_by("number")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +104,8 @@ def _give_back(connection: Connection, condition: ColumnElement[bool]) -> None:
 def grant(connection: Connection, *, trial_id: int, owner: Owner) -> str:
     """The first claim of a trial; returns its token."""
     token = secrets.token_hex(16)
-    connection.execute(
-        insert(claims).values(
-            trial_id=trial_id, fruitless=1, epochs=0, **_claimed(owner=owner, token=token)
-        )
-    )
+    first = {"trial_id": trial_id, "fruitless": 1, "epochs": 0}
+    connection.execute(insert(claims), first | _claimed(owner=owner, token=token))
     return token
 
 
@@ -114,21 +130,20 @@ def pass_on(connection: Connection, *, claim: Claim, owner: Owner) -> str | None
 
 
 def check(connection: Connection, *, trial_id: int, token: str) -> Row[Any]:
-    """The trial's row, if `token` proves the claim.
+    """The trial with its claim and its study's objectives, if `token` proves the claim.
 
     Raises:
         StaleClaimError: it does not, or not any more.
     """
-    row = connection.execute(select(trials).where(trials.c.id == trial_id)).one_or_none()
+    row = connection.execute(_CLAIMED, {"trial": trial_id}).one_or_none()
     if row is None:
         raise StaleClaimError(f"there is no trial with the row {trial_id}")
-    held = connection.execute(select(claims).where(claims.c.trial_id == trial_id)).one_or_none()
-    if held is None:
+    if row.token is None:
         raise StaleClaimError(f"trial {row.number} is finished already ({row.state})")
-    if held.token == _GIVEN_BACK:
-        raise StaleClaimError(f"trial {row.number} was given back by {_owner(held)}")
-    if held.token != token:
-        raise StaleClaimError(f"trial {row.number} was taken over by {_owner(held)}")
+    if row.token == _GIVEN_BACK:
+        raise StaleClaimError(f"trial {row.number} was given back by {_owner(row)}")
+    if row.token != token:
+        raise StaleClaimError(f"trial {row.number} was taken over by {_owner(row)}")
     return row
 
 
@@ -142,15 +157,7 @@ def claims_of(
         study_id: row of the study.
         living: whether an owner still runs.
     """
-    # No join: a database might begin with all trials of the study instead of the few claims.
-    number = (
-        select(trials.c.number)
-        .where(trials.c.id == claims.c.trial_id, trials.c.study_id == study_id)
-        .scalar_subquery()
-    )
-    rows = connection.execute(
-        select(claims, number.label("number")).where(number.is_not(None)).order_by("number")
-    )
+    rows = connection.execute(_OF_STUDY, {"study": study_id})
     return [
         record_of(
             Claim,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, bindparam, func, insert, select
 
 from archdsl.errors import StoreError
 from archdsl.records import Measurement, State
@@ -16,6 +16,16 @@ from archdsl.store.architectures import add_architecture, has_architecture
 from archdsl.store.database import Database
 from archdsl.store.rows import Architecture, ProtocolUse
 from archdsl.store.tables import measurements, now, record_of, trial_values, trials
+
+# Statements that every trial needs are built once.
+_OF_ARCH = (
+    select(measurements)
+    .where(measurements.c.arch_id == bindparam("arch"))
+    .order_by(measurements.c.id)
+)
+_STAND = [measurements.c[name] for name in ("id", "quantity", "key", "value", "low", "high")]
+_KEPT = _OF_ARCH.with_only_columns(*_STAND)
+_INSERT = insert(measurements).returning(*_STAND)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +46,9 @@ class Measurements:
                     f"{self.database.place} holds no architecture {arch_id}; "
                     "add it before its measurements"
                 )
-            keep(connection, arch_id=arch_id, measurement=measurement)
+            keep(connection, arch_id, [measurement])
 
-    def add(self, architecture: Architecture, made: Sequence[Measurement]) -> None:
+    def add(self, architecture: Architecture, made: Iterable[Measurement]) -> None:
         """Keep measurements of an architecture that need be in no study.
 
         Args:
@@ -47,22 +57,23 @@ class Measurements:
         """
         with self.database.write() as connection:
             add_architecture(connection, architecture)
-            for measurement in made:
-                keep(connection, arch_id=architecture.arch_id, measurement=measurement)
+            keep(connection, architecture.arch_id, made)
 
     def find(self, *, arch_id: str, quantity: str, key: str) -> Measurement | None:
         with self.database.read() as connection:
-            row = _find(connection, arch_id, quantity, key)
+            row = connection.execute(
+                select(measurements).where(
+                    measurements.c.arch_id == arch_id,
+                    measurements.c.quantity == quantity,
+                    measurements.c.key == key,
+                )
+            ).one_or_none()
             return None if row is None else record_of(Measurement, row)
 
     def of_arch(self, arch_id: str) -> list[Measurement]:
         """All measurements of an architecture, oldest first."""
         with self.database.read() as connection:
-            rows = connection.execute(
-                select(measurements)
-                .where(measurements.c.arch_id == arch_id)
-                .order_by(measurements.c.id)
-            )
+            rows = connection.execute(_OF_ARCH, {"arch": arch_id})
             return [record_of(Measurement, row) for row in rows]
 
     def dates(self, arch_id: str) -> dict[tuple[str, str], str]:
@@ -132,34 +143,39 @@ class Measurements:
             return [record_of(ProtocolUse, row) for row in rows]
 
 
-def keep(connection: Connection, *, arch_id: str, measurement: Measurement) -> Row[Any]:
-    """The stored row of a measurement, which is added unless its like is there.
+def keep(
+    connection: Connection, arch_id: str, made: Iterable[Measurement]
+) -> dict[tuple[str, str], Row[Any]]:
+    """Add each measurement of an architecture, unless its like is there.
 
     The first one stays: trials may already stand on it, and equal protocols are interchangeable.
+
+    Returns:
+        (quantity, key) to the stored row, without protocol and detail.
     """
-    found = _find(connection, arch_id, measurement.quantity, measurement.key)
-    if found is not None:
-        return found
+    kept = {(row.quantity, row.key): row for row in connection.execute(_KEPT, {"arch": arch_id})}
+    for measurement in made:
+        place = (measurement.quantity, measurement.key)
+        if place not in kept:
+            kept[place] = _insert(connection, arch_id, measurement)
+    return kept
+
+
+def _insert(connection: Connection, arch_id: str, measurement: Measurement) -> Row[Any]:
     if not math.isfinite(measurement.value) or any(
         math.isnan(end) for end in (measurement.low, measurement.high)
     ):
         raise ValueError(
             f"{measurement.quantity} is {measurement.value}: a trial without a number diverged"
         )
-    return connection.execute(
-        insert(measurements)
-        .returning(measurements)
-        .values(
-            arch_id=arch_id,
-            key=measurement.key,
-            created=now(),
-            **vars(measurement)
-            | {
-                "protocol": dict(measurement.protocol),
-                "detail": dict(measurement.detail),
-            },
-        )
-    ).one()
+    values = vars(measurement) | {
+        "arch_id": arch_id,
+        "key": measurement.key,
+        "protocol": dict(measurement.protocol),
+        "detail": dict(measurement.detail),
+        "created": now(),
+    }
+    return connection.execute(_INSERT, values).one()
 
 
 def behind_values(connection: Connection, *, trial_id: int) -> dict[str, Measurement]:
@@ -171,13 +187,3 @@ def behind_values(connection: Connection, *, trial_id: int) -> dict[str, Measure
         .order_by(trial_values.c.position)
     )
     return {row.objective: record_of(Measurement, row) for row in rows}
-
-
-def _find(connection: Connection, arch_id: str, quantity: str, key: str) -> Row[Any] | None:
-    return connection.execute(
-        select(measurements).where(
-            measurements.c.arch_id == arch_id,
-            measurements.c.quantity == quantity,
-            measurements.c.key == key,
-        )
-    ).one_or_none()

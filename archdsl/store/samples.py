@@ -51,7 +51,9 @@ class Samples:
         """
         with self.database.write() as connection:
             value = _value(connection, trial_id, objective)
-            kept = keep(connection, arch_id=value.arch_id, measurement=measurement)
+            kept = keep(connection, value.arch_id, [measurement])[
+                measurement.quantity, measurement.key
+            ]
             place = {"trial_id": trial_id, "objective": objective, "measurement_id": kept.id}
             if (
                 kept.id == value.measurement_id

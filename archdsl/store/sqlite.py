@@ -92,6 +92,7 @@ def _engines(path: Path, mode: str) -> Engines:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(_WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return Engines(reader=engine, writer=engine.execution_options(**{_WRITES: True}))

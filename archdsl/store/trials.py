@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    bindparam,
     column,
     delete,
     func,
@@ -30,7 +31,26 @@ from archdsl.store.measurements import keep
 from archdsl.store.owner import Owner
 from archdsl.store.rows import NewTrial, StudySize, Times, Trial, TrialCounts, Value
 from archdsl.store.samples import columns
-from archdsl.store.tables import claims, now, record_of, studies, trial_values, trials
+from archdsl.store.tables import claims, now, record_of, trial_values, trials
+
+# Statements that every trial needs are built once.
+_MINE = trials.c.study_id == bindparam("study")
+_BY_ID = select(trials).where(trials.c.id == bindparam("trial"))
+_INSERT = insert(trials).returning(trials.c.id)
+_UNCLAIM = delete(claims).where(claims.c.trial_id == bindparam("trial"))
+# In a time that does not grow with the trials: numbers run from 0 without a gap.
+_ROWS = select(func.coalesce(func.max(trials.c.number) + 1, 0)).where(_MINE).scalar_subquery()
+_FREE = select(func.count()).where(_MINE, trials.c.counted.is_(False)).scalar_subquery()
+_SIZE = select(_ROWS.label("rows"), (_ROWS - _FREE).label("counted"))
+_TWIN = select(trials.c.number).where(_MINE, trials.c.arch_id == bindparam("arch"))
+_PRESENT = _SIZE.add_columns(_TWIN.scalar_subquery().label("twin"))
+_OTHERS = trials.alias()
+_NEXT = (
+    select(func.coalesce(func.max(_OTHERS.c.finish_order), 0) + 1)
+    .where(_OTHERS.c.study_id == bindparam("study"))
+    .scalar_subquery()
+)
+_END = update(trials).where(trials.c.id == bindparam("trial")).values(finish_order=_NEXT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +71,11 @@ class Trials:
             DuplicateTrialError: the study holds this architecture.
         """
         with self.database.write(claimant=owner) as connection:
-            trial = _add(connection, new, study_id=study_id, budget=budget)
-            if trial is None:
+            trial_id = _add(connection, new, study_id=study_id, budget=budget)
+            if trial_id is None:
                 return None
-            return replace(trial, token=grant(connection, trial_id=trial.id, owner=owner))
+            token = grant(connection, trial_id=trial_id, owner=owner)
+            return replace(_without_values(connection, trial_id), token=token)
 
     def add_finished(
         self, new: NewTrial, *, study_id: int, budget: int | None, outcome: Outcome
@@ -70,10 +91,11 @@ class Trials:
         if outcome.state is State.COMPLETE:
             raise ValueError("a complete trial has values: add it running and finish it")
         with self.database.write() as connection:
-            trial = _add(connection, new, study_id=study_id, budget=budget)
-            if trial is None:
+            trial_id = _add(connection, new, study_id=study_id, budget=budget)
+            if trial_id is None:
                 return None
-            return _end(connection, study_id=study_id, trial_id=trial.id, outcome=outcome)
+            _end(connection, study_id=study_id, trial_id=trial_id, outcome=outcome)
+            return _without_values(connection, trial_id)
 
     def finish(
         self, *, trial_id: int, token: str, outcome: Outcome, values: Mapping[str, Measurement]
@@ -89,12 +111,7 @@ class Trials:
         """
         with self.database.write() as connection:
             trial = check(connection, trial_id=trial_id, token=token)
-            kept: dict[tuple[str, str], Row[Any]] = {}
-            for measurement in (*outcome.measurements, *values.values()):
-                place = (measurement.quantity, measurement.key)
-                kept[place] = kept.get(place) or keep(
-                    connection, arch_id=trial.arch_id, measurement=measurement
-                )
+            kept = keep(connection, trial.arch_id, (*outcome.measurements, *values.values()))
             if outcome.state is State.COMPLETE:
                 rows = {name: kept[each.quantity, each.key] for name, each in values.items()}
                 _write_values(connection, trial=trial, rows=rows)
@@ -187,7 +204,7 @@ class Trials:
     def size(self, study_id: int) -> StudySize:
         """How many trials there are, without looking at each."""
         with self.database.read() as connection:
-            return _size(connection, study_id)
+            return record_of(StudySize, connection.execute(_SIZE, {"study": study_id}).one())
 
     def count(self, study_id: int) -> TrialCounts:
         """How many trials there are in each state."""
@@ -210,74 +227,49 @@ def count_of(connection: Connection, study_id: int) -> TrialCounts:
     return TrialCounts(states=states, counted=counted)
 
 
-def _size(connection: Connection, study_id: int) -> StudySize:
-    """In a time that does not grow with the trials: numbers run from 0 without a gap."""
-    mine = trials.c.study_id == study_id
-    last = connection.scalar(select(func.max(trials.c.number)).where(mine))
-    rows = 0 if last is None else last + 1
-    free = select(func.count()).where(mine, trials.c.counted.is_(False))
-    return StudySize(rows=rows, counted=rows - (connection.scalar(free) or 0))
-
-
-def _add(
-    connection: Connection, new: NewTrial, *, study_id: int, budget: int | None
-) -> Trial | None:
-    """A running trial without a claim; None when the budget is used up."""
-    size = _size(connection, study_id)
-    if budget is not None and size.counted >= budget:
-        return None
+def _add(connection: Connection, new: NewTrial, *, study_id: int, budget: int | None) -> int | None:
+    """A running trial without a claim; its row, or None when the budget is used up."""
     arch_id = new.architecture.arch_id
-    twin = connection.scalar(
-        select(trials.c.number).where(trials.c.study_id == study_id, trials.c.arch_id == arch_id)
-    )
-    if twin is not None:
-        raise DuplicateTrialError(arch_id=arch_id, number=twin)
+    present = connection.execute(_PRESENT, {"study": study_id, "arch": arch_id}).one()
+    if budget is not None and present.counted >= budget:
+        return None
+    if present.twin is not None:
+        raise DuplicateTrialError(arch_id=arch_id, number=present.twin)
     add_architecture(connection, new.architecture)
-    row = connection.execute(
-        insert(trials)
-        .returning(trials)
-        .values(
-            study_id=study_id,
-            number=size.rows,
-            arch_id=arch_id,
-            state=State.RUNNING,
-            params=dict(new.params),
-            distributions=dict(new.distributions),
-            sampler_attrs=dict(new.sampler_attrs),
-            attempt=new.attempt,
-            counted=new.counted,
-            violation=0.0,
-            seconds=0.0,
-            started=now(),
-        )
-    )
-    return _trial(row.one(), {})
+    row = {
+        "study_id": study_id,
+        "number": present.rows,
+        "arch_id": arch_id,
+        "state": State.RUNNING,
+        "params": dict(new.params),
+        "distributions": dict(new.distributions),
+        "sampler_attrs": dict(new.sampler_attrs),
+        "attempt": new.attempt,
+        "counted": new.counted,
+        "violation": 0.0,
+        "seconds": 0.0,
+        "started": now(),
+    }
+    trial_id: int = connection.execute(_INSERT, row).scalar_one()
+    return trial_id
 
 
-def _end(connection: Connection, *, study_id: int, trial_id: int, outcome: Outcome) -> Trial:
+def _end(connection: Connection, *, study_id: int, trial_id: int, outcome: Outcome) -> None:
     """Finish a running trial, next in commit order, and drop its claim if it has one."""
     if outcome.state is State.RUNNING:
         raise ValueError("a trial does not end as running")
-    last = connection.scalar(
-        select(func.max(trials.c.finish_order)).where(trials.c.study_id == study_id)
-    )
-    row = connection.execute(
-        update(trials)
-        .where(trials.c.id == trial_id)
-        .returning(trials)
-        .values(
-            state=outcome.state,
-            # Servers refuse the character that ends a text in C.
-            reason=outcome.reason and outcome.reason.replace("\0", ""),
-            seconds=outcome.seconds,
-            violation=outcome.violation,
-            finish_order=(last or 0) + 1,
-            finished=now(),
-        )
-    )
-    ended = _trial(row.one(), {})
-    connection.execute(delete(claims).where(claims.c.trial_id == trial_id))
-    return ended
+    end = {
+        "study": study_id,
+        "trial": trial_id,
+        "state": outcome.state,
+        # Servers refuse the character that ends a text in C.
+        "reason": outcome.reason and outcome.reason.replace("\0", ""),
+        "seconds": outcome.seconds,
+        "violation": outcome.violation,
+        "finished": now(),
+    }
+    connection.execute(_END, end)
+    connection.execute(_UNCLAIM, {"trial": trial_id})
 
 
 def _give_up(connection: Connection, claim: Claim, *, study_id: int) -> None:
@@ -290,27 +282,25 @@ def _give_up(connection: Connection, claim: Claim, *, study_id: int) -> None:
 
 def _write_values(connection: Connection, *, trial: Row[Any], rows: Mapping[str, Row[Any]]) -> None:
     """`rows`: objective to the stored measurement."""
-    of_study = select(studies.c.objectives).where(studies.c.id == trial.study_id)
-    objectives = dict(connection.execute(of_study).scalar_one())
-    if set(rows) != set(objectives):
-        raise ValueError(f"a complete trial needs {sorted(objectives)}, not {sorted(rows)}")
-    for position, (objective, goal) in enumerate(objectives.items()):
-        kept = rows[objective]
-        connection.execute(
-            insert(trial_values).values(
-                trial_id=trial.id,
-                objective=objective,
-                study_id=trial.study_id,
-                position=position,
-                measurement_id=kept.id,
-                **columns(record_of(Value, kept), goal=goal),
-            )
-        )
+    if set(rows) != set(trial.objectives):
+        raise ValueError(f"a complete trial needs {sorted(trial.objectives)}, not {sorted(rows)}")
+    values = [
+        {
+            "trial_id": trial.id,
+            "objective": objective,
+            "study_id": trial.study_id,
+            "position": position,
+            "measurement_id": rows[objective].id,
+            **columns(record_of(Value, rows[objective]), goal=goal),
+        }
+        for position, (objective, goal) in enumerate(trial.objectives.items())
+    ]
+    connection.execute(insert(trial_values), values)
 
 
 def _without_values(connection: Connection, trial_id: int) -> Trial:
     """A trial that is known not to be complete."""
-    return _trial(connection.execute(select(trials).where(trials.c.id == trial_id)).one(), {})
+    return _trial(connection.execute(_BY_ID, {"trial": trial_id}).one(), {})
 
 
 def _front_rows(connection: Connection, *, study_id: int, robust: bool) -> set[int]:
