@@ -139,14 +139,27 @@ def find(
     """The architecture of a trial's number or of the start of an arch_id.
 
     Raises:
-        ArchdslError: nothing of that name.
+        ArchdslError: nothing of that name, or a module.
     """
     from archdsl.cli.stores import pick_study
 
     if not _NUMBER.fullmatch(what):
-        return store.architectures.find(what), None
+        architecture = store.architectures.find(what)
+        if architecture.kind == "module":
+            raise ArchdslError(
+                f"{architecture.arch_id} is {architecture.label}, a module that was measured: it "
+                f"has no document, and nothing is known of it but {_measured(store, architecture)}"
+            )
+        return architecture, None
     trial = store.trials.get(pick_study(store, study, db=db).id, int(what))
     return store.architectures.find(trial.arch_id), trial
+
+
+def _measured(store: Store, architecture: Architecture) -> str:
+    return ", ".join(
+        f"{each.quantity} {each.value:.4g} {each.unit} ({each.low:.4g} to {each.high:.4g})"
+        for each in store.measurements.of_arch(architecture.arch_id)
+    )
 
 
 def _write_diagram(shown: Shown, path: Path, *, force: bool) -> Path:

@@ -61,14 +61,8 @@ class Architectures:
 def add_architecture(connection: Connection, architecture: Architecture) -> None:
     """Does nothing when it is there already: equal identities have equal plans."""
     if not has_architecture(connection, architecture.arch_id):
-        connection.execute(
-            insert(architectures).values(
-                arch_id=architecture.arch_id,
-                spec=dict(architecture.spec),
-                plan=dict(architecture.plan),
-                facts=dict(architecture.facts),
-            )
-        )
+        documents = {name: dict(getattr(architecture, name)) for name in ("spec", "plan", "facts")}
+        connection.execute(insert(architectures), vars(architecture) | documents)
 
 
 def has_architecture(connection: Connection, arch_id: str) -> bool:

@@ -7,7 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from archdsl.store.database import Database
 from archdsl.store.errors import StaleClaimError
@@ -20,7 +31,7 @@ _GIVEN_BACK = ""
 """The token of a claim whose owner does not want it any more, whether it still lives or not."""
 
 # Statements that every trial needs are built once.
-_CLAIMED = (
+_CLAIMED: Select[Any] = (
     select(
         *(trials.c[name] for name in ("id", "number", "study_id", "arch_id", "state")),
         studies.c.objectives,

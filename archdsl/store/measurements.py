@@ -49,7 +49,7 @@ class Measurements:
             keep(connection, arch_id, [measurement])
 
     def add(self, architecture: Architecture, made: Iterable[Measurement]) -> None:
-        """Keep measurements of an architecture that need be in no study.
+        """Keep measurements of an architecture that need be in no study, such as a module's.
 
         Args:
             architecture: added unless it is there.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from archdsl.records import State
 
@@ -32,12 +32,23 @@ class StudyRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """One architecture, whichever studies met it."""
+    """One architecture, whichever studies met it.
+
+    Args:
+        arch_id: its identity.
+        spec: the model document; empty of a module.
+        plan: the plan in its canonical form; empty of a module.
+        facts: what is known without measuring: `params`, `macs`, …
+        kind: `model`, or `module`: a network that was written elsewhere and measured.
+        label: what a module is, such as `timm:vit_base_patch16_224`; None of a model.
+    """
 
     arch_id: str
     spec: Mapping[str, Any] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    kind: Literal["model", "module"] = "model"
+    label: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

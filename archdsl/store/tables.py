@@ -50,6 +50,8 @@ studies = Table(
     UniqueConstraint("name"),
 )
 
+# `kind` is `model` (of a document), or `module`: a network that was written elsewhere and measured,
+# of which `label` says what it is; it has neither document nor plan.
 architectures = Table(
     "architectures",
     metadata,
@@ -57,6 +59,8 @@ architectures = Table(
     Column("spec", JSON, nullable=False),
     Column("plan", JSON, nullable=False),
     Column("facts", JSON, nullable=False),
+    Column("kind", String(16), nullable=False, server_default="model"),
+    Column("label", String(200)),
 )
 
 measurements = Table(

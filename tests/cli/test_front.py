@@ -325,3 +325,14 @@ def test_fewer_objectives_keep_their_part_of_the_reference(run: Run, folder: Pat
         "--json",
     )
     assert other.json()["hypervolume"]["reference_from"] == "base"
+
+
+def test_a_module_has_no_document_to_show(run: Run) -> None:
+    made = Measurement(quantity="latency", value=3.0, low=2.5, high=3.5, unit="ms", protocol={})
+    with open_store("archdsl.db") as store:
+        module = Architecture(arch_id="f" * 16, kind="module", label="timm:resnet10t")
+        store.measurements.add(module, [made])
+    for command in ("show", "export"):
+        told = run(command, "f" * 16, code=2).err
+        assert "is timm:resnet10t, a module that was measured: it has no document" in told
+        assert "latency 3 ms (2.5 to 3.5)" in told

@@ -120,3 +120,26 @@ def test_every_measurement_has_its_date(known: Store, measure: Measure) -> None:
     assert place == ("latency", each.key)
     assert before <= datetime.fromisoformat(date) <= datetime.now(UTC)
     assert known.measurements.dates("bb") == {}
+
+
+def test_a_module_is_kept_with_what_was_measured_of_it(store: Store, measure: Measure) -> None:
+    label = "timm:vit_base_patch16_224"
+    module = Architecture(arch_id="fe01", kind="module", label=label, facts={"params": 86})
+    made = [measure("latency", 10.0, 0.1, batch=batch) for batch in (1, 8)]
+    store.measurements.add(module, made[:1])
+    store.measurements.add(module, made)
+    assert store.architectures.find("fe") == module
+    assert store.measurements.of_arch("fe01") == made
+    other = Architecture(arch_id="fe01", kind="module", label="another name of it")
+    store.measurements.add(other, [])
+    assert store.architectures.find("fe01").label == label, "the first one stays"
+
+
+def test_a_measurement_that_is_refused_leaves_no_architecture(
+    store: Store, measure: Measure
+) -> None:
+    module = Architecture(arch_id="fe01", kind="module", label="mine")
+    with pytest.raises(ValueError, match="diverged"):
+        store.measurements.add(module, [measure("latency", math.nan, 0.0)])
+    with pytest.raises(StoreError, match="holds no architecture"):
+        store.architectures.find("fe01")

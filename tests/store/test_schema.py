@@ -117,9 +117,20 @@ def test_a_database_of_an_old_schema_is_read(
             (2, 55.25),
         ]
         assert {m.quantity for m in store.measurements.of_arch("a0")} == {"latency", "top1"}
+        model = store.architectures.find("a0")
+        assert (model.kind, model.label, model.spec) == ("model", None, {"archdsl": 1, "depth": 0})
         behind = store.samples.of_trial(store.trials.get(study.id, 0).id)
         assert len(behind["top1"]) == (1 if revision == "0001" else 3)
     connection = sqlite3.connect(path)
     (present,) = connection.execute("SELECT version_num FROM archdsl_version").fetchone()
     connection.close()
     assert present == schema.REVISIONS[-1]
+
+
+def test_a_kept_module_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    shutil.copy(ASSETS / "schema-0004.db", path)
+    with open_store(str(path), create=False, read_only=True) as store:
+        module = store.architectures.find("f")
+        assert (module.kind, module.label) == ("module", "timm:resnet10t")
+        assert [m.value for m in store.measurements.of_arch("f0")] == [4.0]

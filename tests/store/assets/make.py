@@ -88,9 +88,16 @@ def fill(store: Store) -> None:
         )
 
 
+def add_module(store: Store) -> None:
+    """A network of another library, in no study."""
+    module = Architecture(arch_id="f0", kind="module", label="timm:resnet10t", facts={"params": 5})
+    store.measurements.add(module, [measurement("latency", "ms", 4.0, 0.25)])
+
+
 if __name__ == "__main__":
     path = Path(__file__).with_name(f"schema-{REVISIONS[-1]}.db")
     if path.exists():
         raise SystemExit(f"{path} is there already, and is never changed")
     with open_store(str(path)) as store:
         fill(store)
+        add_module(store)
