@@ -6,7 +6,7 @@ import re
 
 from typer.testing import CliRunner
 
-from archdsl.cli.main import COMMANDS, app
+from archdsl.cli.main import COMMANDS, app, load_command
 
 # Whatever the terminal is that the pages are built in.
 ENVIRONMENT = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
@@ -38,4 +38,7 @@ def commands_page() -> str:
     parts = [INTRODUCTION]
     for name in COMMANDS:
         parts.append(f"## archdsl {name}\n\n```text\n{help_of(name)}\n```\n")
+        for word in getattr(load_command(name), "commands", ()):
+            text = help_of(name, word)
+            parts.append(f"### archdsl {name} {word}\n\n```text\n{text}\n```\n")
     return "\n".join(parts)

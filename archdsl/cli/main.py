@@ -38,6 +38,7 @@ COMMANDS = {
     "study.",
     "report": "Write a study as one page that needs nothing but itself: the front, its members, "
     "why.",
+    "studies": "List the studies of a store; delete, rename or copy one.",
     "reproduce": "Print the figures of the ViTTM paper's tables beside those computed from "
     "documents.",
     "schema": "Print the JSON Schema of a kind of document; it is JSON with or without --json.",
@@ -63,6 +64,8 @@ class LazyGroup(TyperGroup):
 def load_command(name: str) -> Command:
     """A command with its options, from its module."""
     module = import_module(f"archdsl.cli.{name}")
+    if hasattr(module, "app"):  # a command with commands of its own
+        return typer.main.get_command(module.app)
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     single.command(name, epilog=module.EXAMPLE)(module.command)
     return typer.main.get_command(single)

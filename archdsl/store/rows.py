@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from archdsl.records import State
+from archdsl.records import Measurement, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +208,21 @@ class StudySnapshot:
     counts: TrialCounts
     running: tuple[RunningTrial, ...]
     ended: tuple[EndedTrial, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeletedStudy:
+    """What went with a study.
+
+    Args:
+        trials: how many.
+        architectures: how many that no other study had met.
+        measurements: all of those architectures.
+    """
+
+    trials: int
+    architectures: int
+    measurements: tuple[Measurement, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,7 @@ class Store:
     """
 
     def __init__(self, *, database: Database) -> None:
-        self._database = database
+        self.database = database
         self.studies = Studies(database=database)
         self.architectures = Architectures(database=database)
         self.measurements = Measurements(database=database)
@@ -56,10 +56,10 @@ class Store:
     @property
     def place(self) -> str:
         """What messages call the database: an absolute path, or a URL without any password."""
-        return str(self._database.location)
+        return str(self.database.location)
 
     def close(self) -> None:
-        self._database.close()
+        self.database.close()
 
     def __enter__(self) -> Self:
         return self

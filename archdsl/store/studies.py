@@ -8,15 +8,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from archdsl.errors import StoreError
 from archdsl.identity import canonical_json, digest
-from archdsl.records import Json
+from archdsl.records import Json, Measurement
+from archdsl.store.claims import claims_of
 from archdsl.store.database import Database
 from archdsl.store.errors import StudyChangedError
-from archdsl.store.rows import StudyRow
-from archdsl.store.tables import now, record_of, studies
+from archdsl.store.rows import DeletedStudy, StudyRow
+from archdsl.store.tables import (
+    architectures,
+    claims,
+    epoch_values,
+    measurements,
+    now,
+    record_of,
+    studies,
+    trial_samples,
+    trial_values,
+    trials,
+)
 
 _MOST_DIFFERENCES = 40
 
@@ -79,13 +91,47 @@ class Studies:
             StoreError: there is none.
         """
         with self.database.read() as connection:
-            found = _by_name(connection, name)
-            if found is not None:
-                return found
-            names = ", ".join(connection.scalars(select(studies.c.name).order_by(studies.c.name)))
-        raise StoreError(
-            f"{self.database.place} holds no study {name!r}; it holds: {names or 'none'}"
-        )
+            return self._present(connection, name)
+
+    def rename(self, name: str, new: str) -> StudyRow:
+        """Give a study another name, in its row and in its document, with the digest of that.
+
+        Raises:
+            StoreError: there is no such study, one of the new name already, or a process works on
+                it, which looks for the old name.
+        """
+        with self.database.write() as connection:
+            study = self._present(connection, name)
+            refuse_working(self.database, connection, study)
+            if _by_name(connection, new) is not None:
+                raise StoreError(f"{self.database.place} holds a study {new!r} already")
+            document = {**study.document, "name": new}
+            values: dict[str, Any] = {"name": new, "document": document, "digest": digest(document)}
+            row = update(studies).where(studies.c.id == study.id)
+            connection.execute(row.values(**values))
+        return replace(study, **values)
+
+    def delete(self, name: str) -> DeletedStudy:
+        """Delete a study with all its trials, in one transaction.
+
+        An architecture goes with all its measurements where no trial of another study is of it.
+
+        Raises:
+            StoreError: there is no such study, or a process works on it.
+        """
+        with self.database.write() as connection:
+            study = self._present(connection, name)
+            refuse_working(self.database, connection, study)
+            ours = select(trials.c.id).where(trials.c.study_id == study.id).scalar_subquery()
+            met = set(
+                connection.scalars(select(trials.c.arch_id).where(trials.c.study_id == study.id))
+            )
+            for table in (claims, epoch_values, trial_samples, trial_values):
+                connection.execute(delete(table).where(table.c.trial_id.in_(ours)))
+            gone = connection.execute(delete(trials).where(trials.c.study_id == study.id))
+            connection.execute(delete(studies).where(studies.c.id == study.id))
+            lost, measured = _delete_architectures(connection, met)
+        return DeletedStudy(trials=gone.rowcount, architectures=lost, measurements=measured)
 
     def all(self) -> list[StudyRow]:
         """All studies, oldest first."""
@@ -93,11 +139,55 @@ class Studies:
             rows = connection.execute(select(studies).order_by(studies.c.id))
             return [record_of(StudyRow, row) for row in rows]
 
+    def _present(self, connection: Connection, name: str) -> StudyRow:
+        found = _by_name(connection, name)
+        if found is None:
+            names = ", ".join(connection.scalars(select(studies.c.name).order_by(studies.c.name)))
+            raise StoreError(
+                f"{self.database.place} holds no study {name!r}; it holds: {names or 'none'}"
+            )
+        return found
+
 
 def study_of(connection: Connection, study_id: int) -> StudyRow:
     """A study that is known to be there."""
     row = connection.execute(select(studies).where(studies.c.id == study_id)).one()
     return record_of(StudyRow, row)
+
+
+def refuse_working(database: Database, connection: Connection, study: StudyRow) -> None:
+    """Refuse what would take a study from under a search.
+
+    Raises:
+        StoreError: a process works on one of its trials.
+    """
+    living = database.living(connection)
+    working = [
+        claim for claim in claims_of(connection, study_id=study.id, living=living) if claim.alive
+    ]
+    if working:
+        raise StoreError(
+            f"study {study.name!r} is searched right now: {working[0].owner} works on trial "
+            f"{working[0].number}; end that search first (Ctrl-C there)"
+        )
+
+
+def _delete_architectures(
+    connection: Connection, met: set[str]
+) -> tuple[int, tuple[Measurement, ...]]:
+    """Those that no trial is left of, with their measurements; how many, and these."""
+    lost, measured = 0, []
+    for arch_id in sorted(met):
+        mine = trials.c.arch_id == arch_id
+        if connection.execute(select(trials.c.id).where(mine).limit(1)).first() is not None:
+            continue
+        taken = measurements.c.arch_id == arch_id
+        for row in connection.execute(select(measurements).where(taken)):
+            measured.append(record_of(Measurement, row))
+        connection.execute(delete(measurements).where(taken))
+        connection.execute(delete(architectures).where(architectures.c.arch_id == arch_id))
+        lost += 1
+    return lost, tuple(measured)
 
 
 def _by_name(connection: Connection, name: str) -> StudyRow | None:

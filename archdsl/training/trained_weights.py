@@ -47,3 +47,26 @@ def load_trained_weights(
         model.load_state_dict(found.tensors)
     except RuntimeError as error:
         raise WeightsError(f"{folder / WEIGHTS} does not fit the model: {error}") from None
+
+
+def remove_trained_weights(measurement: Measurement) -> list[str]:
+    """Remove the weights that the trainings behind a measurement ended with.
+
+    Returns:
+        What was removed; nothing where no training is behind it, or its weights are gone already.
+
+    Raises:
+        WriteError: a URL does not answer.
+    """
+    place = measurement.detail.get("weights")
+    folders = (
+        [storage_at(place) / f"seed-{seed}" for seed in measurement.protocol["seeds"]]
+        if place
+        else []
+    )
+    removed = []
+    for folder in folders:
+        if folder.read(WEIGHTS, lambda stream: True):
+            folder.remove(WEIGHTS)
+            removed.append(str(folder / WEIGHTS))
+    return removed

@@ -113,7 +113,7 @@ def _insert(store: Store, points: Sequence[Point]) -> None:
             ends = {"loss": loss, "loss_low": low, "loss_high": high}
             ends |= {"value": loss, "low": low, "high": high}
             rows[trial_values].append({**place, **ends, "study_id": 1, "measurement_id": row})
-    with store._database.write() as connection:
+    with store.database.write() as connection:
         for table in reversed(FILLED):
             connection.execute(delete(table))
         for table, given in rows.items():
@@ -124,7 +124,7 @@ def _insert(store: Store, points: Sequence[Point]) -> None:
 
 
 def _numbers(store: Store, view: str) -> list[int]:
-    with store._database.read() as connection:
+    with store.database.read() as connection:
         return list(
             connection.exec_driver_sql(f"SELECT number FROM {view} ORDER BY number").scalars()
         )

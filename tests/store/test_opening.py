@@ -43,7 +43,7 @@ def test_a_relative_path_is_taken_from_the_current_folder(
 
 
 def test_sqlite_runs_as_promised(path: Path) -> None:
-    with open_store(str(path)) as store, store._database.write() as connection:
+    with open_store(str(path)) as store, store.database.write() as connection:
         pragmas = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "foreign_keys", "busy_timeout", "synchronous")

@@ -68,7 +68,7 @@ def test_every_spelling_is_one_driver(postgres: str, scheme: str) -> None:
     url = re.sub(r"^[a-z+0-9]+:", f"{scheme}:", postgres)
     with open_store(url) as store:
         store.studies.ensure(name="a", document={}, objectives=OBJECTIVES)
-        with store._database.read() as connection:
+        with store.database.read() as connection:
             assert connection.dialect.driver == "psycopg"
 
 
@@ -150,7 +150,7 @@ def test_a_writer_that_is_waited_for_too_long(
         quick = re.sub(r"lock_timeout = '\d+s'", "lock_timeout = '100ms'", _begin())
         monkeypatch.setattr(postgres_room, "_BEGIN_WRITING", quick)
         with (
-            first._database.write(),
+            first.database.write(),
             pytest.raises(StoreError, match="another process has held it for over 30 s"),
         ):
             second.studies.ensure(name="a", document={}, objectives=OBJECTIVES)
@@ -165,7 +165,7 @@ def test_a_writer_that_fell_silent_holds_nobody_up(
         monkeypatch.setattr(postgres_room, "_BEGIN_WRITING", impatient)
         with (
             pytest.raises(StoreError, match=r"stood still|server ended the connection"),
-            silent._database.write() as connection,
+            silent.database.write() as connection,
         ):
             other.studies.ensure(name="a", document={}, objectives=OBJECTIVES)
             connection.exec_driver_sql("DELETE FROM studies")
@@ -185,7 +185,7 @@ def test_connections_that_were_ended_meanwhile_are_made_anew(
         assert [study.name for study in store.studies.all()] == ["a"]
         with (
             pytest.raises(StoreError, match="server ended the connection; what was committed"),
-            store._database.write() as connection,
+            store.database.write() as connection,
         ):
             admin.exec_driver_sql(everybody)
             connection.exec_driver_sql("SELECT 1")
@@ -200,7 +200,7 @@ def test_writers_of_two_schemas_do_not_wait_for_each_other(
     quick = re.sub(r"lock_timeout = '\d+s'", "lock_timeout = '100ms'", _begin())
     with postgres_schema() as elsewhere, open_store(postgres) as one, open_store(elsewhere) as two:
         monkeypatch.setattr(postgres_room, "_BEGIN_WRITING", quick)
-        with one._database.write():
+        with one.database.write():
             two.studies.ensure(name="a", document={}, objectives=OBJECTIVES)
 
 

@@ -78,7 +78,7 @@ def test_eight_processes_make_the_database_and_keep_the_budget(url: str) -> None
 def test_a_reader_sees_one_state_while_another_writes(url: str) -> None:
     names = select(studies.c.name)
     with open_store(url) as writer, open_store(url, read_only=True) as reader:
-        with reader._database.read() as connection:
+        with reader.database.read() as connection:
             assert connection.scalars(names).all() == []
             study = writer.studies.ensure(name="s", document={}, objectives={"top1": "maximize"})
             assert connection.scalars(names).all() == []

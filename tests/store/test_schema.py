@@ -30,7 +30,7 @@ def test_the_revisions_are_those_on_disk() -> None:
 
 
 def test_migrations_make_exactly_the_tables(store: Store) -> None:
-    with store._database.read() as connection:
+    with store.database.read() as connection:
         context = MigrationContext.configure(
             connection, opts={"version_table": schema.VERSION_TABLE, "compare_type": True}
         )
@@ -77,7 +77,7 @@ def test_an_older_schema_is_upgraded_in_place(
     with open_store(url, create=False, read_only=read_only) as store:
         assert store.studies.all() == [study]
         assert store.trials.front(study.id) == []
-        with store._database.read() as connection:
+        with store.database.read() as connection:
             found = connection.exec_driver_sql("SELECT version_num FROM archdsl_version")
             assert found.scalar() == "9999"
             connection.exec_driver_sql("SELECT note FROM trial_values")

@@ -75,11 +75,11 @@ def test_nobody_waits_for_the_other(
     complete("first", latency=1.0, top1=1.0)
     with open_store(url, read_only=True) as onlooker:
         if held == "writer":
-            with store._database.write() as connection:
+            with store.database.write() as connection:
                 connection.exec_driver_sql("UPDATE trials SET reason = 'not yet committed'")
                 assert onlooker.snapshots.take(study.id).ended[0].reason is None
             return
-        with onlooker._database.read() as connection:
+        with onlooker.database.read() as connection:
             connection.exec_driver_sql("SELECT * FROM trials").all()
             complete("second", latency=2.0, top1=2.0)
         assert len(onlooker.snapshots.take(study.id).ended) == 2

@@ -1,0 +1,219 @@
+"""`archdsl studies`: the studies of a store, listed, deleted, renamed, copied."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from archdsl.cli.handling import handled
+from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json
+from archdsl.cli.printing import print_json, print_table, say
+from archdsl.errors import ArchdslError
+
+if TYPE_CHECKING:
+    from archdsl.records import Measurement
+    from archdsl.store.rows import StudyRow, StudySnapshot
+    from archdsl.store.store import Store
+
+EXAMPLE = "Example: archdsl studies --db archdsl.db   (a list), or: archdsl studies delete digits"
+
+LONGEST_NAME = 200
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A study in the store.")]
+
+app = typer.Typer(
+    name="studies", add_completion=False, pretty_exceptions_enable=False, epilog=EXAMPLE
+)
+
+
+@app.callback(invoke_without_command=True)
+@handled
+def list_studies(
+    context: typer.Context, db: Db = DEFAULT_DB, as_json: Json = False, debug: Debug = False
+) -> None:
+    """List the studies of a store; delete, rename or copy one.
+
+    The state is `running` while a process works on it, `complete` once its budget is spent, else
+    `unfinished`: the same `archdsl search` goes on with it.
+    """
+    if context.invoked_subcommand:
+        if db != DEFAULT_DB or as_json:
+            word = context.invoked_subcommand
+            raise ArchdslError(f"options stand behind the word: archdsl studies {word} … --db …")
+        return
+    from archdsl.store.store import open_store
+
+    with open_store(db, create=False, read_only=True) as store:
+        listed = [_summary(store, study) for study in store.studies.all()]
+    if as_json:
+        print_json({"studies": listed})
+        return
+    if not listed:
+        say(f"{db} holds no study yet; `archdsl search` starts one")
+        return
+    columns = ("study", "state", "trials", "front", "last change", "database")
+    print_table(columns, [_cells(each) for each in listed])
+
+
+@app.command("delete", epilog="Example: archdsl studies delete digits --yes")
+@handled
+def delete(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    weights: Annotated[
+        bool,
+        typer.Option("--weights", help="Remove the weights behind the measurements that go, too."),
+    ] = False,
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Delete a study with all its trials.
+
+    An architecture goes along, with all that was measured of it, where no trial of another study
+    in this database is of it. Trained weights stay where they are unless --weights is given.
+    Refused while a search works on it.
+    """
+    from archdsl.cli.stores import pick_study
+    from archdsl.store.store import open_store
+
+    with open_store(db, create=False) as store:
+        study = pick_study(store, name, db=db)
+        if not yes and not _agreed(store, study):
+            say("nothing was deleted")
+            return
+        gone = store.studies.delete(name)
+    removed = _remove_weights(gone.measurements) if weights else []
+    if as_json:
+        print_json(
+            {
+                "study": name,
+                "trials": gone.trials,
+                "architectures": gone.architectures,
+                "measurements": len(gone.measurements),
+                "weights": removed,
+            }
+        )
+        return
+    files = f", and {len(removed)} files of weights" if weights else ""
+    print(
+        f"deleted {name}: {gone.trials} trials, {gone.architectures} architectures, "
+        f"{len(gone.measurements)} measurements{files}"
+    )
+
+
+@app.command("rename", epilog="Example: archdsl studies rename digits digits-first")
+@handled
+def rename(
+    name: Name,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="What it is called from now on.")],
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Give a study another name in the store.
+
+    The YAML document keeps the old name: change it there, too, or search with --set name=NEW,
+    else the next search begins a new study. Refused while a search works on it.
+    """
+    from archdsl.cli.stores import pick_study
+    from archdsl.store.store import open_store
+
+    if not 1 <= len(new) <= LONGEST_NAME:
+        raise ArchdslError(f"a study's name has 1 to {LONGEST_NAME} characters, not {len(new)}")
+    with open_store(db, create=False) as store:
+        pick_study(store, name, db=db)
+        renamed = store.studies.rename(name, new)
+    if as_json:
+        print_json({"study": new, "before": name, "digest": renamed.digest})
+    else:
+        print(f"{name} is called {new} now")
+    say(
+        f"its YAML document still says {name}: change it there, or search with "
+        f"--set {shlex.quote(f'name={new}')}"
+    )
+
+
+@app.command("copy", epilog="Example: archdsl studies copy digits --to postgresql://me@host/runs")
+@handled
+def copy(
+    name: Name,
+    to: Annotated[
+        str, typer.Option("--to", metavar="URL", help="An SQLite file, or postgresql://…")
+    ],
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Copy a study into another database, which is made where there is none.
+
+    With its trials, values, epochs, samples, architectures and measurements; trained weights stay
+    where they are, and both name them. Refused while a search works on it, where the other
+    database has a study of this name, or holds another value measured under the same conditions.
+    """
+    from archdsl.cli.stores import pick_study
+    from archdsl.store.copying import copy_study
+    from archdsl.store.location import shown
+    from archdsl.store.store import open_store
+
+    with open_store(db, create=False, read_only=True) as store:
+        pick_study(store, name, db=db)
+        with open_store(to) as other:
+            trials = copy_study(name, source=store.database, target=other.database)
+    if as_json:
+        print_json({"study": name, "to": shown(to), "trials": trials})
+    else:
+        print(f"copied {name} with {trials} trials to {shown(to)}")
+
+
+def _summary(store: Store, study: StudyRow) -> dict[str, Any]:
+    now = store.snapshots.take(study.id)
+    moments = [each.finished for each in now.ended] + [each.claimed_at for each in now.running]
+    return {
+        "study": study.name,
+        "state": _state(now),
+        "trials": now.counts.counted,
+        "budget": study.budget,
+        "front": len(store.trials.front(study.id)),
+        "last_change": max(moments, default=None),
+        "database": store.place,
+    }
+
+
+def _state(now: StudySnapshot) -> str:
+    if any(each.alive for each in now.running):
+        return "running"
+    spent = now.study.budget is not None and now.counts.counted >= now.study.budget
+    return "complete" if spent and not now.running else "unfinished"
+
+
+def _cells(study: dict[str, Any]) -> list[str]:
+    budget = "" if study["budget"] is None else f"/{study['budget']}"
+    changed = (study["last_change"] or "–").replace("T", " ").partition(".")[0]
+    trials = f"{study['trials']}{budget}"
+    return [
+        study["study"], study["state"], trials, str(study["front"]), changed, study["database"]
+    ]  # fmt: skip
+
+
+def _agreed(store: Store, study: StudyRow) -> bool:
+    if not sys.stdin.isatty():
+        raise ArchdslError(
+            f"deleting '{study.name}' asks first, and there is no terminal to answer at: say --yes"
+        )
+    trials = store.trials.size(study.id).rows
+    question = f"delete '{study.name}' with its {trials} trials from {store.place}?"
+    return typer.confirm(question, err=True)
+
+
+def _remove_weights(measurements: Sequence[Measurement]) -> list[str]:
+    from archdsl.training.trained_weights import remove_trained_weights
+
+    removed: list[str] = []
+    for measurement in measurements:
+        removed += remove_trained_weights(measurement)
+    return removed
