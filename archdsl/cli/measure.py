@@ -110,13 +110,14 @@ def command(
 
 
 def _one(subject: Subject, conditions: Conditions, db: str | None, as_json: bool) -> None:
-    from archdsl.measuring.measure import keep, measure_memory_of, measure_subject
+    from archdsl.measuring.measure import keeping, measure_memory_of, measure_subject
 
     say(f"measuring {subject.label} …")
-    found = measure_subject(subject, conditions)
-    memory = measure_memory_of(subject, conditions, fingerprint=found.protocol["fingerprint"])
+    with keeping(subject, db) as keep:
+        found = measure_subject(subject, conditions)
+        memory = measure_memory_of(subject, conditions, fingerprint=found.protocol["fingerprint"])
+        keep([found, memory])
     if db is not None:
-        keep(subject, [found, memory], db=db)
         say(f"kept in {db}")
     if as_json:
         print_json({**_as_json(subject, found), "memory_mib": memory.value})

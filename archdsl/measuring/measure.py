@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -23,6 +24,8 @@ from archdsl.store.rows import Architecture
 from archdsl.store.store import open_store
 
 Heads = Literal["all", "predicted"]
+LONGEST_LABEL = 200
+"""Of a module's label in a database."""
 
 
 def measure(
@@ -61,7 +64,8 @@ def measure(
         DocumentError: every problem of the document.
         StudyError: every condition that is wrong.
         DeviceError: the device is not there.
-        MeasureError: nothing tells the shape of the images, or the model fails on them.
+        MeasureError: nothing tells the shape of the images, the model fails on them, or it is to
+            be kept and its document is not known.
         StoreError: the database cannot be opened or written.
     """
     conditions = conditions_of(
@@ -75,9 +79,9 @@ def measure(
     [subject] = resolve_all([model], image_shape=image_shape)
     if heads is None:
         conditions = with_common_heads(conditions, [subject])
-    found = measure_subject(subject, conditions)
-    if db is not None:
-        keep(subject, [found], db=db)
+    with keeping(subject, db) as keep:
+        found = measure_subject(subject, conditions)
+        keep([found])
     return found
 
 
@@ -184,21 +188,31 @@ def conditions_of(**words: Any) -> Conditions:
     return settings_of(Conditions, given, "measure")
 
 
-def keep(subject: Subject, made: Sequence[Measurement], *, db: str) -> None:
-    """Keep measurements of a resolved model in a database, made where there is none.
+@contextmanager
+def keeping(subject: Subject, db: str | None) -> Iterator[Callable[[Sequence[Measurement]], None]]:
+    """What keeps measurements of a resolved model in a database, opened before they are made.
+
+    Args:
+        subject: that is measured.
+        db: a path or URL, made where there is none; None: nothing is kept.
 
     Raises:
         StoreError: the database cannot be opened or written.
-        MeasureError: a model's document is not known, neither to it nor to the database.
+        MeasureError: a model's document is not known to it.
     """
+    if db is None:
+        yield lambda made: None
+        return
+    architecture = _architecture(subject)
     with open_store(db) as store:
-        store.measurements.add(_architecture(subject), made)
+        yield partial(store.measurements.add, architecture)
 
 
 def _architecture(subject: Subject) -> Architecture:
     network = subject.module
     if subject.kind == "module" or not isinstance(network, Network):
-        raise MeasureError(f"{subject.label} is no model document, so it cannot be kept")
+        label = subject.label[:LONGEST_LABEL]
+        return Architecture(arch_id=subject.identity, kind=subject.kind, label=label)
     if network.spec is None:
         raise MeasureError(
             f"{subject.label} was built from a plan, so its document cannot be kept beside its "

@@ -49,7 +49,8 @@ def prepare(
     """
     low: torch.dtype = getattr(torch, conditions.dtype)
     dtype = torch.float32 if conditions.autocast else low
-    # Rewrites of the network for its target come between this copy and its forward call.
+    # Here passes (archdsl.compiler.passes) rewrite the copy for its target: after its weights are
+    # loaded, before its forward call is taken, compiled or recorded.
     network = copy.deepcopy(network).eval().to(device=device, dtype=dtype)
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(conditions.batch, *image_shape, generator=generator)

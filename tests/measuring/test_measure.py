@@ -12,11 +12,14 @@ import torch
 from torch import Tensor, nn
 
 import archdsl
-from archdsl.errors import DeviceError, MeasureError, NameNotFoundError, StudyError
+from archdsl.compiler.build import build_plan
+from archdsl.errors import DeviceError, MeasureError, NameNotFoundError, StoreError, StudyError
 from archdsl.measuring.compare import Verdict
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.latency import measure_latency
 from archdsl.measuring.measure import compare, measure
+from archdsl.measuring.models import resolve
+from archdsl.plan.read import read_model
 from archdsl.store.store import open_store
 
 SHAPE = (3, 8, 8)
@@ -125,3 +128,27 @@ def test_a_measurement_is_kept_beside_the_document(tmp_path: Path) -> None:
         assert [each.key for each in store.measurements.of_arch(arch_id)] == [
             each.key for each in made
         ]
+
+
+def test_a_module_is_kept_by_its_label_and_what_it_is_built_of(tmp_path: Path) -> None:
+    db = str(tmp_path / "kept.db")
+    for batch in (1, 2):
+        measure("timm:test_resnet", batch=batch, threads=1, max_seconds=0.05, db=db)
+    measure(nn.Flatten(), image_shape=SHAPE, threads=1, max_seconds=0.05, db=db)
+    with open_store(db, create=False) as store:
+        known = resolve(timm.create_model("test_resnet"))
+        architecture = store.architectures.find(known.identity)
+        assert (architecture.kind, architecture.label) == ("module", "timm:test_resnet")
+        assert len(store.measurements.of_arch(known.identity)) == 2
+        other = resolve(nn.Flatten(), image_shape=SHAPE)
+        assert store.architectures.find(other.identity).label == "Flatten"
+
+
+def test_what_cannot_be_kept_is_said_before_anything_is_timed(tmp_path: Path) -> None:
+    db = tmp_path / "kept.db"
+    network = build_plan(read_model("vittm-digits").plan)
+    with pytest.raises(MeasureError, match="hand in the document"):
+        measure(network, threads=1, max_seconds=0.05, db=str(db))
+    assert not db.exists()
+    with pytest.raises(StoreError, match="there is no folder"):
+        measure("vittm-digits", max_seconds=60, db=str(tmp_path / "no/kept.db"))
