@@ -40,7 +40,7 @@ class FrontTransfer:
     survivors: int
 
 
-def survivals(
+def front_transfers(
     store: Store,
     study: StudyRow,
     trials: Sequence[Trial],

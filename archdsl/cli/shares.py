@@ -44,7 +44,7 @@ def measure_table(
         timed_rows(table, rows),
         conditions=settings_of(Conditions, words, "reproduce"),
         limit_s=60 * limit_minutes,
-        tell=lambda number, label: say(f"round {number}: {label}"),
+        on_start=lambda number, label: say(f"round {number}: {label}"),
     )
     if as_json:
         shares = [_share_row(share) for share in found.rows]

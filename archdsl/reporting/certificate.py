@@ -40,7 +40,7 @@ def certificate(store: Store, study: StudyRow, trial: Trial, *, document: str) -
             **_interval(trial.values[name]),
             "unit": METRICS[name].unit,
             "goal": goal,
-            "measurements": [_told(each, dates) for each in samples.get(name, [])],
+            "measurements": [_describe(each, dates) for each in samples.get(name, [])],
         }
         for name, goal in study.objectives.items()
     }
@@ -58,7 +58,7 @@ def certificate(store: Store, study: StudyRow, trial: Trial, *, document: str) -
         "interval_percent": 95,
         "facts": dict(architecture.facts),
         "values": values,
-        "beside": [_told(test, dates)] if test else [],
+        "beside": [_describe(test, dates)] if test else [],
     }
 
 
@@ -69,7 +69,7 @@ def _interval(value: Value | Measurement) -> dict[str, float | None]:
     return {"value": value.value, **finite}
 
 
-def _told(measurement: Measurement, dates: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def _describe(measurement: Measurement, dates: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     return {
         "quantity": measurement.quantity,
         **_interval(measurement),

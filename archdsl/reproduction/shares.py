@@ -74,7 +74,7 @@ def measure_shares(
     *,
     conditions: Conditions,
     limit_s: float,
-    tell: Callable[[int, str], None],
+    on_start: Callable[[int, str], None],
     reference: Document = REFERENCE,
 ) -> Shares:
     """Time each distinct network of the rows in rounds, the reference among them.
@@ -83,7 +83,7 @@ def measure_shares(
         rows: of one table, each with a printed latency.
         conditions: see `measure_interleaved`.
         limit_s: seconds in all.
-        tell: called as tell(round from 1, row's label) before a network is built.
+        on_start: called as on_start(round from 1, row's label) before a network is built.
         reference: whose time here is 1; the published shares are always of ViT-B/16.
 
     Raises:
@@ -101,7 +101,7 @@ def measure_shares(
         reference=base.arch_id,
         conditions=conditions,
         limit_s=limit_s,
-        on_start=lambda number, name: tell(number, labels.get(name, reference.spec)),
+        on_start=lambda number, name: on_start(number, labels.get(name, reference.spec)),
     )
     shares = []
     for row, plan in zip(rows, own, strict=True):

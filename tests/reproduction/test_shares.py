@@ -30,7 +30,7 @@ def test_each_row_has_its_share() -> None:
         ROWS_OF_5,
         conditions=Conditions(device="cpu", batch=4, threads=1, max_seconds=0.05),
         limit_s=0.0,
-        tell=lambda number, label: told.append(label),
+        on_start=lambda number, label: told.append(label),
         reference=SMALL,
     )
     small, larger, same = found.rows

@@ -134,9 +134,9 @@ def _trust(made: Sequence[Measurement]) -> Iterator[str]:
 
 def devices_section(found: Findings) -> dict[str, Any] | None:
     """How much of one device's front is on another's; None where one device alone is known."""
-    if not found.survivals:
+    if not found.transfers:
         return None
-    names = _names([each.here for each in found.survivals])
+    names = _names([each.here for each in found.transfers])
     rows = [
         {
             "here": names[_key(each.here)],
@@ -145,7 +145,7 @@ def devices_section(found: Findings) -> dict[str, Any] | None:
             "members": f"{each.members:,}",
             "survivors": f"{each.survivors:,} ({100 * each.survivors / each.members:.0f} %)",
         }
-        for each in found.survivals
+        for each in found.transfers
     ]
     return {"heading": "On other devices", "rows": rows}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from archdsl.analysis.choices import Choice, choices
 from archdsl.analysis.importance import Importances, importances
-from archdsl.analysis.transfer import FrontTransfer, survivals
+from archdsl.analysis.transfer import FrontTransfer, front_transfers
 from archdsl.records import Measurement
 from archdsl.reporting.front import Front, FrontRow, read_front
 from archdsl.reporting.plots.points import spread
@@ -44,14 +44,14 @@ class Findings:
         members: of the front, those that have a card: all, unless they are very many.
         choices: what the complete trials decided, hole by hole.
         importances: how much each choice explains.
-        survivals: what becomes of one device's front on another.
+        transfers: what becomes of one device's front on another.
     """
 
     front: Front
     members: Sequence[Member]
     choices: Sequence[Choice]
     importances: Importances
-    survivals: Sequence[FrontTransfer]
+    transfers: Sequence[FrontTransfer]
 
 
 def read_findings(store: Store, study: StudyRow) -> Findings:
@@ -63,7 +63,7 @@ def read_findings(store: Store, study: StudyRow) -> Findings:
         members=[_member(store, study, row) for row in spread(front.members, most=MOST_CARDS)],
         choices=choices(complete),
         importances=importances(study, complete),
-        survivals=survivals(
+        transfers=front_transfers(
             store, study, complete, {row.trial.id: row.measured for row in front.rows}
         ),
     )

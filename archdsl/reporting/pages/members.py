@@ -122,18 +122,18 @@ def describe_samples(measurements: Sequence[Measurement]) -> str:
     blocks = [block for detail in details for block in _rows(detail, "blocks_ms")]
     if blocks:
         samples = counted(sum(map(len, blocks)), "sample")
-        said = f"median of {samples} in {counted(len(blocks), 'block')}"
+        made_of = f"median of {samples} in {counted(len(blocks), 'block')}"
     elif any("correct" in detail for detail in details):
         correct = [n for detail in details for n in _rows(detail, "correct")]
         images = [n for detail in details for n in _rows(detail, "count")]
         trained = counted(len(correct), "training")
-        said = f"{sum(correct):,} of {counted(sum(images), 'image')} right, {trained}"
+        made_of = f"{sum(correct):,} of {counted(sum(images), 'image')} right, {trained}"
     elif any("table" in each.protocol for each in measurements):
-        said = "from a table"
+        made_of = "from a table"
     else:
-        said = ""
-    more = f"{len(measurements)} measurements" if len(measurements) > 1 and said else ""
-    return ", ".join(part for part in (said, more) if part)
+        made_of = ""
+    more = f"{len(measurements)} measurements" if len(measurements) > 1 and made_of else ""
+    return ", ".join(part for part in (made_of, more) if part)
 
 
 def _rows(detail: Any, name: str) -> list[Any]:

@@ -50,7 +50,7 @@ def test_a_front_is_seen_on_another_device(
     for trial, value in zip(trials, there, strict=True):
         store.measurements.record(trial.arch_id, latency(value, "there"))
         store.measurements.record(trial.arch_id, latency(1.0, "elsewhere", batch=1))
-    survived = read_findings(store, study).survivals
+    survived = read_findings(store, study).transfers
     assert {
         (each.here["name"], each.there["name"]): (each.common, each.members, each.survivors)
         for each in survived
