@@ -384,6 +384,7 @@ def erases(plan: Plan) -> bool:
     )
 
 
+@pytest.mark.slow
 @settings(RANDOM, max_examples=200)
 @given(documents())
 def test_valid_documents(document: Document) -> None:

@@ -58,6 +58,7 @@ def python(root: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.process
 @pytest.mark.skipif(
     not all(find_spec(name) for name in ("sphinx", "myst_parser", "furo")),
     reason="Sphinx, MyST or Furo is not installed: pip install 'archdsl[docs]'",
