@@ -12,7 +12,11 @@ HERE = Path(__file__).parent
 
 project = "archdsl"
 version = release = __version__
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_member_order = "bysource"
+default_role = "code"  # docstrings write `names` as Markdown does
 exclude_patterns = ["_build"]
 myst_heading_anchors = 4
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from commands_page import commands_page
 from language_page import language_page
+from python_page import python_page
 
 FOLDER = "generated"
 SHELVES = {
@@ -26,7 +27,11 @@ def write_pages(docs: Path) -> list[Path]:
     """Write all generated pages; one that is as it was is left alone, so Sphinx reads it once."""
     folder = docs / FOLDER
     folder.mkdir(exist_ok=True)
-    texts = {"language.md": language_page(), "commands.md": commands_page()}
+    texts = {
+        "language.md": language_page(),
+        "commands.md": commands_page(),
+        "python_reference.md": python_page(),
+    }
     for readme, name in SHELVES.items():
         path = docs.parent / readme
         text = relinked(path.read_text(encoding="utf-8"), folder=path.parent, docs=docs, to=folder)

@@ -62,8 +62,8 @@ def warm_start(model: Network, weights: str | Path | StateDict) -> WarmStart:
         weights: a state dict, or a file (safetensors, or torch's format read without unpickling).
 
     Returns:
-        What became of every parameter; tensors that nothing uses (`published_layout: true`) are
-        left out.
+        What became of every parameter; tensors that nothing uses, as `published_layout` allocates
+        them, are left out.
 
     Raises:
         WeightsError: the file cannot be read, it holds no plain ViT, or its blocks are not those of
