@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from archdsl.document.tree import KeyPath
 from archdsl.errors import ArchdslError
-
-KeyPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
