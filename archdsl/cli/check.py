@@ -83,6 +83,7 @@ def summarise(path: Path, sets: list[str]) -> tuple[str, str]:
         profile = read_profile(str(path), sets)
         return kind, f"run profile '{profile.name}': {profile.executor}"
     from archdsl.plan.facts import facts
+    from archdsl.plan.influence import influence
     from archdsl.plan.read import read_model
 
     model = read_model(str(path), sets)
@@ -91,4 +92,5 @@ def summarise(path: Path, sets: list[str]) -> tuple[str, str]:
     return "model", (
         f"model '{model.spec.name}': {tokens} tokens, {millions(known['params'])} parameters, "
         f"{billions(known['macs'])} multiply-adds"
+        + "".join(f"; {said}" for said in influence(model.plan).sentences())
     )

@@ -21,6 +21,7 @@ from archdsl.document.write import to_yaml
 from archdsl.errors import ArchdslError, NameNotFoundError
 from archdsl.files import write_whole
 from archdsl.plan.facts import facts
+from archdsl.plan.influence import influence
 from archdsl.plan.read import Checked, check_model, read_model
 from archdsl.records import Measurement
 from archdsl.reporting.drawing.diagram import diagram_svg
@@ -195,6 +196,7 @@ def _lines(shown: Shown, times: PartTimes | None) -> list[str]:
         lines.append(f"trial {trial.number}, {trial.state.value}{reason}")
     for name, value in _facts(shown).items():
         lines.append(f"{name}: {value:g}" if isinstance(value, float) else f"{name}: {value}")
+    lines += influence(plan).sentences()
     lines += [
         f"{each.quantity}: {each.value:.4g} {each.unit} "
         f"(95 % interval {each.low:.4g} to {each.high:.4g})"

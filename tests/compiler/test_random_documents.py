@@ -19,7 +19,9 @@ from archdsl.document.tree import tree_of
 from archdsl.document.write import to_yaml
 from archdsl.errors import DocumentError
 from archdsl.measuring.count import count
+from archdsl.nn.layer import Borrowed
 from archdsl.nn.network import Network
+from archdsl.plan.influence import influence
 from archdsl.plan.plan import ExchangeStep, Plan, word_steps
 from archdsl.plan.read import Checked, check_model
 from archdsl.spec.base import words as words_of
@@ -396,6 +398,25 @@ def test_valid_documents(document: Document) -> None:
     learns(model.plan)
     # Raises where the trace and the plan disagree.
     assert count(model.plan).macs > 0
+
+
+@settings(RANDOM, max_examples=200)
+@given(documents())
+def test_influence_is_where_gradients_of_the_prediction_go(document: Document) -> None:
+    plan = checked(document).plan
+    torch.manual_seed(0)
+    network = without_zeros(build_plan(plan))
+    torch.autograd.backward(network(torch.randn(2, *plan.image)).square().sum())
+    found = influence(plan)
+    for path in (*found.reaching, *found.only_norm, *found.idle):
+        module = network.get_submodule(path)
+        learn = {name for name, each in module.named_parameters() if each.grad is not None}
+        if path in found.reaching:
+            borrows = any(isinstance(each, Borrowed) for each in module.modules())
+            assert learn or borrows or not list(module.parameters()), path
+        else:
+            assert not {name for name in learn if not name.startswith("norms.")}, path
+            assert path in found.only_norm or not learn, path
 
 
 MUTATIONS: list[tuple[tuple[str, ...], list[Any]]] = [
