@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from archdsl.nn.classifier import Classifier
 from archdsl.nn.embeds.stream import Embeds, StreamEmbed
+from archdsl.nn.intermediates import as_tuple, layers_taken, prefixes, shaped
 from archdsl.nn.layer import Borrowed, Layer, Streams
 from archdsl.plan.plan import Plan
 from archdsl.spec.model import ModelSpec
@@ -84,9 +85,67 @@ class Network(nn.Module):
         streams: Streams = self.embeds(images)
         for layer in self.layers:
             streams = layer(streams)
+        return self._normalised(streams)
+
+    def _normalised(self, streams: Streams) -> Streams:
         for classifier in self._classifiers().values():
             streams = {**streams, **classifier.normalised(streams)}
         return streams
+
+    def forward_intermediates(  # noqa: PLR0917 - timm's signature
+        self,
+        images: Tensor,
+        indices: int | Sequence[int] | None = None,
+        return_prefix_tokens: bool = False,
+        norm: bool = False,
+        stop_early: bool = False,
+        output_fmt: str = "NCHW",
+        intermediates_only: bool = False,
+        output_dict: bool = False,
+    ) -> Any:
+        """Tokens of every stream behind some layers: timm's method, with streams by name.
+
+        Args:
+            images: (batch, channels, height, width).
+            indices: of layers, from the end where negative; an int is that many last ones; all
+                unless given.
+            return_prefix_tokens: each element becomes a pair of patches and prefix tokens, (batch,
+                prefix tokens, dim), in the streams that have prefix tokens.
+            norm: normalise as `forward_features` does.
+            stop_early: leave out the layers behind the last of `indices`.
+            output_fmt: `NCHW` gives (batch, dim, rows, columns), `NLC` (batch, rows * columns,
+                dim), in both without prefix tokens.
+            intermediates_only: leave the final tokens out.
+            output_dict: a dict with `image_features`, `image_intermediates` and, if asked for,
+                `image_intermediates_prefix`.
+
+        Returns:
+            (final, intermediates): `final` as from `forward_features`, of the last layer that was
+            run; `intermediates` is stream name -> a list, one element for each of `indices` in the
+            order of the layers.
+
+        Raises:
+            ValueError: there is no layer of such an index; another `output_fmt`.
+        """
+        if output_fmt not in ("NCHW", "NLC"):
+            raise ValueError(f"output_fmt is {output_fmt!r}, not one of: NCHW, NLC")
+        taken = layers_taken(len(self.layers), indices)
+        streams: Streams = self.embeds(images)
+        states: list[Streams] = []
+        for number, layer in enumerate(self.layers):
+            if stop_early and number > max(taken):
+                break
+            streams = layer(streams)
+            if number in taken:
+                states.append(self._normalised(streams) if norm else streams)
+        found: dict[str, Any] = {
+            "image_intermediates": shaped(states, self.plan.streams, output_fmt)
+        }
+        if return_prefix_tokens:
+            found["image_intermediates_prefix"] = prefixes(states, self.plan.streams)
+        if not intermediates_only:
+            found["image_features"] = self._normalised(streams)
+        return found if output_dict else as_tuple(found)
 
     def forward_head(self, features: Streams) -> dict[str, Tensor]:
         """Tokens of `forward_features` -> classifier -> (batch, num_classes)."""
