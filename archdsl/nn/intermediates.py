@@ -47,7 +47,8 @@ def shaped(
         patches = [state[name][:, len(plan.prefix_tokens) :] for state in states]
         if fmt == "NCHW":
             patches = [
-                each.transpose(1, 2).unflatten(2, plan.grid).contiguous() for each in patches
+                each.transpose(1, 2).reshape(len(each), -1, *plan.grid).contiguous()
+                for each in patches
             ]
         found[name] = patches
     return found

@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from archdsl.document.merge import merge
-from archdsl.document.tree import Tree, tree_of
+from archdsl.document.tree import KeyPath, Tree, tree_of
 from archdsl.document.validate import found_in, unknown_nulls
 from archdsl.spec.layers import LayerException, LayerSpec, Selection
 from archdsl.spec.model import ModelSpec
-from archdsl.spec.rules import KeyPath, Rules
+from archdsl.spec.rules import Rules
 
 
 @dataclass(frozen=True, kw_only=True)
