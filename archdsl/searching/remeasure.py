@@ -7,14 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from archdsl.analysis.aggregate import aggregated
-from archdsl.errors import StudyError
 from archdsl.identity import canonical_json, digest
 from archdsl.records import State
 from archdsl.runners.interfaces import Runner
 from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
+from archdsl.searching.before import measured_otherwise
 from archdsl.searching.loop import job_of
-from archdsl.searching.run import differences
 from archdsl.spec.model import ModelSpec
 from archdsl.store.rows import Architecture, StudyRow, Trial
 from archdsl.store.store import Store
@@ -110,10 +109,11 @@ class Remeasurer:
             for each in (first, protocol)
         )
         if canonical_json(before) != canonical_json(now):
-            lines = "\n".join(differences(before, now))
-            raise StudyError(
-                f"the study '{self._study.name}' holds {objective} measured otherwise than now:\n"
-                f"{lines}\n"
-                "values that were measured differently are never brought together; restore what "
-                "changed"
+            raise measured_otherwise(
+                self._study.name,
+                objective,
+                before,
+                now,
+                remedy="values that were measured differently are never brought together; restore "
+                "what changed",
             )

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
 from archdsl.errors import SpaceExhaustedError, StudyError
-from archdsl.identity import digest
-from archdsl.metrics import trained_for, trained_metric
+from archdsl.metrics import trained_metric
 from archdsl.plan.read import Checked, check_model
 from archdsl.records import Job, Outcome, State
-from archdsl.runners.interfaces import Bound, Runner
-from archdsl.runners.make import make_runner
+from archdsl.runners.interfaces import Runner
 from archdsl.runners.profile import RunProfile
+from archdsl.searching.before import check_runs, refuse_others, runner_of
 from archdsl.searching.loop import Observer, Search, job_of
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.samplers import Sampler
 from archdsl.searching.study import Study
 from archdsl.searching.test_score import final_quantity, final_score
-from archdsl.space.deciders import FirstOption
 from archdsl.store.location import is_new_file
 from archdsl.store.owner import Owner
 from archdsl.store.rows import StudyRow, Trial
@@ -220,7 +218,7 @@ def _search(
         # A study that cannot run leaves nothing behind, so that its document can be mended.
         protocols = check_runs(checked, runner)
         row = _begin(checked, store, budget=study.budget.trials)
-        _refuse_mixture(row, store, protocols)
+        refuse_others(row, store, protocols)
         owner = Owner.current()
         store.claims.give_back_all(study_id=row.id, owner=owner)
         search = Search(
@@ -256,87 +254,10 @@ def _search(
     return SearchResult(row=row, ran=counting.ended, note=note)
 
 
-def runner_of(checked: CheckedStudy, profile: RunProfile, *, any_device: bool) -> Runner:
-    """The runner of a profile, ready for what the study measures."""
-    study = checked.study
-    evaluate: dict[str, dict[str, Any]] = study.evaluate.model_dump(mode="json", exclude_none=True)
-    trained = trained_for(evaluate)
-    if trained is not None:
-        # Pictures of mixed sizes need one before any candidate is known.
-        evaluate[trained].setdefault("image_size", list(_first(checked).spec.image.size))
-    for settings in evaluate.values() if any_device else ():
-        if "device" in settings:
-            settings["device"] = "any"
-    bounds = [
-        Bound(quantity=c.left, operator="<=" if c.operator == "<=" else ">=", limit=float(c.right))
-        for c in study.parsed_constraints()
-        if c.measured
-    ]
-    return make_runner(profile, evaluate=evaluate, bounds=bounds)
-
-
 def work_left(study: Study, row: StudyRow, store: Store) -> bool:
     """Whether trials are missing or unfinished."""
     count = store.trials.count(row.id)
     return count.counted < study.budget.trials or bool(count.states.get(State.RUNNING))
-
-
-def _first(checked: CheckedStudy) -> Checked:
-    """The base, or without one the first candidate: what images the study is about."""
-    return checked.space.base_candidate() or checked.space.walk(FirstOption({})).model
-
-
-def check_runs(checked: CheckedStudy, runner: Runner) -> Mapping[str, Mapping[str, Any]]:
-    """Refuse a study that cannot run before anything is paid for; twice costs no more than once.
-
-    Returns:
-        Quantity to protocol of each evaluator; see `Runner.protocols`.
-
-    Raises:
-        ArchdslError: devices, data or a storage that are not there, data that do not fit.
-    """
-    protocols, first = runner.protocols(), _first(checked)
-    runner.check(
-        Job(
-            trial_id=0,
-            number=0,
-            arch_id=first.plan.arch_id,
-            spec=first.spec.document(),
-            params={},
-            known=(),
-            folder="",
-        )
-    )
-    return protocols
-
-
-def _refuse_mixture(
-    row: StudyRow, store: Store, protocols: Mapping[str, Mapping[str, Any]]
-) -> None:
-    """One study never compares values from two devices, two versions of the data, …"""
-    for quantity, protocol in protocols.items():
-        others = store.measurements.foreign_protocols(
-            study_id=row.id, quantity=quantity, key=digest(dict(protocol))
-        )
-        if others:
-            lines = "\n".join(differences(others[0].protocol, protocol))
-            raise StudyError(
-                f"the study '{row.name}' holds {quantity} measured otherwise than now:\n"
-                f"{lines}\n"
-                "values that were measured differently are never compared; search under another "
-                "name (--set name=…) or in another database (--db), or restore what changed"
-            )
-
-
-def differences(before: Any, now: Any, path: str = "") -> list[str]:
-    """What two protocols say otherwise, one line for each word."""
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        lines = []
-        for key in dict.fromkeys([*before, *now]):
-            inner = f"{path}.{key}" if path else str(key)
-            lines += differences(before.get(key), now.get(key), inner)
-        return lines
-    return [] if before == now else [f"  {path}: {before} then, {now} now"]
 
 
 def _score(members: list[Trial], runner: Runner, store: Store, folder: str) -> None:

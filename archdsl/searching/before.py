@@ -1,0 +1,118 @@
+"""What is seen to before a search: the runner, whether the study can run, what it holds already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archdsl.errors import StudyError
+from archdsl.identity import digest
+from archdsl.metrics import trained_for
+from archdsl.plan.read import Checked
+from archdsl.records import Job
+from archdsl.runners.interfaces import Bound, Runner
+from archdsl.runners.make import make_runner
+from archdsl.runners.profile import RunProfile
+from archdsl.searching.read import CheckedStudy
+from archdsl.space.deciders import FirstOption
+from archdsl.store.rows import StudyRow
+from archdsl.store.store import Store
+
+
+def runner_of(checked: CheckedStudy, profile: RunProfile, *, any_device: bool) -> Runner:
+    """The runner of a profile, ready for what the study measures."""
+    study = checked.study
+    evaluate: dict[str, dict[str, Any]] = study.evaluate.model_dump(mode="json", exclude_none=True)
+    trained = trained_for(evaluate)
+    if trained is not None:
+        # Pictures of mixed sizes need one before any candidate is known.
+        evaluate[trained].setdefault("image_size", list(_first(checked).spec.image.size))
+    for settings in evaluate.values() if any_device else ():
+        if "device" in settings:
+            settings["device"] = "any"
+    bounds = [
+        Bound(quantity=c.left, operator="<=" if c.operator == "<=" else ">=", limit=float(c.right))
+        for c in study.parsed_constraints()
+        if c.measured
+    ]
+    return make_runner(profile, evaluate=evaluate, bounds=bounds)
+
+
+def _first(checked: CheckedStudy) -> Checked:
+    """The base, or without one the first candidate: what images the study is about."""
+    return checked.space.base_candidate() or checked.space.walk(FirstOption({})).model
+
+
+def check_runs(checked: CheckedStudy, runner: Runner) -> Mapping[str, Mapping[str, Any]]:
+    """Refuse a study that cannot run before anything is paid for; twice costs no more than once.
+
+    Returns:
+        Quantity to protocol of each evaluator; see `Runner.protocols`.
+
+    Raises:
+        ArchdslError: devices, data or a storage that are not there, data that do not fit.
+    """
+    protocols, first = runner.protocols(), _first(checked)
+    runner.check(
+        Job(
+            trial_id=0,
+            number=0,
+            arch_id=first.plan.arch_id,
+            spec=first.spec.document(),
+            params={},
+            known=(),
+            folder="",
+        )
+    )
+    return protocols
+
+
+def refuse_others(row: StudyRow, store: Store, protocols: Mapping[str, Mapping[str, Any]]) -> None:
+    """One study never compares values from two devices, two versions of the data, …
+
+    Raises:
+        StudyError: its complete trials hold a quantity under another protocol.
+    """
+    for quantity, protocol in protocols.items():
+        others = store.measurements.foreign_protocols(
+            study_id=row.id, quantity=quantity, key=digest(dict(protocol))
+        )
+        if others:
+            raise measured_otherwise(
+                row.name,
+                quantity,
+                others[0].protocol,
+                protocol,
+                remedy="values that were measured differently are never compared; search under "
+                "another name (--set name=…) or in another database (--db), or restore what "
+                "changed",
+            )
+
+
+def measured_otherwise(
+    study: str, quantity: str, then: Mapping[str, Any], now: Mapping[str, Any], *, remedy: str
+) -> StudyError:
+    """The refusal of a quantity that a study holds under another protocol.
+
+    Args:
+        study: its name.
+        quantity: that is about to be measured.
+        then: the protocol of the study's values.
+        now: the protocol of this place.
+        remedy: what to do.
+    """
+    lines = "\n".join(_differences(then, now))
+    return StudyError(
+        f"the study '{study}' holds {quantity} measured otherwise than now:\n{lines}\n{remedy}"
+    )
+
+
+def _differences(then: Any, now: Any, path: str = "") -> list[str]:
+    """What two protocols say otherwise, one line for each word."""
+    if isinstance(then, Mapping) and isinstance(now, Mapping):
+        lines = []
+        for key in dict.fromkeys([*then, *now]):
+            inner = f"{path}.{key}" if path else str(key)
+            lines += _differences(then.get(key), now.get(key), inner)
+        return lines
+    return [] if then == now else [f"  {path}: {then} then, {now} now"]
