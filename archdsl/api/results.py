@@ -153,7 +153,7 @@ class Front(Sequence[FrontRow]):
 
 
 def _row(found: report.FrontRow) -> FrontRow:
-    trial, score = found.trial, found.test_top1
+    trial, score = found.trial, found.test
     return FrontRow(
         trial=trial.number,
         arch_id=trial.arch_id,

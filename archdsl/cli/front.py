@@ -119,9 +119,11 @@ def print_front(front: Front, *, robust: bool = False, settled: bool = False) ->
         print(f"base (trial {base.trial.number}) is not on the {kind}: {values}")
     for line in _others(front):
         print(line)
-    unscored = [str(row.trial.number) for row in front.members if row.test_top1 is None]
+    unscored = [str(row.trial.number) for row in front.members if row.test is None]
     if table.has_test and unscored:
-        print(f"no test top1 yet for {', '.join(unscored)}: the same search command takes it")
+        print(
+            f"no {table.test_name} yet for {', '.join(unscored)}: the same search command takes it"
+        )
     if table.has_alike:
         hint = "" if settled else "; archdsl front --settle measures them again"
         print(f"{_unclear(front)}{hint}")
@@ -184,6 +186,8 @@ def _unclear(front: Front) -> str:
 
 
 def _row_json(row: FrontRow) -> dict[str, Any]:
+    from archdsl.searching.test_score import final_quantity
+
     return {
         "trial": row.trial.number,
         "arch_id": row.trial.arch_id,
@@ -196,7 +200,7 @@ def _row_json(row: FrontRow) -> dict[str, Any]:
             for name, value in row.trial.values.items()
         },
         "steady": row.steady,
-        "test_top1": row.test_top1.value if row.test_top1 else None,
+        final_quantity(row.trial.values): row.test.value if row.test else None,
         "facts": dict(row.facts),
         "params": dict(row.trial.params),
     }

@@ -12,7 +12,7 @@ from typing import Any
 from archdsl.analysis.hypervolume import Growth, growth
 from archdsl.analysis.indistinguishable import alike
 from archdsl.errors import ArchdslError
-from archdsl.metrics import METRICS
+from archdsl.metrics import METRICS, trained_for
 from archdsl.records import Measurement, State
 from archdsl.reporting.formatting import counted
 from archdsl.reporting.plots.points import Axis, FrontPoint
@@ -39,7 +39,7 @@ class FrontRow:
         spec: the architecture's model document.
         facts: what is known of the architecture.
         measured: objective to the measurement that its value is of, the search's own.
-        test_top1: accuracy on test images, for members of a search that trained.
+        test: the trained metric on test images, for members of a search that trained.
     """
 
     trial: Trial
@@ -51,7 +51,7 @@ class FrontRow:
     spec: Mapping[str, Any]
     facts: Mapping[str, Any]
     measured: Mapping[str, Measurement]
-    test_top1: Measurement | None
+    test: Measurement | None
 
     @cached_property
     def difference(self) -> str:
@@ -136,7 +136,7 @@ def read_front(store: Store, study: StudyRow) -> Front:
             spec=architectures[trial.number].spec,
             facts=architectures[trial.number].facts,
             measured=behind[trial.id],
-            test_top1=scores.get(trial.number),
+            test=scores.get(trial.number),
         )
         for trial in complete
     ]
@@ -168,9 +168,10 @@ def _conditions(study: StudyRow, behind: list[dict[str, Measurement]]) -> str:
     for quantity, settings in evaluate.items():
         if "table" in settings:
             parts.append(f"{quantity} from the table {settings['table']}")
-    data = evaluate.get("top1", {}).get("data")
-    if data:
-        parts.append(f"top1 is validation accuracy on {data}")
+    trained = trained_for(evaluate)
+    if trained is not None:
+        meaning, data = METRICS[trained].meaning, evaluate[trained]["data"]
+        parts.append(f"{trained} is {meaning} on {data}")
     return "; ".join(dict.fromkeys(parts))
 
 

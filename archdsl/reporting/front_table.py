@@ -26,7 +26,11 @@ class FrontTable:
 
     def __init__(self, rows: Sequence[FrontRow], objectives: Sequence[str]) -> None:
         self._rows, self._objectives = rows, objectives
-        self.has_test = any(row.test_top1 for row in rows)
+        tests = [row.test for row in rows if row.test]
+        self.has_test = bool(tests)
+        self.test_name, self._test_unit = (
+            (tests[0].quantity.replace("_", " "), tests[0].unit) if tests else ("", "")
+        )
         self.has_alike = any(row.alike for row in rows)
 
     @property
@@ -45,7 +49,7 @@ class FrontTable:
     def _cells(self, row: FrontRow) -> list[str]:
         cells = [self.label(row), *(self.value(row, name) for name in self._objectives)]
         if self.has_test:
-            cells.append(self.test(row.test_top1) if row.test_top1 else self.NOTHING)
+            cells.append(self.test(row.test) if row.test else self.NOTHING)
         if self.has_alike:
             cells.append(self.alike(row.alike) or self.NOTHING)
         params = row.facts.get("params")
@@ -61,7 +65,7 @@ class FrontTable:
         return heading(objective)
 
     def test_heading(self) -> str:
-        return "test top1 (%)"
+        return f"{self.test_name} ({self._test_unit})"
 
     def label(self, row: FrontRow) -> str:
         return f"{row.trial.number} (base)" if row.base else str(row.trial.number)
@@ -101,7 +105,7 @@ class TerminalTable(FrontTable):
         return f"{title(objective)} {METRICS[objective].unit}".strip()
 
     def test_heading(self) -> str:
-        return "test top1 %"
+        return f"{self.test_name} {self._test_unit}"
 
     def label(self, row: FrontRow) -> str:
         return str(row.trial.number)

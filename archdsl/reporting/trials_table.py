@@ -10,6 +10,7 @@ from typing import Any
 from archdsl.errors import ArchdslError
 from archdsl.identity import canonical_json
 from archdsl.searching.listing import ListedTrial
+from archdsl.searching.test_score import final_quantity
 from archdsl.store.rows import StudyRow
 
 Columns = Mapping[str, Sequence[Any]]
@@ -98,7 +99,7 @@ def _row(study: StudyRow, listed: ListedTrial) -> dict[str, Any]:
         value = trial.values.get(name)
         if value:
             row |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
-    known = {"latency_steady": listed.steady, "test_top1": listed.test_top1}
+    known = {"latency_steady": listed.steady, final_quantity(study.objectives): listed.test}
     row |= {name: value for name, value in known.items() if value is not None}
     row |= {f"facts.{name}": value for name, value in listed.facts.items()}
     return row | {f"params.{name}": value for name, value in trial.params.items()}

@@ -23,7 +23,7 @@ class ListedTrial:
         facts: what is known of its architecture.
         times: when it was begun and ended.
         steady: whether its latency closed and nothing disturbed it; None where that is unknown.
-        test_top1: in percent, of members of the front that were scored.
+        test: the trained metric on test images, of members of the front that were scored.
     """
 
     trial: Trial
@@ -31,7 +31,7 @@ class ListedTrial:
     facts: Mapping[str, Any]
     times: Times
     steady: bool | None
-    test_top1: float | None
+    test: float | None
 
 
 def list_trials(store: Store, study: StudyRow) -> list[ListedTrial]:
@@ -49,7 +49,7 @@ def list_trials(store: Store, study: StudyRow) -> list[ListedTrial]:
             facts=architectures[trial.arch_id].facts,
             times=times[trial.number],
             steady=_steady(behind.get(trial.id, {})),
-            test_top1=score.value if (score := scores.get(trial.number)) else None,
+            test=score.value if (score := scores.get(trial.number)) else None,
         )
         for trial in trials
     ]

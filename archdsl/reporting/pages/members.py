@@ -89,9 +89,9 @@ def _values(member: Member) -> Iterator[tuple[str, str]]:
     if not row.steady:
         reasons = row.measured["latency"].detail.get("unsteady") or ["its interval is wide"]
         yield "not steady", "; ".join(map(str, reasons))
-    if row.test_top1 is not None:
-        test = row.test_top1
-        yield "test top1", f"{with_interval(test.value, test.low, test.high)} %"
+    if row.test is not None:
+        shown = with_interval(row.test.value, row.test.low, row.test.high)
+        yield row.test.quantity.replace("_", " "), f"{shown} {row.test.unit}"
     if row.alike:
         yield "not told apart from", trials_listed(row.alike)
     for each in member.beside:
