@@ -97,8 +97,8 @@ class SharedDeviceLock:
     Args:
         devices: names of locks. They are taken together or not at all, so that nobody holds
             one of them idle while it waits for another.
-        settle: waits until the devices have finished what they were asked to do; called before
-            they are left to a measurer.
+        synchronize: waits until the devices have finished what they were asked to do; called
+            before they are left to a measurer.
         wait_s: seconds to wait for measurers.
     """
 
@@ -106,11 +106,11 @@ class SharedDeviceLock:
         self,
         devices: Sequence[str],
         *,
-        settle: Callable[[], None] = lambda: None,
+        synchronize: Callable[[], None] = lambda: None,
         wait_s: float = WAIT_SECONDS,
     ) -> None:
         self._locks = [(_Lock(device, "intent"), _Lock(device, "use")) for device in devices]
-        self._settle = settle
+        self._synchronize = synchronize
         self._wait_s = wait_s
         self._looked = 0.0
         self.seconds_waited = 0.0
@@ -134,7 +134,7 @@ class SharedDeviceLock:
                 return False
         return True
 
-    def give_way(self) -> None:
+    def yield_to_measurement(self) -> None:
         """Between two steps: leave the devices to measurers that want them, then take them again.
 
         Raises:
@@ -145,7 +145,7 @@ class SharedDeviceLock:
             return
         self._looked = now
         if any(_wanted(intent) for intent, _ in self._locks):
-            self._settle()
+            self._synchronize()
             self.__exit__()
             self.__enter__()
 

@@ -19,12 +19,12 @@ def main(how: str, *devices: str) -> None:
             print("held", flush=True)
             sys.stdin.read()
         return
-    with SharedDeviceLock(devices, settle=lambda: print("settled", flush=True)) as lock:
+    with SharedDeviceLock(devices, synchronize=lambda: print("synchronized", flush=True)) as lock:
         print("held", flush=True)
         waited = 0.0
         while not select.select([sys.stdin], [], [], 0.0)[0]:
             time.sleep(0.005)
-            lock.give_way()
+            lock.yield_to_measurement()
             if lock.seconds_waited > waited + 0.1:
                 print(f"again {lock.seconds_waited - waited:.3f}", flush=True)
                 waited = lock.seconds_waited

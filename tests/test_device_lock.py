@@ -89,7 +89,7 @@ def test_trainers_share_and_give_way_together(start: Start) -> None:
     assert [line(trainer) for trainer in trainers] == ["held", "held"]
     with exclusive("cpu", wait_s=10):
         for trainer in trainers:
-            assert line(trainer) == "settled", "a GPU's work is finished before it is left"
+            assert line(trainer) == "synchronized", "a GPU's work is finished before it is left"
         with exclusive("cuda-1", wait_s=10):
             time.sleep(0.3)
     for trainer in trainers:

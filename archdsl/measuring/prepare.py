@@ -14,7 +14,7 @@ from archdsl.errors import MeasureError
 from archdsl.measuring import cuda
 from archdsl.measuring.conditions import Conditions, MemoryConditions
 from archdsl.measuring.cuda import Call
-from archdsl.training.device import settle
+from archdsl.training.device import synchronize
 
 
 class Prepared(NamedTuple):
@@ -103,7 +103,7 @@ def _compile_now(call: Call, device: torch.device) -> None:
     try:
         with torch.inference_mode():
             call()
-        settle(device)
+        synchronize(device)
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:

@@ -235,7 +235,7 @@ class FinalEvaluator:
                     task=trainings.task,
                     device=trainings.device,
                     batch=trainings.recipe.batch,
-                    after_batch=lock.give_way,
+                    after_batch=lock.yield_to_measurement,
                 )
             counted.append((counts, len(dataset.test)))
         return trainings.measurement(self.quantity, counted, protocol=self._protocol, detail={})

@@ -48,7 +48,7 @@ def lock_names(device: torch.device) -> tuple[str, ...]:
     return (f"cuda-{torch.cuda.get_device_properties(device).uuid}", CPU)
 
 
-def settle(device: torch.device) -> None:
+def synchronize(device: torch.device) -> None:
     """Wait until `device` has finished what it was asked to do."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -18,7 +18,7 @@ from archdsl.storage.storage import Storage
 from archdsl.training.augment import augment
 from archdsl.training.checkpoint import Checkpoints, Progress
 from archdsl.training.data.dataset import Dataset, Split
-from archdsl.training.device import lock_names, settle
+from archdsl.training.device import lock_names, synchronize
 from archdsl.training.evaluate import evaluate
 from archdsl.training.optimizer import build_optimizer, build_schedule
 from archdsl.training.recipe import Recipe
@@ -111,12 +111,7 @@ def fit(
     if checkpoints is not None:
         restored = checkpoints.restore(model, optimizer) or progress
         progress = replace(restored, key=keys[0])
-
-    def values_of(counts: Counts) -> Values:
-        scores = task.scores(counts, images=len(validation))
-        return {name: score.value for name, score in scores.items()}
-
-    lock = SharedDeviceLock(lock_names(device), settle=partial(settle, device))
+    lock = SharedDeviceLock(lock_names(device), synchronize=partial(synchronize, device))
     trainer = Trainer(
         model=model,
         train=train,
@@ -127,10 +122,11 @@ def fit(
         optimizer=optimizer,
         schedule=build_schedule(optimizer, recipe=recipe, steps_per_epoch=steps),
         steps=steps,
-        after_step=lock.give_way,
+        after_step=lock.yield_to_measurement,
     )
+    values = partial(values_of, task=task, images=len(validation))
     for epoch, counts in enumerate(progress.counts, start=1):
-        report(epoch, values_of(counts))
+        report(epoch, values(counts))
     for epoch in range(len(progress.counts) + 1, recipe.epochs + 1):
         started = time.perf_counter() - lock.seconds_waited
         with lock:
@@ -141,7 +137,7 @@ def fit(
                 task=task,
                 device=device,
                 batch=recipe.batch,
-                after_batch=lock.give_way,
+                after_batch=lock.yield_to_measurement,
             )
             progress = replace(
                 progress,
@@ -152,14 +148,18 @@ def fit(
                 checkpoints.save(progress, model, optimizer)
             elif checkpoints is not None:
                 checkpoints.finish(progress, model)
-        report(epoch, values_of(counts))
+        report(epoch, values(counts))
     return FitResult(
-        counts=progress.counts[-1],
+        counts=counts,
         images=len(validation),
-        scores=task.scores(progress.counts[-1], images=len(validation)),
-        history=tuple(map(values_of, progress.counts)),
+        scores=task.scores(counts, images=len(validation)),
+        history=tuple(map(values, progress.counts)),
         seconds=progress.seconds,
     )
+
+
+def values_of(counts: Counts, *, task: Task, images: int) -> Values:
+    return {name: score.value for name, score in task.scores(counts, images=images).items()}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
