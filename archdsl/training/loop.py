@@ -101,51 +101,37 @@ def fit(
         DeviceLockError: a measurement keeps the device for ten minutes.
         WriteError: the storage refuses a file.
     """
-    model.to(device)
-    train, validation = dataset.train.to(device), dataset.validation.to(device)
-    steps = math.ceil(len(train) / recipe.batch)
-    optimizer = build_optimizer(model, recipe)
-    keys = run_keys(model, dataset, task=task, recipe=recipe, seed=seed)
-    progress = Progress(key=keys[0])
-    checkpoints = Checkpoints(storage, keys=keys) if storage is not None else None
-    if checkpoints is not None:
-        restored = checkpoints.restore(model, optimizer) or progress
-        progress = replace(restored, key=keys[0])
     lock = SharedDeviceLock(lock_names(device), synchronize=partial(synchronize, device))
-    trainer = Trainer(
-        model=model,
-        train=train,
+    trainer = build_trainer(
+        model.to(device),
+        dataset.train.to(device),
         task=task,
         recipe=recipe,
         seed=seed,
         device=device,
-        optimizer=optimizer,
-        schedule=build_schedule(optimizer, recipe=recipe, steps_per_epoch=steps),
-        steps=steps,
         after_step=lock.yield_to_measurement,
     )
+    validation = dataset.validation.to(device)
+    validate = partial(evaluate, model, validation, task=task, device=device, batch=recipe.batch)
     values = partial(values_of, task=task, images=len(validation))
+    keys = run_keys(model, dataset, task=task, recipe=recipe, seed=seed)
+    checkpoints = Checkpoints(storage, keys=keys) if storage is not None else None
+    found = checkpoints.restore(model, trainer.optimizer) if checkpoints is not None else None
+    progress = replace(found or Progress(key=keys[0]), key=keys[0])
     for epoch, counts in enumerate(progress.counts, start=1):
         report(epoch, values(counts))
     for epoch in range(len(progress.counts) + 1, recipe.epochs + 1):
         started = time.perf_counter() - lock.seconds_waited
         with lock:
             trainer.train_epoch(epoch)
-            counts = evaluate(
-                model,
-                validation,
-                task=task,
-                device=device,
-                batch=recipe.batch,
-                after_batch=lock.yield_to_measurement,
-            )
+            counts = validate(after_batch=lock.yield_to_measurement)
             progress = replace(
                 progress,
                 counts=(*progress.counts, counts),
                 seconds=progress.seconds + time.perf_counter() - lock.seconds_waited - started,
             )
             if checkpoints is not None and epoch < recipe.epochs:
-                checkpoints.save(progress, model, optimizer)
+                checkpoints.save(progress, model, trainer.optimizer)
             elif checkpoints is not None:
                 checkpoints.finish(progress, model)
         report(epoch, values(counts))
@@ -216,6 +202,33 @@ class Trainer:
         if self.recipe.clip_grad is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_grad)
         self.optimizer.step()
+
+
+def build_trainer(
+    model: nn.Module,
+    train: Split,
+    *,
+    task: Task,
+    recipe: Recipe,
+    seed: int,
+    device: torch.device,
+    after_step: Callable[[], None],
+) -> Trainer:
+    """The trainer of a recipe, with a fresh optimiser; model and images are on `device`."""
+    steps = math.ceil(len(train) / recipe.batch)
+    optimizer = build_optimizer(model, recipe)
+    return Trainer(
+        model=model,
+        train=train,
+        task=task,
+        recipe=recipe,
+        seed=seed,
+        device=device,
+        optimizer=optimizer,
+        schedule=build_schedule(optimizer, recipe=recipe, steps_per_epoch=steps),
+        steps=steps,
+        after_step=after_step,
+    )
 
 
 def check_losses(losses: list[Tensor], *, epoch: int, first_step: int) -> None:
