@@ -29,10 +29,10 @@ def settle_front(
     Raises:
         ArchdslError: interrupted, or what cannot be measured here.
     """
-    from archdsl.searching.replicate import bill, settle
+    from archdsl.searching.replicate import replicate, replication_cost
 
     profile = read_profile(runner)
-    agreed = bill(store, study, rounds=rounds)
+    agreed = replication_cost(store, study, rounds=rounds)
     say(_stated(agreed, study, rounds))
     if not agreed.purchases:
         return {"settled": _plain(agreed, None)}
@@ -47,7 +47,7 @@ def settle_front(
     if sys.stderr.isatty():
         status.start()
     try:
-        done = settle(
+        done = replicate(
             store,
             study,
             agreed=agreed,
@@ -69,8 +69,8 @@ def settle_front(
 
 
 def _stated(agreed: ReplicationCost, study: StudyRow, rounds: int) -> str:
-    numbers = ", ".join(map(str, agreed.unsettled))
-    if not agreed.unsettled:
+    numbers = ", ".join(map(str, agreed.unclear))
+    if not agreed.unclear:
         return f"nothing to settle: all members of the front of '{study.name}' can be told apart"
     if not agreed.purchases:
         return (
@@ -100,8 +100,8 @@ def _came_of_it(done: Replicated, rounds: int) -> list[str]:
     if done.left:
         numbers = ", ".join(map(str, sorted({each.trial.number for each in done.left})))
         lines.append(f"trials {numbers} have become unclear meanwhile; the same command goes on")
-    elif done.unsettled:
-        numbers = ", ".join(map(str, done.unsettled))
+    elif done.unclear:
+        numbers = ", ".join(map(str, done.unclear))
         lines.append(
             f"trials {numbers} still cannot be told apart; --rounds {rounds + 1} spends more"
         )
@@ -137,5 +137,5 @@ def _plain(agreed: ReplicationCost, done: Replicated | None) -> dict[str, Any]:
             {"trial": purchase.trial.number, "objective": purchase.objective, "reason": reason}
             for purchase, reason in (done.failed if done else ())
         ],
-        "not_told_apart": list(done.unsettled if done else agreed.unsettled),
+        "not_told_apart": list(done.unclear if done else agreed.unclear),
     }

@@ -1,8 +1,8 @@
 """Spending more where a front is unsure: what to measure again, and doing it.
 
 What to buy next is a function of what is stored: one purchase at a time, cheap quantities first,
-and only for trials that still cannot be told apart. So a settling that was killed goes on when it
-is run again, and one that is done finds nothing to do.
+and only for trials that still cannot be told apart. So a replication that was killed goes on when
+it is run again, and one that is done finds nothing to do.
 """
 
 from __future__ import annotations
@@ -59,18 +59,18 @@ class Replicate:
 
 @dataclass(frozen=True, kw_only=True)
 class ReplicationCost:
-    """What a settling may spend at most.
+    """What a replication may spend at most.
 
     Args:
         purchases: in the order they are made, as long as they are needed.
         seconds: how long all would take, judged by what the search took; None if that is unknown.
-        unsettled: numbers of all trials that cannot be told apart, those with nothing left to buy
+        unclear: numbers of all trials that cannot be told apart, those with nothing left to buy
             included.
     """
 
     purchases: Sequence[Replicate]
     seconds: float | None
-    unsettled: Sequence[int]
+    unclear: Sequence[int]
 
     @property
     def trainings(self) -> int:
@@ -85,18 +85,18 @@ class ReplicationCost:
 
 @dataclass(frozen=True, kw_only=True)
 class Replicated:
-    """What a settling has come to.
+    """What a replication has come to.
 
     Args:
         made: what was bought.
         failed: what could not be measured, and why.
-        unsettled: numbers of the trials that still cannot be told apart.
+        unclear: numbers of the trials that still cannot be told apart.
         left: what the same command would buy next: trials that could be told apart when it began.
     """
 
     made: Sequence[Replicate]
     failed: Sequence[tuple[Replicate, str]]
-    unsettled: Sequence[int]
+    unclear: Sequence[int]
     left: Sequence[Replicate]
 
 
@@ -104,14 +104,14 @@ OnReplicate = Callable[[Replicate, int], None]
 """Told of a purchase that begins, and of how many were before it."""
 
 
-def unsure(store: Store, study: StudyRow) -> list[Trial]:
+def unclear_members(store: Store, study: StudyRow) -> list[Trial]:
     """The members of the robust front that cannot be told apart from another member."""
     members = store.trials.front(study.id, robust=True)
     unclear = alike(members)
     return [trial for trial in members if trial.number in unclear]
 
 
-def bill(store: Store, study: StudyRow, *, rounds: int) -> ReplicationCost:
+def replication_cost(store: Store, study: StudyRow, *, rounds: int) -> ReplicationCost:
     """What may be spent on exactly the members that cannot be told apart.
 
     Args:
@@ -120,7 +120,7 @@ def bill(store: Store, study: StudyRow, *, rounds: int) -> ReplicationCost:
         rounds: how many further measurements each value may have, a training with
             `SEEDS_PER_ROUND` further seeds being one; those that were made before are included.
     """
-    unclear = unsure(store, study)
+    unclear = unclear_members(store, study)
     purchases = [
         purchase
         for trial in unclear
@@ -131,11 +131,11 @@ def bill(store: Store, study: StudyRow, *, rounds: int) -> ReplicationCost:
     return ReplicationCost(
         purchases=purchases,
         seconds=_seconds(store, purchases),
-        unsettled=[trial.number for trial in unclear],
+        unclear=[trial.number for trial in unclear],
     )
 
 
-def settle(
+def replicate(
     store: Store,
     study: StudyRow,
     *,
@@ -150,8 +150,8 @@ def settle(
     Args:
         store: the database.
         study: the study.
-        agreed: of `bill`; nothing beyond it is bought.
-        rounds: as in the bill.
+        agreed: of `replication_cost`; nothing beyond it is bought.
+        rounds: as of `replication_cost`.
         profile: where candidates run.
         watch: told of every purchase.
         any_device: measure on whatever device is here, for a search that did so.
@@ -165,7 +165,7 @@ def settle(
     failed: dict[tuple[int, str, int], tuple[Replicate, str]] = {}
     with closing(Remeasurer(store, study, profile, any_device=any_device)) as again:
         while True:
-            now = bill(store, study, rounds=rounds)
+            now = replication_cost(store, study, rounds=rounds)
             needed = [each for each in now.purchases if each.key not in failed]
             wanted = next((each for each in needed if each.key in allowed), None)
             if wanted is None:
@@ -176,7 +176,7 @@ def settle(
                 made.append(wanted)
             else:
                 failed[wanted.key] = (wanted, trouble)
-    return Replicated(made=made, failed=list(failed.values()), unsettled=now.unsettled, left=needed)
+    return Replicated(made=made, failed=list(failed.values()), unclear=now.unclear, left=needed)
 
 
 def _purchases(

@@ -30,10 +30,10 @@ class Differences:
 
     def to(self, other: Mapping[str, Any]) -> str:
         """See `difference`."""
-        return _told(self._base, _Words(other))
+        return _format(self._base, _Words(other))
 
 
-def _told(before: _Words, after: _Words) -> str:
+def _format(before: _Words, after: _Words) -> str:
     parts = []
     for path in dict.fromkeys([*before.every, *after.every]):
         if before.every.get(path) == after.every.get(path):

@@ -19,7 +19,13 @@ from archdsl.analysis.indistinguishable import alike
 from archdsl.errors import MeasureError, StudyError
 from archdsl.runners.read import read_profile
 from archdsl.searching.read import CheckedStudy
-from archdsl.searching.replicate import Replicate, Replicated, ReplicationCost, bill, settle
+from archdsl.searching.replicate import (
+    Replicate,
+    Replicated,
+    ReplicationCost,
+    replicate,
+    replication_cost,
+)
 from archdsl.searching.run import SearchResult
 from archdsl.store.rows import StudyRow
 from archdsl.store.store import Store, open_store
@@ -48,7 +54,7 @@ SPACE = "depth: {choose: [1, 3, 4, 5, 6]}"
 KILLED = """
 import os, signal, sys
 from archdsl.runners.read import read_profile
-from archdsl.searching.replicate import bill, settle
+from archdsl.searching.replicate import replication_cost, replicate
 from archdsl.store.store import open_store
 
 def watch(purchase, before):
@@ -57,7 +63,7 @@ def watch(purchase, before):
 
 with open_store(sys.argv[1]) as store:
     study = store.studies.find("small")
-    settle(store, study, agreed=bill(store, study, rounds=2), rounds=2,
+    replicate(store, study, agreed=replication_cost(store, study, rounds=2), rounds=2,
            profile=read_profile("local"), watch=watch)
 """
 
@@ -75,10 +81,10 @@ def searched(
 def settled(
     store: Store, row: StudyRow, *, rounds: int, agreed: ReplicationCost | None = None
 ) -> Replicated:
-    return settle(
+    return replicate(
         store,
         row,
-        agreed=agreed or bill(store, row, rounds=rounds),
+        agreed=agreed or replication_cost(store, row, rounds=rounds),
         rounds=rounds,
         profile=read_profile("local"),
         watch=lambda purchase, before: None,
@@ -98,10 +104,10 @@ def values(store: Store) -> Values:
 
 
 def test_only_what_cannot_be_told_apart_is_paid_for(store: Store, searched: StudyRow) -> None:
-    agreed = bill(store, searched, rounds=1)
+    agreed = replication_cost(store, searched, rounds=1)
     assert depths(store, list(agreed.purchases)) == {1, 3, 5, 6}
     assert (agreed.measurements, agreed.trainings) == (8, 0), "a table trains nothing"
-    assert len(agreed.unsettled) == 4
+    assert len(agreed.unclear) == 4
     before = len(store.trials.all(searched.id))
     done = settled(store, searched, rounds=1)
     assert depths(store, list(done.made)) == {1, 3, 5, 6}
@@ -110,33 +116,33 @@ def test_only_what_cannot_be_told_apart_is_paid_for(store: Store, searched: Stud
     by_depth = {t.params.get("depth"): t for t in store.trials.all(searched.id)}
     assert by_depth[1].values["latency"].value == pytest.approx(0.95)
     assert by_depth[4].values["latency"].value == 3.0
-    assert done.unsettled == sorted(by_depth[depth].number for depth in (5, 6))
-    assert alike(store.trials.front(searched.id, robust=True)).keys() == set(done.unsettled)
+    assert done.unclear == sorted(by_depth[depth].number for depth in (5, 6))
+    assert alike(store.trials.front(searched.id, robust=True)).keys() == set(done.unclear)
 
 
 def test_what_is_settled_on_the_way_is_not_paid_for(store: Store, searched: StudyRow) -> None:
     """One round settles depths 1 and 3; in the second a latency of depth 5 is enough."""
-    agreed = bill(store, searched, rounds=2)
+    agreed = replication_cost(store, searched, rounds=2)
     assert agreed.measurements == 16
     done = settled(store, searched, rounds=2)
     second = [each for each in done.made if each.turn == 2]
     assert [(each.trial.params["depth"], each.objective) for each in second] == [(5, "latency")]
-    assert not done.unsettled
-    assert bill(store, searched, rounds=9).purchases == []
+    assert not done.unclear
+    assert replication_cost(store, searched, rounds=9).purchases == []
 
 
 def test_rounds_are_a_total(store: Store, searched: StudyRow) -> None:
     settled(store, searched, rounds=1)
-    spent = bill(store, searched, rounds=1)
+    spent = replication_cost(store, searched, rounds=1)
     assert spent.purchases == []
-    assert len(spent.unsettled) == 2
+    assert len(spent.unclear) == 2
     assert settled(store, searched, rounds=1).made == []
-    assert {each.turn for each in bill(store, searched, rounds=2).purchases} == {2}
+    assert {each.turn for each in replication_cost(store, searched, rounds=2).purchases} == {2}
 
 
 def test_nothing_beyond_the_bill_is_bought(store: Store, searched: StudyRow) -> None:
-    full = bill(store, searched, rounds=2)
-    agreed = ReplicationCost(purchases=full.purchases[:3], seconds=None, unsettled=full.unsettled)
+    full = replication_cost(store, searched, rounds=2)
+    agreed = ReplicationCost(purchases=full.purchases[:3], seconds=None, unclear=full.unclear)
     done = settled(store, searched, rounds=2, agreed=agreed)
     assert [each.key for each in done.made] == [each.key for each in agreed.purchases]
     assert done.left
