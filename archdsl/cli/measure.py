@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 TIMM = "timm:"
 EXAMPLE = (
-    "Example: archdsl measure vittm-b-28-28 --vs vit-b-16 --batch 1 --max-seconds 2, or against "
-    "a model of timm's: archdsl measure vittm-b-28-28 --vs timm:vit_base_patch16_224"
+    "Example: archdsl measure vittm-b-28-28 --vs vit-b-16 --batch 1 --max-seconds 2   (against a "
+    "model of timm's: --vs timm:vit_base_patch16_224)"
 )
 
 

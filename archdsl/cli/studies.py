@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from archdsl.store.rows import StudyRow, StudySnapshot
     from archdsl.store.store import Store
 
-EXAMPLE = "Example: archdsl studies --db archdsl.db   (a list), or: archdsl studies delete digits"
+EXAMPLE = "Example: archdsl studies --db archdsl.db"
 
 LONGEST_NAME = 200
 

@@ -142,9 +142,10 @@ def test_commands_are_those_there_are(project: Path, page: str) -> None:
         if name == "COMMAND":
             continue
         assert name in COMMANDS, f"{page}: {shown}"
-        known = {"--help"}.union(
-            *(each.opts + each.secondary_opts for each in COMMANDS[name].params)
-        )
+        command = COMMANDS[name]
+        if words and words[0] in getattr(command, "commands", ()):
+            command = command.commands[words[0]]
+        known = {"--help"}.union(*(each.opts + each.secondary_opts for each in command.params))
         options = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
         assert options <= known, f"{page}: {shown}"
 
