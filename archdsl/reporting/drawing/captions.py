@@ -126,10 +126,7 @@ def _conv_stem(a: Mapping[str, Any]) -> Caption:
     kernels, strides = (", ".join(map(str, a[each])) for each in ("kernels", "strides"))
     return Caption(
         title=f"{len(a['strides'])} convolutions",
-        notes=(
-            f"kernels {kernels}",
-            f"strides {strides}",
-        ),
+        notes=(f"kernels {kernels}", f"strides {strides}"),
     )
 
 

@@ -198,10 +198,7 @@ def _lane(plan: Plan, name: StreamName) -> Lane:
     others = [each for each in plan.streams if each != name]
     made_from = others[0] if origin in ("other", "copy") else origin
     return Lane(
-        name=name,
-        embed=embed_caption(name, stream),
-        made_from=made_from,
-        size=size_caption(stream),
+        name=name, embed=embed_caption(name, stream), made_from=made_from, size=size_caption(stream)
     )
 
 

@@ -121,12 +121,7 @@ def write_legend(
 
 
 def write_labels(
-    axes: Axes,
-    points: Sequence[FrontPoint],
-    steps: Boxes,
-    *,
-    x: Axis,
-    y: Axis,
+    axes: Axes, points: Sequence[FrontPoint], steps: Boxes, *, x: Axis, y: Axis
 ) -> None:
     """Name the base and the members, away from the dominated region."""
     named = [p for p in points if p.base] + best_first(

@@ -22,15 +22,7 @@ from archdsl.reporting.plots.front_frame import (
     write_legend,
 )
 from archdsl.reporting.plots.labels import Boxes
-from archdsl.reporting.plots.plot_style import (
-    BASE,
-    DOMINATED,
-    DPI,
-    FRONT,
-    INK,
-    WIDTH,
-    set_scale,
-)
+from archdsl.reporting.plots.plot_style import BASE, DOMINATED, DPI, FRONT, INK, WIDTH, set_scale
 from archdsl.reporting.plots.points import Axis, FrontPoint, best_first
 from archdsl.reporting.plots.published_plot import PUBLISHED_HEIGHT, PublishedPoint, draw_published
 

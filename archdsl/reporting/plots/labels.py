@@ -43,12 +43,7 @@ class Label:
 
 
 def place_labels(
-    axes: Axes,
-    labels: Sequence[Label],
-    *,
-    marks: Boxes,
-    lines: Boxes,
-    toward: float,
+    axes: Axes, labels: Sequence[Label], *, marks: Boxes, lines: Boxes, toward: float
 ) -> None:
     """Write each name where it covers no mark and no other name; earlier ones choose first.
 
