@@ -1,25 +1,64 @@
 """What else is wrong with a document some of whose words cannot be read.
 
-A rule counts as broken only if it is, in the same words, however the doubtful words are filled in:
-once all with values, once with as few as possible, and with different sizes. A rule that reads a
-doubtful word then fails one of the fillings or quotes another value, and is not reported.
+A rule that looks at several words (a width and the heads that divide it, a picture and its patches)
+can only be checked on a whole document. So the document is completed twice, from two samples that
+differ in everything: once with each doubtful word as `FULL` has it, once without it, or, where it
+may not be missing, as `SPARSE` has it. A rule is reported only if both completions break it in the
+same words: one that reads a doubtful word is kept by one of them, or quotes another value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from functools import cache
 from typing import Any
 
+from archdsl.document.text import read_text
 from archdsl.document.tree import KeyPath, Tree, tree_of
 from archdsl.document.validate import Flaw, judge
 from archdsl.plan.expand import expand
 from archdsl.spec.model import ModelSpec
 from archdsl.spec.rules import InvalidSpecError, Rule
 
-DIVISIBLE = 55_440
-"""A side of an image that every number up to 12 divides, and most patches."""
 ROUNDS = 4
 """Repairs before a document is given up: a node filled in may show the next word that is wrong."""
+
+# Complete for the schema; what rules they break themselves, the two do not break in the same words.
+# The one entry of `layers` stands in for any; 55440 is divided by every number up to 12.
+FULL = """
+archdsl: 1
+name: x
+image: {size: 60}
+depth: 1024
+process: &stream
+  embed: {type: patch, patch_size: 1}
+  prefix_tokens: [cls, distillation]
+  dim: 60
+  block: &block {type: transformer, head_dim: 1, mlp_ratio: 1}
+  resize: 55440
+memory: *stream
+exchange: &exchange
+  norm: {placement: none, shared: false}
+  read: &head {type: linear_attention, latent_ratio: 1, num_heads: 1,
+               fusion: {type: add_erase, gate: per_layer}}
+  write: *head
+layers:
+  - {at: {every: 1}, process: {block: *block}, exchange: *exchange}
+output:
+  pool: {process: cls, memory: cls}
+  norm: {process: tokens, memory: tokens}
+  streams: [process]
+  combine: concat
+  predict: process
+published_layout: true
+"""
+SPARSE = (
+    FULL.replace("60", "77")
+    .replace("{type: patch, patch_size: 1}", "{type: copy}")
+    .replace("[cls, distillation]", "[cls]")
+    .replace("head_dim", "num_heads")
+)
 
 
 def certain_rules(tree: Tree, flaws: Sequence[Flaw], doubtful: Iterable[KeyPath]) -> list[Rule]:
@@ -30,13 +69,19 @@ def certain_rules(tree: Tree, flaws: Sequence[Flaw], doubtful: Iterable[KeyPath]
         flaws: what its schema refuses.
         doubtful: paths of other values in doubt.
     """
-    nodes = sorted({_node(path) for path in [*_in_doubt(tree, flaws), *doubtful]}, key=len)
+    units = sorted({_unit(path) for path in [*_in_doubt(tree, flaws), *doubtful]}, key=len)
+    if () in units:
+        return []  # nothing of the document is certain
     unknown = [flaw.path for flaw in flaws if flaw.on_key]
-    if not all(nodes):
-        return []
-    filled = _broken(_repaired(tree, unknown, nodes, FILLED, bare=False))
-    bare = _broken(_repaired(tree, unknown, nodes, BARE, bare=True))
-    return [rule for rule in filled if rule in bare and not _touched(rule.path, nodes)]
+    full, sparse = tree.plain(), tree.plain()
+    for path in unknown:
+        _put(full, path, None)
+    for path in units:
+        _put(full, path, _value(_sample(FULL), path))
+    for path in [*unknown, *units]:
+        _put(sparse, path, None)
+    broken, as_well = _broken(full, _sample(FULL)), _broken(sparse, _sample(SPARSE))
+    return [rule for rule in broken if rule in as_well and not _touched(rule.path, units)]
 
 
 def _in_doubt(tree: Tree, flaws: Iterable[Flaw]) -> Iterator[KeyPath]:
@@ -57,26 +102,35 @@ def _is_alone(tree: Tree, path: KeyPath) -> bool:
     return isinstance(value, Mapping) and len(value) == 1
 
 
-def _node(path: KeyPath) -> KeyPath:
-    """The words that stand or fall together: an exception, a list, a node with its type."""
+def _unit(path: KeyPath) -> KeyPath:
+    """The words that stand or fall with one: an exception, a list, a node with its type."""
     if path[:1] == ("layers",):
         return path[:2]
-    words: Any = FILLED
     for position, step in enumerate(path):
-        typed = isinstance(words, dict) and "type" in words
-        if isinstance(step, int) or (typed and (step == "type" or step not in words)):
+        around = _at(_sample(FULL), path[:position])
+        typed = isinstance(around, dict) and "type" in around
+        if isinstance(step, int) or (typed and (step == "type" or step not in around)):
             return path[:position]
-        words = words.get(step) if isinstance(words, dict) else None
     return path
 
 
-def _touched(path: KeyPath, nodes: list[KeyPath]) -> bool:
-    return any(path[: len(node)] == node for node in nodes)
+def _touched(path: KeyPath, units: list[KeyPath]) -> bool:
+    return any(path[: len(unit)] == unit for unit in units)
 
 
-def _broken(spec: ModelSpec | None) -> list[Rule]:
-    if spec is None:
-        return []
+def _broken(document: dict[str, Any], sample: dict[str, Any]) -> list[Rule]:
+    """Rules that a document breaks, once what its schema refuses is taken from a sample."""
+    for _ in range(ROUNDS):
+        spec, flaws = judge(tree_of(document, source=""), ModelSpec)
+        if spec:
+            return _broken_by(spec)
+        for flaw in flaws:
+            path = flaw.path if flaw.on_key else _unit(flaw.path)
+            _put(document, path, None if flaw.on_key else _value(sample, path))
+    return []
+
+
+def _broken_by(spec: ModelSpec) -> list[Rule]:
     try:
         expand(spec)
     except InvalidSpecError as error:
@@ -84,79 +138,34 @@ def _broken(spec: ModelSpec | None) -> list[Rule]:
     return []
 
 
-def _repaired(
-    tree: Tree,
-    unknown: Sequence[KeyPath],
-    nodes: Sequence[KeyPath],
-    words: dict[str, Any],
-    *,
-    bare: bool,
-) -> ModelSpec | None:
-    document = tree.plain()
-    for path in unknown:
-        _put(document, path, {})
-    for node in nodes:
-        _put(document, node, {} if bare else words)
-    for _ in range(ROUNDS):
-        spec, flaws = judge(tree_of(document, source=""), ModelSpec)
-        if spec:
-            return spec
-        for flaw in flaws:
-            _put(document, *((flaw.path, {}) if flaw.on_key else (_node(flaw.path), words)))
-    return None
+def _value(sample: dict[str, Any], path: KeyPath) -> Any:
+    """What a sample has at `path`, None where it has nothing."""
+    if path[:1] == ("layers",):
+        return sample["layers"][0] if len(path) > 1 else None
+    return _at(sample, path)
 
 
-def _put(document: dict[str, Any], path: KeyPath, words: Any) -> None:
-    """Take the value at `path` from `words`, or out of the document if they have none."""
+def _put(document: dict[str, Any], path: KeyPath, value: Any) -> None:
+    """Write a value at `path`; None removes what is there."""
+    around = _at(document, path[:-1])
     if path[:1] == ("layers",) and len(path) > 1:
-        # The numbers of the other exceptions must not change.
-        document["layers"][path[1]] = words.get("exception", {"at": [0]})
-        return
-    here: Any = document
-    for step in path[:-1]:
-        here = here.get(step) if isinstance(here, dict) else None
-        words = words.get(step, {})
-    if not isinstance(here, dict) or not path:
-        return
-    if path[-1] in words:
-        here[path[-1]] = words[path[-1]]
-    else:
-        here.pop(path[-1], None)
+        exceptions, number = document.get("layers"), path[1]
+        if isinstance(exceptions, list) and isinstance(number, int):
+            # Never removed: the numbers of the others must not change.
+            exceptions[number] = deepcopy(value or {"at": [0]})
+    elif isinstance(around, dict) and value is None:
+        around.pop(path[-1], None)
+    elif isinstance(around, dict):
+        around[path[-1]] = deepcopy(value)
 
 
-def _words(size: int, heads: str, embed: dict[str, Any], prefix: list[str]) -> dict[str, Any]:
-    """A value for every word whose presence may keep or break a rule.
-
-    Args:
-        size: of the image and of the streams' width.
-        heads: the word that says how many heads a block has.
-        embed: what starts a stream.
-        prefix: the streams' prefix tokens.
-    """
-    block = {"type": "transformer", heads: 1, "mlp_ratio": 1}
-    fusion = {"type": "add_erase", "gate": "per_layer"}
-    head = {"type": "linear_attention", "latent_ratio": 1, "num_heads": 1, "fusion": fusion}
-    exchange = {"norm": {"placement": "none", "shared": False}, "read": head, "write": head}
-    stream = {"embed": embed, "prefix_tokens": prefix, "dim": size, "block": block}
-    return {
-        "archdsl": 1,
-        "name": "x",
-        "image": {"size": size},
-        "depth": 1024,
-        "process": {**stream, "resize": DIVISIBLE},
-        "memory": {**stream, "resize": DIVISIBLE},
-        "exchange": exchange,
-        "exception": {"at": {"every": 1}, "process": {"block": block}, "exchange": exchange},
-        "output": {
-            "pool": {"process": "cls", "memory": "cls"},
-            "norm": {"process": "tokens", "memory": "tokens"},
-            "streams": ["process"],
-            "combine": "concat",
-            "predict": "process",
-        },
-        "published_layout": True,
-    }
+def _at(tree: object, path: KeyPath) -> Any:
+    for step in path:
+        tree = tree.get(step) if isinstance(tree, dict) else None
+    return tree
 
 
-FILLED = _words(60, "head_dim", {"type": "patch", "patch_size": 1}, ["cls", "distillation"])
-BARE = _words(77, "num_heads", {"type": "copy"}, ["cls"])
+@cache
+def _sample(text: str) -> dict[str, Any]:
+    plain: dict[str, Any] = read_text(text, source="").plain()
+    return plain

@@ -234,3 +234,11 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_names_no_file_can_have(name: str) -> None:
     with pytest.raises(ArchdslError):
         read_model(name)
+
+
+def test_layers_that_are_a_mapping_with_an_unknown_word(valid: str, refused: Refused) -> None:
+    problems = refused(valid + "layers:\n  read: null\n")
+    assert {each.partition(" ")[2] for each in problems} == {
+        "layers.read unknown key; known here: at, process, memory, exchange",
+        "layers a mapping is not a list",
+    }
