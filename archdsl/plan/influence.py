@@ -6,7 +6,7 @@ takes is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from archdsl.plan.plan import (
@@ -43,7 +43,7 @@ class Influence:
         """What is computed for nothing, on one line; none where all reaches the prediction.
         Classifiers are trained for their own sake and not among it."""
         idle = [path for path in self.idle if not path.startswith("classifiers.")]
-        parts = [*idle, *(f"{path} (but for its norm)" for path in self.only_norm)]
+        parts = _ranges(idle) + [f"{each} (but for its norm)" for each in _ranges(self.only_norm)]
         return [f"no influence on the prediction: {', '.join(parts)}"] if parts else []
 
 
@@ -65,6 +65,21 @@ def influence(plan: Plan) -> Influence:
         only_norm=tuple(path for path in paths if path in only_norm),
         idle=tuple(path for path in paths if path not in reaching | only_norm),
     )
+
+
+def _ranges(paths: Sequence[str]) -> list[str]:
+    """The same paths, a word of layers that follow each other once: `layers.0-3.write`."""
+    found = [path for path in paths if not path.startswith("layers.")]
+    runs: dict[str, list[list[int]]] = {}
+    for number, word in (path.split(".")[1:] for path in paths if path.startswith("layers.")):
+        of_word = runs.setdefault(word, [])
+        if not of_word or of_word[-1][-1] != int(number) - 1:
+            of_word.append([])
+        of_word[-1].append(int(number))
+    for word, of_word in runs.items():
+        ends = ("-".join(dict.fromkeys((str(run[0]), str(run[-1])))) for run in of_word)
+        found += [f"layers.{end}.{word}" for end in ends]
+    return found
 
 
 def _paths(plan: Plan) -> Iterator[str]:

@@ -31,6 +31,15 @@ def test_a_document_is_drawn_and_told_layer_by_layer(run: Run) -> None:
     assert f"{macs / 1e9:.4f} G multiply-adds" in checked
 
 
+def test_what_is_computed_for_nothing_is_said(run: Run, folder: Path) -> None:
+    said = "no influence on the prediction: layers.3.write (but for its norm)"
+    shelf = read_model("vittm-digits", ["output.predict=process"]).spec.document()
+    (folder / "mine.yaml").write_text(to_yaml(shelf))
+    assert f"# {said}" in run("show", "mine.yaml").out.splitlines()
+    assert run("check", "mine.yaml").out.endswith(f"multiply-adds; {said}\n")
+    assert "influence" not in run("show", "vittm-digits").out + run("check", "vittm-digits").out
+
+
 @pytest.mark.parametrize("name", ["crossvit-18", "vit-b-16", "lookupvit-b-3"])
 def test_what_is_printed_is_the_document_again(run: Run, name: str) -> None:
     Path("again.yaml").write_text(run("show", name).out)
