@@ -17,7 +17,8 @@ import archdsl
 PACKAGE = Path(archdsl.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 350
-MAX_FUNCTION_LINES = 75
+MAX_FUNCTION_LINES = 60
+"""Beside parameters and docstring."""
 ROOT = PACKAGE.parent
 MAP = ROOT / "docs" / "architecture.md"
 
@@ -64,7 +65,8 @@ def test_file_is_short_and_says_what_it_is(path: Path) -> None:
     assert ast.get_docstring(tree), "a module starts with a docstring"
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
-            length = (node.end_lineno or 0) - node.body[0].lineno + 1  # beside its parameters
+            first = node.body[bool(ast.get_docstring(node)) and len(node.body) > 1]
+            length = (node.end_lineno or 0) - first.lineno + 1
             assert length <= MAX_FUNCTION_LINES, node.name
 
 
