@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +45,21 @@ def test_equal_for_certain_is_not_unclear() -> None:
     assert alike(exact) == {}
     assert alike([*exact, trial(2, (0, 1, 2))]) == {0: (2,), 1: (2,), 2: (0, 1)}
     assert alike([]) == {}
+
+
+def test_members_alone_say_something_of_others() -> None:
+    trials = [trial(number, (0, 1, 2)) for number in range(3)]
+    assert alike(trials, members={1}) == {0: (1,), 1: (0, 2), 2: (1,)}
+
+
+def test_thousands_that_are_all_alike_are_soon_known() -> None:
+    many = 5000
+    trials = [trial(number, (0, number, many), (0, 1, 2)) for number in range(many)]
+    started = time.process_time()
+    found = alike(trials)
+    assert time.process_time() - started < 2.0
+    assert {len(others) for others in found.values()} == {many - 1}
+    assert found[7][:8] == (0, 1, 2, 3, 4, 5, 6, 8)
 
 
 def _intervals(width: int) -> st.SearchStrategy[list[Interval]]:

@@ -188,3 +188,18 @@ def test_points_that_cannot_be_told_apart_are_joined_once() -> None:
         dotted = [line for line in axes.lines if line.get_linestyle() == ":"]
         lines[name] = [np.asarray(line.get_xydata())[:2].tolist() for line in dotted]
     assert lines == {"alone": [], "joined": [[[1.0, 90.0], [1.1, 91.0]]]}
+
+
+def test_of_very_many_that_are_alike_each_is_joined_to_the_next_alone() -> None:
+    names = [str(number) for number in range(100)]
+    points = [
+        replace(
+            point(n + 1, 90, label=name), alike=tuple(other for other in names if other != name)
+        )
+        for n, name in enumerate(names)
+    ]
+    (axes,) = plot_front(points, x=LATENCY, y=TOP1, title="", note="").axes
+    [dotted] = [line for line in axes.lines if line.get_linestyle() == ":"]
+    starts, ends = (np.asarray(dotted.get_xdata())[place::3] for place in (0, 1))
+    assert starts.tolist() == [float(n) for n in range(1, 100)]
+    assert (ends - starts).tolist() == [1.0] * 99
