@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from archdsl.cli.finding import Finding
+from archdsl.cli.doctor_profile import Finding, profile_findings
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json
 from archdsl.cli.printing import print_json
@@ -41,7 +41,7 @@ def command(
         _packages,
         _devices,
         _shelves,
-        lambda: _profile(runner),
+        lambda: profile_findings(runner),
         lambda: _store(db),
     ]
     findings = [finding for check in checks for finding in check()]
@@ -122,25 +122,6 @@ def _shelves() -> list[Finding]:
                 remedy="install archdsl again: its own documents are missing or damaged",
             )
         )
-    return findings
-
-
-def _profile(name: str) -> list[Finding]:
-    from archdsl.cli.doctor_cluster import cluster_findings
-    from archdsl.cli.doctor_local import local_findings
-    from archdsl.runners.profile import LocalProfile, RayProfile
-    from archdsl.runners.read import read_profile
-
-    try:
-        profile = read_profile(name)
-    except ArchdslError as error:
-        remedy = "name a profile with --runner, or mend it"
-        return [Finding(name="run profile", ok=False, found=str(error), remedy=remedy)]
-    findings = [Finding(name="run profile", ok=True, found=f"{profile.name} ({profile.executor})")]
-    if isinstance(profile, LocalProfile):
-        findings += local_findings(profile)
-    if isinstance(profile, RayProfile):
-        findings += cluster_findings(profile)
     return findings
 
 
