@@ -41,7 +41,7 @@ class JobSource(Protocol):
     def on_measurement(self, job: Job, measurement: Measurement) -> None:
         """A quantity that was measured before dearer ones, kept once this returns."""
 
-    def on_report(self, job: Job, epoch: int, name: str, value: float) -> str | None:
+    def on_report(self, job: Job, name: str, epoch: int, value: float) -> str | None:
         """A value on the way: quantity `name` of `job` after `epoch`, kept once this returns.
 
         Returns:

@@ -47,7 +47,7 @@ class LocalRunner:
         while (job := source.next_job()) is not None:
             outcome = self._slot.evaluate(
                 job,
-                report=partial(_pass_on, source, job),
+                report=partial(source.on_report, job),
                 measured=partial(source.on_measurement, job),
             )
             source.on_outcome(job, outcome)
@@ -60,7 +60,3 @@ class LocalRunner:
     def close(self) -> None:
         """End the child process, if there is one."""
         self._slot.close()
-
-
-def _pass_on(source: JobSource, job: Job, name: str, epoch: int, value: float) -> str | None:
-    return source.on_report(job, epoch, name, value)

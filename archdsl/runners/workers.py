@@ -111,7 +111,7 @@ class _SlotPool:
             case Measured(measurement=measurement):
                 self._source.on_measurement(job, measurement)
             case Reported(name=name, epoch=epoch, value=value):
-                stop = self._source.on_report(job, epoch, name, value)
+                stop = self._source.on_report(job, name, epoch, value)
                 self._followed[number].answer(stop)
             case Ended(outcome=outcome):
                 self._source.on_outcome(job, outcome)

@@ -95,7 +95,7 @@ class Search:
         """Keep what was measured: whoever takes the trial over need not measure it again."""
         self._store.measurements.record(job.arch_id, measurement)
 
-    def on_report(self, job: Job, epoch: int, name: str, value: float) -> str | None:
+    def on_report(self, job: Job, name: str, epoch: int, value: float) -> str | None:
         """Keep a value on the way; returns why the trial is to be stopped now, if so."""
         token, facts = self._running[job.trial_id]
         self._store.epochs.report(

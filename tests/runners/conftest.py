@@ -292,7 +292,7 @@ class ListSource:
     def on_measurement(self, job: Job, measurement: Measurement) -> None:
         self.measured.append((job.number, measurement.quantity, measurement.value))
 
-    def on_report(self, job: Job, epoch: int, name: str, value: float) -> str | None:
+    def on_report(self, job: Job, name: str, epoch: int, value: float) -> str | None:
         self.reports.append((job.number, epoch, name, value))
         return self.stops.get((job.number, epoch))
 

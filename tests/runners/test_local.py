@@ -103,10 +103,10 @@ def test_no_worker_goes_on_before_its_report_is_answered(
     answered = source.on_report
     seen: list[bool] = []
 
-    def slowly(job: Job, epoch: int, name: str, value: float) -> str | None:
+    def slowly(job: Job, name: str, epoch: int, value: float) -> str | None:
         time.sleep(0.3)
         seen.append((tmp_path / f"epoch-{epoch + 1}").exists())
-        return cast("str | None", answered(job, epoch, name, value))
+        return cast("str | None", answered(job, name, epoch, value))
 
     source.on_report = slowly
     make_runner().run(source)
@@ -226,7 +226,7 @@ def test_an_error_of_the_preparation_is_raised_here(
 def test_an_error_of_the_source_ends_the_child(
     make_runner: MakeRunner, make_job: MakeJob, source_of: Any
 ) -> None:
-    def full(job: Job, epoch: int, name: str, value: float) -> None:
+    def full(job: Job, name: str, epoch: int, value: float) -> None:
         raise OSError("disk full")
 
     runner = make_runner()

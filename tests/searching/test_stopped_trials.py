@@ -78,7 +78,7 @@ def train(source: JobSource, job: Job, curve: list[float], **exact: float) -> Ou
         if measurement.quantity not in known:
             source.on_measurement(job, measurement)
     for epoch, value in enumerate(curve, start=1):
-        reason = source.on_report(job, epoch, "top1", value)
+        reason = source.on_report(job, "top1", epoch, value)
         if reason is not None:
             return Outcome(state=State.STOPPED, measurements=tuple(made), reason=reason)
     return Outcome(

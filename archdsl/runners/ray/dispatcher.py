@@ -81,7 +81,7 @@ class Dispatcher:
                     self._source.on_measurement(attempt.job, measurement)
                     attempt.measured.append(measurement)
                 case Reported(name=name, epoch=epoch, value=value):
-                    attempt.stop = self._source.on_report(attempt.job, epoch, name, value)
+                    attempt.stop = self._source.on_report(attempt.job, name, epoch, value)
                     self._note_progress(attempt.job, epoch)
                 case Ended(outcome=outcome):
                     self._end(trial, outcome)

@@ -62,7 +62,7 @@ def test_an_error_of_the_search_ends_the_run(
 ) -> None:
     source = source_of([make_job(number, top1="two_epochs") for number in range(3)])
 
-    def full(job: Job, epoch: int, name: str, value: float) -> None:
+    def full(job: Job, name: str, epoch: int, value: float) -> None:
         raise StoreError("the disk is full")
 
     source.on_report = full
