@@ -30,14 +30,14 @@ def probe_data(names: Mapping[str, str]) -> dict[str, DataProbe]:
     Args:
         names: of a run profile, name to source.
     """
-    told = {}
+    probes = {}
     for name in names:
         try:
             # Only here: a driver of a cluster has no use for torch.
             from archdsl.training.data.source import open_data
 
             opened = open_data(name, names=names, image_size=ANY_SIZE)
-            told[name] = DataProbe(ok=True, found=f"{len(opened.train)} training images")
+            probes[name] = DataProbe(ok=True, found=f"{len(opened.train)} training images")
         except (ArchdslError, ImportError) as error:
-            told[name] = DataProbe(ok=False, found=str(error))
-    return told
+            probes[name] = DataProbe(ok=False, found=str(error))
+    return probes

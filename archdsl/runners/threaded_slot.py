@@ -20,14 +20,14 @@ _KILL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class MeasurementEvent:
     """A quantity that was measured before dearer ones are."""
 
     measurement: Measurement
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reported:
+class ReportEvent:
     """A value on the way; the evaluation waits for the answer."""
 
     name: str
@@ -36,23 +36,23 @@ class Reported:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
+class OutcomeEvent:
     """What became of the candidate."""
 
     outcome: Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failed:
+class ErrorEvent:
     """What is no fault of the candidate's."""
 
     error: BaseException
 
 
-Event = Measured | Reported | Ended | Failed
+Event = MeasurementEvent | ReportEvent | OutcomeEvent | ErrorEvent
 
 
-class Evaluating(Protocol):
+class EvaluationSlot(Protocol):
     """Where candidates are evaluated, one at a time."""
 
     def evaluate(self, job: Job, *, report: OnReport, measured: OnMeasurement) -> Outcome:
@@ -71,17 +71,17 @@ class ThreadedSlot:
 
     Args:
         slot: where candidates are evaluated.
-        tell: takes each event, in that thread.
+        on_event: takes each event, in that thread.
     """
 
-    def __init__(self, slot: Evaluating, tell: Callable[[Event], None]) -> None:
-        self._slot, self._tell = slot, tell
+    def __init__(self, slot: EvaluationSlot, on_event: Callable[[Event], None]) -> None:
+        self._slot, self._on_event = slot, on_event
         self._answers: queue.SimpleQueue[str | _AbandonedError | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._abandoned = False
 
     def begin(self, job: Job) -> None:
-        """Evaluate a candidate; the last of its events is `Ended` or `Failed`."""
+        """Evaluate a candidate; the last of its events is `OutcomeEvent` or `ErrorEvent`."""
         self._abandoned = False
         self._answers = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._evaluate, args=(job,), daemon=True)
@@ -107,16 +107,16 @@ class ThreadedSlot:
         event: Event
         try:
             outcome = self._slot.evaluate(job, report=self._report, measured=self._measured)
-            event = Ended(outcome=outcome)
+            event = OutcomeEvent(outcome=outcome)
         except BaseException as error:  # to be raised where the search is
-            event = Failed(error=error)
+            event = ErrorEvent(error=error)
         if self._abandoned:
             self._slot.close()
         else:
-            self._tell(event)
+            self._on_event(event)
 
     def _report(self, name: str, epoch: int, value: float) -> str | None:
-        self._tell(Reported(name=name, epoch=epoch, value=value))
+        self._on_event(ReportEvent(name=name, epoch=epoch, value=value))
         answer = self._answers.get()
         if isinstance(answer, _AbandonedError):
             raise answer
@@ -124,4 +124,4 @@ class ThreadedSlot:
 
     def _measured(self, measurement: Measurement) -> None:
         if not self._abandoned:
-            self._tell(Measured(measurement=measurement))
+            self._on_event(MeasurementEvent(measurement=measurement))

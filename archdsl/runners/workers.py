@@ -17,7 +17,14 @@ from archdsl.runners.child import MakeEvaluators
 from archdsl.runners.interfaces import Bound, JobSource
 from archdsl.runners.profile import LocalProfile
 from archdsl.runners.slot import WorkerSlot
-from archdsl.runners.threaded_slot import Ended, Event, Failed, Measured, Reported, ThreadedSlot
+from archdsl.runners.threaded_slot import (
+    ErrorEvent,
+    Event,
+    MeasurementEvent,
+    OutcomeEvent,
+    ReportEvent,
+    ThreadedSlot,
+)
 
 
 class WorkersRunner:
@@ -77,7 +84,7 @@ class _SlotPool:
         self._source = source
         self._events: queue.SimpleQueue[tuple[int, Event]] = queue.SimpleQueue()
         self._followed = [
-            ThreadedSlot(slot, partial(self._tell, number)) for number, slot in enumerate(slots)
+            ThreadedSlot(slot, partial(self._on_event, number)) for number, slot in enumerate(slots)
         ]
         self._idle = list(reversed(range(len(slots))))
         self._jobs: dict[int, Job] = {}
@@ -88,7 +95,7 @@ class _SlotPool:
         while self._jobs:
             number, event = self._events.get()
             self._commit(number, event)
-            if isinstance(event, Ended):
+            if isinstance(event, OutcomeEvent):
                 self._give_out()
 
     def abandon(self) -> None:
@@ -96,7 +103,7 @@ class _SlotPool:
         for number in self._jobs:
             self._followed[number].abandon()
 
-    def _tell(self, number: int, event: Event) -> None:
+    def _on_event(self, number: int, event: Event) -> None:
         self._events.put((number, event))
 
     def _give_out(self) -> None:
@@ -108,14 +115,14 @@ class _SlotPool:
     def _commit(self, number: int, event: Event) -> None:
         job = self._jobs[number]
         match event:
-            case Measured(measurement=measurement):
+            case MeasurementEvent(measurement=measurement):
                 self._source.on_measurement(job, measurement)
-            case Reported(name=name, epoch=epoch, value=value):
+            case ReportEvent(name=name, epoch=epoch, value=value):
                 stop = self._source.on_report(job, name, epoch, value)
                 self._followed[number].answer(stop)
-            case Ended(outcome=outcome):
+            case OutcomeEvent(outcome=outcome):
                 self._source.on_outcome(job, outcome)
                 del self._jobs[number]
                 self._idle.append(number)
-            case Failed(error=error):
+            case ErrorEvent(error=error):
                 raise error

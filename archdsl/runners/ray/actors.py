@@ -15,8 +15,8 @@ from archdsl.records import Job, Outcome
 from archdsl.runners.errors import RunnerError, unpacked
 from archdsl.runners.evaluation import one_line
 from archdsl.runners.ray.resources import Machine
-from archdsl.runners.ray.slot import Protocols, RaySlot, Refused, WorkerConfig
-from archdsl.runners.threaded_slot import Ended
+from archdsl.runners.ray.slot import ErrorReply, Protocols, RaySlot, WorkerConfig
+from archdsl.runners.threaded_slot import OutcomeEvent
 
 WAIT_SECONDS = 600.0
 """For a place that another search holds: as long as for a lock."""
@@ -32,20 +32,20 @@ class Place:
     def __init__(self, worker_config: WorkerConfig) -> None:
         self._slot = RaySlot(worker_config, machine=_here())
 
-    def prepare(self, expected: Protocols | None = None) -> Protocols | Refused:
+    def prepare(self, expected: Protocols | None = None) -> Protocols | ErrorReply:
         """See `RaySlot.prepare`."""
         return self._slot.prepare(expected)
 
-    def check(self, job: Job) -> Refused | None:
+    def check(self, job: Job) -> ErrorReply | None:
         """See `RaySlot.check`."""
         return self._slot.check(job)
 
     def measure(
         self, job: Job, expected: Protocols, quantity: str | None = None
-    ) -> Ended | Refused:
+    ) -> OutcomeEvent | ErrorReply:
         """See `RaySlot.measure`; an actor that was started anew elsewhere must measure alike."""
-        told = self._slot.prepare(expected)
-        return told if isinstance(told, Refused) else self._slot.measure(job, quantity)
+        answer = self._slot.prepare(expected)
+        return answer if isinstance(answer, ErrorReply) else self._slot.measure(job, quantity)
 
 
 class Candidate(tune.Trainable):
@@ -59,8 +59,8 @@ class Candidate(tune.Trainable):
         self, config: dict[str, Any], *, worker_config: WorkerConfig, lane: Any, expected: Protocols
     ) -> None:
         def on_lane(job: Job) -> Outcome:
-            told: Ended = unrefused(ray.get(lane.measure.remote(job, expected)))
-            return told.outcome
+            event: OutcomeEvent = unwrapped(ray.get(lane.measure.remote(job, expected)))
+            return event.outcome
 
         self._slot = RaySlot(worker_config, machine=_here(), lane=None if lane is None else on_lane)
         self._slot.prepare(expected)
@@ -72,8 +72,8 @@ class Candidate(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        told = self._slot.next()
-        return {"told": told, "done": isinstance(told, Ended | Refused)}
+        event = self._slot.next()
+        return {"event": event, "done": isinstance(event, OutcomeEvent | ErrorReply)}
 
     def cleanup(self) -> None:
         self._slot.end()
@@ -147,18 +147,18 @@ def prepared(places: Sequence[Any], expected: Protocols | None = None) -> list[P
             f"a machine of the cluster was lost while it got ready ({one_line(error)}); run the "
             "same command again"
         ) from None
-    return [unrefused(answer) for answer in answers]
+    return [unwrapped(answer) for answer in answers]
 
 
-def unrefused(told: Any) -> Any:
+def unwrapped(answer: Any) -> Any:
     """An answer of a place.
 
     Raises:
         ArchdslError: what it refuses.
     """
-    if isinstance(told, Refused):
-        raise unpacked(*told.parts)
-    return told
+    if isinstance(answer, ErrorReply):
+        raise unpacked(*answer.parts)
+    return answer
 
 
 def _is_lost(answer: Any) -> bool:

@@ -24,7 +24,7 @@ from archdsl.runners.ray.join import (
     own_signals,
     shortened,
 )
-from archdsl.runners.ray.resources import Looked, Machine
+from archdsl.runners.ray.resources import Machine, MachineReport
 from archdsl.runners.shared_storage_check import marker_in
 
 OBJECT_STORE_BYTES = 1 << 27
@@ -83,7 +83,7 @@ def machines() -> list[Machine]:
     ]
 
 
-def look_at(found: Sequence[Machine], *, storage: str | None = None) -> list[Looked]:
+def look_at(found: Sequence[Machine], *, storage: str | None = None) -> list[MachineReport]:
     """Ask machines what they are, without holding anything of them.
 
     Args:
@@ -105,7 +105,7 @@ def look_at(found: Sequence[Machine], *, storage: str | None = None) -> list[Loo
         for machine, answer in zip(found, asked, strict=True):
             with suppress(RayError):
                 told = ray.get(answer, timeout=LOOK_SECONDS)
-                looked.append(Looked(machine=machine, **told))
+                looked.append(MachineReport(machine=machine, **told))
     return looked
 
 
@@ -128,7 +128,7 @@ def clock_differences(found: Sequence[Machine]) -> dict[str, float]:
 
 
 def _looker() -> Callable[[str | None], dict[str, Any]]:
-    """What runs on each machine, and tells what `Looked` says of it.
+    """What runs on each machine, and tells what `MachineReport` says of it.
 
     A function inside a function is sent whole: it works where archdsl is missing or another.
     """

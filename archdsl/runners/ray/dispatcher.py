@@ -12,8 +12,8 @@ from dataclasses import replace
 from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.errors import unpacked
 from archdsl.runners.interfaces import JobSource
-from archdsl.runners.ray.slot import Refused, SlotEvent
-from archdsl.runners.threaded_slot import Ended, Measured, Reported
+from archdsl.runners.ray.slot import ErrorReply, SlotEvent
+from archdsl.runners.threaded_slot import MeasurementEvent, OutcomeEvent, ReportEvent
 
 MOST_FRUITLESS = 3
 """So many machines lost under a job without a new epoch, and it is given up."""
@@ -70,22 +70,22 @@ class Dispatcher:
             self._attempts[trial] = _Attempt(job)
         return job
 
-    def take(self, trial: str, told: SlotEvent) -> bool:
+    def take(self, trial: str, event: SlotEvent) -> bool:
         """Commit what a trial tells; whether it may go on."""
         if self.error is not None:
             return False
         attempt = self._attempts[trial]
         try:
-            match told:
-                case Measured(measurement=measurement):
+            match event:
+                case MeasurementEvent(measurement=measurement):
                     self._source.on_measurement(attempt.job, measurement)
                     attempt.measured.append(measurement)
-                case Reported(name=name, epoch=epoch, value=value):
+                case ReportEvent(name=name, epoch=epoch, value=value):
                     attempt.stop = self._source.on_report(attempt.job, name, epoch, value)
                     self._note_progress(attempt.job, epoch)
-                case Ended(outcome=outcome):
+                case OutcomeEvent(outcome=outcome):
                     self._end(trial, outcome)
-                case Refused(parts=parts):
+                case ErrorReply(parts=parts):
                     raise unpacked(*parts)
         except Exception as error:
             self.error = error
@@ -105,7 +105,7 @@ class Dispatcher:
             reason=attempt.stop,
             seconds=seconds,
         )
-        self.take(trial, Ended(outcome=outcome))
+        self.take(trial, OutcomeEvent(outcome=outcome))
 
     def lose(self, trial: str, reason: str) -> None:
         """A trial's machine or process is gone: its job goes to another, but not for ever."""
@@ -116,13 +116,13 @@ class Dispatcher:
             del self._attempts[trial]
             self._lost.append(replace(job, known=(*job.known, *attempt.measured)))
             return
-        told = f"its machine was lost {fruitless} times without a new checkpoint, last: {reason}"
+        lost = f"its machine was lost {fruitless} times without a new checkpoint, last: {reason}"
         outcome = Outcome(
             state=State.CRASHED,
             measurements=(*job.known, *attempt.measured),
-            reason=told,
+            reason=lost,
         )
-        self.take(trial, Ended(outcome=outcome))
+        self.take(trial, OutcomeEvent(outcome=outcome))
 
     def _next_job(self) -> Job | None:
         try:

@@ -131,7 +131,7 @@ def _there_is(machines: Sequence[Machine]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Looked:
+class MachineReport:
     """What a machine of the cluster says of itself.
 
     Args:
@@ -149,7 +149,7 @@ class Looked:
     hindrance: str = ""
 
 
-def check_machines(looked: Sequence[Looked], *, version: str, storage: str) -> None:
+def check_machines(looked: Sequence[MachineReport], *, version: str, storage: str) -> None:
     """Refuse machines that would evaluate other code, or write where nobody else reads.
 
     Raises:

@@ -27,7 +27,7 @@ from archdsl.runners.errors import RunnerError
 from archdsl.runners.evaluation import one_line
 from archdsl.runners.interfaces import Bound, JobSource
 from archdsl.runners.profile import RayProfile
-from archdsl.runners.ray.actors import Candidate, place, prepared, ready, unrefused
+from archdsl.runners.ray.actors import Candidate, place, prepared, ready, unwrapped
 from archdsl.runners.ray.connect import connect, leave, look_at, machines
 from archdsl.runners.ray.dispatcher import MOST_FRUITLESS, Dispatcher
 from archdsl.runners.ray.resources import (
@@ -40,7 +40,7 @@ from archdsl.runners.ray.resources import (
 )
 from archdsl.runners.ray.slot import WorkerConfig
 from archdsl.runners.ray.tuning import tune_all
-from archdsl.runners.threaded_slot import Ended
+from archdsl.runners.threaded_slot import OutcomeEvent
 from archdsl.version import __version__
 
 ROOM_SECONDS = 2.0
@@ -92,7 +92,7 @@ class RayRunner:
         self._join()
         for each in (self._lane, self._any_slot()):
             if each is not None:
-                unrefused(ray.get(each.check.remote(job)))
+                unwrapped(ray.get(each.check.remote(job)))
 
     def run(self, source: JobSource) -> None:
         """Evaluate jobs until the source has no more; see `Runner.run`."""
@@ -124,11 +124,11 @@ class RayRunner:
         for _ in range(MOST_FRUITLESS):
             where = self._lane if quantity in self._lane_protocols else self._any_slot()
             try:
-                told: Ended = unrefused(ray.get(where.measure.remote(job, known, quantity)))
+                event: OutcomeEvent = unwrapped(ray.get(where.measure.remote(job, known, quantity)))
             except RayError as error:
                 self._slot, reason = None, one_line(error)
             else:
-                return told.outcome
+                return event.outcome
         lost = f"its machine was lost {MOST_FRUITLESS} times, last: {reason}"
         return Outcome(state=State.CRASHED, reason=lost)
 

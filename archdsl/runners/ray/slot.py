@@ -19,7 +19,14 @@ from archdsl.runners.evaluation import OnReport, one_line
 from archdsl.runners.interfaces import Bound
 from archdsl.runners.profile import RayProfile
 from archdsl.runners.slot import WorkerSlot
-from archdsl.runners.threaded_slot import Ended, Event, Failed, Measured, Reported, ThreadedSlot
+from archdsl.runners.threaded_slot import (
+    ErrorEvent,
+    Event,
+    MeasurementEvent,
+    OutcomeEvent,
+    ReportEvent,
+    ThreadedSlot,
+)
 
 PackedError = tuple[type[ArchdslError], tuple[Any, ...], dict[str, Any]]
 """An error on its way to another process; see `packed`."""
@@ -31,13 +38,13 @@ _THREADS = "OMP_NUM_THREADS"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refused:
+class ErrorReply:
     """What is no fault of the candidate's, and ends the search."""
 
     parts: PackedError
 
 
-SlotEvent = Measured | Reported | Ended | Refused
+SlotEvent = MeasurementEvent | ReportEvent | OutcomeEvent | ErrorReply
 """What a slot tells its driver."""
 
 
@@ -91,9 +98,9 @@ class RaySlot:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._followed = ThreadedSlot(self, self._events.put)
         self._waiting = False
-        self._refused: Refused | None = None
+        self._refused: ErrorReply | None = None
 
-    def prepare(self, expected: Protocols | None = None) -> Protocols | Refused:
+    def prepare(self, expected: Protocols | None = None) -> Protocols | ErrorReply:
         """Quantity to protocol of what is measured here.
 
         Args:
@@ -108,7 +115,7 @@ class RaySlot:
             return self._refused
         return protocols
 
-    def check(self, job: Job) -> Refused | None:
+    def check(self, job: Job) -> ErrorReply | None:
         """Why a candidate can never be measured here, if it cannot."""
         try:
             self._slot.check(job)
@@ -116,7 +123,7 @@ class RaySlot:
             return self._refusal(error)
         return None
 
-    def measure(self, job: Job, quantity: str | None = None) -> Ended | Refused:
+    def measure(self, job: Job, quantity: str | None = None) -> OutcomeEvent | ErrorReply:
         """All that is measured here, or one quantity without bounds, while the caller waits."""
         try:
             if quantity is not None:
@@ -125,13 +132,13 @@ class RaySlot:
                 outcome = self.evaluate(job, report=_go_on, measured=_keep_nothing)
         except ArchdslError as error:
             return self._refusal(error)
-        return Ended(outcome=outcome)
+        return OutcomeEvent(outcome=outcome)
 
     def begin(self, job: Job) -> None:
         """Evaluate a candidate; `next` tells what comes of it. One that was stopped ends first."""
         if self._waiting:
             self._followed.answer("stopped")
-            while isinstance(self._events.get(), Measured | Reported):
+            while isinstance(self._events.get(), MeasurementEvent | ReportEvent):
                 pass
         self._waiting = False
         if self._refused is None:
@@ -144,8 +151,8 @@ class RaySlot:
         if self._waiting:
             self._followed.answer(None)
         event = self._events.get()
-        self._waiting = isinstance(event, Reported)
-        if not isinstance(event, Failed):
+        self._waiting = isinstance(event, ReportEvent)
+        if not isinstance(event, ErrorEvent):
             return event
         if isinstance(event.error, ArchdslError):
             return self._refusal(event.error)
@@ -184,11 +191,11 @@ class RaySlot:
     def _here(self, measurement: Measurement) -> Measurement:
         return replace(measurement, detail={**measurement.detail, "machine": self._machine})
 
-    def _refusal(self, error: ArchdslError) -> Refused:
+    def _refusal(self, error: ArchdslError) -> ErrorReply:
         kind, arguments, attributes = packed(error)
         if arguments and isinstance(arguments[0], str):
             arguments = (f"{self._machine['name']}: {arguments[0]}", *arguments[1:])
-        return Refused(parts=(kind, arguments, attributes))
+        return ErrorReply(parts=(kind, arguments, attributes))
 
     def _refuse_other(
         self, quantity: str, here: Mapping[str, Any], there: Mapping[str, Any] | None

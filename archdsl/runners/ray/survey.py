@@ -23,7 +23,7 @@ from archdsl.runners.ray.connect import (
     look_at,
     machines,
 )
-from archdsl.runners.ray.resources import Looked, Machine
+from archdsl.runners.ray.resources import Machine, MachineReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Survey:
     """
 
     machines: Sequence[Machine]
-    looked: Sequence[Looked]
+    looked: Sequence[MachineReport]
     clocks: Mapping[str, float]
     data: Mapping[str, Mapping[str, DataProbe]]
 
@@ -73,14 +73,14 @@ def _data(found: Sequence[Machine], names: Mapping[str, str]) -> dict[str, dict[
         ).remote(dict(names), str(Path.cwd()))
         for each in found
     }
-    told = {}
+    probes = {}
     for machine, answer in asked.items():
         try:
-            told[machine] = ray.get(answer, timeout=LOOK_SECONDS * len(names))
+            probes[machine] = ray.get(answer, timeout=LOOK_SECONDS * len(names))
         except RayError as error:
             lost = DataProbe(ok=False, found=one_line(error))
-            told[machine] = dict.fromkeys(names, lost)
-    return told
+            probes[machine] = dict.fromkeys(names, lost)
+    return probes
 
 
 def _open(names: Mapping[str, str], folder: str) -> dict[str, DataProbe]:

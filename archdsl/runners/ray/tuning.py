@@ -17,8 +17,8 @@ from archdsl.records import Outcome, State
 from archdsl.runners.errors import RunnerError
 from archdsl.runners.evaluation import one_line
 from archdsl.runners.ray.dispatcher import Dispatcher
-from archdsl.runners.ray.slot import Refused
-from archdsl.runners.threaded_slot import Ended
+from archdsl.runners.ray.slot import ErrorReply
+from archdsl.runners.threaded_slot import OutcomeEvent
 
 
 def tune_all(trainable: Any, *, dispatcher: Dispatcher, resources: Mapping[str, float]) -> None:
@@ -39,11 +39,11 @@ def tune_all(trainable: Any, *, dispatcher: Dispatcher, resources: Mapping[str, 
             held,
             tune_config=tune.TuneConfig(
                 search_alg=_Proposer(dispatcher),
-                scheduler=_Judge(dispatcher),
+                scheduler=_Scheduler(dispatcher),
                 num_samples=-1,
                 reuse_actors=True,
             ),
-            run_config=tune.RunConfig(storage_path=folder, stop=_Ending(dispatcher), verbose=0),
+            run_config=tune.RunConfig(storage_path=folder, stop=_Stopper(dispatcher), verbose=0),
         )
         with redirect_stdout(sys.stderr):
             try:
@@ -72,7 +72,7 @@ class _Proposer(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
     ) -> None:
-        """The judge has told the dispatcher."""
+        """The scheduler has told the dispatcher."""
 
     def save(self, checkpoint_path: str) -> None:
         """What Tune keeps is never read."""
@@ -81,7 +81,7 @@ class _Proposer(Searcher):
         """See `save`."""
 
 
-class _Judge(FIFOScheduler):
+class _Scheduler(FIFOScheduler):
     """Passes on what trials tell, and stops those that the search has stopped."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
@@ -89,13 +89,13 @@ class _Judge(FIFOScheduler):
         self._dispatcher = dispatcher
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        if self._dispatcher.take(trial.trial_id, result["told"]):
+        if self._dispatcher.take(trial.trial_id, result["event"]):
             return str(TrialScheduler.CONTINUE)
         return str(TrialScheduler.STOP)
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        if isinstance(result["told"], Ended | Refused):
-            self._dispatcher.take(trial.trial_id, result["told"])
+        if isinstance(result["event"], OutcomeEvent | ErrorReply):
+            self._dispatcher.take(trial.trial_id, result["event"])
         else:
             self._dispatcher.stop(trial.trial_id, seconds=result["time_total_s"])
 
@@ -104,7 +104,7 @@ class _Judge(FIFOScheduler):
         reason = one_line(error) if error is not None else "its process ended"
         if isinstance(error, OutOfMemoryError):
             outcome = Outcome(state=State.OUT_OF_MEMORY, reason=reason)
-            self._dispatcher.take(trial.trial_id, Ended(outcome=outcome))
+            self._dispatcher.take(trial.trial_id, OutcomeEvent(outcome=outcome))
         else:
             self._dispatcher.lose(trial.trial_id, reason)
 
@@ -112,7 +112,7 @@ class _Judge(FIFOScheduler):
         """Pending trials are started in their order anyway; looking for one reads them all."""
 
 
-class _Ending(tune.Stopper):
+class _Stopper(tune.Stopper):
     """Ends everything once the search has failed."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:

@@ -12,12 +12,12 @@ from archdsl.errors import DataError, StoreError
 from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.errors import packed
 from archdsl.runners.ray.dispatcher import Dispatcher
-from archdsl.runners.ray.slot import Refused
-from archdsl.runners.threaded_slot import Ended, Measured, Reported
+from archdsl.runners.ray.slot import ErrorReply
+from archdsl.runners.threaded_slot import MeasurementEvent, OutcomeEvent, ReportEvent
 
 MakeJob = Callable[..., Job]
-DONE = Ended(outcome=Outcome(state=State.COMPLETE))
-EPOCH = Reported(name="top1", epoch=1, value=50.0)
+DONE = OutcomeEvent(outcome=Outcome(state=State.COMPLETE))
+EPOCH = ReportEvent(name="top1", epoch=1, value=50.0)
 LATENCY = Measurement(quantity="latency", value=1.0, low=1.0, high=1.0, unit="ms", protocol={})
 
 
@@ -45,7 +45,7 @@ def test_jobs_are_given_while_there_is_room_and_no_longer(desk_of: Any) -> None:
 def test_what_a_lost_machine_had_told_is_not_asked_again(desk_of: Any) -> None:
     desk, source = desk_of(1)
     desk.give("a")
-    assert desk.take("a", Measured(measurement=LATENCY)) and desk.take("a", EPOCH)
+    assert desk.take("a", MeasurementEvent(measurement=LATENCY)) and desk.take("a", EPOCH)
     desk.lose("a", "its node died")
     assert source.outcomes == {}
     again = desk.give("b")
@@ -73,7 +73,7 @@ def test_a_stopped_job_keeps_what_it_had_measured(desk_of: Any) -> None:
     desk, source = desk_of(1)
     source.stops = {(0, 1): "too little"}
     desk.give("a")
-    desk.take("a", Measured(measurement=LATENCY))
+    desk.take("a", MeasurementEvent(measurement=LATENCY))
     assert not desk.take("a", EPOCH)
     desk.stop("a", seconds=3.0)
     expected = Outcome(
@@ -98,6 +98,6 @@ def test_an_error_of_the_source_ends_everything(desk_of: Any) -> None:
 def test_what_a_machine_refuses_is_raised_as_it_was(desk_of: Any) -> None:
     desk, source = desk_of(2)
     desk.give("a")
-    assert not desk.take("a", Refused(parts=packed(DataError("node-1: no such folder"))))
+    assert not desk.take("a", ErrorReply(parts=packed(DataError("node-1: no such folder"))))
     assert type(desk.error) is DataError and str(desk.error) == "node-1: no such folder"
     assert source.outcomes == {}

@@ -8,7 +8,7 @@ import pytest
 
 from archdsl.runners.errors import RunnerError
 from archdsl.runners.profile import RayProfile
-from archdsl.runners.ray.resources import Looked, Machine, check_machines, check_room, slots
+from archdsl.runners.ray.resources import Machine, MachineReport, check_machines, check_room, slots
 
 HEAD = Machine(id="a", name="head", resources={"CPU": 4.0, "memory": 1e9, "node:10.0.0.1": 1.0})
 A100 = Machine(
@@ -75,8 +75,10 @@ def test_no_room_at_all_is_refused(words: dict[str, Any], message: str) -> None:
         check_room([HEAD], profile(**words))
 
 
-def looked(version: str = "1.0", storage: bool | None = True, hindrance: str = "") -> Looked:
-    return Looked(machine=HEAD, version=version, gpus=(), storage=storage, hindrance=hindrance)
+def looked(version: str = "1.0", storage: bool | None = True, hindrance: str = "") -> MachineReport:
+    return MachineReport(
+        machine=HEAD, version=version, gpus=(), storage=storage, hindrance=hindrance
+    )
 
 
 def test_machines_with_other_code_or_another_disk_are_refused() -> None:
