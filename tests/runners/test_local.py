@@ -253,6 +253,8 @@ class Source:
         return self.jobs.pop() if self.jobs else None
     def on_measurement(self, job, measurement):
         pass
+    def on_report(self, job, name, epoch, value):
+        pass
 
 profile = RunProfile(archdsl=1, kind="runner", name="t", executor="local")
 LocalRunner(evaluate={"top1": {}}, profile=profile, make=archdsl_toys.make).run(Source())
