@@ -93,8 +93,8 @@ def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_de
         f"feasible   {estimate.feasible:.0%} of {SAMPLES} random draws ({estimate.valid:.0%} valid)"
     )
     evaluate = checked.study.evaluate
-    print(f"latency    {_told(evaluate.of('latency'), estimate.latency_seconds)}")
-    print(f"training   {_told(_training(evaluate)[1], estimate.training_seconds)}")
+    print(f"latency    {_format_cost(evaluate.of('latency'), estimate.latency_seconds)}")
+    print(f"training   {_format_cost(_training(evaluate)[1], estimate.training_seconds)}")
     print(f"budget     {estimate.trials} trials, about {duration(estimate.total_seconds)} in all")
 
 
@@ -108,13 +108,13 @@ def _training(evaluate: EvaluateWords) -> tuple[str, object]:
     return metric, evaluate.of(metric)
 
 
-def _told(settings: object, seconds: float | None) -> str:
+def _format_cost(settings: object, seconds: float | None) -> str:
     if settings is None:
         return "not asked for"
     if seconds is None:
         return "from a table, costs nothing"
-    shown = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
-    return f"{shown} a trial, timed on the base"
+    cost = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+    return f"{cost} a trial, timed on the base"
 
 
 def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> Estimate:

@@ -36,8 +36,8 @@ def layer_lines(table: LayerTable, times: PartTimes | None) -> list[str]:
     if times:
         heads.append("time")
         shares = [row.share(times.shares) for row in table.rows]
-        told = _percents([*shares, times.shares["other"]])
-        rows = [[*row, share] for row, share in zip(rows, [*told, "100.0 %"], strict=True)]
+        percents = _percents([*shares, times.shares["other"]])
+        rows = [[*row, share] for row, share in zip(rows, [*percents, "100.0 %"], strict=True)]
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     lines = [_line(row, widths) for row in (heads, *rows)]
     return [*lines, *_notes(table, times)]

@@ -21,7 +21,7 @@ from archdsl.store.rows import EndedTrial, RunningTrial, StudyRow
 LOST = frozenset(State) - {State.COMPLETE, State.RUNNING}
 MOST_MEMBERS = 8
 MOST_RUNNING = 6
-MOST_TOLD = 5
+MOST_LISTED = 5
 MOST_LETTERS = 24
 BAR_WIDTH = 16
 
@@ -47,7 +47,7 @@ def picture(now: Snapshot, *, idle: str = "") -> RenderableType:
     if not now.running:
         parts.append(line(idle or ("the budget is spent" if now.over else "nothing runs now")))
     parts += [_front(now)] if now.front else []
-    parts += [line(told(each), style="red") for each in now.failures]
+    parts += [line(format_ended(each), style="red") for each in now.failures]
     return Group(*parts)
 
 
@@ -71,8 +71,8 @@ def changes(before: Snapshot | None, now: Snapshot) -> Iterator[str]:
 
 
 def _ends(now: Snapshot) -> list[str]:
-    if len(now.ended) <= MOST_TOLD:
-        return [told(each) for each in now.ended]
+    if len(now.ended) <= MOST_LISTED:
+        return [format_ended(each) for each in now.ended]
     states = Counter(each.state for each in now.ended)
     return [f"{len(now.ended)} trials ended: {', '.join(_counted(states))}"]
 
@@ -88,9 +88,11 @@ def standing(now: Snapshot) -> str:
     return f"{now.done}{total} trials{left}"
 
 
-def told(trial: EndedTrial) -> str:
+def format_ended(trial: EndedTrial) -> str:
     """`trial 6 complete: latency 1.2 ms, top1 88 %`."""
-    values = ", ".join(f"{name} {shown(name, value)}" for name, value in trial.values.items())
+    values = ", ".join(
+        f"{name} {format_value(name, value)}" for name, value in trial.values.items()
+    )
     what = values or clean(trial.reason or "")
     return f"trial {trial.number} {trial.state.value}" + (f": {what}" if what else "")
 
@@ -102,7 +104,7 @@ def doing(trial: RunningTrial, study: StudyRow) -> str:
     evaluate: Mapping[str, Mapping[str, object]] = study.document.get("evaluate", {})
     if trial.epoch:
         epochs = _epochs(evaluate.get(trained_for(evaluate) or "", {}))
-        values = ", ".join(f"{name} {shown(name, v)}" for name, v in trial.reported.items())
+        values = ", ".join(f"{name} {format_value(name, v)}" for name, v in trial.reported.items())
         return f"epoch {trial.epoch}{f' of {epochs}' if epochs else ''}, {values}"
     missing = [name for name in MEASURED if name in evaluate and name not in trial.measured]
     if not missing:
@@ -110,7 +112,7 @@ def doing(trial: RunningTrial, study: StudyRow) -> str:
     return "training" if missing[0] in TRAINED else f"measuring {missing[0]}"
 
 
-def shown(name: str, value: float) -> str:
+def format_value(name: str, value: float) -> str:
     """A value with its unit."""
     unit = METRICS[name].unit if name in METRICS else ""
     return f"{value:.4g} {unit}".rstrip()
@@ -129,7 +131,7 @@ def _front(now: Snapshot) -> Table:
     for heading in ("front so far", *names):
         table.add_column(heading, justify="right", no_wrap=True)
     for trial in members[:MOST_MEMBERS]:
-        values = [shown(name, trial.values[name].value) for name in names]
+        values = [format_value(name, trial.values[name].value) for name in names]
         table.add_row(f"trial {trial.number}", *values)
     if len(members) > MOST_MEMBERS:
         table.add_row(f"and {len(members) - MOST_MEMBERS} more")

@@ -78,7 +78,7 @@ def command(
         sets=sets or [],
     )
     found = find_study(asked, profile)
-    say(found.told)
+    say(found.message)
     checked = check_study(found.tree, folder=found.folder)
     if dry_run:
         from archdsl.cli.dry_run import dry_run as estimate

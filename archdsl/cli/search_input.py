@@ -44,13 +44,13 @@ class Found:
     Args:
         tree: the study document, with every argument laid over it.
         folder: where its base is looked for first.
-        told: what it was taken from, for the user.
+        message: what it was taken from, for the user.
         around: whether that is a plain model, and the study its neighbourhood.
     """
 
     tree: Tree
     folder: Path
-    told: str
+    message: str
     around: bool
 
 
@@ -62,7 +62,7 @@ def find_study(asked: Asked, profile: RunProfile) -> Found:
         DocumentError: a document that cannot be read.
         StudyError: arguments that do not go together.
     """
-    path, told = _which(asked.what)
+    path, message = _which(asked.what)
     kind = kind_of(path)
     if kind == "runner":
         raise StudyError(f"{path} is a run profile; name it with --runner and search a study")
@@ -83,7 +83,7 @@ def find_study(asked: Asked, profile: RunProfile) -> Found:
         tree = merge_trees(tree, _tree({"sampler": {"seed": asked.seed}}, "--seed"))
     if asked.objectives is not None:
         tree = with_objectives(tree, _names(asked.objectives), source="--objective")
-    return Found(tree=tree, folder=folder, told=told, around=kind == "model")
+    return Found(tree=tree, folder=folder, message=message, around=kind == "model")
 
 
 def _which(what: str | None) -> tuple[Path, str]:

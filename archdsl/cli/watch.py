@@ -56,7 +56,7 @@ def command(
 
 def _wait_for_study(db: str, study: str | None) -> None:
     """A watch may begin before its search."""
-    told = False
+    announced = False
     while True:
         try:
             with open_store(db, create=False, read_only=True) as store:
@@ -64,9 +64,9 @@ def _wait_for_study(db: str, study: str | None) -> None:
                     return
         except NoDatabaseError:
             pass
-        if not told:
+        if not announced:
             say(f"{db} holds no study yet; waiting for `archdsl search` (Ctrl-C ends this)")
-            told = True
+            announced = True
         time.sleep(SECONDS)
 
 
