@@ -26,7 +26,7 @@ there later is checked then."""
 FOR_EVER = -1
 
 
-class Place:
+class SlotActor:
     """An actor that holds resources and evaluates one candidate at a time for whoever asks."""
 
     def __init__(self, worker_config: WorkerConfig) -> None:
@@ -48,7 +48,7 @@ class Place:
         return answer if isinstance(answer, ErrorReply) else self._slot.measure(job, quantity)
 
 
-class Candidate(tune.Trainable):
+class CandidateTrainable(tune.Trainable):
     """One slot for trainings; each of Tune's trials in it is one candidate.
 
     A step ends with the next thing that is to be told. Tune asks for the next step only after the
@@ -85,14 +85,14 @@ class Candidate(tune.Trainable):
         """See `save_checkpoint`."""
 
 
-def place(
+def slot_actor(
     worker_config: WorkerConfig,
     resources: Mapping[str, float],
     *,
     machine: Machine | None = None,
     lasting: bool = False,
 ) -> Any:
-    """The handle of a new `Place`.
+    """The handle of a new `SlotActor`.
 
     Args:
         worker_config: what it measures.
@@ -110,7 +110,7 @@ def place(
         words["scheduling_strategy"] = NodeAffinitySchedulingStrategy(machine.id, soft=False)
     if lasting:
         words |= {"max_restarts": FOR_EVER, "max_task_retries": FOR_EVER}
-    return ray.remote(Place).options(**words).remote(worker_config)
+    return ray.remote(SlotActor).options(**words).remote(worker_config)
 
 
 def ready(places: Sequence[Any]) -> list[Any]:

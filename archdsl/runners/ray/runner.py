@@ -27,7 +27,7 @@ from archdsl.runners.errors import RunnerError
 from archdsl.runners.evaluation import one_line
 from archdsl.runners.interfaces import Bound, JobSource
 from archdsl.runners.profile import RayProfile
-from archdsl.runners.ray.actors import Candidate, place, prepared, ready, unwrapped
+from archdsl.runners.ray.actors import CandidateTrainable, prepared, ready, slot_actor, unwrapped
 from archdsl.runners.ray.connect import connect, leave, look_at, machines
 from archdsl.runners.ray.dispatcher import MOST_FRUITLESS, Dispatcher
 from archdsl.runners.ray.resources import (
@@ -99,7 +99,7 @@ class RayRunner:
         self._join()
         self._free_slot()
         trainable = tune.with_parameters(
-            Candidate,
+            CandidateTrainable,
             worker_config=self._worker_config(on_lane=False),
             lane=self._lane,
             expected=self.protocols(),
@@ -168,7 +168,9 @@ class RayRunner:
             useful = self._fit(useful)
         if self._profile.latency_lane is not None:
             holds = lane_resources(self._profile.latency_lane)
-            [self._lane] = ready([place(self._worker_config(on_lane=True), holds, lasting=True)])
+            [self._lane] = ready(
+                [slot_actor(self._worker_config(on_lane=True), holds, lasting=True)]
+            )
             self._lane_protocols = dict(prepared([self._lane])[0])
         self._prepare(useful)
 
@@ -184,7 +186,7 @@ class RayRunner:
         """Have each machine open its data and devices once; all must measure alike."""
         worker_config = self._worker_config(on_lane=False)
         first, *others = ready(
-            [place(worker_config, self._slot_holds, machine=each) for each in useful]
+            [slot_actor(worker_config, self._slot_holds, machine=each) for each in useful]
         )
         self._slot, self._slot_protocols = first, dict(prepared([first])[0])
         prepared(others, expected=self._slot_protocols)
@@ -194,7 +196,7 @@ class RayRunner:
     def _any_slot(self) -> Any:
         """A slot for what is not a trial; the one that was prepared, while it is free."""
         if self._slot is None:
-            [self._slot] = ready([place(self._worker_config(on_lane=False), self._slot_holds)])
+            [self._slot] = ready([slot_actor(self._worker_config(on_lane=False), self._slot_holds)])
             prepared([self._slot], expected=self._slot_protocols)
         return self._slot
 

@@ -25,7 +25,7 @@ def tune_all(trainable: Any, *, dispatcher: Dispatcher, resources: Mapping[str, 
     """Run what the dispatcher gives out until it has no more.
 
     Args:
-        trainable: made of `Candidate`.
+        trainable: made of `CandidateTrainable`.
         dispatcher: between Tune and the search.
         resources: what one trial holds.
 
