@@ -32,7 +32,8 @@ from archdsl.training.tasks.task import Counts
 
 VERSION = 1
 """Part of every protocol: raised when a value comes to mean something else."""
-OnReport = Callable[[int, float], None]
+OnEpoch = Callable[[int, float], None]
+"""Takes the epoch and the metric after it."""
 
 
 class Trainings:
@@ -81,7 +82,7 @@ class Trainings:
         }
 
     def train(
-        self, candidate: Job, *, seed: int, report: OnReport
+        self, candidate: Job, *, seed: int, report: OnEpoch
     ) -> tuple[nn.Module, Dataset, FitResult]:
         """The trained network and its data; a training that is on disk is not repeated.
 
@@ -184,7 +185,7 @@ class ValidationEvaluator:
     def check(self, candidate: Job) -> None:
         self._trainings.check(candidate)
 
-    def measure(self, candidate: Job, *, report: OnReport) -> Measurement:
+    def measure(self, candidate: Job, *, report: OnEpoch) -> Measurement:
         """Train with each seed in turn; epochs are counted on from one seed to the next."""
         trainings, metric = self._trainings, self.quantity
         results = [
@@ -224,7 +225,7 @@ class FinalEvaluator:
     def check(self, candidate: Job) -> None:
         self._trainings.check(candidate)
 
-    def measure(self, candidate: Job, *, report: OnReport) -> Measurement:
+    def measure(self, candidate: Job, *, report: OnEpoch) -> Measurement:
         trainings, counted = self._trainings, []
         for seed in trainings.seeds:
             model, dataset, _ = trainings.train(candidate, seed=seed, report=report)
@@ -241,5 +242,5 @@ class FinalEvaluator:
         return trainings.measurement(self.quantity, counted, protocol=self._protocol, detail={})
 
 
-def _counted_from(start: int, report: OnReport) -> OnReport:
+def _counted_from(start: int, report: OnEpoch) -> OnEpoch:
     return lambda epoch, value: report(start + epoch, value)
