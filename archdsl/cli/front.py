@@ -112,7 +112,7 @@ def print_front(front: Front, *, robust: bool = False, settled: bool = False) ->
     table = TerminalTable(listed, list(front.study.objectives))
     kind = "robust front" if robust else "front"
     title = f"{kind} of '{front.study.name}': {len(listed)} of {len(front.rows)} complete trials"
-    print_table(table.heads, table.cells, title=title)
+    print_table(table.headings, table.cells, title=title)
     base = next((row for row in front.rows if row.base), None)
     if base and base not in listed:
         values = ", ".join(table.named_values(base))

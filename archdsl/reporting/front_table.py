@@ -34,12 +34,12 @@ class FrontTable:
         self.has_alike = any(row.alike for row in rows)
 
     @property
-    def heads(self) -> list[str]:
+    def headings(self) -> list[str]:
         """Heading of each column."""
-        heads = ["trial", *map(self.heading, self._objectives)]
-        heads += [self.test_heading()] if self.has_test else []
-        heads += [self.ALIKE] if self.has_alike else []
-        return [*heads, "params", self.DIFFERENCE]
+        headings = ["trial", *map(self.heading, self._objectives)]
+        headings += [self.test_heading()] if self.has_test else []
+        headings += [self.ALIKE] if self.has_alike else []
+        return [*headings, "params", self.DIFFERENCE]
 
     @property
     def cells(self) -> list[list[str]]:

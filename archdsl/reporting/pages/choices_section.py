@@ -41,7 +41,7 @@ def choices_section(found: Findings) -> dict[str, Any]:
             title=HEADING,
         ),
         "hint": "Point at a row, or touch it, to read its numbers.",
-        "heads": [
+        "headings": [
             *("choice", "option", "trials", "on the front"),
             *(f"{heading(name)}: median (middle half)" for name in goals),
         ],
@@ -114,7 +114,7 @@ def importance_section(found: Findings) -> dict[str, Any]:
     return {
         "heading": "What made the difference",
         "sentences": list(_trust(known)),
-        "heads": ["choice", *(f"share of {title(name)}" for name in objectives), "among"],
+        "headings": ["choice", *(f"share of {title(name)}" for name in objectives), "among"],
         "rows": rows if any(each.shares for each in known.choices) else [],
     }
 

@@ -63,8 +63,8 @@ def write_html(
 
 def _table(points: Iterable[FrontPoint], *, x: Axis, y: Axis, caption: str) -> dict[str, Any]:
     """The points, from the best horizontal value to the worst."""
-    heads = ["candidate", x.heading, y.heading, "on the front"]
-    heads += [FrontTable.ALIKE, FrontTable.DIFFERENCE]
+    headings = ["candidate", x.heading, y.heading, "on the front"]
+    headings += [FrontTable.ALIKE, FrontTable.DIFFERENCE]
     rows = [
         {
             "kind": "base" if p.base else "member" if p.member else "dominated",
@@ -82,15 +82,15 @@ def _table(points: Iterable[FrontPoint], *, x: Axis, y: Axis, caption: str) -> d
     ]
     if not rows:
         nothing = {"kind": "", "link": "", "cells": [FrontTable.NOTHING, "nothing measured yet"]}
-        return {"caption": caption, "heads": heads[:2], "long": [], "rows": [nothing]}
+        return {"caption": caption, "headings": headings[:2], "long": [], "rows": [nothing]}
     long = ["candidate", FrontTable.ALIKE, FrontTable.DIFFERENCE]
-    return {"caption": caption, "heads": heads, "long": long, "rows": rows}
+    return {"caption": caption, "headings": headings, "long": long, "rows": rows}
 
 
 def _published(points: Sequence[PublishedPoint]) -> dict[str, Any]:
     """What the paper prints."""
     return {
         "caption": f"{HEADING} (arXiv 2409.07613, Table 5)",
-        "heads": ["published", points[0].x_heading, points[0].y_heading],
+        "headings": ["published", points[0].x_heading, points[0].y_heading],
         "rows": [{"label": p.label, "x": f"{p.x:g}", "y": f"{p.y:g}"} for p in points],
     }

@@ -156,7 +156,7 @@ def _table(found: Findings) -> dict[str, Any]:
     return {
         "table": {
             "caption": caption,
-            "heads": table.heads,
+            "headings": table.headings,
             "long": [FrontTable.ALIKE, FrontTable.DIFFERENCE],
             "rows": [
                 {
@@ -194,7 +194,7 @@ def progress_section(found: Findings) -> dict[str, Any]:
         return context
     return context | {
         "picture": progress_picture(progress, title=f"{progress.heading} over time"),
-        "heads": ["trial", "complete trials until then", progress.heading],
+        "headings": ["trial", "complete trials until then", progress.heading],
         "rows": [
             {"trial": progress.trials[i], "place": i + 1, "value": number(progress.best[i])}
             for i in progress.steps
