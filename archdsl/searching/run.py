@@ -81,20 +81,23 @@ def search_database(
     any_device: bool = False,
     sampler: Sampler | None = None,
 ) -> SearchResult:
-    """What `run_search` does, in a database that is made where there is none.
+    """Search until the budget of the study is spent, then score the front on test images.
 
-    A study that cannot run leaves no database behind.
+    While other processes still work on trials of the study, the scoring is left to the last one.
+    The database is made where there is none; a study that cannot run leaves none behind.
 
     Args:
         checked: the study.
         db: path or URL.
         profile: where candidates run.
-        observe: whoever watches.
-        any_device: see `run_search`.
-        sampler: see `run_search`.
+        observe: opens whoever is told of every step.
+        any_device: measure latency on whatever device is here, instead of only the one asked for.
+        sampler: proposes candidates, in place of the one that the study names.
 
     Raises:
-        ArchdslError: as `run_search`.
+        StudyError: the study cannot go on as it is.
+        SpaceExhaustedError: no candidate keeps the constraints.
+        ArchdslError: data or devices that are not there, a store that cannot be written.
     """
     with closing(runner_of(checked, profile, any_device=any_device)) as runner:
         if is_new_file(db):
@@ -120,22 +123,18 @@ def run_search(
     any_device: bool = False,
     sampler: Sampler | None = None,
 ) -> SearchResult:
-    """Search until the budget of the study is spent, then score the front on test images.
-
-    While other processes still work on trials of the study, the scoring is left to the last one.
+    """What `search_database` does, in a database that is open already.
 
     Args:
         checked: the study.
         store: the database.
         profile: where candidates run.
         observer: told of every step.
-        any_device: measure latency on whatever device is here, instead of only the one asked for.
-        sampler: proposes candidates, in place of the one that the study names.
+        any_device: as of `search_database`.
+        sampler: as of `search_database`.
 
     Raises:
-        StudyError: the study cannot go on as it is.
-        SpaceExhaustedError: no candidate keeps the constraints.
-        ArchdslError: data or devices that are not there, a store that cannot be written.
+        ArchdslError: as `search_database`.
     """
     with closing(runner_of(checked, profile, any_device=any_device)) as runner:
         return search_on(
@@ -157,7 +156,7 @@ def search_on(
     observer: Observer | None,
     sampler: Sampler | None = None,
 ) -> SearchResult:
-    """What `run_search` does, on a runner of `runner_of`, which is the caller's to close.
+    """What `search_database` does, on a runner of `runner_of`, which is the caller's to close.
 
     Args:
         runner: where candidates run.
@@ -165,10 +164,10 @@ def search_on(
         store: the database.
         folder: the run profile's storage.
         observer: told of every step.
-        sampler: as of `run_search`.
+        sampler: as of `search_database`.
 
     Raises:
-        ArchdslError: as `run_search`.
+        ArchdslError: as `search_database`.
     """
     with _alone(checked.study.name, store):
         return _search(
