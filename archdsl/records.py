@@ -19,9 +19,9 @@ class State(StrEnum):
     RUNNING = "running"
     COMPLETE = "complete"
     STOPPED = "stopped"
-    """Stopped early: could not reach the front."""
+    """Stopped early, by the rule of its study; the reason says what it fell short of."""
     INFEASIBLE = "infeasible"
-    """Breaks a constraint: recorded with its value, never trained."""
+    """Breaks a constraint: ended before whatever is dearer than the quantity that breaks it."""
     FAILED = "failed"
     """Raised an exception."""
     DIVERGED = "diverged"
@@ -41,7 +41,7 @@ class Measurement:
         value: the number, in `unit`.
         low: lower end of the 95 % interval, in `unit`.
         high: upper end of the 95 % interval, in `unit`.
-        unit: `ms` (per batch), `%`, `count`.
+        unit: as in `archdsl.metrics`: `ms` (per batch), `MiB`, `%`; empty for what is counted.
         protocol: everything that may change the value (conditions and fingerprint of a
             latency; data digest, recipe, seed and evaluator version of an accuracy). Two
             measurements with equal protocols are interchangeable; others never are.

@@ -125,7 +125,11 @@ class Front(Sequence[FrontRow]):
         return f"<Front of {self.study!r}: {len(self)} of {complete} complete trials>"
 
     def to_frame(self) -> DataFrame:
-        """A row for each member, by trial number; columns as `archdsl export --csv` has them.
+        """A row for each member, best first objective first; its number is the index.
+
+        Identity, difference from the base, each objective with the ends of its 95 % interval,
+        `test_…` where test images were scored, `facts.…` and `params.…`: each column has the name
+        that it has in `archdsl export --csv`, which has others beside them.
 
         Raises:
             ArchdslError: pandas is not installed.

@@ -1,7 +1,8 @@
 """The conditions a quantity is measured under, as a study states them. Imports no torch.
 
-Whatever may change a number is here and is part of the measurement's key; the two limits of a
-latency say only how hard to try, and are not.
+Whatever may change a number is here and is part of the measurement's key. Three words are not:
+`device`, as the fingerprint in the key names the real one, and the two limits of a latency, which
+say only how hard to try.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ class Conditions(MemoryConditions):
     precision: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Half-width of the median's 95 % interval, over the median, at which sampling stops."""
     max_seconds: Annotated[float, Field(gt=0)] = 8.0
-    """Timed seconds after which sampling stops all the same (the result is then not steady)."""
+    """Timed seconds after which sampling stops all the same (the result is then not steady); half
+    as many more at most go to blocks that were disturbed, which are taken again."""
 
     def _without_effect(self) -> dict[str, str]:
         found = super()._without_effect()

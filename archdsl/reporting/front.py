@@ -60,7 +60,7 @@ class FrontRow:
 
     @property
     def steady(self) -> bool:
-        """Whether its latency was known precisely enough before the time for it was spent."""
+        """Whether its latency closed and nothing disturbed it; True where that is unknown, too."""
         latency = self.measured.get("latency")
         return latency is None or bool(latency.detail.get("steady", True))
 
