@@ -82,22 +82,72 @@ def test_the_map_has_every_room_of_the_contract_in_its_order() -> None:
     assert re.findall(r"^\w+", drawing, flags=re.MULTILINE) == rooms
 
 
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *(ROOT / shelf / "README.md" for shelf in ("specs", "search", "runners")),
+]
+TOP = "archdsl|tests|docs(?!/generated)|specs|search|runners|benchmarks"
+"""The pages in `docs/generated/` are made at each build."""
+
+
 @beside_the_source
-def test_the_map_leads_somewhere() -> None:
-    text = MAP.read_text()
-    for path in re.findall(r"`((?:archdsl|tests)/[\w/.]+)`", text):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_lead_somewhere(page: Path) -> None:
+    for path in paths(page.read_text()):
         assert (ROOT / path).exists(), path
-    stops = re.findall(r"`(archdsl/[\w/]+\.py)`\s`([\w.]+)`", text)
-    assert len(stops) > 20
-    for path, name in stops:
+
+
+def paths(text: str) -> list[str]:
+    """Paths from the root of the repository, in the code spans of a page."""
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S))
+    return [path for span in spans for path in re.findall(rf"(?<!\S)(?:{TOP})/[\w./-]*", span)]
+
+
+@beside_the_source
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_names_are_in_the_files_beside_them(page: Path) -> None:
+    for path, name in stops(page.read_text()):
         assert defines(ast.parse((ROOT / path).read_text()).body, name.split(".")), (path, name)
 
 
+@beside_the_source
+def test_the_map_names_what_is_in_its_files() -> None:
+    assert len(stops(MAP.read_text())) > 40
+    assert stops("`f` of\n`archdsl/a.py`, `archdsl/b.py` `C.g`") == [
+        ("archdsl/b.py", "C.g"),
+        ("archdsl/a.py", "f"),
+    ]
+    assert paths(
+        "`archdsl/a.py`, `x/archdsl/b.py`, `pytest tests/c -k d`\n```\n`specs/e`\n```\n"
+    ) == [
+        "archdsl/a.py",
+        "tests/c",
+    ]
+
+
+def stops(text: str) -> list[tuple[str, str]]:
+    """File and name, where one stands beside the other: "`file` `name`", "`name` of `file`"."""
+    before = re.findall(r"`([A-Za-z_][\w.]*)`\sof\s`(archdsl/[\w/]+\.py)`", text)
+    behind = re.findall(r"`(archdsl/[\w/]+\.py)`\s`([\w.]+)`", text)
+    return [*behind, *((path, name) for name, path in before)]
+
+
 def defines(body: Sequence[ast.stmt], names: Sequence[str]) -> bool:
-    """Whether statements hold a function or class of that name; of a method, both names."""
+    """Whether statements hold a function, class or constant of that name; of a method, both."""
+    if len(names) == 1 and names[0] in assigned(body):
+        return True
     inner = [
         node.body
         for node in body
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == names[0]
     ]
     return any(len(names) == 1 or defines(each, names[1:]) for each in inner)
+
+
+def assigned(body: Sequence[ast.stmt]) -> list[str]:
+    """Names that statements give values."""
+    single = [node.target for node in body if isinstance(node, ast.AnnAssign)]
+    several = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    return [each.id for each in (*single, *several) if isinstance(each, ast.Name)]
