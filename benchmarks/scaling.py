@@ -29,7 +29,8 @@ from archdsl.runners.interfaces import Bound, Runner
 from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
 from archdsl.runners.read import profile_of
-from archdsl.searching import run
+from archdsl.searching import before
+from archdsl.searching.run import run_search
 from archdsl.store.store import open_store
 
 WORKERS = (1, 2, 4, 8, 16)
@@ -122,7 +123,7 @@ def searched(folder: Path, executor: str, *, workers: int, trials: int) -> Row:
     clock = Clock()
     database = folder / f"{executor}-{workers}.db"
     with open_store(str(database)) as store:
-        run.run_search(
+        run_search(
             overhead.study(folder, trials=trials, sampler="random"),
             store=store,
             profile=profile(executor, workers),
@@ -207,7 +208,7 @@ def main() -> None:
     paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)  # for the workers of a Ray started here
     os.environ[EPOCHS] = str(arguments.epochs)
-    run.make_runner = make_idle_runner
+    before.make_runner = make_idle_runner
     # The current folder's disk: the system's temporary folder may lie in memory.
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         result = measured(Path(name), arguments)

@@ -24,7 +24,7 @@ from archdsl.device_lock import (
 pytestmark = pytest.mark.process
 
 PROGRAM = Path(__file__).with_name("device_lock_process.py")
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 Start = Callable[..., subprocess.Popen[str]]
 
 

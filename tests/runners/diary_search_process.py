@@ -14,8 +14,9 @@ from archdsl.cli.handling import handled
 from archdsl.cli.process import prepare
 from archdsl.records import Job
 from archdsl.runners.read import read_profile
-from archdsl.searching import run
+from archdsl.searching import before
 from archdsl.searching.read import read_study
+from archdsl.searching.run import run_search
 from archdsl.store.store import open_store
 
 
@@ -31,11 +32,9 @@ class Quiet:
 
 def main(study: str, db: str, profile: str) -> None:
     """Search until the budget is spent or somebody ends it."""
-    run.make_runner = toys.make_toy_runner
+    before.make_runner = toys.make_toy_runner
     with open_store(db) as store:
-        run.run_search(
-            read_study(study), store=store, profile=read_profile(profile), observer=Quiet()
-        )
+        run_search(read_study(study), store=store, profile=read_profile(profile), observer=Quiet())
 
 
 if __name__ == "__main__":

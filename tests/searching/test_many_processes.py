@@ -19,7 +19,7 @@ from archdsl.records import Job, Outcome, State
 from archdsl.runners.interfaces import Runner
 from archdsl.runners.make import make_runner
 from archdsl.runners.read import read_profile
-from archdsl.searching import run as run_module
+from archdsl.searching import before
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.run import SearchResult, run_search
 from archdsl.store.store import open_store
@@ -126,7 +126,7 @@ def test_others_that_are_done_before_the_runner_has_ended(
     other.thread = threading.Thread(target=search)
     other.thread.start()
     assert other.at_work.wait(30)
-    monkeypatch.setattr(run_module, "make_runner", slow)
+    monkeypatch.setattr(before, "make_runner", slow)
     with open_store("crowd.db") as store:
         done = run(checked, store=store)
         states = store.trials.count(done.row.id).states

@@ -24,7 +24,7 @@ from archdsl.store.store import open_store
 pytest.importorskip("ray.tune", reason="an extra")
 
 Start = Callable[[], "subprocess.Popen[bytes]"]
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 TRIALS = 40
 KILLS = 3
 SLOTS = 2

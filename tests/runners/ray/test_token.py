@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("ray.tune", reason="an extra")
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CODE = "from archdsl.cli.main import app_main; app_main()"
 PROFILE = """\
 archdsl: 1

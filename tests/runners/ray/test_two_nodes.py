@@ -14,8 +14,9 @@ from archdsl.errors import DataError
 from archdsl.records import Job, Outcome, State
 from archdsl.runners.errors import RunnerError
 from archdsl.runners.profile import RunProfile
-from archdsl.searching import run
+from archdsl.searching import before
 from archdsl.searching.read import read_study
+from archdsl.searching.run import run_search
 from archdsl.store.store import open_store
 
 pytest.importorskip("ray.tune", reason="an extra")
@@ -76,7 +77,7 @@ def test_a_machine_lost_in_the_middle_changes_only_the_speed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run, "make_runner", diary_toys.make_toy_runner)
+    monkeypatch.setattr(before, "make_runner", diary_toys.make_toy_runner)
     other = cluster.add_node(num_cpus=2)
     Path("tiny.yaml").write_text(diary_toys.BASE)
     Path("study.yaml").write_text(
@@ -85,7 +86,7 @@ def test_a_machine_lost_in_the_middle_changes_only_the_speed(
     head, away = cluster.head_node.node_id, other.node_id
     watcher = Watcher(5, lambda: cluster.remove_node(other, allow_graceful=False))
     with open_store("archdsl.db") as store:
-        done = run.run_search(
+        done = run_search(
             read_study("study.yaml"), store=store, profile=profile_of(), observer=watcher
         )
         trials = store.trials.all(done.row.id)
@@ -138,7 +139,7 @@ def test_real_trainings_go_on_elsewhere_from_their_checkpoints(
 ) -> None:
     trials = 8
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run, "make_runner", noted_trainings.make_noted_runner)
+    monkeypatch.setattr(before, "make_runner", noted_trainings.make_noted_runner)
     other = cluster.add_node(num_cpus=2, env_vars={noted_trainings.MACHINE: "away"})
     Path("tiny.yaml").write_text(diary_toys.BASE)
     study = {
@@ -154,7 +155,7 @@ def test_real_trainings_go_on_elsewhere_from_their_checkpoints(
         noted_trainings, folder, lambda: cluster.remove_node(other, allow_graceful=False)
     )
     with open_store("archdsl.db") as store:
-        done = run.run_search(
+        done = run_search(
             read_study("study.yaml"), store=store, profile=profile_of(), observer=saboteur
         )
         made = [store.measurements.of_trial(trial.id) for trial in store.trials.all(done.row.id)]
@@ -185,13 +186,13 @@ def test_a_machine_that_joins_in_the_middle_is_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run, "make_runner", diary_toys.make_toy_runner)
+    monkeypatch.setattr(before, "make_runner", diary_toys.make_toy_runner)
     Path("tiny.yaml").write_text(diary_toys.BASE)
     study = {**diary_toys.STUDY, "budget": {"trials": 20}}
     Path("study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     watcher = Watcher(3, lambda: cluster.add_node(num_cpus=2))
     with open_store("archdsl.db") as store:
-        done = run.run_search(
+        done = run_search(
             read_study("study.yaml"), store=store, profile=profile_of(), observer=watcher
         )
         made = [store.measurements.of_trial(trial.id) for trial in store.trials.all(done.row.id)]
