@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -20,6 +20,25 @@ def canonical_json(value: Any) -> str:
 def digest(value: Any) -> str:
     """16 hexadecimal digits (64 bits) of the SHA-256 of a JSON value's canonical text."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
+
+
+def differences(
+    first: object, second: object, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], object, object]]:
+    """The keys that lead to each difference of two JSON values, and what stands there in each.
+
+    Mappings are compared key by key; one that is missing counts as None.
+
+    Args:
+        first: a value; its keys come first.
+        second: the other value.
+        path: the keys that led to them.
+    """
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        for key in dict.fromkeys([*first, *second]):
+            yield from differences(first.get(key), second.get(key), (*path, str(key)))
+    elif first != second:
+        yield path, first, second
 
 
 def left_out(record: object, younger: Mapping[str, object]) -> frozenset[str]:

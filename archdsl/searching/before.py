@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from archdsl.errors import StudyError
-from archdsl.identity import digest
+from archdsl.identity import differences, digest
 from archdsl.metrics import trained_for
 from archdsl.plan.read import Checked
 from archdsl.records import Job
@@ -101,18 +101,10 @@ def measured_otherwise(
         now: the protocol of this place.
         remedy: what to do.
     """
-    lines = "\n".join(_differences(then, now))
+    lines = "\n".join(
+        f"  {'.'.join(path)}: {before} then, {after} now"
+        for path, before, after in differences(then, now)
+    )
     return StudyError(
         f"the study '{study}' holds {quantity} measured otherwise than now:\n{lines}\n{remedy}"
     )
-
-
-def _differences(then: Any, now: Any, path: str = "") -> list[str]:
-    """What two protocols say otherwise, one line for each word."""
-    if isinstance(then, Mapping) and isinstance(now, Mapping):
-        lines = []
-        for key in dict.fromkeys([*then, *now]):
-            inner = f"{path}.{key}" if path else str(key)
-            lines += _differences(then.get(key), now.get(key), inner)
-        return lines
-    return [] if then == now else [f"  {path}: {then} then, {now} now"]

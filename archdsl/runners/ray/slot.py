@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archdsl.errors import ArchdslError, MeasureError
-from archdsl.identity import canonical_json
+from archdsl.identity import canonical_json, differences
 from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.child import MakeEvaluators
 from archdsl.runners.errors import packed
@@ -202,7 +202,7 @@ class RaySlot:
     ) -> None:
         if there is None or canonical_json(dict(here)) == canonical_json(dict(there)):
             return
-        words = [word for word in {**here, **there} if here.get(word) != there.get(word)]
+        words = dict.fromkeys(path[0] for path, _, _ in differences(here, there))
         found = "; ".join(
             f"{word}: {here.get(word)} here, {there.get(word)} there" for word in words
         )
