@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from archdsl.errors import StudyError
 from archdsl.identity import differences, digest
-from archdsl.metrics import trained_for
 from archdsl.plan.read import Checked
 from archdsl.records import Job
 from archdsl.runners.interfaces import Bound, Runner
@@ -15,6 +14,7 @@ from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.read import CheckedStudy
 from archdsl.space.deciders import FirstOption
+from archdsl.spec.model import ModelSpec
 from archdsl.store.rows import StudyRow
 from archdsl.store.store import Store
 
@@ -22,20 +22,36 @@ from archdsl.store.store import Store
 def runner_of(checked: CheckedStudy, profile: RunProfile, *, any_device: bool) -> Runner:
     """The runner of a profile, ready for what the study measures."""
     study = checked.study
-    evaluate: dict[str, dict[str, Any]] = study.evaluate.model_dump(mode="json", exclude_none=True)
-    trained = trained_for(evaluate)
-    if trained is not None:
-        # Pictures of mixed sizes need one before any candidate is known.
-        evaluate[trained].setdefault("image_size", list(_first(checked).spec.image.size))
-    for settings in evaluate.values() if any_device else ():
-        if "device" in settings:
-            settings["device"] = "any"
+    written: dict[str, dict[str, Any]] = study.evaluate.model_dump(mode="json", exclude_none=True)
+    evaluate = {
+        name: settings_here(settings, spec=lambda: _first(checked).spec, any_device=any_device)
+        for name, settings in written.items()
+    }
     bounds = [
         Bound(quantity=c.left, operator="<=" if c.operator == "<=" else ">=", limit=float(c.right))
         for c in study.parsed_constraints()
         if c.measured
     ]
     return make_runner(profile, evaluate=evaluate, bounds=bounds)
+
+
+def settings_here(
+    settings: Mapping[str, Any], *, spec: Callable[[], ModelSpec], any_device: bool
+) -> dict[str, Any]:
+    """What a study says of measuring a quantity, with what it leaves open.
+
+    Args:
+        settings: the study's.
+        spec: the model whose image size holds where data of no stated size are trained on:
+            pictures of mixed sizes need one before any candidate is known.
+        any_device: measure on whatever device is here, instead of only the one asked for.
+    """
+    found = dict(settings)
+    if "data" in found:
+        found.setdefault("image_size", list(spec().image.size))
+    if any_device and "device" in found:
+        found["device"] = "any"
+    return found
 
 
 def _first(checked: CheckedStudy) -> Checked:

@@ -12,7 +12,7 @@ from archdsl.records import State
 from archdsl.runners.interfaces import Runner
 from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
-from archdsl.searching.before import measured_otherwise
+from archdsl.searching.before import measured_otherwise, settings_here
 from archdsl.searching.loop import job_of
 from archdsl.spec.model import ModelSpec
 from archdsl.store.rows import Architecture, StudyRow, Trial
@@ -87,12 +87,11 @@ class Remeasurer:
         settings = dict(self._study.document["evaluate"][objective])
         if "table" in settings or "seeds" in words:
             settings |= words
-        if "data" in settings:
-            size = ModelSpec.model_validate(architecture.spec).image.size
-            settings.setdefault("image_size", list(size))
-        if self._any_device and "device" in settings:
-            settings["device"] = "any"
-        return settings
+        return settings_here(
+            settings,
+            spec=lambda: ModelSpec.model_validate(architecture.spec),
+            any_device=self._any_device,
+        )
 
     def _ready(self, evaluate: dict[str, Any]) -> Runner:
         """The runner for these settings; the last one where they are the same."""
