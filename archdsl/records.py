@@ -13,6 +13,10 @@ Json = Any
 """A JSON value: None, bool, int, float, str, or a list or dict of these."""
 
 
+MOST_FRUITLESS = 3
+"""So many attempts at a trial that died without a new epoch, and it is given up."""
+
+
 class State(StrEnum):
     """What became of a trial."""
 

@@ -20,13 +20,12 @@ from sqlalchemy import (
     update,
 )
 
+from archdsl.records import MOST_FRUITLESS
 from archdsl.store.database import Database
 from archdsl.store.errors import StaleClaimError
 from archdsl.store.owner import Owner
 from archdsl.store.tables import claims, epoch_values, now, record_of, studies, trials
 
-MOST_FRUITLESS = 3
-"""So many claims of a trial without a new epoch, and it is given up."""
 _GIVEN_BACK = ""
 """The token of a claim whose owner does not want it any more, whether it still lives or not."""
 

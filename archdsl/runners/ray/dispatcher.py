@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from archdsl.records import Job, Measurement, Outcome, State
+from archdsl.records import MOST_FRUITLESS, Job, Measurement, Outcome, State
 from archdsl.runners.errors import unpacked
 from archdsl.runners.interfaces import JobSource
 from archdsl.runners.ray.slot import ErrorReply, SlotEvent
 from archdsl.runners.threaded_slot import MeasurementEvent, OutcomeEvent, ReportEvent
-
-MOST_FRUITLESS = 3
-"""So many machines lost under a job without a new epoch, and it is given up."""
 
 
 class _Attempt:

@@ -21,7 +21,7 @@ from ray.exceptions import RayError
 from archdsl.errors import MeasureError
 from archdsl.measuring.evaluators import make_evaluators
 from archdsl.metrics import TRAINED, trained_for
-from archdsl.records import Job, Outcome, State
+from archdsl.records import MOST_FRUITLESS, Job, Outcome, State
 from archdsl.runners.child import MakeEvaluators
 from archdsl.runners.errors import RunnerError
 from archdsl.runners.evaluation import one_line
@@ -29,7 +29,7 @@ from archdsl.runners.interfaces import Bound, JobSource
 from archdsl.runners.profile import RayProfile
 from archdsl.runners.ray.actors import CandidateTrainable, prepared, ready, slot_actor, unwrapped
 from archdsl.runners.ray.connect import connect, leave, look_at, machines
-from archdsl.runners.ray.dispatcher import MOST_FRUITLESS, Dispatcher
+from archdsl.runners.ray.dispatcher import Dispatcher
 from archdsl.runners.ray.resources import (
     Machine,
     check_machines,
