@@ -105,6 +105,17 @@ def trained_for(evaluate: Mapping[str, Mapping[str, Any]]) -> str | None:
     return next((name for name in TRAINED if "data" in evaluate.get(name, {})), None)
 
 
+def relative_excess(excess: float, limit: float, *, at_zero: float) -> float:
+    """By how much a limit is broken, relative to the limit.
+
+    Args:
+        excess: by how much, in the unit of the limit; 0 where it is kept.
+        limit: the limit.
+        at_zero: what it is relative to where the limit is 0.
+    """
+    return excess / (abs(limit) or at_zero)
+
+
 def on_test_images(name: str) -> str:
     """What a trained metric is stored as where test images are scored: `test_top1`."""
     return f"test_{name}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from archdsl.metrics import relative_excess
 from archdsl.records import Job, Measurement, Outcome
 
 
@@ -26,7 +27,7 @@ class Bound:
     def excess(self, value: float) -> float:
         """By how much `value` breaks the bound, relative to the limit; 0 when it keeps it."""
         over = value - self.limit if self.operator == "<=" else self.limit - value
-        return max(over, 0.0) / (abs(self.limit) or 1.0)
+        return relative_excess(max(over, 0.0), self.limit, at_zero=1.0)
 
     def __str__(self) -> str:
         return f"{self.quantity} {self.operator} {self.limit:g}"

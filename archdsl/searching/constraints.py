@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archdsl.document.messages import one_of, shown
-from archdsl.metrics import MEASURED, METRICS
+from archdsl.metrics import MEASURED, METRICS, relative_excess
 from archdsl.plan.facts import FACTS
 
 _FORM = re.compile(r"\s*(\S+)\s*(<=|>=|<|>|==)\s*([^\s<>=].*?)\s*")
@@ -19,6 +19,8 @@ _HOLDS = {
     ">": lambda a, b: a > b,
     "==": lambda a, b: a == b,
 }
+_LEAST = 1e-9
+"""What a broken `<` or `>` of equal sides exceeds its limit by, and stands for a limit of 0."""
 
 
 class ConstraintError(ValueError):
@@ -49,7 +51,7 @@ class Constraint:
         left, right = self.values(known)
         if _HOLDS[self.operator](left, right):
             return 0.0
-        return max(abs(left - right), 1e-9) / max(abs(right), 1e-9)
+        return relative_excess(max(abs(left - right), _LEAST), right, at_zero=_LEAST)
 
 
 def parse_constraint(text: str) -> Constraint:
