@@ -61,6 +61,12 @@ class Measurement:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def steady(self) -> bool | None:
+        """Whether its interval closed and nothing disturbed it; None where that is not judged."""
+        found = self.detail.get("steady")
+        return None if found is None else bool(found)
+
+    @property
     def key(self) -> str:
         """What the store files the measurement under, beside architecture and quantity."""
         return digest(dict(self.protocol))

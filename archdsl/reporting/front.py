@@ -62,7 +62,7 @@ class FrontRow:
     def steady(self) -> bool:
         """Whether its latency closed and nothing disturbed it; True where that is unknown, too."""
         latency = self.measured.get("latency")
-        return latency is None or bool(latency.detail.get("steady", True))
+        return latency is None or latency.steady is not False
 
 
 @dataclass(frozen=True, kw_only=True)

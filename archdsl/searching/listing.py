@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from archdsl.records import Measurement
 from archdsl.searching.test_score import final_scores
 from archdsl.space.difference import Differences
 from archdsl.store.rows import StudyRow, Times, Trial
@@ -48,14 +47,8 @@ def list_trials(store: Store, study: StudyRow) -> list[ListedTrial]:
             difference=base.to(architectures[trial.arch_id].spec) if base else "",
             facts=architectures[trial.arch_id].facts,
             times=times[trial.number],
-            steady=_steady(behind.get(trial.id, {})),
+            steady=latency.steady if (latency := behind.get(trial.id, {}).get("latency")) else None,
             test=score.value if (score := scores.get(trial.number)) else None,
         )
         for trial in trials
     ]
-
-
-def _steady(behind: Mapping[str, Measurement]) -> bool | None:
-    latency = behind.get("latency")
-    found = latency.detail.get("steady") if latency else None
-    return None if found is None else bool(found)

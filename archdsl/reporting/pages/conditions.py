@@ -118,8 +118,8 @@ def _trust(made: Sequence[Measurement]) -> Iterator[str]:
     dates = sorted(str(m.detail["measured_at"]) for m in made if "measured_at" in m.detail)
     if dates:
         yield f"Measured from {_moment(dates[0])} to {_moment(dates[-1])}."
-    judged = [m for m in made if "steady" in m.detail]
-    loose = [m for m in judged if not m.detail["steady"]]
+    judged = [m for m in made if m.steady is not None]
+    loose = [m for m in judged if not m.steady]
     if not judged:
         return
     if not loose:
