@@ -30,8 +30,12 @@ class JobStopped(Exception):
     """The answer to a report: the evaluation ends here; says why."""
 
 
-def _untold(measurement: Measurement) -> None:
-    """Where nobody waits for the measurements one by one."""
+def ignore_report(name: str, epoch: int, value: float) -> None:
+    """Takes reports where nobody follows them."""
+
+
+def ignore_measurement(measurement: Measurement) -> None:
+    """Takes measurements where nobody waits for them one by one."""
 
 
 def evaluate_job(
@@ -40,7 +44,7 @@ def evaluate_job(
     *,
     bounds: Sequence[Bound],
     report: OnReport,
-    measured: OnMeasurement = _untold,
+    measured: OnMeasurement = ignore_measurement,
     preflight: Preflight | None = None,
 ) -> Outcome:
     """Measure a candidate, cheap quantities first; stop at the first broken bound.

@@ -7,9 +7,15 @@ from typing import Any, Protocol
 
 from archdsl.errors import MeasureError
 from archdsl.measuring.evaluators import Evaluator, make_evaluators
-from archdsl.records import Job, Measurement, Outcome
+from archdsl.records import Job, Outcome
 from archdsl.runners.child import Child, MakeEvaluators
-from archdsl.runners.evaluation import OnMeasurement, OnReport, evaluate_job
+from archdsl.runners.evaluation import (
+    OnMeasurement,
+    OnReport,
+    evaluate_job,
+    ignore_measurement,
+    ignore_report,
+)
 from archdsl.runners.interfaces import Bound
 from archdsl.runners.profile import RunProfile
 
@@ -133,8 +139,8 @@ class WorkerSlot:
             quantities=[quantity],
             bounds=(),
             time_limit_s=self._profile.time_limit_s,
-            report=_ignore,
-            measured=_keep_nothing,
+            report=ignore_report,
+            measured=ignore_measurement,
         )
 
     def close(self) -> None:
@@ -152,11 +158,3 @@ class WorkerSlot:
         if all("table" in settings for settings in self._evaluate.values()):
             return InProcess(self._make(self._evaluate, self._profile))
         return Child(make=self._make, evaluate=self._evaluate, profile=self._profile)
-
-
-def _ignore(name: str, epoch: int, value: float) -> None:
-    """Final scores tell nothing on the way."""
-
-
-def _keep_nothing(measurement: Measurement) -> None:
-    """There is nothing dearer to come."""

@@ -15,7 +15,7 @@ from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.child import MakeEvaluators
 from archdsl.runners.errors import packed
 from archdsl.runners.evaluation import OnMeasurement as TellMeasured
-from archdsl.runners.evaluation import OnReport, one_line
+from archdsl.runners.evaluation import OnReport, ignore_measurement, ignore_report, one_line
 from archdsl.runners.interfaces import Bound
 from archdsl.runners.profile import RayProfile
 from archdsl.runners.slot import WorkerSlot
@@ -129,7 +129,7 @@ class RaySlot:
             if quantity is not None:
                 outcome = self._marked(self._slot.score(job, quantity), job)
             else:
-                outcome = self.evaluate(job, report=_go_on, measured=_keep_nothing)
+                outcome = self.evaluate(job, report=ignore_report, measured=ignore_measurement)
         except ArchdslError as error:
             return self._refusal(error)
         return OutcomeEvent(outcome=outcome)
@@ -210,11 +210,3 @@ class RaySlot:
             f"{quantity} would be measured otherwise here than on another machine of the cluster: "
             f"{found}\na latency_lane in the run profile measures all candidates on one machine"
         )
-
-
-def _go_on(name: str, epoch: int, value: float) -> None:
-    """What is measured on a lane tells nothing on the way."""
-
-
-def _keep_nothing(measurement: Measurement) -> None:
-    """The caller waits for all of it."""
