@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from archdsl.cli.printing import duration
+from archdsl.document.messages import shortened
 from archdsl.metrics import MEASURED, METRICS, TRAINED, trained_for
 from archdsl.records import State
 from archdsl.reporting.formatting import clean
@@ -34,7 +35,7 @@ def picture(now: Snapshot, *, idle: str = "") -> RenderableType:
         idle: said where no trial runs, in place of that.
     """
     head = Table.grid(padding=(0, 2))
-    cells: list[RenderableType] = [line(_shortened(now.study.name))]
+    cells: list[RenderableType] = [line(shortened(now.study.name, limit=MOST_LETTERS))]
     if now.study.budget:
         cells.append(ProgressBar(total=now.study.budget, completed=now.done, width=BAR_WIDTH))
     head.add_row(*cells, line(standing(now)))
@@ -140,10 +141,6 @@ def _front(now: Snapshot) -> Table:
 
 def _counted(states: Mapping[State, int]) -> Sequence[str]:
     return [f"{states[state]} {state.value}" for state in State if states.get(state)]
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
 
 
 def _since(trial: RunningTrial) -> str:

@@ -1,9 +1,9 @@
-"""What a failed validation is called in a user's words."""
+"""Words of messages: what a failed validation is called, values and names in short."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _EXPECTED = {
@@ -52,8 +52,25 @@ def shown(value: Any) -> str:
     if value is None:
         return "nothing"
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    text = text if len(text) <= 40 else text[:37] + "..."
+    text = shortened(text, limit=40, ending="...")
     return f"'{text}'" if isinstance(value, str) else text
+
+
+def shortened(text: str, *, limit: int, ending: str = "…") -> str:
+    """The text; of one longer than `limit` characters its beginning, and `ending` within it."""
+    return text if len(text) <= limit else text[: limit - len(ending)] + ending
+
+
+def listed(names: Sequence[object], *, most: int = 20, rest: str = " and {:,} more") -> str:
+    """`3, 7, 9 and 12 more`.
+
+    Args:
+        names: of which the first are named.
+        most: how many are named.
+        rest: says how many more there are.
+    """
+    more = len(names) - most
+    return ", ".join(map(str, names[:most])) + (rest.format(more) if more > 0 else "")
 
 
 def sentence(found: Mapping[str, Any]) -> str:

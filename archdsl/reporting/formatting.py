@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache
 
+from archdsl.document.messages import listed
 from archdsl.metrics import METRICS, TRAINED
 from archdsl.records import State
 from archdsl.store.rows import Value
@@ -56,7 +57,7 @@ def with_interval(value: float, low: float, high: float) -> str:
     return f"{number(value)} ({number(low)} to {number(high)})"
 
 
-def shortened(line: str, *, limit: int) -> str:
+def cut_with_count(line: str, *, limit: int) -> str:
     """The line; of a longer one its beginning and how much was cut off."""
     if len(line) <= limit:
         return line
@@ -91,12 +92,6 @@ def format_value(objective: str, value: Value) -> str:
 def counted(count: int, noun: str) -> str:
     """`1 trial`, `1,200 trials`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def listed(names: Sequence[object], *, most: int = 20) -> str:
-    """`3, 7, 9 and 12 more`."""
-    rest = len(names) - most
-    return ", ".join(map(str, names[:most])) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def trials_listed(numbers: Sequence[int]) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from archdsl.document.messages import listed
 from archdsl.metrics import METRICS
 from archdsl.records import Measurement
-from archdsl.reporting.formatting import heading, listed, number, title, with_interval
+from archdsl.reporting.formatting import heading, number, title, with_interval
 from archdsl.reporting.front import FrontRow
 from archdsl.store.rows import Value
 
@@ -125,9 +126,7 @@ class TerminalTable(FrontTable):
         return f"{score.value:.2f}"
 
     def alike(self, others: Sequence[int]) -> str:
-        more = len(others) - self.MOST_ALIKE
-        shown = ", ".join(map(str, others[: self.MOST_ALIKE]))
-        return f"{shown} +{more}" if more > 0 else shown
+        return listed(others, most=self.MOST_ALIKE, rest=" +{}")
 
     def params(self, count: float) -> str:
         return f"{count / 1e6:.2f} M"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from archdsl.reporting.formatting import alike_but_for_numbers, counted, listed
+from archdsl.document.messages import listed
+from archdsl.reporting.formatting import alike_but_for_numbers, counted
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from archdsl.document.messages import listed
 from archdsl.nn.network import Network
 from archdsl.plan.plan import ExchangeStep, PartPlan, Plan, StreamPlan, word_steps
 from archdsl.plan.resolution import fixed_tokens
@@ -18,11 +19,9 @@ _OF_TOKENS = re.compile(r".+\.(?:fc1|fc2|gate)\.(?:weight|bias)")
 """Tensors of these words whose first axis is the number of target tokens."""
 
 
-def listed(names: Iterable[str]) -> str:
+def tensors_listed(names: Sequence[str]) -> str:
     """The first of some names, and how many more there are."""
-    every = list(names)
-    more = f", and {len(every) - _MOST_NAMED} more" if len(every) > _MOST_NAMED else ""
-    return f"{', '.join(every[:_MOST_NAMED])}{more}"
+    return listed(names, most=_MOST_NAMED, rest=", and {} more")
 
 
 def kernel_shape(stream: StreamPlan) -> Shape | None:
@@ -59,7 +58,7 @@ def differences(found: Mapping[str, Tensor], wanted: Mapping[str, Shape]) -> lis
             if name in found and tuple(found[name].shape) != shape
         ],
     }
-    return [f"  {what}: {listed(names)}" for what, names in groups.items() if names]
+    return [f"  {what}: {tensors_listed(names)}" for what, names in groups.items() if names]
 
 
 def _of_another_resolution(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from archdsl.compiler.weights.layouts import renamed
-from archdsl.compiler.weights.mismatch import differences, kernel_shape, listed
+from archdsl.compiler.weights.mismatch import differences, kernel_shape, tensors_listed
 from archdsl.compiler.weights.positions import on_grid, prefix_rows
 from archdsl.compiler.weights.reading import StateDict, read_state
 from archdsl.errors import WeightsError
@@ -42,7 +42,8 @@ class WarmStart:
     def __str__(self) -> str:
         groups = {"loaded": self.loaded, "resampled": self.resampled, "fresh": self.fresh}
         return "\n".join(
-            f"{len(names)} {what}" + (f": {listed(names)}" if names and what != "loaded" else "")
+            f"{len(names)} {what}"
+            + (f": {tensors_listed(names)}" if names and what != "loaded" else "")
             for what, names in groups.items()
         )
 
@@ -204,7 +205,9 @@ def _checked(state: dict[str, Tensor]) -> dict[str, Tensor]:
         "of another shape": _misshapen(state),
     }
     if any(lines.values()):
-        found = "; ".join(f"{what}: {listed(names)}" for what, names in lines.items() if names)
+        found = "; ".join(
+            f"{what}: {tensors_listed(names)}" for what, names in lines.items() if names
+        )
         raise WeightsError(
             f"these are not the weights of a plain ViT in timm's layout: {found}. "
             "archdsl.load_weights takes those of the model's own architecture"

@@ -20,7 +20,7 @@ from archdsl.reporting.drawing.shapes import (
     Point,
     Sketch,
     blank,
-    shortened,
+    fitted,
     wrapped,
 )
 
@@ -52,7 +52,7 @@ def _heading(sketch: Sketch, name: str) -> None:
     room = int((sketch.width - 2 * MARGIN) / (HEADING * EM_BOLD))
     sketch.labels.append(
         Label(
-            text=shortened(name, room),
+            text=fitted(name, room),
             x=MARGIN,
             y=sketch.y + HEADING,
             bold=True,

@@ -135,7 +135,7 @@ def wrapped(text: str, limit: int) -> list[str]:
     return [line.replace(TOGETHER, " ") for line in lines if line]
 
 
-def shortened(text: str, limit: int) -> str:
+def fitted(text: str, limit: int) -> str:
     """The text in at most `limit` cells, an ellipsis for what is left out."""
     if cells(text[: limit + 1]) <= limit and len(text) <= limit:
         return text

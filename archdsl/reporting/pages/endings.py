@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from archdsl.document.messages import listed
 from archdsl.records import State
-from archdsl.reporting.formatting import alike_but_for_numbers, counted, format_state, listed
+from archdsl.reporting.formatting import alike_but_for_numbers, counted, format_state
 from archdsl.reporting.pages.findings import Findings
 from archdsl.store.rows import Trial
 

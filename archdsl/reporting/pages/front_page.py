@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from archdsl.document.messages import listed
 from archdsl.files import write_whole
-from archdsl.reporting.formatting import listed, with_interval
+from archdsl.reporting.formatting import with_interval
 from archdsl.reporting.front_table import FrontTable
 from archdsl.reporting.pages.page import STOPS_HINT, render_page
 from archdsl.reporting.plots.front_picture import front_picture

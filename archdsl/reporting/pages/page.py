@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from archdsl.reporting.formatting import SOFTWARE, clean, shortened
+from archdsl.reporting.formatting import SOFTWARE, clean, cut_with_count
 
 LONGEST = 20_000
 """Of one text on a page, in characters; what is cut off is counted."""
@@ -56,5 +56,5 @@ def _environment() -> Environment:
 def _plain(value: object) -> object:
     """Texts on one line, without what a file cannot hold, and not endless; markup as it is."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return shortened(clean(value), limit=LONGEST)
+        return cut_with_count(clean(value), limit=LONGEST)
     return value

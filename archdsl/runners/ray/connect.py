@@ -21,8 +21,8 @@ from archdsl.runners.ray.join import (
     WITH_TOKEN,
     apply_settings,
     check_answers,
+    first_words,
     own_signals,
-    shortened,
 )
 from archdsl.runners.ray.resources import Machine, MachineReport
 from archdsl.runners.shared_storage_check import marker_in
@@ -56,7 +56,7 @@ def connect(address: str | None) -> None:
             ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **words)
         except Exception as error:
             place = f"join the Ray cluster at {address}" if address else "start Ray here"
-            raise RunnerError(f"cannot {place}: {shortened(one_line(error))}") from None
+            raise RunnerError(f"cannot {place}: {first_words(one_line(error))}") from None
 
 
 def _show_token() -> None:

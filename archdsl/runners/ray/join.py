@@ -76,7 +76,7 @@ def check_answers(address: str) -> bool:
     )
 
 
-def shortened(told: object) -> str:
+def first_words(told: object) -> str:
     """What Ray tells, without its advice."""
     return textwrap.shorten(str(told), REASON_LENGTH, placeholder=" …")
 
@@ -118,7 +118,7 @@ def _check_told(told: str | None, where: str) -> None:
         )
     if not reason or "Could not find any running Ray instance" in reason:
         raise RunnerError(f"no Ray cluster answers {where}; {_REMEDY}")
-    raise RunnerError(f"no Ray cluster answers {where} ({shortened(reason)}); {_REMEDY}")
+    raise RunnerError(f"no Ray cluster answers {where} ({first_words(reason)}); {_REMEDY}")
 
 
 def _check_open(address: str) -> None:
