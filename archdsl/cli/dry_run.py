@@ -51,7 +51,7 @@ class Estimate:
         )
 
 
-def write_study(checked: CheckedStudy, *, folder: Path, output: Path, force: bool) -> None:
+def write_document(checked: CheckedStudy, *, folder: Path, output: Path, force: bool) -> None:
     """Write the study to edit, with its base named from where the study will be.
 
     Args:

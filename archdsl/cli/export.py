@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from archdsl.cli.export_models import members, one, write_members, write_one
-from archdsl.cli.export_study import write_study
+from archdsl.cli.export_study import write_tables
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, Output, StudyName
 from archdsl.cli.printing import print_json
@@ -60,7 +60,7 @@ def command(
     with open_store(db, create=False, read_only=True) as store:
         if whole:
             files = {"optuna": optuna, "csv": csv, "parquet": parquet}
-            written = write_study(store, study=study, db=db, force=force, **files)
+            written = write_tables(store, study=study, db=db, force=force, **files)
         elif front:
             found = members(store, study=study, db=db)
             written = write_members(found, output or Path(), force=force)

@@ -17,7 +17,7 @@ from archdsl.searching.listing import ListedTrial, list_trials
 from archdsl.store.store import Store
 
 
-def write_study(
+def write_tables(
     store: Store,
     *,
     study: str | None,

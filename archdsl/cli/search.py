@@ -14,7 +14,7 @@ from archdsl.cli.plots import plot_folder, write_plots
 from archdsl.cli.printing import print_json, say
 from archdsl.cli.process import Interruption, signal_of
 from archdsl.cli.remedies import remedies
-from archdsl.cli.search_input import Asked, find_study
+from archdsl.cli.search_input import Asked, resolve_study
 from archdsl.records import State
 from archdsl.runners.profile import RunProfile
 from archdsl.runners.read import read_profile
@@ -77,15 +77,15 @@ def command(
         data=data,
         sets=sets or [],
     )
-    found = find_study(asked, profile)
+    found = resolve_study(asked, profile)
     say(found.message)
     checked = check_study(found.tree, folder=found.folder)
     if dry_run:
         from archdsl.cli.dry_run import dry_run as estimate
-        from archdsl.cli.dry_run import write_study
+        from archdsl.cli.dry_run import write_document
 
         if output is not None:
-            write_study(checked, folder=found.folder, output=output, force=force)
+            write_document(checked, folder=found.folder, output=output, force=force)
         with remedies(checked, found, any_device=any_device):
             estimate(checked, profile, as_json=as_json, any_device=any_device)
         return

@@ -17,7 +17,7 @@ from archdsl.errors import StudyError
 from archdsl.metrics import TRAINED, trained_metric
 from archdsl.plan.read import read_model
 from archdsl.runners.profile import RunProfile
-from archdsl.searching.around import base_name, study_around, with_objectives
+from archdsl.searching.around import base_name, neighbourhood_document, with_objectives
 from archdsl.searching.study import Study
 from archdsl.spec.model import ModelSpec
 
@@ -54,7 +54,7 @@ class Found:
     around: bool
 
 
-def find_study(asked: Asked, profile: RunProfile) -> Found:
+def resolve_study(asked: Asked, profile: RunProfile) -> Found:
     """The study that was asked for, or the one around a model.
 
     Raises:
@@ -114,7 +114,7 @@ def _around(
 ) -> tuple[Tree, Path]:
     """The neighbourhood of a plain model, with settings laid over it, as a study."""
     model = read_model(str(path), settings)
-    document = study_around(
+    document = neighbourhood_document(
         model,
         base=model.spec.document() if settings else base_name(path, Path()),
         data=_data(asked, profile) if _trains(asked) else None,

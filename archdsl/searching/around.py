@@ -23,7 +23,9 @@ TRIALS = 24
 LATENCY_BATCH = 8
 
 
-def study_around(model: Checked, *, base: str | dict[str, Any], data: str | None) -> dict[str, Any]:
+def neighbourhood_document(
+    model: Checked, *, base: str | dict[str, Any], data: str | None
+) -> dict[str, Any]:
     """A study document with `model` as its base.
 
     Args:
@@ -64,7 +66,9 @@ def checked_study_around(
     else:
         path = find(str(spec), "specs")
         base, model, name = base_name(path, Path()), read_model(str(path)), str(path)
-    document = study_around(model, base=base, data=data if trained_metric(objectives) else None)
+    document = neighbourhood_document(
+        model, base=base, data=data if trained_metric(objectives) else None
+    )
     tree = tree_of(document, source=f"the neighbourhood of {name}")
     return check_study(with_objectives(tree, objectives, source="objectives"), folder=Path())
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from archdsl.cli.search_input import Asked, find_study
+from archdsl.cli.search_input import Asked, resolve_study
 from archdsl.identity import digest
 from archdsl.measuring.conditions import Conditions, MemoryConditions
 from archdsl.measuring.devices import applied
@@ -98,7 +98,7 @@ def training_folder(settings: Mapping[str, Any]) -> str:
 def study_digest(asked: Mapping[str, Any]) -> str:
     """What the store holds a study to be, as the command line finds it in the current folder."""
     words = {"objectives": None, "trials": None, "seed": None, "data": None, "sets": [], **asked}
-    found = find_study(Asked(**words), read_profile("local"))
+    found = resolve_study(Asked(**words), read_profile("local"))
     checked = check_study(found.tree, folder=found.folder)
     with open_store("studies.db") as store:
         row = _begin(checked, store, budget=checked.study.budget.trials)

@@ -11,7 +11,7 @@ import yaml
 from archdsl.document.shelves import documents, packaged
 from archdsl.document.tree import tree_of
 from archdsl.plan.read import read_model
-from archdsl.searching.around import study_around
+from archdsl.searching.around import neighbourhood_document
 from archdsl.searching.read import check_study
 from archdsl.space.deciders import FirstOption
 
@@ -21,7 +21,7 @@ MODELS = [path.stem for path in documents(packaged("specs"))]
 @pytest.mark.parametrize("name", MODELS)
 def test_every_packaged_model_can_be_searched_around(name: str, folder: Path) -> None:
     model = read_model(name)
-    document = study_around(model, base=name, data="digits")
+    document = neighbourhood_document(model, base=name, data="digits")
     checked = check_study(tree_of(document, source=name), folder=folder)
     assert checked.space.size > 10
     first = checked.space.walk(FirstOption({})).model
@@ -29,7 +29,7 @@ def test_every_packaged_model_can_be_searched_around(name: str, folder: Path) ->
 
 
 def test_without_data_nothing_is_trained() -> None:
-    document = study_around(read_model("vittm-digits"), base="vittm-digits", data=None)
+    document = neighbourhood_document(read_model("vittm-digits"), base="vittm-digits", data=None)
     assert list(document["objectives"]) == list(document["evaluate"]) == ["latency"]
 
 
@@ -41,5 +41,5 @@ def test_a_model_with_little_to_change_still_has_a_neighbourhood(folder: Path) -
     document["memory"]["embed"]["patch_size"] = 1
     (folder / "odd.yaml").write_text(yaml.safe_dump(document))
     model = read_model("odd")
-    study = study_around(model, base="odd", data="digits")
+    study = neighbourhood_document(model, base="odd", data="digits")
     assert check_study(tree_of(study, source="odd"), folder=folder).space.size > 1
