@@ -22,8 +22,8 @@ Flags = npt.NDArray[np.bool_]
 class Others(Sequence[int]):
     """Numbers of the trials that one trial cannot be told apart from, in ascending order.
 
-    Of thousands of trials that are all alike there are millions of pairs, so only how many others
-    there are is kept: which ones they are is found when they are looked at.
+    Thousands of trials that are all indistinguishable make millions of pairs, so only how many
+    others there are is kept: which ones they are is found when they are looked at.
     """
 
     def __init__(self, intervals: _Intervals, place: int, count: int) -> None:
@@ -78,7 +78,7 @@ class _Intervals:
         return found
 
 
-def alike(
+def indistinguishable(
     trials: Sequence[Trial], *, members: Collection[int] | None = None
 ) -> dict[int, Sequence[int]]:
     """Number of each trial that cannot be told apart from some other, to the numbers of those.
@@ -88,8 +88,8 @@ def alike(
 
     Args:
         trials: with a value for each objective.
-        members: numbers of trials; of any two that are alike at least one is among them. None
-            means all.
+        members: numbers of trials; of any two that are indistinguishable at least one is among
+            them. None means all.
     """
     if not trials:
         return {}

@@ -32,7 +32,7 @@ class FrontRow:
         test: metric to the value on test images, where they were scored.
         facts: what is known of the architecture before any cost: `params`, `macs`, `depth`, ….
         params: the decisions: hole name to option; empty for the base.
-        not_told_apart: numbers of the trials that it cannot be told apart from.
+        indistinguishable: numbers of the trials that it cannot be told apart from.
         spec: the architecture's document.
     """
 
@@ -44,7 +44,7 @@ class FrontRow:
     test: Mapping[str, float]
     facts: Mapping[str, float]
     params: Mapping[str, Any]
-    not_told_apart: Sequence[int]
+    indistinguishable: Sequence[int]
     spec: ModelSpec = field(repr=False)
     _measured: Mapping[str, Measurement] = field(repr=False)
 
@@ -167,7 +167,7 @@ def _row(found: report.FrontRow) -> FrontRow:
         test={score.quantity.removeprefix("test_"): score.value} if score else {},
         facts=found.facts,
         params=trial.params,
-        not_told_apart=found.alike,
+        indistinguishable=found.indistinguishable,
         spec=ModelSpec.model_validate(found.spec),
         _measured=found.measured,
     )

@@ -124,9 +124,9 @@ def print_front(front: Front, *, robust: bool = False, settled: bool = False) ->
         print(
             f"no {table.test_name} yet for {', '.join(unscored)}: the same search command takes it"
         )
-    if table.has_alike:
+    if table.has_indistinguishable:
         hint = "" if settled else "; archdsl front --settle measures them again"
-        print(f"{_unclear(front)}{hint}")
+        print(f"{_format_indistinguishable(front)}{hint}")
     if any(not row.steady for row in listed):
         print(
             f"{UNSTEADY} not steady: the machine was not ours alone, or the interval did not close "
@@ -150,7 +150,7 @@ def front_json(front: Front, *, robust: bool = False) -> dict[str, Any]:
         ],
         "robust": robust,
         "members": [_row_json(row) for row in (front.robust_members if robust else front.members)],
-        "not_told_apart": sorted(row.trial.number for row in front.unclear),
+        "not_told_apart": sorted(row.trial.number for row in front.indistinguishable),
         "hypervolume": _growth_json(front.growth) if front.growth else None,
     }
 
@@ -175,9 +175,9 @@ def _others(front: Front) -> Iterator[str]:
         yield f"  and {len(front.lost) - MOST_LOST} more; archdsl front --json names them all"
 
 
-def _unclear(front: Front) -> str:
-    members = [row for row in front.members if row.alike]
-    beaten = len(front.unclear) - len(members)
+def _format_indistinguishable(front: Front) -> str:
+    members = [row for row in front.members if row.indistinguishable]
+    beaten = len(front.indistinguishable) - len(members)
     which = f" ({beaten} {'is' if beaten == 1 else 'are'} on the robust front only)"
     return (
         f"{len(members)} of the front's {len(front.members)} cannot be told apart from other trials"
@@ -193,7 +193,7 @@ def _row_json(row: FrontRow) -> dict[str, Any]:
         "arch_id": row.trial.arch_id,
         "base": row.base,
         "on_front": row.member,
-        "not_told_apart_from": list(row.alike),
+        "not_told_apart_from": list(row.indistinguishable),
         "difference": row.difference,
         "values": {
             name: {"value": value.value, "low": value.low, "high": value.high}

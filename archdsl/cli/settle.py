@@ -69,8 +69,8 @@ def settle_front(
 
 
 def _stated(agreed: ReplicationCost, study: StudyRow, rounds: int) -> str:
-    numbers = ", ".join(map(str, agreed.unclear))
-    if not agreed.unclear:
+    numbers = ", ".join(map(str, agreed.indistinguishable))
+    if not agreed.indistinguishable:
         return f"nothing to settle: all members of the front of '{study.name}' can be told apart"
     if not agreed.purchases:
         return (
@@ -100,8 +100,8 @@ def _came_of_it(done: Replicated, rounds: int) -> list[str]:
     if done.left:
         numbers = ", ".join(map(str, sorted({each.trial.number for each in done.left})))
         lines.append(f"trials {numbers} have become unclear meanwhile; the same command goes on")
-    elif done.unclear:
-        numbers = ", ".join(map(str, done.unclear))
+    elif done.indistinguishable:
+        numbers = ", ".join(map(str, done.indistinguishable))
         lines.append(
             f"trials {numbers} still cannot be told apart; --rounds {rounds + 1} spends more"
         )
@@ -137,5 +137,5 @@ def _plain(agreed: ReplicationCost, done: Replicated | None) -> dict[str, Any]:
             {"trial": purchase.trial.number, "objective": purchase.objective, "reason": reason}
             for purchase, reason in (done.failed if done else ())
         ],
-        "not_told_apart": list(done.unclear if done else agreed.unclear),
+        "not_told_apart": list(done.indistinguishable if done else agreed.indistinguishable),
     }

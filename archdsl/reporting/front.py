@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any
 
 from archdsl.analysis.hypervolume import Growth, growth
-from archdsl.analysis.indistinguishable import alike
+from archdsl.analysis.indistinguishable import indistinguishable
 from archdsl.errors import ArchdslError
 from archdsl.metrics import METRICS, trained_for
 from archdsl.records import Measurement, State
@@ -33,7 +33,8 @@ class FrontRow:
         trial: its row in the store.
         member: no other trial is at least as good in everything and better in something.
         robust: it is on the robust front: no other trial is so beyond the noise.
-        alike: numbers of those it cannot be told apart from; of any two at least one is a member.
+        indistinguishable: numbers of those it cannot be told apart from; of any two at least one
+            is a member.
         base: it is the study's base.
         differences: from the base, where there is one.
         spec: the architecture's model document.
@@ -45,7 +46,7 @@ class FrontRow:
     trial: Trial
     member: bool
     robust: bool
-    alike: Sequence[int]
+    indistinguishable: Sequence[int]
     base: bool
     differences: Differences | None
     spec: Mapping[str, Any]
@@ -105,9 +106,9 @@ class Front:
         return [trial for trial in self.others if trial.state not in _IN_ORDER]
 
     @property
-    def unclear(self) -> list[FrontRow]:
+    def indistinguishable(self) -> list[FrontRow]:
         """What cannot be told apart."""
-        return [row for row in self.rows if row.alike]
+        return [row for row in self.rows if row.indistinguishable]
 
 
 def read_front(store: Store, study: StudyRow) -> Front:
@@ -118,7 +119,7 @@ def read_front(store: Store, study: StudyRow) -> Front:
     on_front = [t for t in complete if t.id in plain]
     members = {t.number for t in on_front}
     # Of two trials at least one is a member: two others say nothing of the front.
-    unclear = alike([t for t in complete if t.id in robust], members=members)
+    found = indistinguishable([t for t in complete if t.id in robust], members=members)
     by_identity = store.architectures.of_study(study.id)
     behind = store.measurements.by_trial(study.id)
     scores = final_scores(store, on_front, behind)
@@ -130,7 +131,7 @@ def read_front(store: Store, study: StudyRow) -> Front:
             trial=trial,
             member=trial.number in members,
             robust=trial.id in robust,
-            alike=unclear.get(trial.number, ()),
+            indistinguishable=found.get(trial.number, ()),
             base=has_base and trial.number == 0,
             differences=base,
             spec=architectures[trial.number].spec,
@@ -243,7 +244,7 @@ def points(rows: Iterable[FrontRow], x: str, y: str) -> list[FrontPoint]:
     return [
         FrontPoint(
             label=str(row.trial.number),
-            alike=row.alike,
+            indistinguishable=row.indistinguishable,
             **_place("x", row.trial.values[x]),
             **_place("y", row.trial.values[y]),
             member=row.member,

@@ -23,7 +23,7 @@ class FrontTable:
         objectives: whose values are shown.
     """
 
-    ALIKE, DIFFERENCE, NOTHING = "not told apart from", "differs from the base in", "–"
+    INDISTINGUISHABLE, DIFFERENCE, NOTHING = "not told apart from", "differs from the base in", "–"
 
     def __init__(self, rows: Sequence[FrontRow], objectives: Sequence[str]) -> None:
         self._rows, self._objectives = rows, objectives
@@ -32,14 +32,14 @@ class FrontTable:
         self.test_name, self._test_unit = (
             (tests[0].quantity.replace("_", " "), tests[0].unit) if tests else ("", "")
         )
-        self.has_alike = any(row.alike for row in rows)
+        self.has_indistinguishable = any(row.indistinguishable for row in rows)
 
     @property
     def headings(self) -> list[str]:
         """Heading of each column."""
         headings = ["trial", *map(self.heading, self._objectives)]
         headings += [self.test_heading()] if self.has_test else []
-        headings += [self.ALIKE] if self.has_alike else []
+        headings += [self.INDISTINGUISHABLE] if self.has_indistinguishable else []
         return [*headings, "params", self.DIFFERENCE]
 
     @property
@@ -51,8 +51,8 @@ class FrontTable:
         cells = [self.label(row), *(self.value(row, name) for name in self._objectives)]
         if self.has_test:
             cells.append(self.test(row.test) if row.test else self.NOTHING)
-        if self.has_alike:
-            cells.append(self.alike(row.alike) or self.NOTHING)
+        if self.has_indistinguishable:
+            cells.append(self.indistinguishable(row.indistinguishable) or self.NOTHING)
         params = row.facts.get("params")
         cells.append(self.NOTHING if params is None else self.params(params))
         return [*cells, self.difference(row) or self.NOTHING]
@@ -77,7 +77,7 @@ class FrontTable:
     def test(self, score: Measurement) -> str:
         return with_interval(score.value, score.low, score.high)
 
-    def alike(self, others: Sequence[int]) -> str:
+    def indistinguishable(self, others: Sequence[int]) -> str:
         return listed(others)
 
     def params(self, count: float) -> str:
@@ -90,8 +90,8 @@ class FrontTable:
 class TerminalTable(FrontTable):
     """Rows of a front on a terminal, where a line is short."""
 
-    ALIKE, DIFFERENCE, NOTHING = "not told from", "difference from the base", ""
-    MOST_ALIKE = 4
+    INDISTINGUISHABLE, DIFFERENCE, NOTHING = "not told from", "difference from the base", ""
+    MOST_LISTED = 4
     MOST_SKEWED = 1.5
     """Of an interval's two sides: with more, ± would say what is not so of both."""
 
@@ -125,8 +125,8 @@ class TerminalTable(FrontTable):
     def test(self, score: Measurement) -> str:
         return f"{score.value:.2f}"
 
-    def alike(self, others: Sequence[int]) -> str:
-        return listed(others, most=self.MOST_ALIKE, rest=" +{}")
+    def indistinguishable(self, others: Sequence[int]) -> str:
+        return listed(others, most=self.MOST_LISTED, rest=" +{}")
 
     def params(self, count: float) -> str:
         return f"{count / 1e6:.2f} M"

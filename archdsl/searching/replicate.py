@@ -14,7 +14,7 @@ from itertools import count, islice
 from statistics import fmean
 from typing import Any
 
-from archdsl.analysis.indistinguishable import alike
+from archdsl.analysis.indistinguishable import indistinguishable
 from archdsl.metrics import TRAINED, trained_metric
 from archdsl.records import Measurement
 from archdsl.runners.profile import RunProfile
@@ -64,13 +64,13 @@ class ReplicationCost:
     Args:
         purchases: in the order they are made, as long as they are needed.
         seconds: how long all would take, judged by what the search took; None if that is unknown.
-        unclear: numbers of all trials that cannot be told apart, those with nothing left to buy
-            included.
+        indistinguishable: numbers of all trials that cannot be told apart, those with nothing left
+            to buy included.
     """
 
     purchases: Sequence[Replicate]
     seconds: float | None
-    unclear: Sequence[int]
+    indistinguishable: Sequence[int]
 
     @property
     def trainings(self) -> int:
@@ -90,13 +90,13 @@ class Replicated:
     Args:
         made: what was bought.
         failed: what could not be measured, and why.
-        unclear: numbers of the trials that still cannot be told apart.
+        indistinguishable: numbers of the trials that still cannot be told apart.
         left: what the same command would buy next: trials that could be told apart when it began.
     """
 
     made: Sequence[Replicate]
     failed: Sequence[tuple[Replicate, str]]
-    unclear: Sequence[int]
+    indistinguishable: Sequence[int]
     left: Sequence[Replicate]
 
 
@@ -104,11 +104,11 @@ OnReplicate = Callable[[Replicate, int], None]
 """Told of a purchase that begins, and of how many were before it."""
 
 
-def unclear_members(store: Store, study: StudyRow) -> list[Trial]:
+def indistinguishable_members(store: Store, study: StudyRow) -> list[Trial]:
     """The members of the robust front that cannot be told apart from another member."""
     members = store.trials.front(study.id, robust=True)
-    unclear = alike(members)
-    return [trial for trial in members if trial.number in unclear]
+    found = indistinguishable(members)
+    return [trial for trial in members if trial.number in found]
 
 
 def replication_cost(store: Store, study: StudyRow, *, rounds: int) -> ReplicationCost:
@@ -120,10 +120,10 @@ def replication_cost(store: Store, study: StudyRow, *, rounds: int) -> Replicati
         rounds: how many further measurements each value may have, a training with
             `SEEDS_PER_ROUND` further seeds being one; those that were made before are included.
     """
-    unclear = unclear_members(store, study)
+    members = indistinguishable_members(store, study)
     purchases = [
         purchase
-        for trial in unclear
+        for trial in members
         for name, samples in store.samples.of_trial(trial.id).items()
         for purchase in _purchases(study, trial, name, samples=samples, rounds=rounds)
     ]
@@ -131,7 +131,7 @@ def replication_cost(store: Store, study: StudyRow, *, rounds: int) -> Replicati
     return ReplicationCost(
         purchases=purchases,
         seconds=_seconds(store, purchases),
-        unclear=[trial.number for trial in unclear],
+        indistinguishable=[trial.number for trial in members],
     )
 
 
@@ -176,7 +176,12 @@ def replicate(
                 made.append(wanted)
             else:
                 failed[wanted.key] = (wanted, trouble)
-    return Replicated(made=made, failed=list(failed.values()), unclear=now.unclear, left=needed)
+    return Replicated(
+        made=made,
+        failed=list(failed.values()),
+        indistinguishable=now.indistinguishable,
+        left=needed,
+    )
 
 
 def _purchases(

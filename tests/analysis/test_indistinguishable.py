@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archdsl.analysis.dominance import no_worse
-from archdsl.analysis.indistinguishable import alike
+from archdsl.analysis.indistinguishable import indistinguishable
 from archdsl.records import State
 from archdsl.store.rows import Trial, Value
 
@@ -29,7 +29,7 @@ def trial(number: int, *intervals: Interval) -> Trial:
 
 
 def test_intervals_that_overlap_everywhere() -> None:
-    found = alike(
+    found = indistinguishable(
         [
             trial(0, (1, 2, 3), (1, 2, 3)),
             trial(1, (3, 4, 5), (0, 1, 1)),  # touches in both
@@ -42,21 +42,21 @@ def test_intervals_that_overlap_everywhere() -> None:
 
 def test_equal_for_certain_is_not_unclear() -> None:
     exact = [trial(0, (1, 1, 1)), trial(1, (1, 1, 1))]
-    assert alike(exact) == {}
-    assert alike([*exact, trial(2, (0, 1, 2))]) == {0: (2,), 1: (2,), 2: (0, 1)}
-    assert alike([]) == {}
+    assert indistinguishable(exact) == {}
+    assert indistinguishable([*exact, trial(2, (0, 1, 2))]) == {0: (2,), 1: (2,), 2: (0, 1)}
+    assert indistinguishable([]) == {}
 
 
 def test_members_alone_say_something_of_others() -> None:
     trials = [trial(number, (0, 1, 2)) for number in range(3)]
-    assert alike(trials, members={1}) == {0: (1,), 1: (0, 2), 2: (1,)}
+    assert indistinguishable(trials, members={1}) == {0: (1,), 1: (0, 2), 2: (1,)}
 
 
 def test_thousands_that_are_all_alike_are_soon_known() -> None:
     many = 5000
     trials = [trial(number, (0, number, many), (0, 1, 2)) for number in range(many)]
     started = time.process_time()
-    found = alike(trials)
+    found = indistinguishable(trials)
     assert time.process_time() - started < 2.0
     assert {len(others) for others in found.values()} == {many - 1}
     assert found[7][:8] == (0, 1, 2, 3, 4, 5, 6, 8)
@@ -91,7 +91,7 @@ def test_what_only_the_robust_front_keeps_cannot_be_told_from_a_member(
         for kind in (False, True)
     )
     members = {t.number for t in front}
-    found = alike(robust)
+    found = indistinguishable(robust)
     for kept in robust:
         if kept.number not in members:
             assert members & set(found[kept.number])

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import archdsl
-from archdsl.analysis.indistinguishable import alike
+from archdsl.analysis.indistinguishable import indistinguishable
 from archdsl.errors import MeasureError, StudyError
 from archdsl.runners.read import read_profile
 from archdsl.searching.read import CheckedStudy
@@ -107,7 +107,7 @@ def test_only_what_cannot_be_told_apart_is_paid_for(store: Store, searched: Stud
     agreed = replication_cost(store, searched, rounds=1)
     assert depths(store, list(agreed.purchases)) == {1, 3, 5, 6}
     assert (agreed.measurements, agreed.trainings) == (8, 0), "a table trains nothing"
-    assert len(agreed.unclear) == 4
+    assert len(agreed.indistinguishable) == 4
     before = len(store.trials.all(searched.id))
     done = settled(store, searched, rounds=1)
     assert depths(store, list(done.made)) == {1, 3, 5, 6}
@@ -116,8 +116,10 @@ def test_only_what_cannot_be_told_apart_is_paid_for(store: Store, searched: Stud
     by_depth = {t.params.get("depth"): t for t in store.trials.all(searched.id)}
     assert by_depth[1].values["latency"].value == pytest.approx(0.95)
     assert by_depth[4].values["latency"].value == 3.0
-    assert done.unclear == sorted(by_depth[depth].number for depth in (5, 6))
-    assert alike(store.trials.front(searched.id, robust=True)).keys() == set(done.unclear)
+    assert done.indistinguishable == sorted(by_depth[depth].number for depth in (5, 6))
+    assert indistinguishable(store.trials.front(searched.id, robust=True)).keys() == set(
+        done.indistinguishable
+    )
 
 
 def test_what_is_settled_on_the_way_is_not_paid_for(store: Store, searched: StudyRow) -> None:
@@ -127,7 +129,7 @@ def test_what_is_settled_on_the_way_is_not_paid_for(store: Store, searched: Stud
     done = settled(store, searched, rounds=2)
     second = [each for each in done.made if each.turn == 2]
     assert [(each.trial.params["depth"], each.objective) for each in second] == [(5, "latency")]
-    assert not done.unclear
+    assert not done.indistinguishable
     assert replication_cost(store, searched, rounds=9).purchases == []
 
 
@@ -135,14 +137,16 @@ def test_rounds_are_a_total(store: Store, searched: StudyRow) -> None:
     settled(store, searched, rounds=1)
     spent = replication_cost(store, searched, rounds=1)
     assert spent.purchases == []
-    assert len(spent.unclear) == 2
+    assert len(spent.indistinguishable) == 2
     assert settled(store, searched, rounds=1).made == []
     assert {each.turn for each in replication_cost(store, searched, rounds=2).purchases} == {2}
 
 
 def test_nothing_beyond_the_bill_is_bought(store: Store, searched: StudyRow) -> None:
     full = replication_cost(store, searched, rounds=2)
-    agreed = ReplicationCost(purchases=full.purchases[:3], seconds=None, unclear=full.unclear)
+    agreed = ReplicationCost(
+        purchases=full.purchases[:3], seconds=None, indistinguishable=full.indistinguishable
+    )
     done = settled(store, searched, rounds=2, agreed=agreed)
     assert [each.key for each in done.made] == [each.key for each in agreed.purchases]
     assert done.left

@@ -128,8 +128,8 @@ def _trust(made: Sequence[Measurement]) -> Iterator[str]:
     reasons = [str(reason) for m in loose for reason in m.detail.get("unsteady", ())]
     yield f"{len(loose):,} of {len(judged):,} were not steady, and are marked:"
     for places in list(alike_but_for_numbers(reasons).values())[:MOST_REASONS]:
-        alike = with_ranges([reasons[place] for place in places])
-        yield f"{counted(len(places), 'time')}: {alike}"
+        text = with_ranges([reasons[place] for place in places])
+        yield f"{counted(len(places), 'time')}: {text}"
 
 
 def devices_section(found: Findings) -> dict[str, Any] | None:

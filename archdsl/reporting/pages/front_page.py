@@ -65,7 +65,7 @@ def write_html(
 def _table(points: Iterable[FrontPoint], *, x: Axis, y: Axis, caption: str) -> dict[str, Any]:
     """The points, from the best horizontal value to the worst."""
     headings = ["candidate", x.heading, y.heading, "on the front"]
-    headings += [FrontTable.ALIKE, FrontTable.DIFFERENCE]
+    headings += [FrontTable.INDISTINGUISHABLE, FrontTable.DIFFERENCE]
     rows = [
         {
             "kind": "base" if p.base else "member" if p.member else "dominated",
@@ -75,7 +75,7 @@ def _table(points: Iterable[FrontPoint], *, x: Axis, y: Axis, caption: str) -> d
                 with_interval(p.x, p.x_low, p.x_high),
                 with_interval(p.y, p.y_low, p.y_high),
                 "yes" if p.member else "no",
-                listed(p.alike) or FrontTable.NOTHING,
+                listed(p.indistinguishable) or FrontTable.NOTHING,
                 p.difference or FrontTable.NOTHING,
             ],
         }
@@ -84,7 +84,7 @@ def _table(points: Iterable[FrontPoint], *, x: Axis, y: Axis, caption: str) -> d
     if not rows:
         nothing = {"kind": "", "link": "", "cells": [FrontTable.NOTHING, "nothing measured yet"]}
         return {"caption": caption, "headings": headings[:2], "long": [], "rows": [nothing]}
-    long = ["candidate", FrontTable.ALIKE, FrontTable.DIFFERENCE]
+    long = ["candidate", FrontTable.INDISTINGUISHABLE, FrontTable.DIFFERENCE]
     return {"caption": caption, "headings": headings, "long": long, "rows": rows}
 
 

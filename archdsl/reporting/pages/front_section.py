@@ -71,12 +71,12 @@ def _sentences(front: Front) -> Iterator[str]:
 
 
 def _certainty(front: Front) -> str:
-    alike = [row for row in front.members if row.alike]
-    if not alike:
+    marked = [row for row in front.members if row.indistinguishable]
+    if not marked:
         return "Every member can be told apart from all other trials."
     kept = len(front.robust_members)
     return (
-        f"{_of_all(len(alike), len(front.members))} cannot be told apart from some other trial: "
+        f"{_of_all(len(marked), len(front.members))} cannot be told apart from some other trial: "
         f"{REASON}. {counted(kept, 'trial')} "
         f"{'is' if kept == 1 else 'are'} beaten by none beyond the noise (the robust front)."
     )
@@ -157,7 +157,7 @@ def _table(found: Findings) -> dict[str, Any]:
         "table": {
             "caption": caption,
             "headings": table.headings,
-            "long": [FrontTable.ALIKE, FrontTable.DIFFERENCE],
+            "long": [FrontTable.INDISTINGUISHABLE, FrontTable.DIFFERENCE],
             "rows": [
                 {
                     "cells": cells,

@@ -92,8 +92,8 @@ def _values(member: Member) -> Iterator[tuple[str, str]]:
     if row.test is not None:
         shown = with_interval(row.test.value, row.test.low, row.test.high)
         yield row.test.quantity.replace("_", " "), f"{shown} {row.test.unit}"
-    if row.alike:
-        yield "not told apart from", trials_listed(row.alike)
+    if row.indistinguishable:
+        yield "not told apart from", trials_listed(row.indistinguishable)
     for each in member.beside:
         words = with_interval(each.value, each.low, each.high)
         yield "peak memory", f"{words} {each.unit}, on {where(each)}"

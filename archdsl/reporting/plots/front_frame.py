@@ -104,7 +104,7 @@ def write_legend(
         handles.append(Patch(color=FRONT, alpha=0.1, linewidth=0, label="dominated region"))
     if any(p.x_low < p.x_high or p.y_low < p.y_high for p in points):
         handles.append(sample(QUIET, "95 % interval", marker="", line="-"))
-    if any(p.alike for p in points):
+    if any(p.indistinguishable for p in points):
         handles.append(sample(INK, "not told apart", marker="", line=":"))
     figure.legend(
         handles=handles,

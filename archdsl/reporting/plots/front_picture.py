@@ -60,14 +60,14 @@ def _describe(point: FrontPoint, *, x: Axis, y: Axis) -> str:
         f"{point.label[:TOOLTIP_LENGTH]} ({'base, ' if point.base else ''}{role})",
         f"{x.heading}: {with_interval(point.x, point.x_low, point.x_high)}",
         f"{y.heading}: {with_interval(point.y, point.y_low, point.y_high)}",
-        f"cannot be told apart from {_listed(point)}" if point.alike else "",
+        f"cannot be told apart from {_listed(point)}" if point.indistinguishable else "",
         point.difference[:TOOLTIP_LENGTH],
     ]
     return clean("; ".join(part for part in parts if part))
 
 
 def _listed(point: FrontPoint) -> str:
-    return ", ".join(map(str, point.alike[:TOOLTIP_LENGTH]))[:TOOLTIP_LENGTH]
+    return ", ".join(map(str, point.indistinguishable[:TOOLTIP_LENGTH]))[:TOOLTIP_LENGTH]
 
 
 def _cite(point: PublishedPoint) -> str:

@@ -144,13 +144,13 @@ def _join_alike(axes: Axes, points: Sequence[FrontPoint]) -> None:
 
     Where that would be too many to tell one from another, a point is joined to the next one alone.
     """
-    unclear = sorted((p for p in points if p.alike), key=lambda p: (p.x, p.y))
-    many = sum(len(p.alike) for p in unclear) > 2 * MOST_JOINED
+    marked = sorted((p for p in points if p.indistinguishable), key=lambda p: (p.x, p.y))
+    many = sum(len(p.indistinguishable) for p in marked) > 2 * MOST_JOINED
     gap = (math.nan, math.nan)
     lines: list[tuple[float, float]] = []
-    for place, point in enumerate(unclear):
-        others = {str(other) for other in point.alike}
-        later = (p for p in unclear[place + 1 :] if p.label in others)
+    for place, point in enumerate(marked):
+        others = {str(other) for other in point.indistinguishable}
+        later = (p for p in marked[place + 1 :] if p.label in others)
         for other in islice(later, 1 if many else None):
             lines += [(point.x, point.y), (other.x, other.y), gap]
     if lines:

@@ -24,7 +24,7 @@ class FrontPoint:
         member: no other point is at least as good on both axes and better on one.
         base: the architecture the search started from.
         difference: what distinguishes it from the base, in words; empty for the base.
-        alike: labels of the points it cannot be told apart from.
+        indistinguishable: labels of the points it cannot be told apart from.
 
     Raises:
         ValueError: a value or an end of an interval is NaN or infinite.
@@ -40,7 +40,7 @@ class FrontPoint:
     member: bool
     base: bool
     difference: str
-    alike: Sequence[str | int] = ()
+    indistinguishable: Sequence[str | int] = ()
 
     def __post_init__(self) -> None:
         values = (self.x, self.x_low, self.x_high, self.y, self.y_low, self.y_high)
@@ -83,7 +83,7 @@ class Placed(Protocol):
     def base(self) -> bool: ...
 
     @property
-    def alike(self) -> Sequence[object]: ...
+    def indistinguishable(self) -> Sequence[object]: ...
 
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ def thinned(candidates: Sequence[P], *, most: int) -> list[P]:
     kept = {place for place, each in enumerate(candidates) if each.member or each.base}
     others = [place for place in range(len(candidates)) if place not in kept]
     random.Random(0).shuffle(others)
-    others.sort(key=lambda place: not candidates[place].alike)
+    others.sort(key=lambda place: not candidates[place].indistinguishable)
     kept.update(others[: max(0, most - len(kept))])
     return [each for place, each in enumerate(candidates) if place in kept]
 

@@ -94,8 +94,8 @@ def test_script_is_valid(parse: Parse, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_told_apart_is_said_of_both(parse: Parse, tmp_path: Path) -> None:
-    one = replace(POINT, label="one", alike=("two",))
-    other = replace(POINT, label="two", x=5.05, alike=("one",))
+    one = replace(POINT, label="one", indistinguishable=("two",))
+    other = replace(POINT, label="two", x=5.05, indistinguishable=("one",))
     page = parse(write(tmp_path, [one, other, replace(POINT, label="three", x=9.0)]).read_text())
     assert page.under("title").count("cannot be told apart from") == 2
     assert "cannot be told apart from two" in page.under("title")

@@ -181,7 +181,11 @@ def test_unwritable_place_is_a_clear_error(tmp_path: Path, name: str) -> None:
 
 def test_points_that_cannot_be_told_apart_are_joined_once() -> None:
     points = [point(1, 90, label="a"), point(1.1, 91, label="b"), point(5, 99, label="c")]
-    joined = [replace(points[0], alike=("b",)), replace(points[1], alike=("a",)), points[2]]
+    joined = [
+        replace(points[0], indistinguishable=("b",)),
+        replace(points[1], indistinguishable=("a",)),
+        points[2],
+    ]
     lines = {}
     for name, drawn in (("alone", points), ("joined", joined)):
         (axes,) = plot_front(drawn, x=LATENCY, y=TOP1, title="", note="").axes
@@ -194,7 +198,8 @@ def test_of_very_many_that_are_alike_each_is_joined_to_the_next_alone() -> None:
     names = [str(number) for number in range(100)]
     points = [
         replace(
-            point(n + 1, 90, label=name), alike=tuple(other for other in names if other != name)
+            point(n + 1, 90, label=name),
+            indistinguishable=tuple(other for other in names if other != name),
         )
         for n, name in enumerate(names)
     ]
