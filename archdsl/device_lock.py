@@ -34,7 +34,7 @@ CPU = "cpu"
 _FIRST_POLL_SECONDS = 0.005
 _LONGEST_POLL_SECONDS = 0.05
 """Whoever waits long looks rarely: each look wakes a core beside the measurement it waits for."""
-_TELL_SECONDS = 0.5
+_REPORT_SECONDS = 0.5
 _LOCK_LIST = Path("/proc/locks")
 _SHARED_TEMPORARY = Path("/tmp")
 """Not TMPDIR: batch systems set it anew for each job, and the jobs of one host must meet."""
@@ -151,7 +151,7 @@ class SharedDeviceLock:
 
 
 @contextmanager
-def waits_told(listener: Callable[[float], None]) -> Iterator[None]:
+def report_waits(listener: Callable[[float], None]) -> Iterator[None]:
     """Have `listener` called with the seconds this process just waited, every half second or so.
 
     Whoever limits the time of this process's work need not count them.
@@ -179,24 +179,24 @@ def _wait_for(locks: Sequence[_Lock], attempt: Callable[[], bool], wait_s: float
     Args:
         locks: that are attempted, for the message.
     """
-    started = told = time.monotonic()
+    started = reported = time.monotonic()
     pause = _FIRST_POLL_SECONDS
     while not attempt():
         now = time.monotonic()
         if now - started > wait_s:
             raise DeviceLockError(_refusal(locks, now - started))
-        if now - told >= _TELL_SECONDS:
-            _tell(now - told)
-            told = now
+        if now - reported >= _REPORT_SECONDS:
+            _report(now - reported)
+            reported = now
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_POLL_SECONDS)
     ended = time.monotonic()
-    if told > started:
-        _tell(ended - told)
+    if reported > started:
+        _report(ended - reported)
     return ended - started
 
 
-def _tell(seconds: float) -> None:
+def _report(seconds: float) -> None:
     for listener in _listeners:
         listener(seconds)
 

@@ -18,7 +18,7 @@ from archdsl.device_lock import (
     SharedDeviceLock,
     exclusive,
     lock_folder,
-    waits_told,
+    report_waits,
 )
 
 pytestmark = pytest.mark.process
@@ -115,7 +115,7 @@ def test_a_trainer_waits_only_so_long(start: Start) -> None:
     measurer = start("exclusive", "cpu")
     assert line(measurer) == "held"
     told: list[float] = []
-    with waits_told(told.append), pytest.raises(DeviceLockError, match=f"process {measurer.pid}"):
+    with report_waits(told.append), pytest.raises(DeviceLockError, match=f"process {measurer.pid}"):
         SharedDeviceLock(["cpu"], wait_s=1.2).__enter__()
     assert 0.5 <= sum(told) <= 5, "who limits our time hears of the wait while it lasts"
 

@@ -57,9 +57,9 @@ def members(store: Store, *, study: str | None, db: str) -> list[Export]:
     for trial in store.trials.front(row.id):
         name = f"{row.name}-{trial.number}"
         architecture = store.architectures.find(trial.arch_id)
-        said = certificate(store, row, trial, document=f"{safe_stem(name)}.yaml")
+        text = certificate(store, row, trial, document=f"{safe_stem(name)}.yaml")
         found.append(
-            Export(name=name, spec=architecture.spec, arch_id=trial.arch_id, certificate=said)
+            Export(name=name, spec=architecture.spec, arch_id=trial.arch_id, certificate=text)
         )
     if not found:
         raise ArchdslError(f"the front of '{row.name}' is empty: no trial is complete yet")

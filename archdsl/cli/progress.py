@@ -45,7 +45,7 @@ class Progress:
         self._store, self._name = store, study
         self._follower: Follower | None = None
         self._seen: Snapshot | None = None
-        self._said_at = 0.0
+        self._printed_at = 0.0
         self._begun = False
         # A thread of its own asks for the picture: the search waits for none of it.
         self._live = Live(
@@ -70,12 +70,12 @@ class Progress:
         if self._drawn:
             self._live.stop()
         elif self._begun and error is None:
-            self._say()
+            self._print_changes()
 
     def on_start(self, job: Job) -> None:
         """A candidate goes to a worker."""
         if not (self._drawn or self._begun):
-            self._say()
+            self._print_changes()
         self._begun = True
 
     def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None:
@@ -83,14 +83,14 @@ class Progress:
 
     def on_end(self, job: Job, outcome: Outcome) -> None:
         """A candidate is committed."""
-        if not self._drawn and time.monotonic() - self._said_at >= SECONDS_BETWEEN_LINES:
-            self._say()
+        if not self._drawn and time.monotonic() - self._printed_at >= SECONDS_BETWEEN_LINES:
+            self._print_changes()
 
-    def _say(self) -> None:
+    def _print_changes(self) -> None:
         before, now = self._seen, self._look()
         for text in changes(before, now):
             say(text)
-        self._said_at = time.monotonic()
+        self._printed_at = time.monotonic()
 
     def _look(self) -> Snapshot:
         if self._follower is None:

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
-from archdsl.device_lock import DeviceLockError, waits_told
+from archdsl.device_lock import DeviceLockError, report_waits
 from archdsl.errors import ArchdslError, WriteError
 from archdsl.measuring.evaluators import Evaluator
 from archdsl.records import Measurement
@@ -69,7 +69,7 @@ def serve(connection: Connection) -> NoReturn:
             case ("evaluate", job, quantities, bounds):
                 chosen = [evaluators[name] for name in quantities]
                 try:
-                    with waits_told(waited):
+                    with report_waits(waited):
                         outcome = evaluate_job(
                             job,
                             chosen,

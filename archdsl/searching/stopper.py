@@ -126,6 +126,8 @@ class Stopper:
 
     def _curve(self, trial_id: int) -> list[float]:
         """The metric after each epoch; empty where one is missing."""
-        told = [each for each in self._store.epochs.of_trial(trial_id) if each.name == self._metric]
-        whole = [each.epoch for each in told] == list(range(1, len(told) + 1))
-        return [each.value for each in told] if whole else []
+        found = [
+            each for each in self._store.epochs.of_trial(trial_id) if each.name == self._metric
+        ]
+        whole = [each.epoch for each in found] == list(range(1, len(found) + 1))
+        return [each.value for each in found] if whole else []

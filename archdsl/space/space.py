@@ -107,10 +107,10 @@ class Space:
         if not self.bases:
             return None
         tree = next(iter(self.bases.values()))
-        said = holes.fixed(self.overlay)
+        settled = holes.fixed(self.overlay)
         for path in TASK:
-            if said and said.at(path):
-                tree = merge_trees(tree, said.only(path))
+            if settled and settled.at(path):
+                tree = merge_trees(tree, settled.only(path))
         return check_model(tree)
 
     def enumerate(self) -> Iterator[Candidate]:

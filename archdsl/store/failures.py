@@ -81,10 +81,10 @@ def explained(place: str) -> Iterator[None]:
         origin = getattr(error, "orig", None) or error
         cause = str(origin).splitlines()[0]
         meaning = _meaning(origin, cause)
-        told = f"{meaning} ({cause})" if meaning else cause
+        text = f"{meaning} ({cause})" if meaning else cause
         refused = getattr(origin, "sqlstate", "") is None
         kind = NoServerError if refused else StoreError
-        raise kind(f"database {place}: {told}") from error
+        raise kind(f"database {place}: {text}") from error
 
 
 def _meaning(origin: BaseException, cause: str) -> str | None:

@@ -84,9 +84,9 @@ class Liveness:
             return False
         driver: Any = self._session.connection.dbapi_connection
         # A session that was asked nothing is told nothing, but for its end and some rare notices.
-        told = select.poll()
-        told.register(driver.pgconn.socket, select.POLLIN)
-        if not told.poll(0):
+        poll = select.poll()
+        poll.register(driver.pgconn.socket, select.POLLIN)
+        if not poll.poll(0):
             return True
         try:
             self._session.exec_driver_sql("SELECT 1")

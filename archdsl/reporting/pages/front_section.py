@@ -92,10 +92,10 @@ def _best(name: str, goal: str, members: Sequence[FrontRow], base: FrontRow | No
     sign = 1 if goal == "minimize" else -1
     best = min(members, key=lambda row: sign * row.trial.values[name].value)
     word = "Lowest" if goal == "minimize" else "Highest"
-    said = f"{word} {title(name)}: trial {best.trial.number} with {_value(best.trial, name)}"
+    text = f"{word} {title(name)}: trial {best.trial.number} with {_value(best.trial, name)}"
     if base is None or best is base:
-        return f"{said}{'' if base is None else ', the base itself'}."
-    return f"{said}; the base has {_value(base.trial, name)}."
+        return f"{text}{'' if base is None else ', the base itself'}."
+    return f"{text}; the base has {_value(base.trial, name)}."
 
 
 def _value(trial: Trial, name: str) -> str:
@@ -178,11 +178,11 @@ def progress_section(found: Findings) -> dict[str, Any]:
     progress = _best_value(front) if single else _hypervolume(front)
     sentences = ["No trial is complete yet."] if single and progress is None else []
     if not single:
-        said = describe_hypervolume(front)
+        text = describe_hypervolume(front)
         sentences = [
             "The hypervolume is how much of the space in front of a reference point the front "
             "dominates: it grows whenever the front does.",
-            f"{said[:1].upper()}{said[1:]}.",
+            f"{text[:1].upper()}{text[1:]}.",
         ]
     context = {
         "heading": "The best value over time" if single else "Hypervolume over time",

@@ -104,8 +104,8 @@ def look_at(found: Sequence[Machine], *, storage: str | None = None) -> list[Mac
         ]
         for machine, answer in zip(found, asked, strict=True):
             with suppress(RayError):
-                told = ray.get(answer, timeout=LOOK_SECONDS)
-                looked.append(MachineReport(machine=machine, **told))
+                answered = ray.get(answer, timeout=LOOK_SECONDS)
+                looked.append(MachineReport(machine=machine, **answered))
     return looked
 
 
@@ -115,10 +115,10 @@ def clock_differences(found: Sequence[Machine]) -> dict[str, float]:
     def now() -> float:
         return time.time()
 
-    told = ray.remote(num_cpus=0, max_retries=0)(now)
+    clock = ray.remote(num_cpus=0, max_retries=0)(now)
     ahead = {}
     for each in found:
-        ask = told.options(scheduling_strategy=NodeAffinitySchedulingStrategy(each.id, soft=False))
+        ask = clock.options(scheduling_strategy=NodeAffinitySchedulingStrategy(each.id, soft=False))
         with suppress(RayError):
             ray.get(ask.remote(), timeout=LOOK_SECONDS)  # starts the process that answers
             before = time.time()
@@ -145,8 +145,8 @@ def _looker() -> Callable[[str | None], dict[str, Any]]:
             version = f"none ({type(error).__name__}: {error})"
         command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
         try:
-            told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-            gpus = [line.strip() for line in told.stdout.splitlines() if line.strip()]
+            listed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+            gpus = [line.strip() for line in listed.stdout.splitlines() if line.strip()]
         except (OSError, subprocess.SubprocessError):
             gpus = []
         seen, hindrance = None, ""

@@ -63,12 +63,12 @@ def check_answers(address: str) -> bool:
     where = f"at {known}" if known else "on this machine (address: auto)"
     if known.rpartition(":")[2].isdigit():
         _check_open(known.removeprefix("ray://"))
-    told = _told(address, where)
-    if told is None or not any(words in told for words in _UNAUTHENTICATED):
-        _check_told(told, where)
+    failure = _health_failure(address, where)
+    if failure is None or not any(words in failure for words in _UNAUTHENTICATED):
+        _refuse_failure(failure, where)
         return False
     # Only now: a token is shown to nobody who does not ask for it.
-    if AUTH_MODE not in os.environ and _told(address, where, **WITH_TOKEN) is None:
+    if AUTH_MODE not in os.environ and _health_failure(address, where, **WITH_TOKEN) is None:
         return True
     raise RunnerError(
         f"the Ray cluster {where} wants a token: put the same ~/.ray/auth_token on every machine "
@@ -76,15 +76,15 @@ def check_answers(address: str) -> bool:
     )
 
 
-def first_words(told: object) -> str:
+def first_words(answer: object) -> str:
     """What Ray tells, without its advice."""
-    return textwrap.shorten(str(told), REASON_LENGTH, placeholder=" …")
+    return textwrap.shorten(str(answer), REASON_LENGTH, placeholder=" …")
 
 
 _REMEDY = "start one (`ray start --head`), or name the address of one in the run profile"
 
 
-def _told(address: str, where: str, **variables: str) -> str | None:
+def _health_failure(address: str, where: str, **variables: str) -> str | None:
     """Why a process that asks the cluster whether it is there fails; None where it does not."""
     chosen = [] if address == "auto" else ["--address", address]
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", *chosen]
@@ -106,10 +106,10 @@ def _told(address: str, where: str, **variables: str) -> str | None:
     return "\n".join(line.strip() for line in done.stderr.splitlines() if line.strip())
 
 
-def _check_told(told: str | None, where: str) -> None:
-    if told is None:
+def _refuse_failure(failure: str | None, where: str) -> None:
+    if failure is None:
         return
-    reason = told.rpartition("\n")[2]
+    reason = failure.rpartition("\n")[2]
     if "Found multiple active Ray instances" in reason:
         found = ", ".join(sorted(re.findall(r"'([^']+:\d+)'", reason)))
         raise RunnerError(

@@ -14,8 +14,13 @@ from archdsl.identity import canonical_json, differences
 from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.child import MakeEvaluators
 from archdsl.runners.errors import packed
-from archdsl.runners.evaluation import OnMeasurement as TellMeasured
-from archdsl.runners.evaluation import OnReport, ignore_measurement, ignore_report, one_line
+from archdsl.runners.evaluation import (
+    OnMeasurement,
+    OnReport,
+    ignore_measurement,
+    ignore_report,
+    one_line,
+)
 from archdsl.runners.interfaces import Bound
 from archdsl.runners.profile import RayProfile
 from archdsl.runners.slot import WorkerSlot
@@ -158,7 +163,7 @@ class RaySlot:
             return self._refusal(event.error)
         return self._refusal(MeasureError(f"internal error: {one_line(event.error)}"))
 
-    def evaluate(self, job: Job, *, report: OnReport, measured: TellMeasured) -> Outcome:
+    def evaluate(self, job: Job, *, report: OnReport, measured: OnMeasurement) -> Outcome:
         """The lane's part, then this process's own; see `WorkerSlot.evaluate`."""
         first = self._lane(job) if self._lane else Outcome(state=State.COMPLETE)
         if first.state is not State.COMPLETE:
