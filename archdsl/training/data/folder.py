@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from archdsl.document.messages import listed
 from archdsl.errors import DataError
 from archdsl.identity import digest
 from archdsl.training.data.dataset import Dataset, size_word
@@ -154,8 +155,7 @@ def _class_folders(names: Sequence[str]) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    more = len(names) - ERRORS_SHOWN
-    return ", ".join(names[:ERRORS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return listed(names, most=ERRORS_SHOWN, rest=" and {} more")
 
 
 def inspect(paths: Sequence[Path]) -> dict[Path, tuple[Header, str]]:

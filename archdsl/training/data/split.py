@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from archdsl.document.messages import listed
 from archdsl.errors import DataError
 
 Indices = npt.NDArray[np.int64]
@@ -63,8 +64,8 @@ def _refuse_small_classes(
         if count < parts
     ]
     if few:
-        more = f" and {len(few) - CLASSES_SHOWN} more" if len(few) > CLASSES_SHOWN else ""
+        first = listed(few, most=CLASSES_SHOWN, rest=" and {} more")
         raise DataError(
             f"{source}: too few images to split each class into {parts} parts; "
-            f"give at least {parts} to {', '.join(few[:CLASSES_SHOWN])}{more}"
+            f"give at least {parts} to {first}"
         )
