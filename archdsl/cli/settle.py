@@ -33,16 +33,18 @@ def settle_front(
 
     profile = read_profile(runner)
     agreed = replication_cost(store, study, rounds=rounds)
-    say(_stated(agreed, study, rounds))
+    say(_format_budget(agreed, study, rounds))
     if not agreed.purchases:
-        return {"settled": _plain(agreed, None)}
+        return {"settled": _settled_json(agreed, None)}
     status = Status("", console=Console(stderr=True))
     begun = 0
 
     def watch(purchase: Replicate, before: int) -> None:
         nonlocal begun
         begun = before
-        status.update(f"{_named(purchase)} ({before} of at most {len(agreed.purchases)} done)")
+        status.update(
+            f"{_format_purchase(purchase)} ({before} of at most {len(agreed.purchases)} done)"
+        )
 
     if sys.stderr.isatty():
         status.start()
@@ -63,12 +65,12 @@ def settle_front(
         ) from None
     finally:
         status.stop()
-    for line in _came_of_it(done, rounds):
+    for line in _format_result(done, rounds):
         say(line)
-    return {"settled": _plain(agreed, done)}
+    return {"settled": _settled_json(agreed, done)}
 
 
-def _stated(agreed: ReplicationCost, study: StudyRow, rounds: int) -> str:
+def _format_budget(agreed: ReplicationCost, study: StudyRow, rounds: int) -> str:
     numbers = ", ".join(map(str, agreed.indistinguishable))
     if not agreed.indistinguishable:
         return f"nothing to settle: all members of the front of '{study.name}' can be told apart"
@@ -77,11 +79,7 @@ def _stated(agreed: ReplicationCost, study: StudyRow, rounds: int) -> str:
             f"trials {numbers} of '{study.name}' cannot be told apart, and all that --rounds "
             f"{rounds} allows is spent on them; raise it to go on"
         )
-    parts = [
-        _counted(agreed.measurements, "measurement"),
-        _counted(agreed.trainings, "training"),
-    ]
-    spent = " and ".join(part for part in parts if part)
+    spent = _format_counts(agreed)
     time = (
         "" if agreed.seconds is None else f", about {duration(agreed.seconds)} beside starting up"
     )
@@ -91,12 +89,9 @@ def _stated(agreed: ReplicationCost, study: StudyRow, rounds: int) -> str:
     )
 
 
-def _came_of_it(done: Replicated, rounds: int) -> list[str]:
-    measured = sum(not purchase.trainings for purchase in done.made)
-    trained = sum(purchase.trainings for purchase in done.made)
-    parts = [_counted(measured, "measurement"), _counted(trained, "training")]
-    lines = [f"made {' and '.join(part for part in parts if part) or 'nothing'}"]
-    lines += [f"{_named(purchase)} failed: {reason}" for purchase, reason in done.failed]
+def _format_result(done: Replicated, rounds: int) -> list[str]:
+    lines = [f"made {_format_counts(done) or 'nothing'}"]
+    lines += [f"{_format_purchase(purchase)} failed: {reason}" for purchase, reason in done.failed]
     if done.left:
         numbers = ", ".join(map(str, sorted({each.trial.number for each in done.left})))
         lines.append(f"trials {numbers} have become unclear meanwhile; the same command goes on")
@@ -110,19 +105,22 @@ def _came_of_it(done: Replicated, rounds: int) -> list[str]:
     return lines
 
 
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'s' if number != 1 else ''}" if number else ""
+def _format_counts(spent: ReplicationCost | Replicated) -> str:
+    """`1 measurement and 3 trainings`; what there is none of is left out."""
+    counts = {"measurement": spent.measurements, "training": spent.trainings}
+    return " and ".join(
+        f"{count} {word}{'s' if count > 1 else ''}" for word, count in counts.items() if count
+    )
 
 
-def _named(purchase: Replicate) -> str:
+def _format_purchase(purchase: Replicate) -> str:
     seeds = purchase.words.get("seeds")
     if seeds:
         return f"trial {purchase.trial.number}: training with seeds {', '.join(map(str, seeds))}"
     return f"trial {purchase.trial.number}: {purchase.objective}, repeat {purchase.turn}"
 
 
-def _plain(agreed: ReplicationCost, done: Replicated | None) -> dict[str, Any]:
-    made = done.made if done else ()
+def _settled_json(agreed: ReplicationCost, done: Replicated | None) -> dict[str, Any]:
     return {
         "allowed": {
             "measurements": agreed.measurements,
@@ -130,8 +128,8 @@ def _plain(agreed: ReplicationCost, done: Replicated | None) -> dict[str, Any]:
             "seconds": agreed.seconds,
         },
         "made": {
-            "measurements": sum(not purchase.trainings for purchase in made),
-            "trainings": sum(purchase.trainings for purchase in made),
+            "measurements": done.measurements if done else 0,
+            "trainings": done.trainings if done else 0,
         },
         "failed": [
             {"trial": purchase.trial.number, "objective": purchase.objective, "reason": reason}

@@ -75,12 +75,12 @@ class ReplicationCost:
     @property
     def trainings(self) -> int:
         """How many networks would be trained."""
-        return sum(purchase.trainings for purchase in self.purchases)
+        return _trainings(self.purchases)
 
     @property
     def measurements(self) -> int:
         """How many measurements without a training would be made."""
-        return sum(not purchase.trainings for purchase in self.purchases)
+        return _measurements(self.purchases)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +98,24 @@ class Replicated:
     failed: Sequence[tuple[Replicate, str]]
     indistinguishable: Sequence[int]
     left: Sequence[Replicate]
+
+    @property
+    def trainings(self) -> int:
+        """How many networks were trained."""
+        return _trainings(self.made)
+
+    @property
+    def measurements(self) -> int:
+        """How many measurements without a training were made."""
+        return _measurements(self.made)
+
+
+def _trainings(purchases: Sequence[Replicate]) -> int:
+    return sum(purchase.trainings for purchase in purchases)
+
+
+def _measurements(purchases: Sequence[Replicate]) -> int:
+    return sum(not purchase.trainings for purchase in purchases)
 
 
 OnReplicate = Callable[[Replicate, int], None]
