@@ -105,6 +105,16 @@ def trained_for(evaluate: Mapping[str, Mapping[str, Any]]) -> str | None:
     return next((name for name in TRAINED if "data" in evaluate.get(name, {})), None)
 
 
+def as_loss(value: float, direction: str) -> float:
+    """An objective's value turned so that less is better.
+
+    Args:
+        value: of the objective.
+        direction: which is better: `minimize` or `maximize`.
+    """
+    return value if direction == "minimize" else -value
+
+
 def relative_excess(excess: float, limit: float, *, at_zero: float) -> float:
     """By how much a limit is broken, relative to the limit.
 

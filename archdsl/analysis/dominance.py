@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from archdsl.metrics import as_loss
+
 Point = tuple[float, ...]
 """Losses, one for each objective: lower is better in each."""
 
@@ -18,10 +20,7 @@ def losses(values: Mapping[str, float], objectives: Mapping[str, str]) -> Point:
         values: of at least these objectives.
         objectives: name to `minimize` or `maximize`.
     """
-    return tuple(
-        values[name] if direction == "minimize" else -values[name]
-        for name, direction in objectives.items()
-    )
+    return tuple(as_loss(values[name], direction) for name, direction in objectives.items())
 
 
 def no_worse(one: Sequence[float], other: Sequence[float]) -> bool:

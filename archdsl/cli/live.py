@@ -13,7 +13,7 @@ from rich.text import Text
 
 from archdsl.cli.printing import duration
 from archdsl.document.messages import shortened
-from archdsl.metrics import MEASURED, METRICS, TRAINED, trained_for
+from archdsl.metrics import MEASURED, METRICS, TRAINED, as_loss, trained_for
 from archdsl.records import State
 from archdsl.reporting.formatting import clean
 from archdsl.reporting.live import Snapshot
@@ -126,8 +126,8 @@ def line(text: str, style: str = "") -> Text:
 
 def _front(now: Snapshot) -> Table:
     names = list(now.study.objectives)
-    sign = 1 if now.study.objectives[names[0]] == "minimize" else -1
-    members = sorted(now.front, key=lambda trial: sign * trial.values[names[0]].value)
+    first, direction = names[0], now.study.objectives[names[0]]
+    members = sorted(now.front, key=lambda trial: as_loss(trial.values[first].value, direction))
     table = Table(box=None, header_style="bold")
     for heading in ("front so far", *names):
         table.add_column(heading, justify="right", no_wrap=True)

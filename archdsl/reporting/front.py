@@ -12,7 +12,7 @@ from typing import Any
 from archdsl.analysis.hypervolume import Growth, growth
 from archdsl.analysis.indistinguishable import indistinguishable
 from archdsl.errors import ArchdslError
-from archdsl.metrics import METRICS, trained_for
+from archdsl.metrics import METRICS, as_loss, trained_for
 from archdsl.records import Measurement, State
 from archdsl.reporting.formatting import counted
 from archdsl.reporting.plots.points import Axis, FrontPoint
@@ -142,8 +142,7 @@ def read_front(store: Store, study: StudyRow) -> Front:
         for trial in complete
     ]
     first, direction = next(iter(study.objectives.items()))
-    sign = 1 if direction == "minimize" else -1
-    rows.sort(key=lambda row: (not row.member, sign * row.trial.values[first].value))
+    rows.sort(key=lambda row: (not row.member, as_loss(row.trial.values[first].value, direction)))
     return Front(
         study=study,
         rows=rows,

@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl.analysis.dominance import dominates, losses
 from archdsl.analysis.indistinguishable import REASON
-from archdsl.metrics import METRICS
+from archdsl.metrics import METRICS, as_loss
 from archdsl.reporting.formatting import (
     counted,
     format_state,
@@ -89,8 +89,7 @@ def _of_all(some: int, total: int) -> str:
 
 
 def _best(name: str, goal: str, members: Sequence[FrontRow], base: FrontRow | None) -> str:
-    sign = 1 if goal == "minimize" else -1
-    best = min(members, key=lambda row: sign * row.trial.values[name].value)
+    best = min(members, key=lambda row: as_loss(row.trial.values[name].value, goal))
     word = "Lowest" if goal == "minimize" else "Highest"
     text = f"{word} {title(name)}: trial {best.trial.number} with {_value(best.trial, name)}"
     if base is None or best is base:
