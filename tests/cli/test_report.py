@@ -127,7 +127,8 @@ def nested(holes: dict[str, str]) -> str:
 
 
 COPIES = """
-INSERT INTO architectures SELECT arch_id || :tag, spec, plan, facts FROM architectures
+INSERT INTO architectures (arch_id, spec, plan, facts)
+    SELECT arch_id || :tag, spec, plan, facts FROM architectures
   WHERE arch_id IN (SELECT arch_id FROM trials WHERE number < :count);
 INSERT INTO measurements SELECT id + :shift, arch_id || :tag, quantity, key, value, low, high, unit,
   protocol, detail, created FROM measurements WHERE id < :shift0;

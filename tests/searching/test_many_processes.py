@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from archdsl.runners.interfaces import Runner
 from archdsl.runners.make import make_runner
 from archdsl.runners.read import read_profile
 from archdsl.searching import before
+from archdsl.searching import run as search_run
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.run import SearchResult, run_search
+from archdsl.store.owner import Owner
+from archdsl.store.owner import _process_start as started
 from archdsl.store.store import open_store
 
 pytestmark = pytest.mark.process
@@ -96,14 +100,17 @@ def test_sixteen_processes_make_one_study(prepare: Prepare, db: str) -> None:
 
 
 def test_a_budget_that_others_are_still_at_work_on(
-    prepare: Prepare, run: Callable[..., SearchResult], db: str
+    prepare: Prepare,
+    run: Callable[..., SearchResult],
+    db: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """There is no front yet, and nothing to complain of."""
-    checked = prepare(1)
+    checked, other = prepare(1), Waiting()
+    begin_elsewhere(other, checked, db, monkeypatch)
     with open_store(db) as store:
-        with pytest.raises(KeyboardInterrupt):
-            run_search(checked, store=store, profile=read_profile("local"), observer=Interrupted())
         done = run(checked, store=store)
+    other.end()
     assert done.ran == 0
     assert "1 trial is still at work in another process" in (done.note or "")
 
@@ -119,13 +126,7 @@ def test_others_that_are_done_before_the_runner_has_ended(
         monkeypatch.setattr(runner, "close", other.end)
         return runner
 
-    def search() -> None:
-        with open_store("crowd.db") as store:
-            run_search(checked, store=store, profile=read_profile("local"), observer=other)
-
-    other.thread = threading.Thread(target=search)
-    other.thread.start()
-    assert other.at_work.wait(30)
+    begin_elsewhere(other, checked, "crowd.db", monkeypatch)
     monkeypatch.setattr(before, "make_runner", slow)
     with open_store("crowd.db") as store:
         done = run(checked, store=store)
@@ -133,6 +134,33 @@ def test_others_that_are_done_before_the_runner_has_ended(
     assert (states[State.COMPLETE], states[State.RUNNING]) == (1, 0)
     assert done.ran == 0
     assert done.note == "another process had the last trial, and scores the front"
+
+
+def begin_elsewhere(
+    other: Waiting, checked: CheckedStudy, db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search in a thread that stands for another process: it claims in the name of the parent."""
+
+    def search() -> None:
+        with open_store(db) as store:
+            run_search(checked, store=store, profile=read_profile("local"), observer=other)
+
+    parent = replace(Owner.current(), pid=os.getppid(), process_start=started(os.getppid()))
+    monkeypatch.setattr(search_run, "_UNDER_WAY", OfManyProcesses())
+    with monkeypatch.context() as patch:
+        patch.setattr(Owner, "current", classmethod(lambda cls: parent))
+        other.thread = threading.Thread(target=search)
+        other.thread.start()
+        assert other.at_work.wait(30)
+
+
+class OfManyProcesses(set[tuple[str, str]]):
+    """Searches of this process, which stand for those of several and know nothing of each other."""
+
+    def __contains__(self, key: object) -> bool:
+        return False
+
+    remove = set.discard
 
 
 class Waiting:
@@ -149,17 +177,6 @@ class Waiting:
     def on_start(self, job: Job) -> None:
         self.at_work.set()
         self._go_on.wait(30)
-
-    def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None: ...
-
-    def on_end(self, job: Job, outcome: Outcome) -> None: ...
-
-
-class Interrupted:
-    """Gives up when the first trial has begun; its process lives on and holds its claim."""
-
-    def on_start(self, job: Job) -> None:
-        raise KeyboardInterrupt
 
     def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None: ...
 
