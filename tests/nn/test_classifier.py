@@ -10,11 +10,6 @@ from torch.nn import functional
 from archdsl.nn.classifier import Classifier
 
 
-@pytest.fixture(autouse=True)
-def _seed() -> None:
-    torch.manual_seed(0)
-
-
 def normalised(made: nn.Module, name: str, tokens: Tensor) -> Tensor:
     weight, bias = (made.get_parameter(f"{name}.{each}") for each in ("weight", "bias"))
     return functional.layer_norm(tokens, weight.shape, weight, bias, eps=1e-6)

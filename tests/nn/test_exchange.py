@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import Tensor, nn
 
 from archdsl.nn.fusion import AddFusion
 from archdsl.nn.layer import Blocks, Exchange, Layer, stream_norm
-
-
-@pytest.fixture(autouse=True)
-def _seed() -> None:
-    torch.manual_seed(0)
 
 
 class _Mean(nn.Module):

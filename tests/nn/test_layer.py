@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
 
 import pytest
 import torch
@@ -22,21 +21,9 @@ from archdsl.nn.layer import (
     TiedExchange,
     stream_norm,
 )
+from tests.fixtures.references import drawn
 
 DIM = 6
-
-Module = TypeVar("Module", bound=nn.Module)
-
-
-@pytest.fixture(autouse=True)
-def _seed() -> None:
-    torch.manual_seed(0)
-
-
-def drawn(module: Module) -> Module:
-    for parameter in module.parameters():
-        nn.init.normal_(parameter, std=0.5)
-    return module.double()
 
 
 def streams() -> dict[str, Tensor]:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
 from archdsl.nn.embeds.patch import PatchEmbed
 from archdsl.nn.embeds.stream import StreamEmbed
-
-
-@pytest.fixture(autouse=True)
-def _seed() -> None:
-    torch.manual_seed(0)
 
 
 def test_patches_are_a_strided_convolution() -> None:

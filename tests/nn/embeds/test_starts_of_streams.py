@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from typing import cast
 
 import pytest
 import torch
@@ -14,23 +14,7 @@ from archdsl.nn.embeds.downsample import Downsample
 from archdsl.nn.embeds.learned import LearnedEmbed
 from archdsl.nn.embeds.patch import PatchEmbed
 from archdsl.nn.embeds.stream import Embeds, StreamEmbed
-
-Module = TypeVar("Module", bound=nn.Module)
-
-
-@pytest.fixture(autouse=True)
-def _seed() -> None:
-    torch.manual_seed(0)
-
-
-def drawn(module: Module) -> Module:
-    for parameter in module.parameters():
-        nn.init.normal_(parameter, std=0.5)
-    return module.double()
-
-
-def randn(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64)
+from tests.fixtures.references import drawn, randn
 
 
 def test_a_stem_is_convolutions_with_relu_between_them() -> None:

@@ -2,60 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from archdsl.nn.heads.cross_attention import Carried, CrossAttention, cross_attention
+from tests.fixtures.references import attend, drawn, normed, of, randn, same
 
 TOKENS, SOURCE_TOKENS, DIM, HEADS = 5, 7, 12, 3
-
-
-Module = TypeVar("Module", bound=nn.Module)
-
-
-@pytest.fixture(autouse=True)
-def _seed() -> None:
-    torch.manual_seed(0)
-
-
-def drawn(module: Module) -> Module:
-    """The module in double precision, norms and biases drawn at random too."""
-    for parameter in module.parameters():
-        nn.init.normal_(parameter, std=0.5)
-    return module.double()
-
-
-def randn(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64)
-
-
-def same(found: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
-
-
-def of(module: nn.Module, name: str, tokens: Tensor) -> Tensor:
-    """One linear map of a module, written out."""
-    weight, bias = (module.get_parameter(f"{name}.{each}") for each in ("weight", "bias"))
-    return tokens @ weight.T + bias
-
-
-def normed(module: nn.Module, name: str, tokens: Tensor, eps: float = 1e-5) -> Tensor:
-    weight, bias = (module.get_parameter(f"{name}.{each}") for each in ("weight", "bias"))
-    return functional.layer_norm(tokens, weight.shape, weight, bias, eps=eps)
-
-
-def attend(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Attention head by head: what is read, and the map of each head."""
-    maps, read = [], []
-    for a, b, c in zip(*(each.chunk(HEADS, dim=-1) for each in (q, k, v)), strict=True):
-        scores = (a @ b.transpose(1, 2) / a.shape[-1] ** 0.5).exp()
-        maps.append(scores / scores.sum(dim=-1, keepdim=True))
-        read.append(maps[-1] @ c)
-    return torch.cat(read, dim=-1), maps
 
 
 @pytest.mark.parametrize("norms", ["", "q", "k", "v", "qk", "kv", "qkv"])
@@ -73,7 +28,7 @@ def test_cross_attention_with_some_norms_only(norms: str, out_proj: bool) -> Non
         else of(head, each, tokens[each])
         for each in "qkv"
     )
-    read = attend(q, k, v)[0]
+    read = attend(q, k, v, heads=HEADS)[0]
     same(head(target, source), of(head, "proj", read) if out_proj else read)
     names = {name.partition(".")[0] for name, _ in head.named_parameters()}
     assert names == {*"qkv", *(f"{each}_norm" for each in norms), *(["proj"] if out_proj else [])}
@@ -90,7 +45,7 @@ def test_a_map_that_is_asked_for_changes_nothing_that_is_read() -> None:
         normed(head, f"{each}_norm", of(head, each, tokens))
         for each, tokens in (("q", target), ("k", source), ("v", source))
     )
-    same(shares, torch.stack(attend(q, k, v)[1], dim=1))
+    same(shares, torch.stack(attend(q, k, v, heads=HEADS)[1], dim=1))
 
 
 def test_asking_tokens_may_be_among_the_keys() -> None:
@@ -128,7 +83,7 @@ def test_queries_carried_to_the_source_and_back(with_query: bool, norms: str) ->
         else of(head, f"head.{each}", tokens[each])
         for each in "qkv"
     )
-    query = query + of(head, "head.proj", attend(q, k, v)[0])
+    query = query + of(head, "head.proj", attend(q, k, v, heads=HEADS)[0])
     read = of(head, "back.2", functional.gelu(normed(head, "back.0", query, eps=1e-6)))
     same(head(target, source), read)
 

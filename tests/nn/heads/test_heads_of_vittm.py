@@ -10,15 +10,9 @@ from torch.nn import functional
 from archdsl.nn.heads.cross_attention import CrossAttention
 from archdsl.nn.heads.latent_attention import LatentAttention
 from archdsl.nn.heads.token_summary import TokenSummary
+from tests.fixtures.references import drawn
 
 TOKENS, SOURCE_TOKENS, DIM, HEADS = 5, 7, 12, 3
-
-
-def drawn(head: nn.Module) -> nn.Module:
-    """The head in double precision, norms and biases drawn at random too."""
-    for parameter in head.parameters():
-        nn.init.normal_(parameter, std=0.5)
-    return head.double()
 
 
 def pair(source_dim: int) -> tuple[Tensor, Tensor]:
