@@ -28,6 +28,8 @@ STALE := stale
 endif
 
 .DEFAULT_GOAL := help
+# Where Python keeps nothing of what it compiled, each of the tests' processes compiles it anew.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help search quick test coverage docs clean stale
 
 help:  ## show this list
@@ -69,8 +71,7 @@ define STATIC
 	"$(BIN)/lint-imports" --no-logo
 endef
 
-# $(1): what pip installs; $(2): the line that says so. Python compiles what is imported at its first
-# import; all of it at once would be two fifths of the installation.
+# $(1): what pip installs; $(2): the line that says so.
 define install
 	@set -e; \
 	if [ "$$(cat "$(RUNTIME)" 2>/dev/null)" != "$$(pwd)" ] || [ -e "$(VENV)/.archdsl-installing" ] \
@@ -79,7 +80,7 @@ define install
 	fi; \
 	echo "$(2)"; \
 	touch "$(VENV)/.archdsl-installing"; \
-	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-compile \
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '$(1)'; \
 	pwd > "$@"; \
 	rm "$(VENV)/.archdsl-installing"
