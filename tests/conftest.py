@@ -23,6 +23,9 @@ pytest_plugins = [
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# Several files of tests run at a time: torch's threads would wait for each other in a busy loop.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # The same examples every time, and as long for each as it takes beside other tests.
 settings.register_profile("archdsl", deadline=None, derandomize=True)
 settings.load_profile("archdsl")
