@@ -74,14 +74,19 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the search that plain `archdsl search` makes, its report and its plots."""
+    """A folder with the default search, trained and measured for a shorter time, and its pages."""
     folder = tmp_path_factory.mktemp("digits")
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(Path(archdsl.__file__).parents[1]),
     }
-    for words in (("search",), ("report",), ("front", "--plot", "front.html", "--published")):
+    shorter = ("--set", "evaluate.top1.epochs=4", "--set", "evaluate.latency.max_seconds=0.4")
+    for words in (
+        ("search", "digits", *shorter),
+        ("report",),
+        ("front", "--plot", "front.html", "--published"),
+    ):
         subprocess.run(
             [sys.executable, "-c", "from archdsl.cli.main import app_main; app_main()", *words],
             cwd=folder,
