@@ -12,6 +12,7 @@ from archdsl.cli.handling import OURS, handled
 from archdsl.cli.options import DEFAULT_DB, Debug, Json
 from archdsl.cli.printing import billions, print_json, print_table
 from archdsl.cli.shares import measure_table
+from archdsl.reporting.formatting import format_place
 from archdsl.reproduction.published import TITLES
 from archdsl.store.store import Store, open_store
 
@@ -75,8 +76,8 @@ def command(
     if as_json:
         print_json({"rows": [_row(figure) for figure in figures]})
     else:
-        for number in dict.fromkeys(figure.table for figure in figures):
-            _print_table(number, [figure for figure in figures if figure.table == number])
+        for number in dict.fromkeys(figure.row.table for figure in figures):
+            _print_table(number, [figure for figure in figures if figure.row.table == number])
         _print_summary(figures)
     if any(figure.verdict == "differs" for figure in figures):
         raise typer.Exit(OURS)
@@ -91,15 +92,24 @@ def _store(db: str | None) -> AbstractContextManager[Store | None]:
 
 def _row(figure: Figure) -> dict[str, Any]:
     return {
-        "table": figure.table,
-        "row": figure.row,
+        "table": figure.row.table,
+        "row": figure.row.label,
         "quantity": figure.quantity,
         "published": float(figure.printed),
         "computed": figure.computed,
         "convention": figure.convention,
         "spec": figure.document.spec,
         "set": list(figure.document.set),
-        "measured": [vars(each) for each in figure.measured],
+        "measured": [
+            {
+                "value": ours.value,
+                "low": ours.low,
+                "high": ours.high,
+                "unit": ours.unit,
+                "where": format_place(ours),
+            }
+            for ours in figure.measured
+        ],
         "macs": figure.macs,
         "verdict": figure.verdict,
         "note": figure.note,
@@ -110,7 +120,7 @@ def _print_table(number: int, figures: list[Figure]) -> None:
     notes = list(dict.fromkeys(figure.note for figure in figures if figure.note))
     rows = [
         [
-            figure.row,
+            figure.row.label,
             UNITS[figure.quantity],
             figure.printed,
             "" if figure.computed is None else f"{figure.computed:.4f}",
@@ -127,7 +137,8 @@ def _print_table(number: int, figures: list[Figure]) -> None:
     for figure in figures:
         for ours in figure.measured:
             value = f"{ours.value:.4g} {ours.unit} ({ours.low:.4g} to {ours.high:.4g})"
-            print(f"{figure.row}, {UNITS[figure.quantity]}: measured {value} on {ours.where}")
+            name = f"{figure.row.label}, {UNITS[figure.quantity]}"
+            print(f"{name}: measured {value} on {format_place(ours)}")
     print()
 
 

@@ -10,7 +10,7 @@ from functools import cache
 
 from archdsl.document.messages import listed
 from archdsl.metrics import METRICS, TRAINED
-from archdsl.records import State
+from archdsl.records import Measurement, State
 from archdsl.store.rows import Value
 
 SOFTWARE = "drawn by archdsl"
@@ -87,6 +87,17 @@ def format_value(objective: str, value: Value) -> str:
     number, _, interval = with_interval(value.value, value.low, value.high).partition(" ")
     unit = METRICS[objective].unit
     return " ".join(part for part in (number, unit, interval) if part)
+
+
+def format_place(measurement: Measurement) -> str:
+    """The device and batch of a latency or memory, the data of an accuracy, or the table."""
+    protocol = measurement.protocol
+    if "table" in protocol:
+        return f"from the table {protocol['table']}, not measured"
+    if measurement.quantity == "latency" or "fingerprint" in protocol:
+        device = (protocol.get("fingerprint") or {}).get("name") or "a device of unknown name"
+        return f"{device}, batch {protocol.get('batch')}, {protocol.get('dtype')}"
+    return f"data {protocol.get('data')}, {len(protocol.get('seeds', []))} seeds"
 
 
 def counted(count: int, noun: str) -> str:

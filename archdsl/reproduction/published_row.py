@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from archdsl.document.shelves import packaged
+from archdsl.plan.plan import Plan
+from archdsl.plan.read import read_model
+
 Quantity = Literal["params_m", "gflops", "latency_ms", "top1"]
 QUANTITIES: tuple[Quantity, ...] = ("params_m", "gflops", "latency_ms", "top1")
 
@@ -33,6 +37,11 @@ class Document:
 
     spec: str
     set: tuple[str, ...] = ()
+
+    def plan(self) -> Plan:
+        """What it says, read anew."""
+        # By path: a document of the same name in the current folder is not the paper's.
+        return read_model(str(packaged("specs") / f"{self.spec}.yaml"), self.set).plan
 
 
 @dataclass(frozen=True, kw_only=True)

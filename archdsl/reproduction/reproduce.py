@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
 from archdsl.document.messages import one_of
-from archdsl.document.shelves import packaged
 from archdsl.errors import NameNotFoundError
 from archdsl.measuring.count import Count, count
-from archdsl.plan.plan import Plan
-from archdsl.plan.read import read_model
+from archdsl.records import Measurement
 from archdsl.reproduction.published import ROWS, TITLES
 from archdsl.reproduction.published_row import QUANTITIES, Document, Quantity, Row
-from archdsl.reproduction.stored import StoredFigure, stored_figures
 from archdsl.store.store import Store
 
-COUNTED: tuple[Quantity, ...] = ("params_m", "gflops")
-"""Quantities that a document alone determines; the others were measured."""
+STORED: Mapping[Quantity, str] = {"latency_ms": "latency", "top1": "top1"}
+"""Published quantity that was measured to the one that stores hold; a document alone determines the
+others."""
 
 Verdict = Literal["reproduced", "differs", "published only"]
 
@@ -29,31 +27,59 @@ class Figure:
     """One printed figure and what became of it.
 
     Args:
-        table: number of the table.
-        row: label of the row.
+        row: of the paper's tables.
         quantity: params_m (millions), gflops (billions of multiply-adds), latency_ms or top1 (%).
-        printed: the digits in the paper.
-        computed: the same quantity counted from the document, in its convention; None where
-            nothing but a measurement could tell.
+        count: of the document; None where nothing but a measurement could tell.
         measured: what a store holds of it, where only a measurement could tell.
-        convention: what the figure counts, as in `published_row.CONVENTIONS`.
-        document: the model it belongs to.
-        macs: multiply-adds with the products of attention; only beside computed gflops.
-        verdict: whether the computed value has the printed digits.
-        note: what one should know about the figure; may be empty.
     """
 
-    table: int
-    row: str
+    row: Row
     quantity: Quantity
-    printed: str
-    computed: float | None
-    convention: str
-    document: Document
-    measured: tuple[StoredFigure, ...]
-    macs: int | None
-    verdict: Verdict
-    note: str
+    count: Count | None
+    measured: tuple[Measurement, ...]
+
+    @property
+    def printed(self) -> str:
+        """The digits in the paper."""
+        return self.row.published[self.quantity]
+
+    @property
+    def document(self) -> Document:
+        """The model it belongs to."""
+        return self.row.document_of(self.quantity)
+
+    @property
+    def convention(self) -> str:
+        """What it counts, as in `published_row.CONVENTIONS`."""
+        return self.row.convention_of(self.quantity)
+
+    @property
+    def note(self) -> str:
+        """What one should know about it; may be empty."""
+        return self.row.notes.get(self.quantity, "")
+
+    @property
+    def computed(self) -> float | None:
+        """The same quantity counted from the document, in its convention."""
+        if self.count is None:
+            return None
+        if self.quantity == "params_m":
+            return self.count.params_allocated / 1e6
+        full = self.convention == "full"
+        return (self.count.macs if full else self.count.macs_fvcore) / 1e9
+
+    @property
+    def macs(self) -> int | None:
+        """Multiply-adds with the products of attention; only beside computed gflops."""
+        return self.count.macs if self.count and self.quantity == "gflops" else None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the computed value has the printed digits."""
+        if self.computed is None:
+            return "published only"
+        decimals = len(self.printed.partition(".")[2])
+        return "reproduced" if f"{self.computed:.{decimals}f}" == self.printed else "differs"
 
 
 def rows_of(table: str | None) -> tuple[Row, ...]:
@@ -80,15 +106,21 @@ def reproduce(rows: Iterable[Row], store: Store | None = None) -> list[Figure]:
     Raises:
         MeasureError: a document's plan and its traced module disagree.
     """
-    planned, counted = cache(_plan), cache(_count)
+    planned = cache(Document.plan)
+    counted = cache(lambda document: count(planned(document)))
 
     def figure(row: Row, quantity: Quantity) -> Figure:
         document = row.document_of(quantity)
-        found: tuple[StoredFigure, ...] = ()
-        if quantity not in COUNTED and store is not None:
-            found = stored_figures(store, planned(document).arch_id, quantity)
-        count = counted(document) if quantity in COUNTED else None
-        return _figure(row, quantity, count, found)
+        stored = STORED.get(quantity)
+        measured: Iterable[Measurement] = ()
+        if stored and store:
+            measured = store.measurements.of_arch(planned(document).arch_id)
+        return Figure(
+            row=row,
+            quantity=quantity,
+            count=None if stored else counted(document),
+            measured=tuple(each for each in measured if each.quantity == stored),
+        )
 
     return [
         figure(row, quantity)
@@ -96,47 +128,3 @@ def reproduce(rows: Iterable[Row], store: Store | None = None) -> list[Figure]:
         for quantity in QUANTITIES
         if quantity in row.published
     ]
-
-
-def _plan(document: Document) -> Plan:
-    # By path: a document of the same name in the current folder is not the paper's.
-    path = packaged("specs") / f"{document.spec}.yaml"
-    return read_model(str(path), document.set).plan
-
-
-def _count(document: Document) -> Count:
-    return count(_plan(document))
-
-
-def _figure(
-    row: Row, quantity: Quantity, found: Count | None, of_ours: tuple[StoredFigure, ...]
-) -> Figure:
-    printed = row.published[quantity]
-    convention = row.convention_of(quantity)
-    computed = None if found is None else _value(found, quantity, convention)
-    return Figure(
-        table=row.table,
-        row=row.label,
-        quantity=quantity,
-        printed=printed,
-        computed=computed,
-        convention=convention,
-        document=row.document_of(quantity),
-        measured=of_ours,
-        macs=found.macs if found is not None and quantity == "gflops" else None,
-        verdict=_verdict(printed, computed),
-        note=row.notes.get(quantity, ""),
-    )
-
-
-def _value(found: Count, quantity: Quantity, convention: str) -> float:
-    if quantity == "params_m":
-        return found.params_allocated / 1e6
-    return (found.macs if convention == "full" else found.macs_fvcore) / 1e9
-
-
-def _verdict(printed: str, computed: float | None) -> Verdict:
-    if computed is None:
-        return "published only"
-    decimals = len(printed.partition(".")[2])
-    return "reproduced" if f"{computed:.{decimals}f}" == printed else "differs"

@@ -10,11 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archdsl.document.shelves import packaged
 from archdsl.errors import NameNotFoundError
 from archdsl.measuring.conditions import Conditions
-from archdsl.plan.plan import Plan
-from archdsl.plan.read import read_model
 from archdsl.reproduction.published import TABLE_3, TABLE_5
 from archdsl.reproduction.published_row import Document, Row
 
@@ -92,8 +89,8 @@ def measure_shares(
     """
     from archdsl.measuring.interleaved import measure_interleaved
 
-    base = _plan(reference)
-    own = [_plan(row.document) for row in rows]
+    base = reference.plan()
+    own = [row.document.plan() for row in rows]
     plans = {plan.arch_id: plan for plan in [base, *own]}
     labels = {plan.arch_id: row.label for row, plan in zip(rows, own, strict=True)}
     found = measure_interleaved(
@@ -121,11 +118,6 @@ def measure_shares(
             )
         )
     return Shares(rows=shares, rounds=len(found.rounds), protocol=found.protocol)
-
-
-def _plan(document: Document) -> Plan:
-    # By path: a document of the same name in the current folder is not the paper's.
-    return read_model(str(packaged("specs") / f"{document.spec}.yaml"), document.set).plan
 
 
 def _reference_ms(table: int) -> float:

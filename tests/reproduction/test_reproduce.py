@@ -12,6 +12,7 @@ from archdsl.document.shelves import names
 from archdsl.errors import NameNotFoundError
 from archdsl.plan.read import read_model
 from archdsl.records import Measurement
+from archdsl.reporting.formatting import format_place
 from archdsl.reproduction.published import ROWS, TABLE_4
 from archdsl.reproduction.published_row import Document
 from archdsl.reproduction.reproduce import Figure, reproduce, rows_of
@@ -27,7 +28,9 @@ def figures() -> list[Figure]:
 
 
 def of(figures: list[Figure], table: int, row: str, quantity: str) -> Figure:
-    [found] = [f for f in figures if (f.table, f.row, f.quantity) == (table, row, quantity)]
+    [found] = [
+        f for f in figures if (f.row.table, f.row.label, f.quantity) == (table, row, quantity)
+    ]
     return found
 
 
@@ -47,8 +50,8 @@ def test_every_row_of_the_tables_is_there() -> None:
 
 def test_every_counted_figure_is_reproduced(figures: list[Figure]) -> None:
     counted = [figure for figure in figures if figure.quantity in COUNTED]
-    assert [(f.table, f.row, f.computed) for f in counted if f.verdict != "reproduced"] == []
-    assert Counter(f.table for f in counted) == {1: 4, 2: 3, 3: 11, 4: 8, 5: 26}
+    assert [(f.row.label, f.computed) for f in counted if f.verdict != "reproduced"] == []
+    assert Counter(f.row.table for f in counted) == {1: 4, 2: 3, 3: 11, 4: 8, 5: 26}
 
 
 # To more digits than are printed: in G of the row's convention and in M.
@@ -90,7 +93,7 @@ def test_measurements_of_a_store_stand_beside_published_ones(tmp_path: Path) -> 
         by_quantity = {figure.quantity: figure for figure in reproduce([row], store)}
     [found] = by_quantity["latency_ms"].measured
     assert (found.value, found.low, found.high, found.unit) == (900.0, 890.0, 915.0, "ms")
-    assert found.where == "Some Device, batch 8, float32"
+    assert format_place(found) == "Some Device, batch 8, float32"
     assert by_quantity["latency_ms"].computed is None
     assert by_quantity["top1"].measured == by_quantity["gflops"].measured == ()
 

@@ -12,6 +12,7 @@ from archdsl.records import Measurement
 from archdsl.reporting.drawing.diagram import diagram_svg
 from archdsl.reporting.formatting import (
     counted,
+    format_place,
     format_value,
     number,
     title,
@@ -22,7 +23,6 @@ from archdsl.reporting.front import FrontRow
 from archdsl.reporting.pages.findings import Findings, Member
 from archdsl.reporting.plots.curve import curves
 from archdsl.reporting.plots.points import spread
-from archdsl.reproduction.stored import where
 from archdsl.spec.model import ModelSpec
 
 MOST_OPEN = 12
@@ -96,7 +96,7 @@ def _values(member: Member) -> Iterator[tuple[str, str]]:
         yield "not told apart from", trials_listed(row.indistinguishable)
     for each in member.beside:
         words = with_interval(each.value, each.low, each.high)
-        yield "peak memory", f"{words} {each.unit}, on {where(each)}"
+        yield "peak memory", f"{words} {each.unit}, on {format_place(each)}"
 
 
 def _facts(member: Member) -> Iterator[tuple[str, str]]:
