@@ -22,8 +22,8 @@ def layer_lines(table: LayerTable, times: PartTimes | None) -> list[str]:
     rows = [
         [
             row.name,
-            ", ".join(map(str, table.tokens(row))),
-            ", ".join(map(str, table.dims(row))),
+            ", ".join(str(stream.tokens) for stream in row.streams.values()),
+            ", ".join(str(stream.dim) for stream in row.streams.values()),
             f"{row.cost.params:,}",
             f"{row.cost.macs:,}",
         ]

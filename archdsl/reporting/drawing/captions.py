@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from archdsl.plan.plan import (
     Arguments,
-    ClassifierPlan,
+    BlocksStep,
     ExchangeStep,
+    OutputPlan,
     PartPlan,
+    Plan,
     StreamName,
     StreamPlan,
 )
 from archdsl.spec.base import words
+from archdsl.spec.embeds import Embed
 from archdsl.spec.heads import Head
 
 OTHER: Mapping[StreamName, StreamName] = {"process": "memory", "memory": "process"}
@@ -33,6 +36,18 @@ class Caption:
 
 Maker = Callable[[Any], Caption]
 """From the keyword arguments of a module to its caption."""
+
+
+def image_words(plan: Plan) -> str:
+    """What goes in."""
+    channels, height, width = plan.image
+    return f"image {channels} × {height} × {width}"
+
+
+def made_from(plan: Plan, name: StreamName) -> str:
+    """What the first tokens of a stream are made of: `image`, the other stream, or nothing."""
+    origin = words(Embed)[plan.streams[name].embed.type].origin
+    return OTHER[name] if origin in ("other", "copy") else origin
 
 
 def embed_caption(name: StreamName, stream: StreamPlan) -> Caption:
@@ -55,8 +70,10 @@ def size_caption(stream: StreamPlan) -> Caption:
     return Caption(title=f"{_count(stream.tokens, 'token')} × {stream.dim}", notes=notes)
 
 
-def block_caption(block: PartPlan, times: int) -> Caption:
-    """A block that a stream passes, that many times in a row."""
+def block_caption(step: BlocksStep) -> Caption:
+    """The blocks that a stream passes one after the other."""
+    [block] = set(step.blocks)
+    times = len(step.blocks)
     found = _look_up(_BLOCKS, block)
     repeated = f", ×{TOGETHER}{times}" if times > 1 else ""
     return Caption(title=f"{found.title}{repeated}", notes=(*found.notes, *_shared(block)))
@@ -77,13 +94,15 @@ def head_caption(step: ExchangeStep) -> Caption:
     return Caption(title=f"{step.word}: {found.title}", notes=(*notes, *_shared(step.head)))
 
 
-def replaced_norms(step: ExchangeStep) -> str:
-    """The norm whose result becomes both streams; empty where there is none."""
-    if step.norm.placement != "replace" or not step.normalised:
-        return ""
-    several = "one for both streams" if step.norm.shared else "one for each stream"
-    shared = ", the same in all layers" if step.norm.weights_shared else ""
-    return f"LayerNorm, {several}{shared}"
+def replaced_norms(exchanges: Iterable[ExchangeStep]) -> str:
+    """The norm of what runs from one state whose result becomes both streams; empty where there
+    is none."""
+    for step in exchanges:
+        if step.norm.placement == "replace" and step.normalised:
+            several = "one for both streams" if step.norm.shared else "one for each stream"
+            shared = ", the same in all layers" if step.norm.weights_shared else ""
+            return f"LayerNorm, {several}{shared}"
+    return ""
 
 
 def fusion_caption(step: ExchangeStep) -> Caption:
@@ -93,14 +112,25 @@ def fusion_caption(step: ExchangeStep) -> Caption:
     return Caption(title=found.title, notes=(*found.notes, *queries, *_shared(step.fusion)))
 
 
-def classifier_caption(name: str, classifier: ClassifierPlan, *, num_classes: int) -> Caption:
+def classifier_caption(name: str, output: OutputPlan) -> Caption:
     """What one classifier makes of the final tokens."""
+    classifier = output.classifiers[name]
     before = ("LayerNorm",) if classifier.norm in ("tokens", "both") else ()
     after = ("LayerNorm",) if classifier.norm in ("pooled", "both") else ()
     pool = _POOLS.get(classifier.pool, classifier.pool)
     both = ("of both, side by side",) if len(classifier.streams) > 1 else ()
-    linear = f"linear to {_count(num_classes, 'class')}"
+    linear = f"linear to {_count(output.num_classes, 'class')}"
     return Caption(title=f"classifier {name}", notes=(*before, pool, *both, *after, linear))
+
+
+def is_returned(name: str, output: OutputPlan) -> bool:
+    """Whether a classifier's logits are (part of) what the model returns."""
+    return output.predict in ("mean", name)
+
+
+def result_words(output: OutputPlan) -> str:
+    """What comes out."""
+    return f"answer: {'their mean' if output.predict == 'mean' else f'classifier {output.predict}'}"
 
 
 def reads_target(step: ExchangeStep) -> bool:
@@ -116,10 +146,6 @@ def _look_up(makers: Mapping[str, Maker], part: PartPlan, **more: str) -> Captio
         return teller({**part.arguments, **more})
     notes = tuple(f"{key} {value}".replace("_", " ") for key, value in part.arguments.items())
     return Caption(title=part.type.replace("_", " "), notes=notes)
-
-
-def _patch(a: Arguments) -> Caption:
-    return Caption(title=f"patches of {_sides(a['patch_height'], a['patch_width'])}")
 
 
 def _conv_stem(a: Mapping[str, Any]) -> Caption:
@@ -163,12 +189,6 @@ def _cross_attention(a: Arguments) -> Caption:
     return Caption(title="cross-attention", notes=tuple(notes))
 
 
-def _latent_attention(a: Arguments) -> Caption:
-    return Caption(
-        title="latent attention", notes=(f"{a['latent_dim']} latent channels", _heads(a))
-    )
-
-
 def _tied_attention(a: Arguments) -> Caption:
     notes = ["back along the read's map"]
     notes += ["values of the read"] if a.get("tied_values") else []
@@ -176,20 +196,8 @@ def _tied_attention(a: Arguments) -> Caption:
     return Caption(title="tied attention", notes=tuple(notes))
 
 
-def _self_attention(a: Arguments) -> Caption:
-    return Caption(title="self-attention", notes=("of the source", _heads(a)))
-
-
-def _mlp_head(a: Arguments) -> Caption:
-    return Caption(title="MLP", notes=("of the source", f"hidden width {a['mlp_dim']}"))
-
-
-def _token_summary(a: Arguments) -> Caption:
-    return Caption(title="token summary", notes=("weighted sums of all tokens",))
-
-
 _EMBEDS: Mapping[str, Maker] = {
-    "patch": _patch,
+    "patch": lambda a: Caption(title=f"patches of {_sides(a['patch_height'], a['patch_width'])}"),
     "conv_stem": _conv_stem,
     "downsample": _downsample,
     "learned": lambda a: Caption(title="learned tokens"),
@@ -199,11 +207,15 @@ _BLOCKS: Mapping[str, Maker] = {"transformer": _transformer, "mlp": _mlp_block}
 _HEADS: Mapping[str, Maker] = {
     "linear_attention": _linear_attention,
     "cross_attention": _cross_attention,
-    "latent_attention": _latent_attention,
+    "latent_attention": lambda a: Caption(
+        title="latent attention", notes=(f"{a['latent_dim']} latent channels", _heads(a))
+    ),
     "tied_attention": _tied_attention,
-    "self_attention": _self_attention,
-    "mlp": _mlp_head,
-    "token_summary": _token_summary,
+    "self_attention": lambda a: Caption(title="self-attention", notes=("of the source", _heads(a))),
+    "mlp": lambda a: Caption(title="MLP", notes=("of the source", f"hidden width {a['mlp_dim']}")),
+    "token_summary": lambda a: Caption(
+        title="token summary", notes=("weighted sums of all tokens",)
+    ),
 }
 _FUSIONS: Mapping[str, Maker] = {
     "add": lambda a: Caption(title="add"),

@@ -6,11 +6,22 @@ from collections.abc import Iterator
 from html import escape
 from math import hypot
 
-from archdsl.plan.plan import Plan
-from archdsl.reporting.drawing.captions import Caption
+from archdsl.plan.plan import ExchangeStep, Plan, Step, WordStep
+from archdsl.reporting.drawing.captions import (
+    Caption,
+    block_caption,
+    classifier_caption,
+    embed_caption,
+    fusion_caption,
+    head_caption,
+    image_words,
+    replaced_norms,
+    result_words,
+    size_caption,
+)
 from archdsl.reporting.drawing.diagram_layout import layout
-from archdsl.reporting.drawing.outline import Box, Outline, Row, Transfer, outline
-from archdsl.reporting.drawing.shapes import Label, Panel, Picture, Point, Wire
+from archdsl.reporting.drawing.outline import exchanges, from_one_state, sections
+from archdsl.reporting.drawing.shapes import Label, Panel, Point, Sketch, Wire
 from archdsl.reporting.formatting import REPLACEMENT, clean
 
 LONGEST_NAME = 300
@@ -53,12 +64,11 @@ def diagram_svg(plan: Plan, *, name: str) -> str:
         plan: the network.
         name: its heading; any text, shown as text.
     """
-    found = outline(plan)
     heading = clean(name).translate(_NO_XML)[:LONGEST_NAME]
-    return _written(layout(found, name=heading), name=heading, described=" ".join(_describe(found)))
+    return _written(layout(plan, name=heading), name=heading, described=" ".join(_describe(plan)))
 
 
-def _written(picture: Picture, *, name: str, described: str) -> str:
+def _written(picture: Sketch, *, name: str, described: str) -> str:
     width, height = _number(picture.width), _number(picture.height)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="archdsl-diagram" role="img" '
@@ -80,11 +90,8 @@ def _written(picture: Picture, *, name: str, described: str) -> str:
 def _panel(made: Panel) -> str:
     strong = " archdsl-strong" if made.strong else ""
     place = " ".join(
-        f'{key}="{_number(value)}"'
-        for key, value in (
-            ("x", made.x), ("y", made.y), ("width", made.width), ("height", made.height)
-        )
-    )  # fmt: skip
+        f'{key}="{_number(getattr(made, key))}"' for key in ("x", "y", "width", "height")
+    )
     texts = "".join(_label(label) for label in made.labels)
     return f'<g class="archdsl-{made.role}{strong}"><rect {place} rx="5"/>{texts}</g>'
 
@@ -144,29 +151,31 @@ def _colours(roles: dict[str, tuple[str, str]], ground: str, ink: str, quiet: st
     yield f"[class^=archdsl-text]{{fill:{ink}}}.archdsl-text-quiet{{fill:{quiet}}}"
 
 
-def _describe(found: Outline) -> Iterator[str]:
+def _describe(plan: Plan) -> Iterator[str]:
     """The drawing in sentences, for those who listen."""
-    yield f"{found.image}."
-    for lane in found.lanes:
-        yield f"{lane.name}: {_describe_part(lane.embed)}; {_describe_part(lane.size)}."
-    for section in found.sections:
-        rows = [_describe_row(row) for run in section.runs for row in run.rows]
-        yield f"{section.title}: {'; '.join(rows) or 'nothing'}."
-    for answer in found.answers:
-        yield f"{_describe_part(answer.caption)}."
-    yield f"{found.result}."
+    yield f"{image_words(plan)}."
+    for name, stream in plan.streams.items():
+        embed, size = _describe_part(embed_caption(name, stream)), size_caption(stream)
+        yield f"{name}: {embed}; {_describe_part(size)}."
+    for section in sections(plan.layers):
+        steps = [_describe_step(step) for run in section.runs for step in run.layer]
+        yield f"{section.title}: {'; '.join(steps) or 'nothing'}."
+    for classifier in plan.output.classifiers:
+        yield f"{_describe_part(classifier_caption(classifier, plan.output))}."
+    yield f"{result_words(plan.output)}."
 
 
-def _describe_row(row: Row) -> str:
-    items = " and, from the same state, ".join(_describe_item(item) for item in row.items)
-    return f"{row.norm}; {items}" if row.norm else items
+def _describe_step(step: Step) -> str:
+    norm = replaced_norms(exchanges(step))
+    words = " and, from the same state, ".join(map(_describe_word, from_one_state(step)))
+    return f"{norm}; {words}" if norm else words
 
 
-def _describe_item(item: Box | Transfer) -> str:
-    if isinstance(item, Box):
-        return f"{item.lane} through {_describe_part(item.caption)}"
-    head, fusion = _describe_part(item.head), _describe_part(item.fusion)
-    return f"{head}, from {item.source} to {item.target}, {fusion}"
+def _describe_word(step: WordStep) -> str:
+    if not isinstance(step, ExchangeStep):
+        return f"{step.word} through {_describe_part(block_caption(step))}"
+    head, fusion = _describe_part(head_caption(step)), _describe_part(fusion_caption(step))
+    return f"{head}, from {step.source} to {step.target}, {fusion}"
 
 
 def _describe_part(caption: Caption) -> str:

@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from archdsl.reporting.drawing.captions import Caption
-from archdsl.reporting.drawing.outline import Answer, Box, Lane, Outline, Row, Section, Transfer
+from archdsl.plan.plan import (
+    BlocksStep,
+    ExchangeStep,
+    Plan,
+    Step,
+    StreamName,
+    classifier_streams,
+)
+from archdsl.reporting.drawing.captions import (
+    Caption,
+    block_caption,
+    classifier_caption,
+    embed_caption,
+    fusion_caption,
+    head_caption,
+    image_words,
+    is_returned,
+    made_from,
+    reads_target,
+    replaced_norms,
+    result_words,
+    size_caption,
+)
+from archdsl.reporting.drawing.outline import Section, exchanges, from_one_state, sections
 from archdsl.reporting.drawing.shapes import (
     COLUMN,
     EM_BOLD,
@@ -16,11 +38,11 @@ from archdsl.reporting.drawing.shapes import (
     TAP,
     Label,
     Panel,
-    Picture,
     Point,
     Sketch,
     blank,
     fitted,
+    panel_height,
     wrapped,
 )
 
@@ -30,22 +52,33 @@ BESIDE = 24.0
 """From the middle of a panel to where each of two wires enters it."""
 
 
-def layout(found: Outline, *, name: str) -> Picture:
+def layout(plan: Plan, *, name: str) -> Sketch:
     """The picture of a network under its name."""
-    sketch = blank([lane.name for lane in found.lanes])
+    sketch = blank(list(plan.streams))
     _heading(sketch, name)
-    embeds = _embeds(sketch, found)
-    sizes = _sizes(sketch, found.lanes, grids=True)
-    sketch.below(*sizes.values())
-    for section in found.sections:
+    embeds = _embeds(sketch, plan)
+    sizes = {each: size_caption(stream) for each, stream in plan.streams.items()}
+    sketch.below(*_in_columns(sketch, sizes, role="size").values())
+    for section in sections(plan.layers):
         draw_section(sketch, section)
-    ends = _sizes(sketch, found.lanes, grids=False)
+    without_grids = {each: Caption(title=size.title) for each, size in sizes.items()}
+    ends = _in_columns(sketch, without_grids, role="size")
     for lane, end in ends.items():
         x = sketch.centres[lane]
         sketch.wire((x, embeds[lane].bottom), (x, end.y), role=lane, arrow=False, thick=True)
     sketch.below(*ends.values())
-    _result(sketch, found, _answers(sketch, found.answers, ends))
-    return sketch.picture()
+    _result(sketch, plan, _classifiers(sketch, plan, ends))
+    return sketch
+
+
+def _in_columns(
+    sketch: Sketch, captions: Mapping[StreamName, Caption], *, role: str | None = None
+) -> dict[StreamName, Panel]:
+    """A panel for each stream in its column, in its colours unless told others."""
+    return {
+        name: sketch.put(caption, centre=sketch.centres[name], role=role or name)
+        for name, caption in captions.items()
+    }
 
 
 def _heading(sketch: Sketch, name: str) -> None:
@@ -63,95 +96,84 @@ def _heading(sketch: Sketch, name: str) -> None:
     sketch.y += HEADING + 2 * GAP
 
 
-def _embeds(sketch: Sketch, found: Outline) -> dict[str, Panel]:
+def _embeds(sketch: Sketch, plan: Plan) -> dict[StreamName, Panel]:
     """The image, and how the first tokens of each stream are made."""
-    image = sketch.put(Caption(title=found.image), centre=sketch.centre, role="neutral")
+    image = sketch.put(Caption(title=image_words(plan)), centre=sketch.centre, role="neutral")
     sketch.below(image)
     sketch.y += 2 * GAP
-    made: dict[str, Panel] = {
-        lane.name: sketch.put(lane.embed, centre=sketch.centres[lane.name], role=lane.name)
-        for lane in found.lanes
-    }
-    for lane in found.lanes:
-        _source(sketch, lane, image, made)
-        place = made[lane.name].x, sketch.y - GAP / 2
-        sketch.labels.append(
-            Label(text=lane.name, x=place[0], y=place[1], bold=True, anchor="start")
-        )
+    captions = {name: embed_caption(name, stream) for name, stream in plan.streams.items()}
+    made = _in_columns(sketch, captions)
+    for name, panel in made.items():
+        _source(sketch, name, made_from(plan, name), image, made)
+        place = sketch.y - GAP / 2
+        sketch.labels.append(Label(text=name, x=panel.x, y=place, bold=True, anchor="start"))
     sketch.below(*made.values())
     return made
 
 
-def _source(sketch: Sketch, lane: Lane, image: Panel, made: Mapping[str, Panel]) -> None:
+def _source(
+    sketch: Sketch, name: StreamName, source: str, image: Panel, made: Mapping[StreamName, Panel]
+) -> None:
     """The wire from what a stream's tokens are made of."""
-    to, x = made[lane.name], sketch.centres[lane.name]
-    if lane.made_from == "image":
-        side = image.x if x < sketch.centre else image.x + image.width
+    to, x = made[name], sketch.centres[name]
+    if source == "image":
+        side = image.x if x < sketch.centre else image.right
         bend: tuple[Point, ...] = ((side, image.middle), (x, image.middle))
         start = bend if sketch.two else ((x, image.bottom),)
         sketch.wire(*start, (x, to.y), role="neutral")
-    elif lane.made_from in made:
-        source = made[lane.made_from]
-        left, right = sorted([source, to], key=lambda each: each.x)
-        ends = (left.x + left.width, to.y + TAP), (right.x, to.y + TAP)
-        sketch.wire(*(ends if source is left else ends[::-1]), role=lane.made_from)
+    elif source in made:
+        left, right = sorted(made.values(), key=lambda each: each.x)
+        ends = (left.right, to.y + TAP), (right.x, to.y + TAP)
+        sketch.wire(*(ends if to is right else ends[::-1]), role=source)
 
 
-def _sizes(sketch: Sketch, lanes: Sequence[Lane], *, grids: bool) -> dict[str, Panel]:
-    """Tokens and width of each stream, and how the tokens come about if that is asked for."""
-    return {
-        lane.name: sketch.put(
-            lane.size if grids else Caption(title=lane.size.title),
-            centre=sketch.centres[lane.name],
-            role="size",
-        )
-        for lane in lanes
-    }
-
-
-def _answers(sketch: Sketch, answers: Sequence[Answer], ends: Mapping[str, Panel]) -> list[Panel]:
+def _classifiers(sketch: Sketch, plan: Plan, ends: Mapping[StreamName, Panel]) -> dict[str, Panel]:
     """The classifiers, with the wires from the final tokens of their streams."""
+    seen = {name: classifier_streams(name, c) for name, c in plan.output.classifiers.items()}
     fan = sketch.y
     sketch.y += GAP
-    drawn = []
-    for answer, place in zip(answers, _places(sketch, answers), strict=True):
-        role = answer.lanes[0] if len(answer.lanes) == 1 else "neutral"
-        box = sketch.put(answer.caption, centre=place, role=role, strong=answer.returned)
-        for name in answer.lanes:
-            x = sketch.centres[name]
-            into = place if len(answer.lanes) == 1 else _beside(place, x)
-            start = (x, ends[name].bottom)
-            sketch.wire(start, (x, fan), (into, fan), (into, box.y), role=name, thick=True)
-        drawn.append(box)
-    sketch.below(*drawn)
+    drawn = {}
+    for (name, streams), place in zip(seen.items(), _places(sketch, seen.values()), strict=True):
+        alone = len(streams) == 1
+        drawn[name] = box = sketch.put(
+            classifier_caption(name, plan.output),
+            centre=place,
+            role=streams[0] if alone else "neutral",
+            strong=is_returned(name, plan.output),
+        )
+        for stream in streams:
+            x = sketch.centres[stream]
+            into = place if alone else _beside(place, x)
+            start = (x, ends[stream].bottom)
+            sketch.wire(start, (x, fan), (into, fan), (into, box.y), role=stream, thick=True)
+    sketch.below(*drawn.values())
     return drawn
 
 
-def _places(sketch: Sketch, answers: Sequence[Answer]) -> list[float]:
-    """The column of each classifier: its stream's own, unless that is taken."""
-    if not sketch.two and len(answers) > 1:
+def _places(sketch: Sketch, seen: Collection[tuple[StreamName, ...]]) -> list[float]:
+    """The column of each classifier: that of the stream it sees, unless that is taken."""
+    if not sketch.two and len(seen) > 1:
         aside = COLUMN / 2 + GAP
         return [sketch.centre - aside, sketch.centre + aside]
     places: list[float] = []
-    for answer in answers:
-        own = sketch.centres[answer.lanes[0]]
-        places.append(own if len(answer.lanes) == 1 and own not in places else sketch.centre)
+    for streams in seen:
+        own = sketch.centres[streams[0]]
+        places.append(own if len(streams) == 1 and own not in places else sketch.centre)
     return places
 
 
-def _result(sketch: Sketch, found: Outline, drawn: Sequence[Panel]) -> None:
+def _result(sketch: Sketch, plan: Plan, drawn: Mapping[str, Panel]) -> None:
     """What the model returns, with the wires from the classifiers it is made of."""
     fan = sketch.y
-    caption = Caption(title="", notes=(found.result,))
+    caption = Caption(title="", notes=(result_words(plan.output),))
     centre = sketch.centre
     result = sketch.put(caption, centre=centre, y=fan + GAP, role="neutral", strong=True)
-    for box, answer in zip(drawn, found.answers, strict=True):
+    returned = [box for name, box in drawn.items() if is_returned(name, plan.output)]
+    for box in returned:
         x = box.x + box.width / 2
-        if answer.returned:
-            alone = x == centre or not all(each.returned for each in found.answers)
-            into = centre if alone else _beside(centre, x)
-            points = ((x, box.bottom), (x, fan), (into, fan), (into, result.y))
-            sketch.wire(*points, role="neutral")
+        alone = x == centre or len(returned) < len(drawn)
+        into = centre if alone else _beside(centre, x)
+        sketch.wire((x, box.bottom), (x, fan), (into, fan), (into, result.y), role="neutral")
     sketch.below(result)
 
 
@@ -165,24 +187,20 @@ def draw_section(sketch: Sketch, section: Section) -> None:
     top = sketch.y
     sketch.y += GAP
     _write_beside(sketch, section.title, bold=True)
-    for number, (place, run) in enumerate(section.parts()):
+    for number, (place, layer) in enumerate(section.parts()):
         if number:
-            _separator(sketch)
+            ends = (MARGIN, sketch.y), (sketch.width - MARGIN, sketch.y)
+            sketch.wire(*ends, role="frame", arrow=False)
+            sketch.y += GAP
         if place:
             _write_beside(sketch, place)
-        if not run.rows:
+        if not layer:
             _write_beside(sketch, "nothing happens here")
-        for row in run.rows:
-            _row(sketch, row)
+        for step in layer:
+            _step(sketch, step)
     sketch.frames.append(
         Panel(x=MARGIN, y=top, width=sketch.width - 2 * MARGIN, height=sketch.y - top, role="frame")
     )
-    sketch.y += GAP
-
-
-def _separator(sketch: Sketch) -> None:
-    ends = (MARGIN, sketch.y), (sketch.width - MARGIN, sketch.y)
-    sketch.wire(*ends, role="frame", arrow=False)
     sketch.y += GAP
 
 
@@ -208,51 +226,54 @@ def _write_beside(sketch: Sketch, text: str, *, bold: bool = False) -> None:
     sketch.y += GAP / 2
 
 
-def _row(sketch: Sketch, row: Row) -> None:
-    if row.norm:
+def _step(sketch: Sketch, step: Step) -> None:
+    """What runs from one state."""
+    transfers, together = exchanges(step), from_one_state(step)
+    norm = replaced_norms(transfers)
+    if norm:
         width = sketch.width - 2 * (MARGIN + INSET)
-        caption = Caption(title="", notes=(row.norm,))
+        caption = Caption(title="", notes=(norm,))
         sketch.below(sketch.put(caption, centre=sketch.centre, role="neutral", width=width))
-    if len(row.items) > 1:
+    if len(together) > 1:
         _write_beside(sketch, "both from one state")
-    transfers = [item for item in row.items if isinstance(item, Transfer)]
     heads = _heads(sketch, transfers)
-    # Whatever changes a stream stands beneath the places where the row reads it.
+    # Whatever changes a stream stands beneath the places where the step reads it.
     top = heads[-1].y + TAP + GAP if heads else sketch.y
     drawn = [*heads]
     for transfer, head in zip(transfers, heads, strict=True):
         drawn.append(_fusion(sketch, transfer, head, top))
-    for item in row.items:
-        if isinstance(item, Box):
-            centre = sketch.centres[item.lane]
-            drawn.append(sketch.put(item.caption, centre=centre, y=top, role=item.lane))
+    for each in together:
+        if isinstance(each, BlocksStep):
+            centre = sketch.centres[each.word]
+            drawn.append(sketch.put(block_caption(each), centre=centre, y=top, role=each.word))
     sketch.below(*drawn)
 
 
-def _heads(sketch: Sketch, transfers: Sequence[Transfer]) -> list[Panel]:
+def _heads(sketch: Sketch, transfers: Sequence[ExchangeStep]) -> list[Panel]:
     """Heads one above the other, each with the wires from the streams it looks at."""
     heads: list[Panel] = []
     for transfer in transfers:
         y = heads[-1].bottom + GAP if heads else sketch.y
-        head = sketch.put(transfer.head, centre=sketch.centre, y=y, role=transfer.word)
-        for name in [transfer.source, *([transfer.target] if transfer.asks else [])]:
+        head = sketch.put(head_caption(transfer), centre=sketch.centre, y=y, role=transfer.word)
+        asks = [transfer.target] if reads_target(transfer) else []
+        for name in [transfer.source, *asks]:
             x = sketch.centres[name]
-            side = head.x if x < sketch.centre else head.x + head.width
+            side = head.x if x < sketch.centre else head.right
             main = name == transfer.source
             sketch.wire((x, y + TAP), (side, y + TAP), role=transfer.word, thick=main)
         heads.append(head)
     return heads
 
 
-def _fusion(sketch: Sketch, transfer: Transfer, head: Panel, top: float) -> Panel:
+def _fusion(sketch: Sketch, transfer: ExchangeStep, head: Panel, top: float) -> Panel:
     """Where what a head has gathered joins its stream, and the wire to it."""
     x = sketch.centres[transfer.target]
-    made = sketch.put(transfer.fusion, centre=x, y=top, role=transfer.target)
+    caption = fusion_caption(transfer)
     out = max(head.bottom - TAP, head.y + TAP + GAP)
-    made = sketch.lower(made, max(0.0, out - made.height / 2 - top))
+    y = max(top, out - panel_height(caption) / 2)
+    made = sketch.put(caption, centre=x, y=y, role=transfer.target)
     left = x < sketch.centre
-    start = head.x if left else head.x + head.width
-    end = made.x + made.width if left else made.x
+    start, end = (head.x, made.right) if left else (head.right, made.x)
     bend = (start + end) / 2
     points: tuple[Point, ...] = ((start, out), (end, out))
     if not made.y < out < made.bottom:

@@ -5,9 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from archdsl.plan.plan import Plan, StreamName
-from archdsl.reporting.drawing.captions import TOGETHER, Caption
-from archdsl.reporting.drawing.outline import Answer, Box, Lane, Outline, Row, Transfer, outline
+from archdsl.plan.plan import (
+    BlocksStep,
+    ExchangeStep,
+    Plan,
+    Step,
+    StreamName,
+    classifier_streams,
+)
+from archdsl.reporting.drawing.captions import (
+    TOGETHER,
+    Caption,
+    block_caption,
+    classifier_caption,
+    embed_caption,
+    fusion_caption,
+    head_caption,
+    image_words,
+    made_from,
+    replaced_norms,
+    result_words,
+    size_caption,
+)
+from archdsl.reporting.drawing.outline import exchanges, from_one_state, sections
 from archdsl.reporting.drawing.shapes import cells, wrapped
 
 SIDE = 28
@@ -29,124 +49,127 @@ def diagram_text(plan: Plan, *, plain: bool = False) -> list[str]:
         plan: the network.
         plain: ASCII alone, for terminals that know nothing else.
     """
-    found = outline(plan)
-    lines = list(_two(found) if len(found.lanes) > 1 else _one(found))
+    lines = list(_two(plan) if len(plan.streams) > 1 else _one(plan))
     return [line.rstrip().translate(_PLAIN) if plain else line.rstrip() for line in lines]
 
 
-def _two(found: Outline) -> Iterator[str]:
-    yield _framed(("", found.image, ""), " ")
+def _two(plan: Plan) -> Iterator[str]:
+    yield _framed(("", image_words(plan), ""), " ")
     yield _framed(("process", "", "memory"), " ")
-    yield from (_framed(line, " ") for line in _embeds(found.lanes))
-    for line in _side_by_side([_lines(lane.size, SIDE) for lane in found.lanes]):
-        yield _framed(line, " ")
-    for section in found.sections:
+    yield from (_framed(line, " ") for line in _embeds(plan))
+    sizes = [_lines(size_caption(stream), SIDE) for stream in plan.streams.values()]
+    yield from (_framed(line, " ") for line in _side_by_side(sizes))
+    for section in sections(plan.layers):
         yield _framed(_passing(), " ")
         yield _edge("╭╮", section.title, SIDE * 2 + MIDDLE + 2)
-        for place, run in section.parts():
+        for place, layer in section.parts():
             if place:
                 yield _framed(_passing(place))
-            for row in run.rows:
-                yield from (_framed(line) for line in _row(row))
-            if not run.rows:
+            for step in layer:
+                yield from (_framed(line) for line in _step(step))
+            if not layer:
                 yield _framed(_passing("nothing happens here"))
         yield _edge("╰╯", "", SIDE * 2 + MIDDLE + 2)
     yield _framed(_passing(), " ")
-    yield from (_framed(line, " ") for line in _answers(found.answers))
-    yield _framed(("", found.result, ""), " ")
+    yield from (_framed(line, " ") for line in _classifiers(plan))
+    yield _framed(("", result_words(plan.output), ""), " ")
 
 
-def _one(found: Outline) -> Iterator[str]:
+def _one(plan: Plan) -> Iterator[str]:
     """A single stream, one thing beneath the other."""
-    [lane] = found.lanes
+    [(name, stream)] = plan.streams.items()
 
     def centred(text: str, edge: str = " ") -> str:
         return f"{edge}{_centred(text, _ALONE)}{edge}"
 
-    for text in (found.image, lane.name, *_lines(lane.embed, _ALONE), *_lines(lane.size, _ALONE)):
+    embed, size = embed_caption(name, stream), size_caption(stream)
+    for text in (image_words(plan), name, *_lines(embed, _ALONE), *_lines(size, _ALONE)):
         yield centred(text)
-    for section in found.sections:
+    for section in sections(plan.layers):
         yield centred("│")
         yield _edge("╭╮", section.title, _ALONE)
-        for place, run in section.parts():
+        for place, layer in section.parts():
             if place:
                 yield centred(place, "│")
-            boxes = [item for row in run.rows for item in row.items if isinstance(item, Box)]
-            for box in boxes:
-                yield from (centred(line, "│") for line in _lines(box.caption, _ALONE))
-            if not boxes:
+            for block in (each for step in layer for each in _blocks(step)):
+                yield from (centred(line, "│") for line in _lines(block_caption(block), _ALONE))
+            if not layer:
                 yield centred("nothing happens here", "│")
         yield _edge("╰╯", "", _ALONE)
-    for answer in found.answers:
+    for classifier in plan.output.classifiers:
         yield centred("│")
-        yield from (centred(line) for line in _lines(answer.caption, _ALONE))
-    yield centred(found.result)
+        caption = classifier_caption(classifier, plan.output)
+        yield from (centred(line) for line in _lines(caption, _ALONE))
+    yield centred(result_words(plan.output))
 
 
-def _embeds(lanes: Sequence[Lane]) -> Iterator[Cells]:
+def _blocks(step: Step) -> list[BlocksStep]:
+    return [each for each in from_one_state(step) if isinstance(each, BlocksStep)]
+
+
+def _embeds(plan: Plan) -> Iterator[Cells]:
     """How both streams begin, with an arrow where one is made from the other."""
-    lines = list(_side_by_side([_lines(lane.embed, SIDE) for lane in lanes]))
-    made_from = [lane.made_from for lane in lanes]
-    left, _, right = lines[0]
-    if made_from[0] == "memory":
-        lines[0] = (left, f"◀{'─' * (MIDDLE - 2)} ", right)
-    elif made_from[-1] == "process":
-        lines[0] = (left, f" {'─' * (MIDDLE - 2)}▶", right)
-    yield from lines
+    captions = [embed_caption(name, stream) for name, stream in plan.streams.items()]
+    (left, _, right), *more = _side_by_side([_lines(caption, SIDE) for caption in captions])
+    middle = ""
+    if made_from(plan, "process") == "memory":
+        middle = f"◀{'─' * (MIDDLE - 2)} "
+    elif made_from(plan, "memory") == "process":
+        middle = f" {'─' * (MIDDLE - 2)}▶"
+    yield left, middle, right
+    yield from more
 
 
-def _row(row: Row) -> Iterator[Cells]:
-    if row.norm:
-        yield _band(row.norm)
-    if len(row.items) > 1:
+def _step(step: Step) -> Iterator[Cells]:
+    """What runs from one state."""
+    norm = replaced_norms(exchanges(step))
+    if norm:
+        yield _band(norm)
+    if len(from_one_state(step)) > 1:
         yield _passing("both from one state:")
-    boxes = {item.lane: _lines(item.caption, SIDE) for item in row.items if isinstance(item, Box)}
-    for item in row.items:
-        if isinstance(item, Transfer):
-            yield from _transfer(item)
+    for transfer in exchanges(step):
+        yield from _transfer(transfer)
+    boxes = {each.word: _lines(block_caption(each), SIDE) for each in _blocks(step)}
     if boxes:
-        rest = [boxes.get(name, ["│"]) for name in BOTH]
-        height = max(map(len, rest))
-        filled = [each * height if each == ["│"] else each for each in rest]
-        yield from _side_by_side(filled)
+        height = max(map(len, boxes.values()))
+        yield from _side_by_side([boxes.get(name, ["│"] * height) for name in BOTH])
 
 
-def _transfer(item: Transfer) -> Iterator[Cells]:
+def _transfer(step: ExchangeStep) -> Iterator[Cells]:
     """An arrow from one stream to the other, with the head's name on it."""
-    title, *more = wrapped(item.head.title, MIDDLE - 4)
-    arrow = f" {title} ".center(MIDDLE, "─")
-    fusion = wrapped(item.fusion.title, SIDE - 3)
-    name = fusion[0]
-    tap = SIDE // 2
-    if item.target == "process":
-        start = (SIDE - cells(name)) // 2
-        left = f"{' ' * start}{name} ◀"
-        yield left.ljust(SIDE, "─"), arrow, "─" * tap + "┤" + " " * (SIDE - tap - 1)
+    head, fusion = head_caption(step), fusion_caption(step)
+    title, *more = wrapped(head.title, MIDDLE - 4)
+    name, *rest = wrapped(fusion.title, SIDE - 3)
+    left, arrow, right = _band(title)
+    air = " " * ((SIDE - cells(name)) // 2)
+    to_process = step.target == "process"
+    if to_process:
+        left = f"{air}{name} ◀".ljust(SIDE, "─")
     else:
-        end = (SIDE - cells(name)) // 2
-        right = f"▶ {name}{' ' * end}"
-        yield " " * tap + "├" + "─" * (SIDE - tap - 1), arrow, right.rjust(SIDE, "─")
-    notes = [*more, *_folded(item.head.notes, MIDDLE - 2)]
-    beside = [*fusion[1:], *_folded(item.fusion.notes, SIDE)]
+        right = f"▶ {name}{air}".rjust(SIDE, "─")
+    yield left, arrow, right
+    notes = [*more, *_folded(head.notes, MIDDLE - 2)]
+    beside = [*rest, *_folded(fusion.notes, SIDE)]
     for note, joined in zip_longest(notes, beside, fillvalue=""):
         changed = joined or "│"
-        yield (changed, note, "│") if item.target == "process" else ("│", note, changed)
+        yield (changed, note, "│") if to_process else ("│", note, changed)
 
 
 def _band(text: str) -> Cells:
-    """A norm of both streams."""
+    """A line from one stream to the other, with words on it."""
     tap = SIDE // 2
     left = " " * tap + "├" + "─" * (SIDE - tap - 1)
     return left, f" {text} ".center(MIDDLE, "─"), "─" * tap + "┤" + " " * (SIDE - tap - 1)
 
 
-def _answers(answers: Sequence[Answer]) -> Iterator[Cells]:
+def _classifiers(plan: Plan) -> Iterator[Cells]:
     """The classifiers, each beneath its stream unless that place is taken."""
     columns: dict[int, list[str]] = {}
-    for answer in answers:
-        own = {"process": 0, "memory": 2}[answer.lanes[0]]
-        place = own if len(answer.lanes) == 1 and own not in columns else 1
-        columns[place] = _lines(answer.caption, SIDE)
+    for name, classifier in plan.output.classifiers.items():
+        streams = classifier_streams(name, classifier)
+        own = {"process": 0, "memory": 2}[streams[0]]
+        place = own if len(streams) == 1 and own not in columns else 1
+        columns[place] = _lines(classifier_caption(name, plan.output), SIDE)
     texts = [columns.get(place, []) for place in range(3)]
     yield from zip_longest(*texts, fillvalue="")
 

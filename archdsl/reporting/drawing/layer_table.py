@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from archdsl.plan.cost import Costs, PartCost, costs
-from archdsl.plan.plan import Plan, StreamName, classifier_streams
+from archdsl.plan.cost import PartCost, costs
+from archdsl.plan.plan import Plan, StreamName, StreamPlan, classifier_streams
 from archdsl.spec.cost import Cost
 
 Shares = Mapping[str, float]
@@ -20,12 +20,12 @@ class LayerRow:
 
     Args:
         name: `embed memory`, `layer 3`, `classifier memory`.
-        streams: those it works on.
+        streams: those it works on, by name.
         parts: what it is made of, in the order they run.
     """
 
     name: str
-    streams: tuple[StreamName, ...]
+    streams: Mapping[StreamName, StreamPlan]
     parts: tuple[PartCost, ...]
 
     @property
@@ -46,22 +46,14 @@ class LayerTable:
     rows: tuple[LayerRow, ...]
     total: Cost
 
-    def tokens(self, row: LayerRow) -> list[int]:
-        """Tokens of each stream of a row."""
-        return [self.plan.streams[name].tokens for name in row.streams]
-
-    def dims(self, row: LayerRow) -> list[int]:
-        """Width of each stream of a row."""
-        return [self.plan.streams[name].dim for name in row.streams]
-
     def plain(self, shares: Shares | None) -> dict[str, Any]:
         """The table as plain data, each row with its parts."""
         return {
             "rows": [
                 {
                     "name": row.name,
-                    "tokens": dict(zip(row.streams, self.tokens(row), strict=True)),
-                    "width": dict(zip(row.streams, self.dims(row), strict=True)),
+                    "tokens": {name: stream.tokens for name, stream in row.streams.items()},
+                    "width": {name: stream.dim for name, stream in row.streams.items()},
                     **_numbers(row.cost, row.share(shares) if shares else None),
                     "parts": [
                         {
@@ -83,28 +75,26 @@ def layer_table(plan: Plan) -> LayerTable:
     Weights that several layers share count in the layer that meets them first.
     """
     found = costs(plan)
-    return LayerTable(plan=plan, rows=tuple(_rows(plan, found)), total=found.total)
-
-
-def _rows(plan: Plan, found: Costs) -> Sequence[LayerRow]:
-    every = tuple(plan.streams)
     embeds = [
-        LayerRow(name=f"embed {name}", streams=(name,), parts=(part,))
-        for name, part in zip(every, found.embeds, strict=True)
+        LayerRow(name=f"embed {name}", streams={name: stream}, parts=(part,))
+        for (name, stream), part in zip(plan.streams.items(), found.embeds, strict=True)
     ]
     layers = [
-        LayerRow(name=f"layer {number}", streams=every, parts=parts)
+        LayerRow(name=f"layer {number}", streams=plan.streams, parts=parts)
         for number, parts in enumerate(found.layers)
     ]
     classifiers = [
         LayerRow(
             name=f"classifier {part.word}",
-            streams=classifier_streams(part.word, plan.output.classifiers[part.word]),
+            streams={
+                name: plan.streams[name]
+                for name in classifier_streams(part.word, plan.output.classifiers[part.word])
+            },
             parts=(part,),
         )
         for part in found.classifiers
     ]
-    return [*embeds, *layers, *classifiers]
+    return LayerTable(plan=plan, rows=(*embeds, *layers, *classifiers), total=found.total)
 
 
 def _numbers(cost: Cost, share: float | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from archdsl.reporting.drawing.captions import TOGETHER, Caption
@@ -51,11 +51,6 @@ class Label:
     size: float = SIZE
     anchor: Anchor = "middle"
 
-    @property
-    def width(self) -> float:
-        """At most, whatever the font."""
-        return cells(self.text) * self.size * (EM_BOLD if self.bold else EM)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
@@ -77,6 +72,10 @@ class Panel:
     strong: bool = False
 
     @property
+    def right(self) -> float:
+        return self.x + self.width
+
+    @property
     def bottom(self) -> float:
         return self.y + self.height
 
@@ -94,18 +93,6 @@ class Wire:
     role: str
     arrow: bool = True
     thick: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A whole drawing: frames lie beneath wires, wires beneath panels, panels beneath labels."""
-
-    width: float
-    height: float
-    frames: tuple[Panel, ...]
-    wires: tuple[Wire, ...]
-    panels: tuple[Panel, ...]
-    labels: tuple[Label, ...]
 
 
 def cells(text: str) -> int:
@@ -154,43 +141,24 @@ def _cut(text: str, limit: int) -> tuple[str, str]:
     return text[:taken], text[taken:]
 
 
-def panel_height(lines: int) -> float:
-    """Of a panel with that many lines of text."""
-    return 2 * PAD + LINE * lines - (LINE - SIZE)
+def panel_height(caption: Caption, width: float = COLUMN) -> float:
+    """Of a panel with that text."""
+    bold, plain = _lines(caption, width)
+    return 2 * PAD + LINE * (len(bold) + len(plain)) - (LINE - SIZE)
 
 
-def panel(
-    *,
-    centre: float,
-    y: float,
-    width: float,
-    role: str,
-    title: str,
-    notes: Sequence[str] = (),
-    strong: bool = False,
-) -> Panel:
-    """A panel as high as its text: a title in bold, and each note from a line of its own on."""
+def _lines(caption: Caption, width: float) -> tuple[list[str], list[str]]:
+    """A title in bold, and each note from a line of its own on."""
     room = width - 2 * PAD
-    bold = wrapped(title, int(room / (SIZE * EM_BOLD)))
-    plain = [line for note in notes for line in wrapped(note, int(room / (SIZE * EM)))]
-    labels = tuple(
-        Label(text=text, x=centre, y=y + PAD + SIZE * 0.85 + LINE * number, bold=number < len(bold))
-        for number, text in enumerate([*bold, *plain])
-    )
-    return Panel(
-        x=centre - width / 2,
-        y=y,
-        width=width,
-        height=panel_height(len(labels)),
-        role=role,
-        labels=labels,
-        strong=strong,
-    )
+    bold = wrapped(caption.title, int(room / (SIZE * EM_BOLD)))
+    return bold, [line for note in caption.notes for line in wrapped(note, int(room / (SIZE * EM)))]
 
 
 @dataclass
 class Sketch:
-    """A picture being drawn from the top to the bottom.
+    """A picture, drawn from the top to the bottom.
+
+    Frames lie beneath wires, wires beneath panels, panels beneath labels.
 
     Args:
         centres: middle of the column of each stream.
@@ -209,6 +177,11 @@ class Sketch:
     labels: list[Label] = field(default_factory=list)
 
     @property
+    def height(self) -> float:
+        """Of what is drawn so far."""
+        return self.y - GAP + MARGIN
+
+    @property
     def two(self) -> bool:
         """Whether there are two streams."""
         return len(self.centres) > 1
@@ -223,24 +196,24 @@ class Sketch:
         width: float = COLUMN,
         strong: bool = False,
     ) -> Panel:
-        """Draw a panel, at the height reached so far unless told another."""
-        made = panel(
-            centre=centre,
-            y=self.y if y is None else y,
+        """Draw a panel as high as its text, at the height reached so far unless told another."""
+        top = self.y if y is None else y
+        bold, plain = _lines(caption, width)
+        first = top + PAD + SIZE * 0.85
+        made = Panel(
+            x=centre - width / 2,
+            y=top,
             width=width,
+            height=panel_height(caption, width),
             role=role,
-            title=caption.title,
-            notes=caption.notes,
+            labels=tuple(
+                Label(text=text, x=centre, y=first + LINE * place, bold=place < len(bold))
+                for place, text in enumerate([*bold, *plain])
+            ),
             strong=strong,
         )
         self.panels.append(made)
         return made
-
-    def lower(self, made: Panel, down: float) -> Panel:
-        """Move the panel drawn last down."""
-        labels = tuple(replace(label, y=label.y + down) for label in made.labels)
-        self.panels[-1] = replace(made, y=made.y + down, labels=labels)
-        return self.panels[-1]
 
     def wire(self, *points: Point, role: str, arrow: bool = True, thick: bool = False) -> None:
         """Draw a line through points."""
@@ -249,17 +222,6 @@ class Sketch:
     def below(self, *panels: Panel) -> None:
         """Go on beneath these."""
         self.y = max([self.y, *(each.bottom for each in panels)]) + GAP
-
-    def picture(self) -> Picture:
-        """What is drawn so far."""
-        return Picture(
-            width=self.width,
-            height=self.y - GAP + MARGIN,
-            frames=tuple(self.frames),
-            wires=tuple(self.wires),
-            panels=tuple(self.panels),
-            labels=tuple(self.labels),
-        )
 
 
 def blank(names: Sequence[str]) -> Sketch:
