@@ -7,18 +7,8 @@ from html import escape
 from math import hypot
 
 from archdsl.plan.plan import ExchangeStep, Plan, Step, WordStep
-from archdsl.reporting.drawing.captions import (
-    Caption,
-    block_caption,
-    classifier_caption,
-    embed_caption,
-    fusion_caption,
-    head_caption,
-    image_words,
-    replaced_norms,
-    result_words,
-    size_caption,
-)
+from archdsl.reporting.drawing import captions
+from archdsl.reporting.drawing.captions import Caption
 from archdsl.reporting.drawing.diagram_layout import layout
 from archdsl.reporting.drawing.outline import exchanges, from_one_state, sections
 from archdsl.reporting.drawing.shapes import Label, Panel, Point, Sketch, Wire
@@ -153,28 +143,28 @@ def _colours(roles: dict[str, tuple[str, str]], ground: str, ink: str, quiet: st
 
 def _describe(plan: Plan) -> Iterator[str]:
     """The drawing in sentences, for those who listen."""
-    yield f"{image_words(plan)}."
+    yield f"{captions.image(plan)}."
     for name, stream in plan.streams.items():
-        embed, size = _describe_part(embed_caption(name, stream)), size_caption(stream)
+        embed, size = _describe_part(captions.embed(name, stream)), captions.size(stream)
         yield f"{name}: {embed}; {_describe_part(size)}."
     for section in sections(plan.layers):
         steps = [_describe_step(step) for run in section.runs for step in run.layer]
         yield f"{section.title}: {'; '.join(steps) or 'nothing'}."
     for classifier in plan.output.classifiers:
-        yield f"{_describe_part(classifier_caption(classifier, plan.output))}."
-    yield f"{result_words(plan.output)}."
+        yield f"{_describe_part(captions.classifier(classifier, plan.output))}."
+    yield f"{captions.result(plan.output)}."
 
 
 def _describe_step(step: Step) -> str:
-    norm = replaced_norms(exchanges(step))
+    norm = captions.replaced_norms(exchanges(step))
     words = " and, from the same state, ".join(map(_describe_word, from_one_state(step)))
     return f"{norm}; {words}" if norm else words
 
 
 def _describe_word(step: WordStep) -> str:
     if not isinstance(step, ExchangeStep):
-        return f"{step.word} through {_describe_part(block_caption(step))}"
-    head, fusion = _describe_part(head_caption(step)), _describe_part(fusion_caption(step))
+        return f"{step.word} through {_describe_part(captions.blocks(step))}"
+    head, fusion = _describe_part(captions.head(step)), _describe_part(captions.fusion(step))
     return f"{head}, from {step.source} to {step.target}, {fusion}"
 
 

@@ -12,21 +12,8 @@ from archdsl.plan.plan import (
     StreamName,
     classifier_streams,
 )
-from archdsl.reporting.drawing.captions import (
-    Caption,
-    block_caption,
-    classifier_caption,
-    embed_caption,
-    fusion_caption,
-    head_caption,
-    image_words,
-    is_returned,
-    made_from,
-    reads_target,
-    replaced_norms,
-    result_words,
-    size_caption,
-)
+from archdsl.reporting.drawing import captions
+from archdsl.reporting.drawing.captions import Caption
 from archdsl.reporting.drawing.outline import Section, exchanges, from_one_state, sections
 from archdsl.reporting.drawing.shapes import (
     COLUMN,
@@ -57,7 +44,7 @@ def layout(plan: Plan, *, name: str) -> Sketch:
     sketch = blank(list(plan.streams))
     _heading(sketch, name)
     embeds = _embeds(sketch, plan)
-    sizes = {each: size_caption(stream) for each, stream in plan.streams.items()}
+    sizes = {each: captions.size(stream) for each, stream in plan.streams.items()}
     sketch.below(*_in_columns(sketch, sizes, role="size").values())
     for section in sections(plan.layers):
         draw_section(sketch, section)
@@ -72,12 +59,12 @@ def layout(plan: Plan, *, name: str) -> Sketch:
 
 
 def _in_columns(
-    sketch: Sketch, captions: Mapping[StreamName, Caption], *, role: str | None = None
+    sketch: Sketch, texts: Mapping[StreamName, Caption], *, role: str | None = None
 ) -> dict[StreamName, Panel]:
     """A panel for each stream in its column, in its colours unless told others."""
     return {
         name: sketch.put(caption, centre=sketch.centres[name], role=role or name)
-        for name, caption in captions.items()
+        for name, caption in texts.items()
     }
 
 
@@ -98,13 +85,13 @@ def _heading(sketch: Sketch, name: str) -> None:
 
 def _embeds(sketch: Sketch, plan: Plan) -> dict[StreamName, Panel]:
     """The image, and how the first tokens of each stream are made."""
-    image = sketch.put(Caption(title=image_words(plan)), centre=sketch.centre, role="neutral")
+    image = sketch.put(Caption(title=captions.image(plan)), centre=sketch.centre, role="neutral")
     sketch.below(image)
     sketch.y += 2 * GAP
-    captions = {name: embed_caption(name, stream) for name, stream in plan.streams.items()}
-    made = _in_columns(sketch, captions)
+    texts = {name: captions.embed(name, stream) for name, stream in plan.streams.items()}
+    made = _in_columns(sketch, texts)
     for name, panel in made.items():
-        _source(sketch, name, made_from(plan, name), image, made)
+        _source(sketch, name, captions.made_from(plan, name), image, made)
         place = sketch.y - GAP / 2
         sketch.labels.append(Label(text=name, x=panel.x, y=place, bold=True, anchor="start"))
     sketch.below(*made.values())
@@ -136,10 +123,10 @@ def _classifiers(sketch: Sketch, plan: Plan, ends: Mapping[StreamName, Panel]) -
     for (name, streams), place in zip(seen.items(), _places(sketch, seen.values()), strict=True):
         alone = len(streams) == 1
         drawn[name] = box = sketch.put(
-            classifier_caption(name, plan.output),
+            captions.classifier(name, plan.output),
             centre=place,
             role=streams[0] if alone else "neutral",
-            strong=is_returned(name, plan.output),
+            strong=captions.is_returned(name, plan.output),
         )
         for stream in streams:
             x = sketch.centres[stream]
@@ -165,10 +152,10 @@ def _places(sketch: Sketch, seen: Collection[tuple[StreamName, ...]]) -> list[fl
 def _result(sketch: Sketch, plan: Plan, drawn: Mapping[str, Panel]) -> None:
     """What the model returns, with the wires from the classifiers it is made of."""
     fan = sketch.y
-    caption = Caption(title="", notes=(result_words(plan.output),))
+    caption = Caption(title="", notes=(captions.result(plan.output),))
     centre = sketch.centre
     result = sketch.put(caption, centre=centre, y=fan + GAP, role="neutral", strong=True)
-    returned = [box for name, box in drawn.items() if is_returned(name, plan.output)]
+    returned = [box for name, box in drawn.items() if captions.is_returned(name, plan.output)]
     for box in returned:
         x = box.x + box.width / 2
         alone = x == centre or len(returned) < len(drawn)
@@ -229,7 +216,7 @@ def _write_beside(sketch: Sketch, text: str, *, bold: bool = False) -> None:
 def _step(sketch: Sketch, step: Step) -> None:
     """What runs from one state."""
     transfers, together = exchanges(step), from_one_state(step)
-    norm = replaced_norms(transfers)
+    norm = captions.replaced_norms(transfers)
     if norm:
         width = sketch.width - 2 * (MARGIN + INSET)
         caption = Caption(title="", notes=(norm,))
@@ -245,7 +232,7 @@ def _step(sketch: Sketch, step: Step) -> None:
     for each in together:
         if isinstance(each, BlocksStep):
             centre = sketch.centres[each.word]
-            drawn.append(sketch.put(block_caption(each), centre=centre, y=top, role=each.word))
+            drawn.append(sketch.put(captions.blocks(each), centre=centre, y=top, role=each.word))
     sketch.below(*drawn)
 
 
@@ -254,8 +241,8 @@ def _heads(sketch: Sketch, transfers: Sequence[ExchangeStep]) -> list[Panel]:
     heads: list[Panel] = []
     for transfer in transfers:
         y = heads[-1].bottom + GAP if heads else sketch.y
-        head = sketch.put(head_caption(transfer), centre=sketch.centre, y=y, role=transfer.word)
-        asks = [transfer.target] if reads_target(transfer) else []
+        head = sketch.put(captions.head(transfer), centre=sketch.centre, y=y, role=transfer.word)
+        asks = [transfer.target] if captions.reads_target(transfer) else []
         for name in [transfer.source, *asks]:
             x = sketch.centres[name]
             side = head.x if x < sketch.centre else head.right
@@ -268,7 +255,7 @@ def _heads(sketch: Sketch, transfers: Sequence[ExchangeStep]) -> list[Panel]:
 def _fusion(sketch: Sketch, transfer: ExchangeStep, head: Panel, top: float) -> Panel:
     """Where what a head has gathered joins its stream, and the wire to it."""
     x = sketch.centres[transfer.target]
-    caption = fusion_caption(transfer)
+    caption = captions.fusion(transfer)
     out = max(head.bottom - TAP, head.y + TAP + GAP)
     y = max(top, out - panel_height(caption) / 2)
     made = sketch.put(caption, centre=x, y=y, role=transfer.target)

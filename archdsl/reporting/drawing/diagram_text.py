@@ -13,20 +13,8 @@ from archdsl.plan.plan import (
     StreamName,
     classifier_streams,
 )
-from archdsl.reporting.drawing.captions import (
-    TOGETHER,
-    Caption,
-    block_caption,
-    classifier_caption,
-    embed_caption,
-    fusion_caption,
-    head_caption,
-    image_words,
-    made_from,
-    replaced_norms,
-    result_words,
-    size_caption,
-)
+from archdsl.reporting.drawing import captions
+from archdsl.reporting.drawing.captions import TOGETHER, Caption
 from archdsl.reporting.drawing.outline import exchanges, from_one_state, sections
 from archdsl.reporting.drawing.shapes import cells, wrapped
 
@@ -54,10 +42,10 @@ def diagram_text(plan: Plan, *, plain: bool = False) -> list[str]:
 
 
 def _two(plan: Plan) -> Iterator[str]:
-    yield _framed(("", image_words(plan), ""), " ")
+    yield _framed(("", captions.image(plan), ""), " ")
     yield _framed(("process", "", "memory"), " ")
     yield from (_framed(line, " ") for line in _embeds(plan))
-    sizes = [_lines(size_caption(stream), SIDE) for stream in plan.streams.values()]
+    sizes = [_lines(captions.size(stream), SIDE) for stream in plan.streams.values()]
     yield from (_framed(line, " ") for line in _side_by_side(sizes))
     for section in sections(plan.layers):
         yield _framed(_passing(), " ")
@@ -72,7 +60,7 @@ def _two(plan: Plan) -> Iterator[str]:
         yield _edge("╰╯", "", SIDE * 2 + MIDDLE + 2)
     yield _framed(_passing(), " ")
     yield from (_framed(line, " ") for line in _classifiers(plan))
-    yield _framed(("", result_words(plan.output), ""), " ")
+    yield _framed(("", captions.result(plan.output), ""), " ")
 
 
 def _one(plan: Plan) -> Iterator[str]:
@@ -82,8 +70,8 @@ def _one(plan: Plan) -> Iterator[str]:
     def centred(text: str, edge: str = " ") -> str:
         return f"{edge}{_centred(text, _ALONE)}{edge}"
 
-    embed, size = embed_caption(name, stream), size_caption(stream)
-    for text in (image_words(plan), name, *_lines(embed, _ALONE), *_lines(size, _ALONE)):
+    embed, size = captions.embed(name, stream), captions.size(stream)
+    for text in (captions.image(plan), name, *_lines(embed, _ALONE), *_lines(size, _ALONE)):
         yield centred(text)
     for section in sections(plan.layers):
         yield centred("│")
@@ -92,15 +80,15 @@ def _one(plan: Plan) -> Iterator[str]:
             if place:
                 yield centred(place, "│")
             for block in (each for step in layer for each in _blocks(step)):
-                yield from (centred(line, "│") for line in _lines(block_caption(block), _ALONE))
+                yield from (centred(line, "│") for line in _lines(captions.blocks(block), _ALONE))
             if not layer:
                 yield centred("nothing happens here", "│")
         yield _edge("╰╯", "", _ALONE)
     for classifier in plan.output.classifiers:
         yield centred("│")
-        caption = classifier_caption(classifier, plan.output)
+        caption = captions.classifier(classifier, plan.output)
         yield from (centred(line) for line in _lines(caption, _ALONE))
-    yield centred(result_words(plan.output))
+    yield centred(captions.result(plan.output))
 
 
 def _blocks(step: Step) -> list[BlocksStep]:
@@ -109,12 +97,12 @@ def _blocks(step: Step) -> list[BlocksStep]:
 
 def _embeds(plan: Plan) -> Iterator[Cells]:
     """How both streams begin, with an arrow where one is made from the other."""
-    captions = [embed_caption(name, stream) for name, stream in plan.streams.items()]
-    (left, _, right), *more = _side_by_side([_lines(caption, SIDE) for caption in captions])
+    texts = [captions.embed(name, stream) for name, stream in plan.streams.items()]
+    (left, _, right), *more = _side_by_side([_lines(text, SIDE) for text in texts])
     middle = ""
-    if made_from(plan, "process") == "memory":
+    if captions.made_from(plan, "process") == "memory":
         middle = f"◀{'─' * (MIDDLE - 2)} "
-    elif made_from(plan, "memory") == "process":
+    elif captions.made_from(plan, "memory") == "process":
         middle = f" {'─' * (MIDDLE - 2)}▶"
     yield left, middle, right
     yield from more
@@ -122,14 +110,14 @@ def _embeds(plan: Plan) -> Iterator[Cells]:
 
 def _step(step: Step) -> Iterator[Cells]:
     """What runs from one state."""
-    norm = replaced_norms(exchanges(step))
+    norm = captions.replaced_norms(exchanges(step))
     if norm:
         yield _band(norm)
     if len(from_one_state(step)) > 1:
         yield _passing("both from one state:")
     for transfer in exchanges(step):
         yield from _transfer(transfer)
-    boxes = {each.word: _lines(block_caption(each), SIDE) for each in _blocks(step)}
+    boxes = {each.word: _lines(captions.blocks(each), SIDE) for each in _blocks(step)}
     if boxes:
         height = max(map(len, boxes.values()))
         yield from _side_by_side([boxes.get(name, ["│"] * height) for name in BOTH])
@@ -137,7 +125,7 @@ def _step(step: Step) -> Iterator[Cells]:
 
 def _transfer(step: ExchangeStep) -> Iterator[Cells]:
     """An arrow from one stream to the other, with the head's name on it."""
-    head, fusion = head_caption(step), fusion_caption(step)
+    head, fusion = captions.head(step), captions.fusion(step)
     title, *more = wrapped(head.title, MIDDLE - 4)
     name, *rest = wrapped(fusion.title, SIDE - 3)
     left, arrow, right = _band(title)
@@ -169,7 +157,7 @@ def _classifiers(plan: Plan) -> Iterator[Cells]:
         streams = classifier_streams(name, classifier)
         own = {"process": 0, "memory": 2}[streams[0]]
         place = own if len(streams) == 1 and own not in columns else 1
-        columns[place] = _lines(classifier_caption(name, plan.output), SIDE)
+        columns[place] = _lines(captions.classifier(name, plan.output), SIDE)
     texts = [columns.get(place, []) for place in range(3)]
     yield from zip_longest(*texts, fillvalue="")
 
