@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from archdsl.nn.network import Network
     from archdsl.records import Measurement
-    from archdsl.reporting import front as report
+    from archdsl.reporting.front import CompleteTrial, StudyResults
     from archdsl.store.rows import Value
 
 
@@ -80,10 +80,10 @@ class Front(Sequence[FrontRow]):
         robust: the members are those of the robust front.
     """
 
-    def __init__(self, found: report.Front, *, robust: bool) -> None:
+    def __init__(self, found: StudyResults, *, robust: bool) -> None:
         self._found = found
-        members = found.robust_members if robust else found.members
-        self._rows = tuple(_row(each) for each in members)
+        self._members = found.robust_members if robust else found.members
+        self._rows = tuple(map(_row, self._members))
 
     @property
     def study(self) -> str:
@@ -141,8 +141,13 @@ class Front(Sequence[FrontRow]):
                 "a front becomes a data frame with pandas, which is not installed: "
                 "pip install pandas"
             ) from None
+        from archdsl.reporting.trials_table import flattened
+
         index = pandas.Index([row.trial for row in self], name="number")
-        return pandas.DataFrame([_columns(row) for row in self], index=index)
+        records = [each.record() for each in self._members]
+        for record in records:
+            del record["steady"]  # a column of the table of all trials alone
+        return pandas.DataFrame(map(flattened, records), index=index)
 
     def plot(self) -> Figure:
         """The complete trials and the front over the first two objectives, with 95 % intervals.
@@ -150,13 +155,13 @@ class Front(Sequence[FrontRow]):
         Raises:
             ArchdslError: the study has one objective.
         """
-        from archdsl.reporting.front import plot_arguments
         from archdsl.reporting.plots.front_plot import plot_front
+        from archdsl.reporting.plots.points import plot_arguments
 
         return plot_front(**plot_arguments(self._found))
 
 
-def _row(found: report.FrontRow) -> FrontRow:
+def _row(found: CompleteTrial) -> FrontRow:
     trial, score = found.trial, found.test
     return FrontRow(
         trial=trial.number,
@@ -171,12 +176,3 @@ def _row(found: report.FrontRow) -> FrontRow:
         spec=ModelSpec.model_validate(found.spec),
         _measured=found.measured,
     )
-
-
-def _columns(row: FrontRow) -> dict[str, Any]:
-    columns: dict[str, Any] = {"arch_id": row.arch_id, "difference": row.difference}
-    for name, value in row.values.items():
-        columns |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
-    columns |= {f"test_{name}": value for name, value in row.test.items()}
-    columns |= {f"facts.{name}": value for name, value in row.facts.items()}
-    return columns | {f"params.{name}": value for name, value in row.params.items()}

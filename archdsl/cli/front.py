@@ -15,7 +15,7 @@ from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, StudyName
 from archdsl.cli.printing import print_json, print_table
 from archdsl.cli.stores import pick_study
 from archdsl.errors import ArchdslError
-from archdsl.reporting.front import Front, FrontRow, describe_hypervolume, read_front
+from archdsl.reporting.front import CompleteTrial, StudyResults, describe_hypervolume, read_front
 from archdsl.reporting.front_table import UNSTEADY, TerminalTable
 from archdsl.store.store import open_store
 
@@ -96,7 +96,7 @@ def command(
         print(f"plot      {path}")
 
 
-def print_front(front: Front, *, robust: bool = False, settled: bool = False) -> None:
+def print_front(front: StudyResults, *, robust: bool = False, settled: bool = False) -> None:
     """The front as a table, with the device and conditions beneath.
 
     Args:
@@ -113,7 +113,7 @@ def print_front(front: Front, *, robust: bool = False, settled: bool = False) ->
     kind = "robust front" if robust else "front"
     title = f"{kind} of '{front.study.name}': {len(listed)} of {len(front.rows)} complete trials"
     print_table(table.headings, table.cells, title=title)
-    base = next((row for row in front.rows if row.base), None)
+    base = front.base
     if base and base not in listed:
         values = ", ".join(table.named_values(base))
         print(f"base (trial {base.trial.number}) is not on the {kind}: {values}")
@@ -136,7 +136,7 @@ def print_front(front: Front, *, robust: bool = False, settled: bool = False) ->
     print(front.conditions)
 
 
-def front_json(front: Front, *, robust: bool = False) -> dict[str, Any]:
+def front_json(front: StudyResults, *, robust: bool = False) -> dict[str, Any]:
     """The front as plain data."""
     return {
         "study": front.study.name,
@@ -149,7 +149,7 @@ def front_json(front: Front, *, robust: bool = False) -> dict[str, Any]:
             for trial in front.lost
         ],
         "robust": robust,
-        "members": [_row_json(row) for row in (front.robust_members if robust else front.members)],
+        "members": [_member(row) for row in (front.robust_members if robust else front.members)],
         "not_told_apart": sorted(row.trial.number for row in front.indistinguishable),
         "hypervolume": _growth_json(front.growth) if front.growth else None,
     }
@@ -165,7 +165,7 @@ def _growth_json(growth: Growth) -> dict[str, Any]:
     }
 
 
-def _others(front: Front) -> Iterator[str]:
+def _others(front: StudyResults) -> Iterator[str]:
     if front.states:
         counts = ", ".join(f"{count} {state.value}" for state, count in front.states.items())
         yield f"not complete: {counts}"
@@ -175,7 +175,7 @@ def _others(front: Front) -> Iterator[str]:
         yield f"  and {len(front.lost) - MOST_LOST} more; archdsl front --json names them all"
 
 
-def _format_indistinguishable(front: Front) -> str:
+def _format_indistinguishable(front: StudyResults) -> str:
     members = [row for row in front.members if row.indistinguishable]
     beaten = len(front.indistinguishable) - len(members)
     which = f" ({beaten} {'is' if beaten == 1 else 'are'} on the robust front only)"
@@ -185,22 +185,12 @@ def _format_indistinguishable(front: Front) -> str:
     )
 
 
-def _row_json(row: FrontRow) -> dict[str, Any]:
-    from archdsl.searching.test_score import final_quantity
-
+def _member(row: CompleteTrial) -> dict[str, Any]:
     return {
         "trial": row.trial.number,
         "arch_id": row.trial.arch_id,
         "base": row.base,
         "on_front": row.member,
         "not_told_apart_from": list(row.indistinguishable),
-        "difference": row.difference,
-        "values": {
-            name: {"value": value.value, "low": value.low, "high": value.high}
-            for name, value in row.trial.values.items()
-        },
-        "steady": row.steady,
-        final_quantity(row.trial.values): row.test.value if row.test else None,
-        "facts": dict(row.facts),
-        "params": dict(row.trial.params),
+        **row.record(),
     }

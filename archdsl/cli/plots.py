@@ -11,7 +11,7 @@ from archdsl.cli.writing import refuse_foreign, safe_stem
 from archdsl.errors import ArchdslError, WriteError
 
 if TYPE_CHECKING:
-    from archdsl.reporting.front import Front
+    from archdsl.reporting.front import StudyResults
 
 KINDS = (".html", ".png", ".svg")
 
@@ -49,7 +49,7 @@ def check_plots(paths: Sequence[Path], *, published: bool, force: bool) -> None:
         refuse_foreign(path, force=force)
 
 
-def write_front(front: Front, paths: Sequence[Path], *, published: bool) -> None:
+def write_front(front: StudyResults, paths: Sequence[Path], *, published: bool) -> None:
     """The front into each of the files, as its suffix says.
 
     Args:
@@ -60,20 +60,20 @@ def write_front(front: Front, paths: Sequence[Path], *, published: bool) -> None
     Raises:
         ArchdslError: the study has one objective, or the paper does not print its objectives.
     """
-    from archdsl.reporting.front import plot_arguments
     from archdsl.reporting.pages.front_page import write_html
     from archdsl.reporting.plots.front_plot import plot_front
-    from archdsl.reporting.plots.plot_files import write_png, write_svg
+    from archdsl.reporting.plots.plot_files import write_figure
+    from archdsl.reporting.plots.points import plot_arguments
 
     found = plot_arguments(front, published=published)
     for path in paths:
         if path.suffix.lower() == ".html":
             write_html(path, **found)
         else:
-            (write_png if path.suffix.lower() == ".png" else write_svg)(plot_front(**found), path)
+            write_figure(plot_front(**found), path)
 
 
-def write_plots(front: Front, folder: Path) -> list[Path]:
+def write_plots(front: StudyResults, folder: Path) -> list[Path]:
     """A PNG and an HTML page of the first two objectives; none for a single objective."""
     if len(front.study.objectives) < 2:
         return []

@@ -23,7 +23,7 @@ from archdsl.store.errors import NoServerError
 
 if TYPE_CHECKING:
     from archdsl.cli.progress import Progress
-    from archdsl.reporting.front import Front
+    from archdsl.reporting.front import StudyResults
     from archdsl.store.store import Store
 
 EXAMPLE = "Example: archdsl search my-vittm.yaml --objective latency,top1 --data folder:photos"
@@ -105,7 +105,7 @@ def command(
 
 def _searched(
     checked: CheckedStudy, profile: RunProfile, db: str, any_device: bool
-) -> tuple[Front, int, str | None]:
+) -> tuple[StudyResults, int, str | None]:
     from archdsl.reporting.front import read_front
     from archdsl.searching.run import search_database
     from archdsl.store.store import open_store
@@ -174,7 +174,7 @@ def _nothing_stored(name: str) -> str:
     return f"interrupted before the first trial of '{name}'; nothing was stored"
 
 
-def _report(front: Front, plots: list[Path], db: str, note: str | None) -> None:
+def _report(front: StudyResults, plots: list[Path], db: str, note: str | None) -> None:
     from archdsl.cli.front import print_front
 
     if note:

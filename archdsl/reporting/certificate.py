@@ -85,9 +85,6 @@ def _summary(detail: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in detail.items()
-        if name not in _ELSEWHERE and not (isinstance(value, list) and _holds_lists(value))
+        if name not in _ELSEWHERE
+        and not (isinstance(value, list) and any(isinstance(each, list) for each in value))
     }
-
-
-def _holds_lists(value: list[Any]) -> bool:
-    return any(isinstance(each, list) for each in value)

@@ -50,11 +50,11 @@ def plain_number(value: float) -> str:
     return "0" if digits == "-0" else digits
 
 
-def with_interval(value: float, low: float, high: float) -> str:
+def with_interval(found: Value | Measurement) -> str:
     """`45.7 (45.2 to 46.1)`; the value alone where there is no interval."""
-    if low == high:
-        return number(value)
-    return f"{number(value)} ({number(low)} to {number(high)})"
+    if found.low == found.high:
+        return number(found.value)
+    return f"{number(found.value)} ({number(found.low)} to {number(found.high)})"
 
 
 def cut_with_count(line: str, *, limit: int) -> str:
@@ -84,7 +84,7 @@ def heading(objective: str) -> str:
 
 def format_value(objective: str, value: Value) -> str:
     """`2.00 ms (1.98 to 2.02)`."""
-    number, _, interval = with_interval(value.value, value.low, value.high).partition(" ")
+    number, _, interval = with_interval(value).partition(" ")
     unit = METRICS[objective].unit
     return " ".join(part for part in (number, unit, interval) if part)
 

@@ -1,32 +1,29 @@
-"""A study's front as rows: what tables, JSON and plots all show."""
+"""What came of a study, its front first: what tables, JSON and plots all show."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
 from typing import Any
 
 from archdsl.analysis.hypervolume import Growth, growth
 from archdsl.analysis.indistinguishable import indistinguishable
-from archdsl.errors import ArchdslError
 from archdsl.metrics import METRICS, as_loss, trained_for
 from archdsl.records import Measurement, State
 from archdsl.reporting.formatting import counted
-from archdsl.reporting.plots.points import Axis, FrontPoint
 from archdsl.searching.study import reference_point
-from archdsl.searching.test_score import final_scores
+from archdsl.searching.test_score import final_quantity, final_scores
 from archdsl.space.difference import Differences
-from archdsl.store.rows import StudyRow, Trial, Value
+from archdsl.store.rows import StudyRow, Trial
 from archdsl.store.store import Store
 
 _IN_ORDER = (State.RUNNING, State.INFEASIBLE, State.STOPPED)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrontRow:
+class CompleteTrial:
     """One complete trial.
 
     Args:
@@ -54,6 +51,11 @@ class FrontRow:
     measured: Mapping[str, Measurement]
     test: Measurement | None
 
+    @property
+    def label(self) -> str:
+        """`7`, `0 (base)`."""
+        return f"{self.trial.number} (base)" if self.base else str(self.trial.number)
+
     @cached_property
     def difference(self) -> str:
         """What distinguishes it from the base; empty for the base itself."""
@@ -65,9 +67,22 @@ class FrontRow:
         latency = self.measured.get("latency")
         return latency is None or latency.steady is not False
 
+    def record(self) -> dict[str, Any]:
+        """What is told of it alone, as plain data; nothing of its place among others."""
+        values = self.trial.values
+        return {
+            "arch_id": self.trial.arch_id,
+            "difference": self.difference,
+            "values": {name: dict(vars(value)) for name, value in values.items()},
+            "steady": self.steady,
+            final_quantity(values): self.test.value if self.test else None,
+            "facts": dict(self.facts),
+            "params": dict(self.trial.params),
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
-class Front:
+class StudyResults:
     """All complete trials of a study; members first, best first objective first.
 
     Args:
@@ -79,18 +94,23 @@ class Front:
     """
 
     study: StudyRow
-    rows: list[FrontRow]
+    rows: list[CompleteTrial]
     conditions: str
     growth: Growth | None
     others: list[Trial]
 
     @property
-    def members(self) -> list[FrontRow]:
+    def members(self) -> list[CompleteTrial]:
         """The front itself."""
         return [row for row in self.rows if row.member]
 
+    @cached_property
+    def base(self) -> CompleteTrial | None:
+        """The study's base, where there is one that is complete."""
+        return next((row for row in self.rows if row.base), None)
+
     @property
-    def robust_members(self) -> list[FrontRow]:
+    def robust_members(self) -> list[CompleteTrial]:
         """The robust front: the members, and what cannot be told apart from one of them."""
         return [row for row in self.rows if row.robust]
 
@@ -106,12 +126,12 @@ class Front:
         return [trial for trial in self.others if trial.state not in _IN_ORDER]
 
     @property
-    def indistinguishable(self) -> list[FrontRow]:
+    def indistinguishable(self) -> list[CompleteTrial]:
         """What cannot be told apart."""
         return [row for row in self.rows if row.indistinguishable]
 
 
-def read_front(store: Store, study: StudyRow) -> Front:
+def read_front(store: Store, study: StudyRow) -> StudyResults:
     """Read the front of a study from the store."""
     plain, robust = (store.trials.front_rows(study.id, robust=kind) for kind in (False, True))
     trials = store.trials.all(study.id)
@@ -127,7 +147,7 @@ def read_front(store: Store, study: StudyRow) -> Front:
     has_base = bool(study.document.get("base"))
     base = Differences(architectures[0].spec) if has_base and 0 in architectures else None
     rows = [
-        FrontRow(
+        CompleteTrial(
             trial=trial,
             member=trial.number in members,
             robust=trial.id in robust,
@@ -143,7 +163,7 @@ def read_front(store: Store, study: StudyRow) -> Front:
     ]
     first, direction = next(iter(study.objectives.items()))
     rows.sort(key=lambda row: (not row.member, as_loss(row.trial.values[first].value, direction)))
-    return Front(
+    return StudyResults(
         study=study,
         rows=rows,
         conditions=_conditions(study, list(behind.values())),
@@ -183,9 +203,14 @@ def _describe_latency(protocol: Mapping[str, Any]) -> str:
     )
 
 
-def describe_hypervolume(front: Front) -> str:
+def hypervolume_unit(found: Growth) -> str:
+    """The product of the objectives' units; empty where none has one."""
+    return "·".join(unit for name in found.reference if (unit := METRICS[name].unit))
+
+
+def describe_hypervolume(results: StudyResults) -> str:
     """How large the hypervolume is, from where it is measured, and when it last grew."""
-    found = front.growth
+    found = results.growth
     if found is None:
         return (
             "no hypervolume: the study states no reference and has no base with values to take "
@@ -199,62 +224,5 @@ def describe_hypervolume(front: Front) -> str:
         worst = "the stated reference" if found.stated else "the base"
         return f"hypervolume 0: no trial is better in every objective than {worst} ({point})"
     place = "the stated reference" if found.stated else "the base, as the study states no reference"
-    unit = "·".join(unit for name in found.reference if (unit := METRICS[name].unit))
-    value = f"{found.value:.4g} {unit}".rstrip()
+    value = f"{found.value:.4g} {hypervolume_unit(found)}".rstrip()
     return f"hypervolume {value} from {place} ({point}); last grew at trial {found.last_grew}"
-
-
-def plot_arguments(front: Front, *, published: bool = False) -> dict[str, Any]:
-    """What a plot of the first two objectives is made of, as a page or as a picture.
-
-    Args:
-        front: of at least two objectives.
-        published: with the paper's own points on a panel of their own.
-
-    Raises:
-        ArchdslError: the study has one objective, or the paper does not print its objectives.
-    """
-    from archdsl.reporting.plots.published_plot import published_points
-
-    goals = list(front.study.objectives.items())
-    if len(goals) < 2:
-        raise ArchdslError(
-            f"a plot of the front needs two objectives, and '{front.study.name}' has one, "
-            f"{goals[0][0]}; `archdsl report` shows how it got better"
-        )
-    (x, x_goal), (y, y_goal) = goals[:2]
-    return {
-        "points": points(front.rows, x, y),
-        "x": axis(x, x_goal),
-        "y": axis(y, y_goal),
-        "title": f"front of {front.study.name}",
-        "note": f"{front.conditions}; {describe_hypervolume(front)}",
-        "published": published_points(x, y) if published else [],
-    }
-
-
-def axis(name: str, direction: str) -> Axis:
-    """The axis of an objective."""
-    return Axis(label=name, unit=METRICS[name].unit, minimize=direction == "minimize")
-
-
-def points(rows: Iterable[FrontRow], x: str, y: str) -> list[FrontPoint]:
-    """Complete trials as points of a plot over two objectives."""
-    return [
-        FrontPoint(
-            label=str(row.trial.number),
-            indistinguishable=row.indistinguishable,
-            **_place("x", row.trial.values[x]),
-            **_place("y", row.trial.values[y]),
-            member=row.member,
-            base=row.base,
-            difference=row.difference,
-        )
-        for row in rows
-    ]
-
-
-def _place(way: str, value: Value) -> dict[str, float]:
-    """A value and its interval; an end that is nowhere cannot be drawn, and is left out."""
-    low, high = (end if isfinite(end) else value.value for end in (value.low, value.high))
-    return {way: value.value, f"{way}_low": low, f"{way}_high": high}

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import Any
 
 from archdsl.document.messages import listed
 from archdsl.metrics import METRICS
-from archdsl.records import Measurement
-from archdsl.reporting.formatting import heading, number, title, with_interval
-from archdsl.reporting.front import FrontRow
+from archdsl.reporting.formatting import number, title, with_interval
+from archdsl.reporting.front import CompleteTrial
 from archdsl.store.rows import Value
 
 UNSTEADY = "~"
 """Before a latency that was not steady."""
+
+
+Column = tuple[str, Callable[[CompleteTrial], str]]
+"""Its heading, and what stands below it of a trial; empty where there is nothing to say."""
 
 
 class FrontTable:
@@ -25,65 +30,61 @@ class FrontTable:
 
     INDISTINGUISHABLE, DIFFERENCE, NOTHING = "not told apart from", "differs from the base in", "–"
 
-    def __init__(self, rows: Sequence[FrontRow], objectives: Sequence[str]) -> None:
+    def __init__(self, rows: Sequence[CompleteTrial], objectives: Sequence[str]) -> None:
         self._rows, self._objectives = rows, objectives
-        tests = [row.test for row in rows if row.test]
-        self.has_test = bool(tests)
-        self.test_name, self._test_unit = (
-            (tests[0].quantity.replace("_", " "), tests[0].unit) if tests else ("", "")
-        )
+        test = next((row.test for row in rows if row.test), None)
+        self.has_test = test is not None
+        self.test_name = test.quantity.replace("_", " ") if test else ""
+        self._test_unit = test.unit if test else ""
         self.has_indistinguishable = any(row.indistinguishable for row in rows)
+
+    @property
+    def columns(self) -> list[Column]:
+        """Those that say something."""
+        columns: list[Column] = [("trial", self.label)]
+        for name in self._objectives:
+            heading = self.heading(title(name), METRICS[name].unit)
+            columns.append((heading, partial(self.value, name)))
+        if self.has_test:
+            columns.append((self.heading(self.test_name, self._test_unit), self.test))
+        if self.has_indistinguishable:
+            columns.append((self.INDISTINGUISHABLE, self.indistinguishable))
+        return [*columns, ("params", self.params), (self.DIFFERENCE, self.difference)]
 
     @property
     def headings(self) -> list[str]:
         """Heading of each column."""
-        headings = ["trial", *map(self.heading, self._objectives)]
-        headings += [self.test_heading()] if self.has_test else []
-        headings += [self.INDISTINGUISHABLE] if self.has_indistinguishable else []
-        return [*headings, "params", self.DIFFERENCE]
+        return [heading for heading, _ in self.columns]
 
     @property
     def cells(self) -> list[list[str]]:
         """Of each row, as plain text."""
-        return [self._cells(row) for row in self._rows]
+        return [[tell(row) or self.NOTHING for _, tell in self.columns] for row in self._rows]
 
-    def _cells(self, row: FrontRow) -> list[str]:
-        cells = [self.label(row), *(self.value(row, name) for name in self._objectives)]
-        if self.has_test:
-            cells.append(self.test(row.test) if row.test else self.NOTHING)
-        if self.has_indistinguishable:
-            cells.append(self.indistinguishable(row.indistinguishable) or self.NOTHING)
-        params = row.facts.get("params")
-        cells.append(self.NOTHING if params is None else self.params(params))
-        return [*cells, self.difference(row) or self.NOTHING]
-
-    def value(self, row: FrontRow, objective: str) -> str:
+    def value(self, objective: str, row: CompleteTrial) -> str:
         """An objective's value; a latency that was not steady is marked."""
         mark = UNSTEADY if objective == "latency" and not row.steady else ""
         return mark + self.figure(row.trial.values[objective])
 
-    def heading(self, objective: str) -> str:
-        return heading(objective)
+    def heading(self, name: str, unit: str) -> str:
+        return f"{name} ({unit})" if unit else name
 
-    def test_heading(self) -> str:
-        return f"{self.test_name} ({self._test_unit})"
-
-    def label(self, row: FrontRow) -> str:
-        return f"{row.trial.number} (base)" if row.base else str(row.trial.number)
+    def label(self, row: CompleteTrial) -> str:
+        return row.label
 
     def figure(self, value: Value) -> str:
-        return with_interval(value.value, value.low, value.high)
+        return with_interval(value)
 
-    def test(self, score: Measurement) -> str:
-        return with_interval(score.value, score.low, score.high)
+    def test(self, row: CompleteTrial) -> str:
+        return with_interval(row.test) if row.test else ""
 
-    def indistinguishable(self, others: Sequence[int]) -> str:
-        return listed(others)
+    def indistinguishable(self, row: CompleteTrial) -> str:
+        return listed(row.indistinguishable)
 
-    def params(self, count: float) -> str:
-        return f"{number(count / 1e6)} M"
+    def params(self, row: CompleteTrial) -> str:
+        return f"{number(row.facts['params'] / 1e6)} M" if "params" in row.facts else ""
 
-    def difference(self, row: FrontRow) -> str:
+    def difference(self, row: CompleteTrial) -> str:
         return row.difference
 
 
@@ -95,20 +96,17 @@ class TerminalTable(FrontTable):
     MOST_SKEWED = 1.5
     """Of an interval's two sides: with more, ± would say what is not so of both."""
 
-    def named_values(self, row: FrontRow) -> list[str]:
+    def named_values(self, row: CompleteTrial) -> list[str]:
         """`latency 4.57 ±0.12 ms` for each objective."""
         return [
-            f"{title(name)} {self.value(row, name)} {METRICS[name].unit}".strip()
+            f"{title(name)} {self.value(name, row)} {METRICS[name].unit}".strip()
             for name in row.trial.values
         ]
 
-    def heading(self, objective: str) -> str:
-        return f"{title(objective)} {METRICS[objective].unit}".strip()
+    def heading(self, name: str, unit: str) -> str:
+        return f"{name} {unit}".strip()
 
-    def test_heading(self) -> str:
-        return f"{self.test_name} {self._test_unit}"
-
-    def label(self, row: FrontRow) -> str:
+    def label(self, row: CompleteTrial) -> str:
         return str(row.trial.number)
 
     def figure(self, value: Value) -> str:
@@ -122,14 +120,44 @@ class TerminalTable(FrontTable):
             return f"{shown} -{below:.{digits}f} +{above:.{digits}f}"
         return f"{shown} ±{(below + above) / 2:.{digits}f}"
 
-    def test(self, score: Measurement) -> str:
-        return f"{score.value:.2f}"
+    def test(self, row: CompleteTrial) -> str:
+        return f"{row.test.value:.2f}" if row.test else ""
 
-    def indistinguishable(self, others: Sequence[int]) -> str:
-        return listed(others, most=self.MOST_LISTED, rest=" +{}")
+    def indistinguishable(self, row: CompleteTrial) -> str:
+        return listed(row.indistinguishable, most=self.MOST_LISTED, rest=" +{}")
 
-    def params(self, count: float) -> str:
-        return f"{count / 1e6:.2f} M"
+    def params(self, row: CompleteTrial) -> str:
+        return f"{row.facts['params'] / 1e6:.2f} M" if "params" in row.facts else ""
 
-    def difference(self, row: FrontRow) -> str:
+    def difference(self, row: CompleteTrial) -> str:
         return "the base itself" if row.base else row.difference
+
+
+def page_table(
+    rows: Sequence[CompleteTrial],
+    columns: Sequence[Column],
+    *,
+    caption: str,
+    cards: Collection[int] = (),
+) -> dict[str, Any]:
+    """What `candidates` of the template `parts.html` shows.
+
+    Args:
+        rows: in their order.
+        columns: of the table.
+        caption: above it.
+        cards: numbers of the trials that have a card to link to.
+    """
+    return {
+        "caption": caption,
+        "headings": [heading for heading, _ in columns],
+        "long": ["candidate", FrontTable.INDISTINGUISHABLE, FrontTable.DIFFERENCE],
+        "rows": [
+            {
+                "cells": [tell(row) or FrontTable.NOTHING for _, tell in columns],
+                "kind": "base" if row.base else "member" if row.member else "dominated",
+                "link": f"trial-{row.trial.number}" if row.trial.number in cards else "",
+            }
+            for row in rows
+        ],
+    }

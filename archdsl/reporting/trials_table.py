@@ -40,7 +40,8 @@ def csv_table(columns: Columns) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(zip(*map(_texts, columns.values()), strict=True))
+    texts = ([_text(value) for value in values] for values in columns.values())
+    writer.writerows(zip(*texts, strict=True))
     return text.getvalue()
 
 
@@ -85,7 +86,7 @@ def _type_of_nothing(name: str) -> str:
 
 def _row(study: StudyRow, listed: ListedTrial) -> dict[str, Any]:
     trial = listed.trial
-    row: dict[str, Any] = {
+    record = {
         "number": trial.number,
         "state": trial.state.value,
         "reason": trial.reason,
@@ -94,15 +95,29 @@ def _row(study: StudyRow, listed: ListedTrial) -> dict[str, Any]:
         "started": listed.times.started,
         "finished": listed.times.finished,
         "seconds": trial.seconds,
+        "values": {name: vars(value) for name, value in trial.values.items()},
+        "latency_steady": listed.steady,
+        final_quantity(study.objectives): listed.test,
+        "facts": listed.facts,
+        "params": trial.params,
     }
-    for name in study.objectives:
-        value = trial.values.get(name)
-        if value:
-            row |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
-    known = {"latency_steady": listed.steady, final_quantity(study.objectives): listed.test}
-    row |= {name: value for name, value in known.items() if value is not None}
-    row |= {f"facts.{name}": value for name, value in listed.facts.items()}
-    return row | {f"params.{name}": value for name, value in trial.params.items()}
+    return flattened(record)
+
+
+def flattened(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told of a trial, by the names of columns; what is None has none."""
+    columns: dict[str, Any] = {}
+    for key, found in record.items():
+        if key == "values":
+            for name, value in found.items():
+                columns |= {
+                    name if end == "value" else f"{name}_{end}": value[end] for end in value
+                }
+        elif isinstance(found, Mapping):
+            columns |= {f"{key}.{name}": each for name, each in found.items()}
+        elif found is not None:
+            columns[key] = found
+    return columns
 
 
 def _of_one_kind(values: Sequence[Any]) -> list[Any]:
@@ -112,10 +127,6 @@ def _of_one_kind(values: Sequence[Any]) -> list[Any]:
     if kinds == {int, float}:
         return [None if value is None else float(value) for value in values]
     return [None if value is None else _text(value) for value in values]
-
-
-def _texts(values: Sequence[Any]) -> list[str]:
-    return [_text(value) for value in values]
 
 
 def _text(value: Any) -> str:

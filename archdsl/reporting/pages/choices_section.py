@@ -9,10 +9,9 @@ from typing import Any
 from archdsl.analysis.choices import Choice
 from archdsl.analysis.importance import LEAST_TRIALS, Importance, Importances
 from archdsl.reporting.formatting import counted, heading, number, title
-from archdsl.reporting.front import Front, axis
 from archdsl.reporting.pages.findings import Findings
-from archdsl.reporting.plots.choices_plot import ChoiceRows, OptionRow, choices_picture, quartiles
-from archdsl.store.rows import Trial
+from archdsl.reporting.plots.choices_plot import choices_picture, on_front, quartiles, values_of
+from archdsl.reporting.plots.points import axes_of
 
 MOST_CHOICES, MOST_ROWS = 30, 160
 """To draw; of more, the most important ones are."""
@@ -23,29 +22,41 @@ def choices_section(found: Findings) -> dict[str, Any]:
     """For each option of each choice, where the trials that took it lie."""
     if not found.choices:
         return {"heading": HEADING, "picture": None}
-    front = found.front
-    goals = front.study.objectives
+    results = found.results
+    axes = axes_of(results.study)
     order = {each.name: place for place, each in enumerate(found.importances.choices)}
     ordered = sorted(found.choices, key=lambda choice: order[choice.name])
-    choices = [_rows(choice, front) for choice in _drawable(ordered)]
-    base = next((row.trial.values for row in front.rows if row.base), {})
-    options = counted(sum(len(choice.options) for choice in choices), "option")
+    drawn = list(_drawable(ordered))
+    members = {row.trial.number for row in results.members}
+    base = results.base.trial.values if results.base else {}
+    options = counted(sum(len(choice.options) for choice in drawn), "option")
     return {
         "heading": HEADING,
-        "drawn": len(choices),
+        "drawn": len(drawn),
         "total": len(ordered),
         "picture": choices_picture(
-            choices,
-            axes={name: axis(name, goal) for name, goal in goals.items()},
+            drawn,
+            axes=axes,
+            members=members,
             base={name: value.value for name, value in base.items()},
             title=HEADING,
         ),
         "hint": "Point at a row, or touch it, to read its numbers.",
         "headings": [
             *("choice", "option", "trials", "on the front"),
-            *(f"{heading(name)}: median (middle half)" for name in goals),
+            *(f"{heading(name)}: median (middle half)" for name in axes),
         ],
-        "rows": list(_table(choices, list(goals))),
+        "rows": [
+            {
+                "choice": choice.name,
+                "option": option.label,
+                "trials": len(option.trials),
+                "front": len(on_front(option, members)),
+                "middles": [_middle(values_of(option.trials, name)) for name in axes],
+            }
+            for choice in drawn
+            for option in choice.options
+        ],
         "caption": f"{HEADING}: {options}",
     }
 
@@ -59,41 +70,6 @@ def _drawable(ordered: Sequence[Choice]) -> Iterator[Choice]:
         yield choice
 
 
-def _rows(choice: Choice, front: Front) -> ChoiceRows:
-    members = {row.trial.number for row in front.members}
-    names = list(front.study.objectives)
-    return ChoiceRows(
-        name=choice.name,
-        options=[
-            OptionRow(
-                label=option.label,
-                values={name: _values(option.trials, name) for name in names},
-                front={
-                    name: _values([t for t in option.trials if t.number in members], name)
-                    for name in names
-                },
-            )
-            for option in choice.options
-        ],
-    )
-
-
-def _values(trials: Sequence[Trial], name: str) -> list[float]:
-    return [trial.values[name].value for trial in trials]
-
-
-def _table(choices: Sequence[ChoiceRows], names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    for choice in choices:
-        for option in choice.options:
-            yield {
-                "choice": choice.name,
-                "option": option.label,
-                "trials": len(option.values[names[0]]),
-                "front": len(option.front[names[0]]),
-                "middles": [_middle(option.values[name]) for name in names],
-            }
-
-
 def _middle(values: Sequence[float]) -> str:
     low, _, high = quartiles(values)
     return f"{number(median(values))} ({number(low)} to {number(high)})"
@@ -101,7 +77,7 @@ def _middle(values: Sequence[float]) -> str:
 
 def importance_section(found: Findings) -> dict[str, Any]:
     """A bar for each choice and objective, and how far to trust them."""
-    known, objectives = found.importances, list(found.front.study.objectives)
+    known, objectives = found.importances, list(found.results.study.objectives)
     rows = [
         {
             "name": each.name,

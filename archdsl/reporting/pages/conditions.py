@@ -10,7 +10,7 @@ from typing import Any
 from archdsl.metrics import METRICS
 from archdsl.records import Measurement
 from archdsl.reporting.formatting import alike_but_for_numbers, counted, title, with_ranges
-from archdsl.reporting.front import FrontRow
+from archdsl.reporting.front import CompleteTrial
 from archdsl.reporting.pages.findings import Findings
 
 HEADING = "How it was measured"
@@ -48,12 +48,12 @@ _FINGERPRINT = {
 
 def conditions_section(found: Findings) -> dict[str, Any]:
     """For each objective: what was measured, under which conditions, on what."""
-    rows = found.front.rows
-    names = found.front.study.objectives if rows else ()
+    rows = found.results.rows
+    names = found.results.study.objectives if rows else ()
     return {"heading": HEADING, "quantities": [_quantity(name, rows) for name in names]}
 
 
-def _quantity(name: str, rows: Sequence[FrontRow]) -> dict[str, Any]:
+def _quantity(name: str, rows: Sequence[CompleteTrial]) -> dict[str, Any]:
     made = [row.measured[name] for row in rows if name in row.measured]
     quantity = {"name": title(name), "meaning": METRICS[name].meaning}
     if all(not measurement.protocol for measurement in made):
@@ -63,37 +63,31 @@ def _quantity(name: str, rows: Sequence[FrontRow]) -> dict[str, Any]:
     groups = [
         {
             "trials": f"{counted(counts[key], 'trial')}:" if len(examples) > 1 else "",
-            "protocol": list(describe_protocol(protocol)),
-            **_device(protocol.get("fingerprint")),
+            **_describe(protocol),
         }
         for key, protocol in examples.items()
     ]
     return quantity | {"counted": False, "groups": groups, "trust": list(_trust(made))}
 
 
-def _device(fingerprint: object) -> dict[str, Any]:
-    if not isinstance(fingerprint, Mapping):
-        return {"device": None, "fingerprint": []}
+def _describe(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """Every condition by its plain name, what is off or absent being said to be; and what
+    identifies the device and the software that drives it."""
+    conditions = dict(protocol)
+    fingerprint = conditions.pop("fingerprint", {})
+    if isinstance(conditions.get("recipe"), Mapping):
+        recipe = conditions["recipe"].items()
+        conditions["recipe"] = ", ".join(f"{name} {_format(value)}" for name, value in recipe)
+    known = fingerprint if isinstance(fingerprint, Mapping) else {}
     return {
-        "device": str(fingerprint.get("name")),
-        "fingerprint": list(describe_fingerprint(fingerprint)),
+        "protocol": _named(conditions, _CONDITIONS),
+        "device": str(known.get("name")),
+        "fingerprint": _named({k: v for k, v in known.items() if v is not None}, _FINGERPRINT),
     }
 
 
-def describe_protocol(protocol: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every condition by its plain name; what is off or absent is said to be."""
-    for key, value in protocol.items():
-        if key == "recipe" and isinstance(value, Mapping):
-            yield "recipe", ", ".join(f"{name} {_format(each)}" for name, each in value.items())
-        elif key != "fingerprint":
-            yield _CONDITIONS.get(key, key.replace("_", " ")), _format(value)
-
-
-def describe_fingerprint(fingerprint: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What identifies a device and the software that drives it."""
-    for key, value in fingerprint.items():
-        if value is not None:
-            yield _FINGERPRINT.get(key, key.replace("_", " ")), _format(value)
+def _named(found: Mapping[str, Any], names: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(names.get(key, key.replace("_", " ")), _format(each)) for key, each in found.items()]
 
 
 def _format(value: Any) -> str:

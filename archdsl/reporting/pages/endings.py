@@ -18,11 +18,11 @@ UNKNOWN = "no reason was noted"
 
 def endings_section(found: Findings) -> dict[str, Any]:
     """For each state its reasons; those that differ in numbers only are one."""
-    front = found.front
-    by_state = {state: [t for t in front.others if t.state is state] for state in front.states}
+    results = found.results
+    by_state = {state: [t for t in results.others if t.state is state] for state in results.states}
     return {
         "heading": "Trials that are not complete",
-        "complete": bool(front.rows),
+        "complete": bool(results.rows),
         "states": [_state(state, trials) for state, trials in by_state.items()],
     }
 

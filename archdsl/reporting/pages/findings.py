@@ -9,7 +9,7 @@ from archdsl.analysis.choices import Choice, choices
 from archdsl.analysis.importance import Importances, importances
 from archdsl.analysis.transfer import FrontTransfer, front_transfers
 from archdsl.records import Measurement
-from archdsl.reporting.front import Front, FrontRow, read_front
+from archdsl.reporting.front import CompleteTrial, StudyResults, read_front
 from archdsl.reporting.plots.points import spread
 from archdsl.store.rows import EpochValue, StudyRow
 from archdsl.store.store import Store
@@ -29,7 +29,7 @@ class Member:
         epochs: what its training reported.
     """
 
-    row: FrontRow
+    row: CompleteTrial
     samples: Mapping[str, Sequence[Measurement]]
     beside: Sequence[Measurement]
     epochs: Sequence[EpochValue]
@@ -40,14 +40,14 @@ class Findings:
     """A study and what came of it.
 
     Args:
-        front: its complete trials, and the others.
+        results: its complete trials, and the others.
         members: of the front, those that have a card: all, unless they are very many.
         choices: what the complete trials decided, hole by hole.
         importances: how much each choice explains.
         transfers: what becomes of one device's front on another.
     """
 
-    front: Front
+    results: StudyResults
     members: Sequence[Member]
     choices: Sequence[Choice]
     importances: Importances
@@ -56,20 +56,20 @@ class Findings:
 
 def read_findings(store: Store, study: StudyRow) -> Findings:
     """Read a study from its store."""
-    front = read_front(store, study)
-    complete = sorted((row.trial for row in front.rows), key=lambda trial: trial.number)
+    results = read_front(store, study)
+    complete = sorted((row.trial for row in results.rows), key=lambda trial: trial.number)
     return Findings(
-        front=front,
-        members=[_member(store, study, row) for row in spread(front.members, most=MOST_CARDS)],
+        results=results,
+        members=[_member(store, study, row) for row in spread(results.members, most=MOST_CARDS)],
         choices=choices(complete),
         importances=importances(study, complete),
         transfers=front_transfers(
-            store, study, complete, {row.trial.id: row.measured for row in front.rows}
+            store, study, complete, {row.trial.id: row.measured for row in results.rows}
         ),
     )
 
 
-def _member(store: Store, study: StudyRow, row: FrontRow) -> Member:
+def _member(store: Store, study: StudyRow, row: CompleteTrial) -> Member:
     trial = row.trial
     return Member(
         row=row,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from archdsl.document.messages import listed
 from archdsl.files import write_whole
 from archdsl.reporting.formatting import with_interval
-from archdsl.reporting.front_table import FrontTable
+from archdsl.reporting.front import CompleteTrial
+from archdsl.reporting.front_table import Column, FrontTable, page_table
 from archdsl.reporting.pages.page import STOPS_HINT, render_page
 from archdsl.reporting.plots.front_picture import front_picture
-from archdsl.reporting.plots.points import Axis, FrontPoint, best_first, thinned
-from archdsl.reporting.plots.published_plot import HEADING, PublishedPoint
+from archdsl.reporting.plots.points import Axis, thinned
+from archdsl.reporting.plots.published_plot import HEADING, published_heading, published_points
 
 MOST_DRAWN = 1000
 """Points; of more, a part of the dominated ones is drawn."""
@@ -21,32 +22,33 @@ MOST_DRAWN = 1000
 
 def write_html(
     path: str | Path,
-    points: Sequence[FrontPoint],
+    rows: Sequence[CompleteTrial],
     *,
     x: Axis,
     y: Axis,
     title: str,
     note: str,
-    published: Sequence[PublishedPoint] = (),
+    published: bool = False,
 ) -> None:
     """Write the page, whole or not at all. It loads nothing and shows every text.
 
     Args:
         path: the file; one that is there is replaced.
-        points: all candidates that have both values; none at all is fine.
+        rows: all complete trials; none at all is fine.
         x: the horizontal objective.
         y: the vertical objective.
         title: one line.
         note: device and conditions of the values, in words.
-        published: of the paper, on a panel and in a table of their own.
+        published: with the paper's own points, on a panel and in a table of their own.
 
     Raises:
+        StudyError: the paper does not print one of the objectives.
         WriteError: the folder is missing or refuses the file.
     """
-    drawn = thinned(points, most=MOST_DRAWN)
-    left_out = len(points) - len(drawn)
-    front = [p for p in points if p.member or p.base]
-    others = [p for p in drawn if not (p.member or p.base)]
+    drawn = thinned(rows, most=MOST_DRAWN)
+    left_out = len(rows) - len(drawn)
+    front = [row for row in rows if row.member or row.base]
+    others = [row for row in drawn if not (row.member or row.base)]
     caption = f"Dominated ({len(others)}"
     caption += f" of {len(others) + left_out}, as drawn)" if left_out else ")"
     page = render_page(
@@ -57,41 +59,34 @@ def write_html(
         hint=STOPS_HINT,
         front=_table(front, x=x, y=y, caption="The front and the base"),
         others=_table(others, x=x, y=y, caption=caption) if others else None,
-        published=_published(published) if published else None,
+        published=_published(x, y) if published else None,
     )
     write_whole(path, page.encode())
 
 
-def _table(points: Iterable[FrontPoint], *, x: Axis, y: Axis, caption: str) -> dict[str, Any]:
-    """The points, from the best horizontal value to the worst."""
-    headings = ["candidate", x.heading, y.heading, "on the front"]
-    headings += [FrontTable.INDISTINGUISHABLE, FrontTable.DIFFERENCE]
-    rows = [
-        {
-            "kind": "base" if p.base else "member" if p.member else "dominated",
-            "link": "",
-            "cells": [
-                f"{p.label}{' (base)' if p.base else ''}",
-                with_interval(p.x, p.x_low, p.x_high),
-                with_interval(p.y, p.y_low, p.y_high),
-                "yes" if p.member else "no",
-                listed(p.indistinguishable) or FrontTable.NOTHING,
-                p.difference or FrontTable.NOTHING,
-            ],
-        }
-        for p in best_first(points, axis=x)
-    ]
+def _table(rows: Sequence[CompleteTrial], *, x: Axis, y: Axis, caption: str) -> dict[str, Any]:
+    """The trials, from the best horizontal value to the worst."""
     if not rows:
         nothing = {"kind": "", "link": "", "cells": [FrontTable.NOTHING, "nothing measured yet"]}
-        return {"caption": caption, "headings": headings[:2], "long": [], "rows": [nothing]}
-    long = ["candidate", FrontTable.INDISTINGUISHABLE, FrontTable.DIFFERENCE]
-    return {"caption": caption, "headings": headings, "long": long, "rows": rows}
+        headings = ["candidate", x.heading]
+        return {"caption": caption, "headings": headings, "long": [], "rows": [nothing]}
+    columns: list[Column] = [
+        ("candidate", lambda row: row.label),
+        (x.heading, lambda row: with_interval(x.value(row))),
+        (y.heading, lambda row: with_interval(y.value(row))),
+        ("on the front", lambda row: "yes" if row.member else "no"),
+        (FrontTable.INDISTINGUISHABLE, lambda row: listed(row.indistinguishable)),
+        (FrontTable.DIFFERENCE, lambda row: row.difference),
+    ]
+    return page_table(sorted(rows, key=x.loss), columns, caption=caption)
 
 
-def _published(points: Sequence[PublishedPoint]) -> dict[str, Any]:
+def _published(x: Axis, y: Axis) -> dict[str, Any]:
     """What the paper prints."""
     return {
         "caption": f"{HEADING} (arXiv 2409.07613, Table 5)",
-        "headings": ["published", points[0].x_heading, points[0].y_heading],
-        "rows": [{"label": p.label, "x": f"{p.x:g}", "y": f"{p.y:g}"} for p in points],
+        "headings": ["published", published_heading(x), published_heading(y)],
+        "rows": [
+            {"label": p.label, "x": f"{p.x:g}", "y": f"{p.y:g}"} for p in published_points(x, y)
+        ],
     }

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, combinations
 from typing import Any
 
-from archdsl.analysis.dominance import dominates, losses
+from archdsl.analysis.dominance import dominates
 from archdsl.analysis.indistinguishable import REASON
-from archdsl.metrics import METRICS, as_loss
 from archdsl.reporting.formatting import (
     counted,
     format_state,
@@ -18,14 +17,18 @@ from archdsl.reporting.formatting import (
     title,
     trials_listed,
 )
-from archdsl.reporting.front import Front, FrontRow, axis, describe_hypervolume, points
-from archdsl.reporting.front_table import UNSTEADY, FrontTable
+from archdsl.reporting.front import (
+    CompleteTrial,
+    StudyResults,
+    describe_hypervolume,
+    hypervolume_unit,
+)
+from archdsl.reporting.front_table import UNSTEADY, FrontTable, page_table
 from archdsl.reporting.pages.findings import Findings
 from archdsl.reporting.pages.page import STOPS_HINT
 from archdsl.reporting.plots.front_picture import front_picture
 from archdsl.reporting.plots.growth_plot import Progress, progress_picture
-from archdsl.reporting.plots.points import spread, thinned
-from archdsl.store.rows import Trial
+from archdsl.reporting.plots.points import Axis, axes_of, spread, thinned
 
 MOST_FIRST, MOST_OTHER = 1000, 400
 """Points to draw in the picture of the first two objectives, and in each other one."""
@@ -36,47 +39,46 @@ STEPS_HINT = "Point at a mark, touch it or reach it with the Tab key to see when
 
 def front_section(found: Findings) -> dict[str, Any]:
     """Sentences, a picture of each two objectives, and the table of the members."""
-    front = found.front
-    goals = front.study.objectives
+    results = found.results
+    goals = results.study.objectives
     return {
         "heading": "The front",
-        "sentences": list(_sentences(front)),
-        "several": len(goals) if len(goals) > 2 and front.rows else 0,
-        "pictures": list(_pictures(front)) if front.rows else [],
+        "sentences": list(_sentences(results)),
+        "several": len(goals) if len(goals) > 2 and results.rows else 0,
+        "pictures": list(_pictures(results)) if results.rows else [],
         "hint": STOPS_HINT,
-        **(_table(found) if front.rows else {"table": None}),
+        **(_table(found) if results.rows else {"table": None}),
     }
 
 
-def _sentences(front: Front) -> Iterator[str]:
-    total = len(front.rows) + len(front.others)
-    states = [f"{len(front.rows):,} complete"]
-    states += [f"{count:,} {format_state(state)}" for state, count in front.states.items()]
+def _sentences(results: StudyResults) -> Iterator[str]:
+    total = len(results.rows) + len(results.others)
+    states = [f"{len(results.rows):,} complete"]
+    states += [f"{count:,} {format_state(state)}" for state, count in results.states.items()]
     yield f"{counted(total, 'trial')}: {', '.join(states)}."
-    if not front.rows:
+    if not results.rows:
         yield "No trial is complete yet, so there is no front."
         return
-    members = front.members
+    members = results.members
     yield (
-        f"{len(members):,} of {counted(len(front.rows), 'complete trial')} "
+        f"{len(members):,} of {counted(len(results.rows), 'complete trial')} "
         f"{'is' if len(members) == 1 else 'are'} on the front: no other trial is at least as good "
         "in everything and better in something."
     )
-    yield _certainty(front)
-    base = next((row for row in front.rows if row.base), None)
-    for name, goal in front.study.objectives.items():
-        yield _best(name, goal, members, base)
-    if base is not None:
-        yield _beaten(front, base)
+    yield _certainty(results)
+    for axis in axes_of(results.study).values():
+        yield _best(axis, members, results.base)
+    if results.base is not None:
+        yield _beaten(results, results.base)
 
 
-def _certainty(front: Front) -> str:
-    marked = [row for row in front.members if row.indistinguishable]
+def _certainty(results: StudyResults) -> str:
+    marked = [row for row in results.members if row.indistinguishable]
     if not marked:
         return "Every member can be told apart from all other trials."
-    kept = len(front.robust_members)
+    kept = len(results.robust_members)
     return (
-        f"{_of_all(len(marked), len(front.members))} cannot be told apart from some other trial: "
+        f"{_of_all(len(marked), len(results.members))} cannot be told apart from some other trial: "
         f"{REASON}. {counted(kept, 'trial')} "
         f"{'is' if kept == 1 else 'are'} beaten by none beyond the noise (the robust front)."
     )
@@ -88,23 +90,24 @@ def _of_all(some: int, total: int) -> str:
     return f"{some:,} of the {total:,} members"
 
 
-def _best(name: str, goal: str, members: Sequence[FrontRow], base: FrontRow | None) -> str:
-    best = min(members, key=lambda row: as_loss(row.trial.values[name].value, goal))
-    word = "Lowest" if goal == "minimize" else "Highest"
-    text = f"{word} {title(name)}: trial {best.trial.number} with {_value(best.trial, name)}"
+def _best(axis: Axis, members: Sequence[CompleteTrial], base: CompleteTrial | None) -> str:
+    name = axis.objective
+    best = min(members, key=axis.loss)
+    word = "Lowest" if axis.minimize else "Highest"
+    value = format_value(name, best.trial.values[name])
+    text = f"{word} {title(name)}: trial {best.trial.number} with {value}"
     if base is None or best is base:
         return f"{text}{'' if base is None else ', the base itself'}."
-    return f"{text}; the base has {_value(base.trial, name)}."
+    return f"{text}; the base has {format_value(name, base.trial.values[name])}."
 
 
-def _value(trial: Trial, name: str) -> str:
-    return format_value(name, trial.values[name])
-
-
-def _beaten(front: Front, base: FrontRow) -> str:
+def _beaten(results: StudyResults, base: CompleteTrial) -> str:
     if base.member:
         return f"The base (trial {base.trial.number}) is on the front itself."
-    better = [row.trial.number for row in front.members if _is_better(front, row, base)]
+    axes = axes_of(results.study).values()
+    losses = {row.trial.number: [axis.loss(row) for axis in axes] for row in results.members}
+    lost = [axis.loss(base) for axis in axes]
+    better = [number for number, mine in losses.items() if dominates(mine, lost)]
     return (
         f"The base (trial {base.trial.number}) is not on the front: at least as good in everything "
         f"and better in something {'is' if len(better) == 1 else 'are'} "
@@ -112,72 +115,43 @@ def _beaten(front: Front, base: FrontRow) -> str:
     )
 
 
-def _is_better(front: Front, row: FrontRow, base: FrontRow) -> bool:
-    mine, theirs = (
-        {name: value.value for name, value in each.trial.values.items()} for each in (row, base)
-    )
-    goals = front.study.objectives
-    return dominates(losses(mine, goals), losses(theirs, goals))
-
-
-def _pictures(front: Front) -> Iterator[dict[str, Any]]:
-    goals = dict(front.study.objectives)
-    first, *others = goals
-    pairs = list(combinations(goals, 2)) if len(goals) <= 3 else [(first, name) for name in others]
+def _pictures(results: StudyResults) -> Iterator[dict[str, Any]]:
+    axes = list(axes_of(results.study).values())
+    pairs = combinations(axes, 2) if len(axes) <= 3 else ((axes[0], other) for other in axes[1:])
     for place, (x, y) in enumerate(pairs):
-        rows = thinned(front.rows, most=MOST_OTHER if place else MOST_FIRST)
-        left_out = len(front.rows) - len(rows)
-        drawn = front_picture(
-            points(rows, x, y),
-            x=axis(x, goals[x]),
-            y=axis(y, goals[y]),
-            title=f"{title(y)} against {title(x)}",
-            left_out=left_out,
-        )
+        rows = thinned(results.rows, most=MOST_OTHER if place else MOST_FIRST)
+        left_out = len(results.rows) - len(rows)
+        heading = f"{title(y.objective)} against {title(x.objective)}"
+        drawn = front_picture(rows, x=x, y=y, title=heading, left_out=left_out)
         yield {"drawn": drawn, "left_out": left_out}
 
 
 def _table(found: Findings) -> dict[str, Any]:
     """Members, and the base where it is none."""
-    front = found.front
-    members = spread(front.members, most=MOST_LISTED)
-    rows = members + [row for row in front.rows if row.base and not row.member]
-    cards = {member.row.trial.number for member in found.members}
-    table = FrontTable(rows, list(front.study.objectives))
+    results = found.results
+    members = spread(results.members, most=MOST_LISTED)
+    rows = members + [row for row in results.rows if row.base and not row.member]
     note = ""
-    if len(members) < len(front.members):
-        note = f"{len(members):,} of the {len(front.members):,} members, all along the front. "
+    if len(members) < len(results.members):
+        note = f"{len(members):,} of the {len(results.members):,} members, all along the front. "
     if any(not row.steady for row in rows):
         note += f"{UNSTEADY} not steady; the part on how it was measured says why."
     caption = "The front"
     if len(rows) > len(members):
         caption += ", and the base, which is not on it"
-    return {
-        "table": {
-            "caption": caption,
-            "headings": table.headings,
-            "long": [FrontTable.INDISTINGUISHABLE, FrontTable.DIFFERENCE],
-            "rows": [
-                {
-                    "cells": cells,
-                    "kind": "base" if row.base else "member",
-                    "link": f"trial-{row.trial.number}" if row.trial.number in cards else "",
-                }
-                for row, cells in zip(rows, table.cells, strict=True)
-            ],
-        },
-        "note": note,
-    }
+    columns = FrontTable(rows, list(results.study.objectives)).columns
+    cards = {member.row.trial.number for member in found.members}
+    return {"table": page_table(rows, columns, caption=caption, cards=cards), "note": note}
 
 
 def progress_section(found: Findings) -> dict[str, Any]:
     """The hypervolume over time; of a single objective, its best value."""
-    front = found.front
-    single = len(front.study.objectives) == 1
-    progress = _best_value(front) if single else _hypervolume(front)
+    results = found.results
+    single = len(results.study.objectives) == 1
+    progress = _best_value(results) if single else _hypervolume(results)
     sentences = ["No trial is complete yet."] if single and progress is None else []
     if not single:
-        text = describe_hypervolume(front)
+        text = describe_hypervolume(results)
         sentences = [
             "The hypervolume is how much of the space in front of a reference point the front "
             "dominates: it grows whenever the front does.",
@@ -201,18 +175,18 @@ def progress_section(found: Findings) -> dict[str, Any]:
     }
 
 
-def _hypervolume(front: Front) -> Progress | None:
-    if front.growth is None or not front.growth.series:
+def _hypervolume(results: StudyResults) -> Progress | None:
+    if results.growth is None or not results.growth.series:
         return None
-    unit = "·".join(unit for name in front.growth.reference if (unit := METRICS[name].unit))
-    trials, values = zip(*front.growth.series, strict=True)
+    unit = hypervolume_unit(results.growth)
+    trials, values = zip(*results.growth.series, strict=True)
     label = f"hypervolume ({unit})" if unit else "hypervolume"
     return Progress(heading=label, trials=trials, best=values)
 
 
-def _best_value(front: Front) -> Progress | None:
-    [(name, goal)] = front.study.objectives.items()
-    trials = sorted((row.trial for row in front.rows), key=lambda t: t.finish_order or 0)
+def _best_value(results: StudyResults) -> Progress | None:
+    [(name, goal)] = results.study.objectives.items()
+    trials = sorted((row.trial for row in results.rows), key=lambda t: t.finish_order or 0)
     if not trials:
         return None
     single = [trial.values[name].value for trial in trials]

@@ -19,7 +19,7 @@ from archdsl.reporting.formatting import (
     trials_listed,
     with_interval,
 )
-from archdsl.reporting.front import FrontRow
+from archdsl.reporting.front import CompleteTrial
 from archdsl.reporting.pages.findings import Findings, Member
 from archdsl.reporting.plots.curve import curves
 from archdsl.reporting.plots.points import spread
@@ -37,7 +37,7 @@ def members_section(found: Findings) -> dict[str, Any]:
     drawn = {member.row.trial.number for member in spread(shown, most=MOST_DRAWN)}
     return {
         "heading": "The members",
-        "left_out": list(_left_out(len(found.front.members), len(shown), len(drawn))),
+        "left_out": list(_left_out(len(found.results.members), len(shown), len(drawn))),
         "open": len(shown) <= MOST_OPEN,
         "cards": [_card(member, draw=member.row.trial.number in drawn) for member in shown],
     }
@@ -60,7 +60,7 @@ def _card(member: Member, *, draw: bool) -> dict[str, Any]:
     values = [f"{title(name)} {format_value(name, v)}" for name, v in row.trial.values.items()]
     return {
         "number": row.trial.number,
-        "name": f"Trial {row.trial.number}{' (base)' if row.base else ''}",
+        "name": f"Trial {row.label}",
         "summary": "; ".join(values),
         "difference": _difference(row),
         "measured": list(_values(member)),
@@ -70,13 +70,13 @@ def _card(member: Member, *, draw: bool) -> dict[str, Any]:
     }
 
 
-def _difference(row: FrontRow) -> str:
+def _difference(row: CompleteTrial) -> str:
     if row.base:
         return "The base itself."
     return f"Differs from the base in: {row.difference}." if row.difference else ""
 
 
-def _drawing(row: FrontRow) -> Markup:
+def _drawing(row: CompleteTrial) -> Markup:
     plan = expand(ModelSpec.model_validate(row.spec))
     return Markup(diagram_svg(plan, name=f"Trial {row.trial.number}"))
 
@@ -90,12 +90,12 @@ def _values(member: Member) -> Iterator[tuple[str, str]]:
         reasons = row.measured["latency"].detail.get("unsteady") or ["its interval is wide"]
         yield "not steady", "; ".join(map(str, reasons))
     if row.test is not None:
-        shown = with_interval(row.test.value, row.test.low, row.test.high)
+        shown = with_interval(row.test)
         yield row.test.quantity.replace("_", " "), f"{shown} {row.test.unit}"
     if row.indistinguishable:
         yield "not told apart from", trials_listed(row.indistinguishable)
     for each in member.beside:
-        words = with_interval(each.value, each.low, each.high)
+        words = with_interval(each)
         yield "peak memory", f"{words} {each.unit}, on {format_place(each)}"
 
 

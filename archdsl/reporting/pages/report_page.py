@@ -32,7 +32,8 @@ SECTIONS: dict[str, tuple[str, Section]] = {
 
 def report_html(found: Findings) -> str:
     """The page. It loads nothing and shows every text; equal findings, equal pages."""
-    front = found.front
+    results = found.results
+    study = results.study
     sections = [
         {
             "name": name,
@@ -43,11 +44,11 @@ def report_html(found: Findings) -> str:
         for name, (title, section) in SECTIONS.items()
         if (context := section(found)) is not None
     ]
-    goals = ", ".join(f"{goal} {name}" for name, goal in front.study.objectives.items())
+    goals = ", ".join(f"{goal} {name}" for name, goal in study.objectives.items())
     return render_page(
         "report.html",
-        title=f"Search {front.study.name}",
-        about=f"Aim: {goals}. {front.conditions}.",
+        title=f"Search {study.name}",
+        about=f"Aim: {goals}. {results.conditions}.",
         sections=sections,
-        footer=f"archdsl {__version__}; study {front.study.digest}",
+        footer=f"archdsl {__version__}; study {study.digest}",
     )

@@ -8,9 +8,10 @@ from itertools import islice, pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, FigureBase
 
+from archdsl.reporting.front import CompleteTrial
+from archdsl.reporting.plots import style
 from archdsl.reporting.plots.front_frame import (
     HEIGHT,
     key_height,
@@ -22,11 +23,9 @@ from archdsl.reporting.plots.front_frame import (
     write_legend,
 )
 from archdsl.reporting.plots.labels import Boxes
-from archdsl.reporting.plots.plot_style import BASE, DOMINATED, DPI, FRONT, INK, WIDTH, set_scale
-from archdsl.reporting.plots.points import Axis, FrontPoint, best_first
-from archdsl.reporting.plots.published_plot import PUBLISHED_HEIGHT, PublishedPoint, draw_published
-
-__all__ = ["Axis", "FrontPoint", "groups", "plot_front"]
+from archdsl.reporting.plots.points import Axis, FrontPoint, points_of
+from archdsl.reporting.plots.published_plot import PUBLISHED_HEIGHT, draw_published
+from archdsl.store.rows import Value
 
 CROWDED = 80
 """With more points than this, dominated ones are fainter."""
@@ -34,49 +33,58 @@ MOST_INTERVALS = 300
 """With more points than this, dominated ones are drawn without their intervals."""
 MOST_JOINED = 2000
 """With more pairs than this that cannot be told apart, not all of them are joined."""
+_COLORS = {
+    "dominated": style.DOMINATED,
+    "front": style.FRONT,
+    "base": style.BASE,
+    "base-front": style.BASE,
+}
 
 
 def plot_front(
-    points: Sequence[FrontPoint],
+    rows: Sequence[CompleteTrial],
     *,
     x: Axis,
     y: Axis,
     title: str,
     note: str,
     left_out: int = 0,
-    published: Sequence[PublishedPoint] = (),
+    published: bool = False,
     key: bool = True,
 ) -> Figure:
     """Draw candidates, their intervals and the front with the region it dominates.
 
     Args:
-        points: the candidates to draw, each with both values; none at all is fine.
+        rows: the trials to draw; none at all is fine.
         x: the horizontal objective.
         y: the vertical objective.
         title: one line.
         note: device and conditions of the values, in words; stands below the picture.
         left_out: how many dominated candidates there are beside the ones to draw.
-        published: of the paper, drawn on a panel of their own.
+        published: with the paper's own points on a panel of their own.
         key: say below the picture what distinguishes each member from the base.
+
+    Raises:
+        StudyError: the paper does not print one of the objectives.
     """
-    lines = key_lines(points) if key else []
+    points = points_of(rows, x=x, y=y)
+    lines = key_lines(rows) if key else []
     heights = {"front": HEIGHT, "key": key_height(lines)}
     heights["published"] = PUBLISHED_HEIGHT if published else 0.0
-    figure = Figure(figsize=(WIDTH, sum(heights.values())), dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = style.new_figure(sum(heights.values()))
     panels = _panels(figure, heights)
     if lines:
         write_key(panels["key"], lines)
     if published:
-        draw_published(panels["published"], published, x=x, y=y)
+        draw_published(panels["published"], x=x, y=y)
     panel = panels["front"]
     axes = panel.add_subplot()
     write_frame(panel, axes, x=x, y=y, title=title, note=note)
     if not points:
         write_empty(axes)
         return figure
-    for way, axis in (("x", x), ("y", y)):
-        set_scale(axes, "x" if way == "x" else "y", _ends(points, way), unit=axis.unit)
+    style.set_scale(axes, "x", _ends(p.x for p in points), unit=x.unit)
+    style.set_scale(axes, "y", _ends(p.y for p in points), unit=y.unit)
     steps = _draw_front(axes, points, x=x, y=y)
     _join_alike(axes, points)
     crowded = len(points) > CROWDED
@@ -100,16 +108,15 @@ def groups(points: Iterable[FrontPoint]) -> dict[str, list[FrontPoint]]:
     """The points by how they are drawn, the name under which the picture's SVG has their marks."""
     found: dict[str, list[FrontPoint]] = {}
     for point in points:
-        kind = "front" if point.member else "dominated"
-        name = ("base-front" if point.member else "base") if point.base else kind
+        member = point.row.member
+        kind = "front" if member else "dominated"
+        name = ("base-front" if member else "base") if point.row.base else kind
         found.setdefault(name, []).append(point)
     return found
 
 
-def _ends(points: Sequence[FrontPoint], way: str) -> list[float]:
-    if way == "x":
-        return [value for p in points for value in (p.x_low, p.x, p.x_high)]
-    return [value for p in points for value in (p.y_low, p.y, p.y_high)]
+def _ends(values: Iterable[Value]) -> list[float]:
+    return [end for each in values for end in (each.low, each.value, each.high)]
 
 
 def _draw_front(axes: Axes, points: Sequence[FrontPoint], *, x: Axis, y: Axis) -> Boxes:
@@ -120,21 +127,27 @@ def _draw_front(axes: Axes, points: Sequence[FrontPoint], *, x: Axis, y: Axis) -
     Returns:
         Its segments, (segments, 4): x0, y0, x1, y1 in data coordinates.
     """
-    members = best_first((p for p in points if p.member), axis=x)
-    sign = -1 if y.minimize else 1
-    if not members or any(sign * a.y > sign * b.y for a, b in pairwise(members)):
+    found = sorted((p for p in points if p.row.member), key=lambda p: x.loss(p.row))
+    if not found or any(y.loss(a.row) < y.loss(b.row) for a, b in pairwise(found)):
         return np.empty((0, 4))
+    members = [p.place for p in found]
     x_worst = axes.get_xlim()[1 if x.minimize else 0]
     y_worst = axes.get_ylim()[1 if y.minimize else 0]
-    corners = [(members[0].x, y_worst), (members[0].x, members[0].y)]
-    for before, member in pairwise(members):
-        corners += [(member.x, before.y), (member.x, member.y)]
-    corners.append((x_worst, members[-1].y))
+    corners = [(members[0][0], y_worst), members[0]]
+    for (_, before), (at, value) in pairwise(members):
+        corners += [(at, before), (at, value)]
+    corners.append((x_worst, members[-1][1]))
     xs, ys = zip(*corners, strict=True)
-    axes.fill([*xs, x_worst], [*ys, y_worst], color=FRONT, alpha=0.055, linewidth=0, zorder=1)
+    axes.fill([*xs, x_worst], [*ys, y_worst], color=style.FRONT, alpha=0.055, linewidth=0, zorder=1)
     # The way from the outermost members to the frame would look like an interval of theirs.
     axes.plot(
-        xs[1:-1], ys[1:-1], color=FRONT, linewidth=1, alpha=0.4, solid_joinstyle="miter", zorder=3
+        xs[1:-1],
+        ys[1:-1],
+        color=style.FRONT,
+        linewidth=1,
+        alpha=0.4,
+        solid_joinstyle="miter",
+        zorder=3,
     )
     return np.array([(*start, *end) for start, end in pairwise(corners)])
 
@@ -144,34 +157,30 @@ def _join_alike(axes: Axes, points: Sequence[FrontPoint]) -> None:
 
     Where that would be too many to tell one from another, a point is joined to the next one alone.
     """
-    marked = sorted((p for p in points if p.indistinguishable), key=lambda p: (p.x, p.y))
-    many = sum(len(p.indistinguishable) for p in marked) > 2 * MOST_JOINED
+    marked = sorted((p for p in points if p.row.indistinguishable), key=lambda p: p.place)
+    many = sum(len(p.row.indistinguishable) for p in marked) > 2 * MOST_JOINED
     gap = (math.nan, math.nan)
     lines: list[tuple[float, float]] = []
     for place, point in enumerate(marked):
-        others = {str(other) for other in point.indistinguishable}
-        later = (p for p in marked[place + 1 :] if p.label in others)
+        others = set(point.row.indistinguishable)
+        later = (p for p in marked[place + 1 :] if p.row.trial.number in others)
         for other in islice(later, 1 if many else None):
-            lines += [(point.x, point.y), (other.x, other.y), gap]
+            lines += [point.place, other.place, gap]
     if lines:
         xs, ys = zip(*lines, strict=True)
-        axes.plot(xs, ys, color=INK, linestyle=":", linewidth=1.1, alpha=0.8, zorder=3.5)
-
-
-def _color(name: str) -> str:
-    return DOMINATED if name == "dominated" else FRONT if name == "front" else BASE
+        axes.plot(xs, ys, color=style.INK, linestyle=":", linewidth=1.1, alpha=0.8, zorder=3.5)
 
 
 def _draw_intervals(axes: Axes, points: Sequence[FrontPoint], *, name: str, crowded: bool) -> None:
     """All of a group as one line with gaps: thousands of them stay a small file."""
     gap = math.nan
-    xs = [value for p in points for value in (p.x_low, p.x_high, gap, p.x, p.x, gap)]
-    ys = [value for p in points for value in (p.y, p.y, gap, p.y_low, p.y_high, gap)]
+    xs = [v for p in points for v in (p.x.low, p.x.high, gap, p.x.value, p.x.value, gap)]
+    ys = [v for p in points for v in (p.y.value, p.y.value, gap, p.y.low, p.y.high, gap)]
     known = name != "dominated"
     axes.plot(
         xs,
         ys,
-        color=_color(name),
+        color=_COLORS[name],
         linewidth=1.3 if known else 0.7,
         alpha=0.75 if known else 0.12 if crowded else 0.45,
         solid_capstyle="butt",
@@ -180,18 +189,18 @@ def _draw_intervals(axes: Axes, points: Sequence[FrontPoint], *, name: str, crow
 
 
 def _draw_marks(axes: Axes, points: Sequence[FrontPoint], *, name: str, crowded: bool) -> None:
-    hollow, known = name == "base", name != "dominated"
-    color = _color(name)
-    axes.plot(
-        [p.x for p in points],
-        [p.y for p in points],
+    base, known = name.startswith("base"), name != "dominated"
+    hollow = name == "base"
+    style.marks(
+        axes,
+        [p.x.value for p in points],
+        [p.y.value for p in points],
+        color=_COLORS[name],
+        size=7.5 if base else 6.5 if known else 4.5,
+        edge=1.6 if hollow else 0.8,
+        hollow=hollow,
+        marker="D" if base else "o",
         gid=name,
-        marker="D" if name.startswith("base") else "o",
-        markersize=7.5 if name.startswith("base") else 6.5 if known else 4.5,
-        markerfacecolor="white" if hollow else color,
-        markeredgecolor=color if hollow else "white",
-        markeredgewidth=1.6 if hollow else 0.8,
         alpha=1.0 if known else 0.45 if crowded else 0.9,
-        linestyle="none",
-        zorder=5 if name.startswith("base") else 4 if known else 2,
+        zorder=5 if base else 4 if known else 2,
     )

@@ -7,29 +7,17 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from archdsl.reporting.formatting import drawable, number
-from archdsl.reporting.plots.plot_style import (
-    DOMINATED,
-    DPI,
-    FRONT,
-    INK,
-    QUIET,
-    WIDTH,
-    sample,
-    set_scale,
-    style_axes,
-)
+from archdsl.reporting.plots import style
 from archdsl.reporting.plots.svg import Tooltip, inline_svg
 
 HEIGHT = 3.4
 """Of the picture, in inches."""
 _EDGES = {
-    "left": 0.8 / WIDTH,
-    "right": 1 - 0.3 / WIDTH,
+    "left": 0.8 / style.WIDTH,
+    "right": 1 - 0.3 / style.WIDTH,
     "top": 1 - 0.4 / HEIGHT,
     "bottom": 0.6 / HEIGHT,
 }
@@ -69,15 +57,14 @@ def progress_picture(progress: Progress, *, title: str) -> Markup:
     Returns:
         An `<svg>` element.
     """
-    figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = style.new_figure(HEIGHT)
     axes = figure.add_subplot()
     figure.subplots_adjust(**_EDGES)
-    style_axes(axes)
+    style.frame(axes)
     _set_limits(axes, progress)
     _draw(axes, progress)
-    axes.set_xlabel("complete trials", fontsize=10, color=INK, labelpad=6)
-    axes.set_ylabel(drawable(progress.heading, limit=60), fontsize=10, color=INK, parse_math=False)
+    style.name_axis(axes, "x", "complete trials", labelpad=6)
+    style.name_axis(axes, "y", drawable(progress.heading, limit=60))
     last = progress.steps[-1]
     marks = [Tooltip(text=_tooltip(progress, i), by_keyboard=True) for i in progress.steps]
     return inline_svg(
@@ -93,24 +80,16 @@ def _set_limits(axes: Axes, progress: Progress) -> None:
     axes.set_xlim(0, len(progress.best) + 1)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     # Never logarithmic: a hypervolume begins at 0.
-    set_scale(axes, "y", [*progress.best, *progress.single], unit="%")
+    style.set_scale(axes, "y", [*progress.best, *progress.single], unit="%")
 
 
 def _draw(axes: Axes, progress: Progress) -> None:
     places = range(1, len(progress.best) + 1)
     if progress.single:
         stride = -(-len(progress.single) // MOST_SINGLE)
-        axes.plot(
-            places[::stride],
-            progress.single[::stride],
-            marker="o",
-            markersize=4,
-            markerfacecolor=DOMINATED,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
-            alpha=0.6,
-            linestyle="none",
-        )
+        every = slice(None, None, stride)
+        single = progress.single[every]
+        style.marks(axes, places[every], single, color=style.DOMINATED, size=4, edge=0.5, alpha=0.6)
     steps = progress.steps
     # Only where it changes: a file of thousands of trials stays small.
     corners = [*steps, len(progress.best) - 1]
@@ -118,29 +97,24 @@ def _draw(axes: Axes, progress: Progress) -> None:
         [places[i] for i in corners],
         [progress.best[i] for i in corners],
         drawstyle="steps-post",
-        color=FRONT,
+        color=style.FRONT,
         linewidth=1.6,
     )
-    axes.plot(
-        [places[i] for i in steps],
-        [progress.best[i] for i in steps],
-        gid="steps",
-        marker="o",
-        markersize=6,
-        markerfacecolor=FRONT,
-        markeredgecolor="white",
-        markeredgewidth=0.8,
-        linestyle="none",
-    )
+    at, reached = [places[i] for i in steps], [progress.best[i] for i in steps]
+    style.marks(axes, at, reached, color=style.FRONT, size=6, gid="steps")
     if progress.single:
+        samples = [
+            style.sample(style.FRONT, "best so far", line="-"),
+            style.sample(style.DOMINATED, "each trial"),
+        ]
         axes.legend(
-            handles=[sample(FRONT, "best so far", line="-"), sample(DOMINATED, "each trial")],
+            handles=samples,
             loc="lower left",
             bbox_to_anchor=(0, 1),
             ncols=2,
             frameon=False,
             fontsize=9,
-            labelcolor=QUIET,
+            labelcolor=style.QUIET,
         )
 
 

@@ -12,24 +12,18 @@ from archdsl.files import write_whole
 from archdsl.reporting.formatting import SOFTWARE
 
 
-def write_png(figure: Figure, path: str | Path) -> None:
-    """Write the picture, whole or not at all.
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write the picture as its suffix says, `.svg` or else PNG; whole or not at all.
+
+    An SVG has its letters as outlines: it looks the same wherever it is opened.
 
     Raises:
         WriteError: the folder is missing or refuses the file.
     """
     content = io.BytesIO()
-    figure.savefig(content, format="png", metadata={"Software": SOFTWARE})
-    write_whole(path, content.getvalue())
-
-
-def write_svg(figure: Figure, path: str | Path) -> None:
-    """Write the picture with its letters as outlines: it looks the same wherever it is opened.
-
-    Raises:
-        WriteError: the folder is missing or refuses the file.
-    """
-    content = io.BytesIO()
-    with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": "archdsl"}):
-        figure.savefig(content, format="svg", metadata={"Date": None, "Creator": SOFTWARE})
+    if path.suffix.lower() == ".svg":
+        with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": "archdsl"}):
+            figure.savefig(content, format="svg", metadata={"Date": None, "Creator": SOFTWARE})
+    else:
+        figure.savefig(content, format="png", metadata={"Software": SOFTWARE})
     write_whole(path, content.getvalue())

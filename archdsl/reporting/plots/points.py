@@ -2,50 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from math import isfinite
+from typing import Any, TypeVar
 
-
-@dataclass(frozen=True, kw_only=True)
-class FrontPoint:
-    """One candidate with both values measured.
-
-    Args:
-        label: short name, such as the number of the trial; written beside members and the base.
-        x: value on the horizontal axis, in the axis's unit.
-        x_low: lower end of its 95 % interval; equal to `x` where there is none.
-        x_high: upper end of its 95 % interval.
-        y: value on the vertical axis, in the axis's unit.
-        y_low: lower end of its 95 % interval; equal to `y` where there is none.
-        y_high: upper end of its 95 % interval.
-        member: no other point is at least as good on both axes and better on one.
-        base: the architecture the search started from.
-        difference: what distinguishes it from the base, in words; empty for the base.
-        indistinguishable: labels of the points it cannot be told apart from.
-
-    Raises:
-        ValueError: a value or an end of an interval is NaN or infinite.
-    """
-
-    label: str
-    x: float
-    x_low: float
-    x_high: float
-    y: float
-    y_low: float
-    y_high: float
-    member: bool
-    base: bool
-    difference: str
-    indistinguishable: Sequence[str | int] = ()
-
-    def __post_init__(self) -> None:
-        values = (self.x, self.x_low, self.x_high, self.y, self.y_low, self.y_high)
-        if not all(map(math.isfinite, values)):
-            raise ValueError(f"point {self.label!r} has a value that is not finite: {values}")
+from archdsl.errors import ArchdslError
+from archdsl.metrics import METRICS, as_loss
+from archdsl.reporting.front import CompleteTrial, StudyResults, describe_hypervolume
+from archdsl.store.rows import StudyRow, Value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,52 +19,107 @@ class Axis:
     """One objective.
 
     Args:
-        label: what is measured, such as `latency`.
-        unit: in what, such as `ms per batch of 256` or `%`.
-        minimize: whether less is better.
+        objective: its name, such as `latency`.
+        goal: `minimize` or `maximize`.
     """
 
-    label: str
-    unit: str
-    minimize: bool
+    objective: str
+    goal: str
+
+    @property
+    def minimize(self) -> bool:
+        """Whether less is better."""
+        return self.goal == "minimize"
+
+    @property
+    def unit(self) -> str:
+        """`ms`, `%`; empty for what is counted."""
+        return METRICS[self.objective].unit
 
     @property
     def heading(self) -> str:
-        """`latency (ms per batch of 256)`."""
-        return f"{self.label} ({self.unit})" if self.unit else self.label
-
-
-def best_first(points: Iterable[FrontPoint], *, axis: Axis) -> list[FrontPoint]:
-    """The points from the best to the worst value on the horizontal axis."""
-    return sorted(points, key=lambda point: point.x if axis.minimize else -point.x)
-
-
-class Placed(Protocol):
-    """What decides whether a candidate must be drawn."""
+        """`latency (ms)`."""
+        return f"{self.objective} ({self.unit})" if self.unit else self.objective
 
     @property
-    def member(self) -> bool: ...
+    def better(self) -> str:
+        """Which way is better."""
+        return f"{'lower' if self.minimize else 'higher'} is better"
+
+    def value(self, row: CompleteTrial) -> Value:
+        """Of a trial; an end of its interval that is nowhere cannot be drawn, and is left out."""
+        found = row.trial.values[self.objective]
+        low, high = (end if isfinite(end) else found.value for end in (found.low, found.high))
+        return Value(value=found.value, low=low, high=high)
+
+    def loss(self, row: CompleteTrial) -> float:
+        """A trial's value, the less the better."""
+        return as_loss(row.trial.values[self.objective].value, self.goal)
+
+
+def axes_of(study: StudyRow) -> dict[str, Axis]:
+    """Each objective's axis."""
+    return {name: Axis(objective=name, goal=goal) for name, goal in study.objectives.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontPoint:
+    """One trial in the picture."""
+
+    row: CompleteTrial
+    x: Value
+    y: Value
 
     @property
-    def base(self) -> bool: ...
+    def place(self) -> tuple[float, float]:
+        """Where its mark is, in data coordinates."""
+        return self.x.value, self.y.value
 
-    @property
-    def indistinguishable(self) -> Sequence[object]: ...
+
+def points_of(rows: Iterable[CompleteTrial], *, x: Axis, y: Axis) -> list[FrontPoint]:
+    """The trials by their values on both axes."""
+    return [FrontPoint(row=row, x=x.value(row), y=y.value(row)) for row in rows]
+
+
+def plot_arguments(results: StudyResults, *, published: bool = False) -> dict[str, Any]:
+    """What a plot of the first two objectives is made of, as a page or as a picture.
+
+    Args:
+        results: of at least two objectives.
+        published: with the paper's own points on a panel of their own.
+
+    Raises:
+        ArchdslError: the study has one objective.
+    """
+    study = results.study
+    x, *others = axes_of(study).values()
+    if not others:
+        raise ArchdslError(
+            f"a plot of the front needs two objectives, and '{study.name}' has one, "
+            f"{x.objective}; `archdsl report` shows how it got better"
+        )
+    return {
+        "rows": results.rows,
+        "x": x,
+        "y": others[0],
+        "title": f"front of {study.name}",
+        "note": f"{results.conditions}; {describe_hypervolume(results)}",
+        "published": published,
+    }
 
 
 T = TypeVar("T")
-P = TypeVar("P", bound=Placed)
 
 
-def thinned(candidates: Sequence[P], *, most: int) -> list[P]:
+def thinned(rows: Sequence[CompleteTrial], *, most: int) -> list[CompleteTrial]:
     """At most about `most` of them, in their order: members and the base, then those that cannot
     be told apart from a member, then a fixed random part of the others."""
-    kept = {place for place, each in enumerate(candidates) if each.member or each.base}
-    others = [place for place in range(len(candidates)) if place not in kept]
+    kept = {place for place, each in enumerate(rows) if each.member or each.base}
+    others = [place for place in range(len(rows)) if place not in kept]
     random.Random(0).shuffle(others)
-    others.sort(key=lambda place: not candidates[place].indistinguishable)
+    others.sort(key=lambda place: not rows[place].indistinguishable)
     kept.update(others[: max(0, most - len(kept))])
-    return [each for place, each in enumerate(candidates) if place in kept]
+    return [each for place, each in enumerate(rows) if place in kept]
 
 
 def spread(members: Sequence[T], *, most: int) -> list[T]:

@@ -6,19 +6,17 @@ that nobody has measured.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import FigureBase
 
 from archdsl.errors import StudyError
 from archdsl.reporting.formatting import drawable
+from archdsl.reporting.plots import style
 from archdsl.reporting.plots.labels import Label, place_labels
-from archdsl.reporting.plots.plot_style import INK, PUBLISHED, QUIET, WIDTH, set_scale, style_axes
 from archdsl.reporting.plots.points import Axis
-from archdsl.reproduction.published import TABLE_5
-from archdsl.reproduction.published_row import Quantity
+from archdsl.reproduction.published import TABLE_5, Quantity
 
 PUBLISHED_HEIGHT = 3.9
 """Of the panel, in inches."""
@@ -33,99 +31,80 @@ HEADING = "Published, not measured here: A100 80 GB, batch 256, ImageNet-1K"
 SOURCE = "arXiv 2409.07613, Table 5. Compare shapes with the panel above, not numbers."
 
 
-@dataclass(frozen=True, kw_only=True)
-class PublishedPoint:
-    """One row of the paper's Table 5.
-
-    Args:
-        label: the row, in the paper's words.
-        x: as printed.
-        y: as printed.
-        x_heading: what `x` is, with its unit.
-        y_heading: what `y` is, with its unit.
-    """
+class PublishedPoint(NamedTuple):
+    """One row of the paper's Table 5: in the paper's words, and both values as printed."""
 
     label: str
     x: float
     y: float
-    x_heading: str
-    y_heading: str
 
 
-def published_points(x: str, y: str) -> list[PublishedPoint]:
+def published_points(x: Axis, y: Axis) -> list[PublishedPoint]:
     """The rows of Table 5 that print both objectives.
 
     Raises:
         StudyError: the paper does not print one of them.
     """
-    for name in (x, y):
-        if name not in PRINTED:
+    for axis in (x, y):
+        if axis.objective not in PRINTED:
             raise StudyError(
-                f"the paper prints no {name}; its points can stand beside two of: "
+                f"the paper prints no {axis.objective}; its points can stand beside two of: "
                 f"{', '.join(PRINTED)}"
             )
-    (x_quantity, x_heading), (y_quantity, y_heading) = PRINTED[x], PRINTED[y]
+    (across, _), (up, _) = PRINTED[x.objective], PRINTED[y.objective]
     return [
-        PublishedPoint(
-            label=row.label,
-            x=float(row.published[x_quantity]),
-            y=float(row.published[y_quantity]),
-            x_heading=x_heading,
-            y_heading=y_heading,
-        )
+        PublishedPoint(row.label, float(row.published[across]), float(row.published[up]))
         for row in TABLE_5
-        if x_quantity in row.published and y_quantity in row.published
+        if across in row.published and up in row.published
     ]
 
 
-def draw_published(
-    figure: FigureBase, points: Sequence[PublishedPoint], *, x: Axis, y: Axis
-) -> None:
-    """Draw the panel.
+def published_heading(axis: Axis) -> str:
+    """What the paper prints of an objective, with its unit."""
+    return PRINTED[axis.objective][1]
 
-    Args:
-        figure: the part of a picture that becomes the panel.
-        points: at least one.
-        x: the horizontal objective, for its direction.
-        y: the vertical objective, for its direction.
+
+def draw_published(figure: FigureBase, *, x: Axis, y: Axis) -> None:
+    """Draw the panel into a part of a picture.
+
+    Raises:
+        StudyError: the paper does not print one of the objectives.
     """
+    points = published_points(x, y)
+    xs, ys = [p.x for p in points], [p.y for p in points]
     figure.subplots_adjust(
-        left=0.80 / WIDTH,
-        right=1 - 0.30 / WIDTH,
+        left=0.80 / style.WIDTH,
+        right=1 - 0.30 / style.WIDTH,
         top=1 - 0.62 / PUBLISHED_HEIGHT,
         bottom=0.72 / PUBLISHED_HEIGHT,
     )
     axes = figure.add_subplot()
-    style_axes(axes)
+    style.frame(axes)
     axes.set_facecolor("#FAF6F9")
-    edge = 0.18 / WIDTH
+    edge = 0.18 / style.WIDTH
     top = 1 - 0.12 / PUBLISHED_HEIGHT
-    figure.text(edge, top, HEADING, fontsize=10, fontweight="bold", color=INK, va="top")
-    figure.text(edge, top - 0.20 / PUBLISHED_HEIGHT, SOURCE, fontsize=8, color=QUIET, va="top")
-    axes.set_xlabel(_better(points[0].x_heading, x), fontsize=10, color=INK, labelpad=6)
-    axes.set_ylabel(_better(points[0].y_heading, y), fontsize=10, color=INK, labelpad=6)
-    set_scale(axes, "x", [p.x for p in points], unit=x.unit)
-    set_scale(axes, "y", [p.y for p in points], unit=y.unit)
-    axes.plot(
-        [p.x for p in points],
-        [p.y for p in points],
-        gid="published",
+    style.write(figure, edge, top, HEADING, size=10, color=style.INK, fontweight="bold", va="top")
+    style.write(figure, edge, top - 0.20 / PUBLISHED_HEIGHT, SOURCE, size=8, va="top")
+    style.name_axis(axes, "x", f"{published_heading(x)}, {x.better}", labelpad=6)
+    style.name_axis(axes, "y", f"{published_heading(y)}, {y.better}", labelpad=6)
+    style.set_scale(axes, "x", xs, unit=x.unit)
+    style.set_scale(axes, "y", ys, unit=y.unit)
+    style.marks(
+        axes,
+        xs,
+        ys,
+        color=style.PUBLISHED,
+        size=6,
+        edge=1.4,
+        hollow=True,
         marker="s",
-        markersize=6,
-        markerfacecolor="white",
-        markeredgecolor=PUBLISHED,
-        markeredgewidth=1.4,
-        linestyle="none",
+        gid="published",
         zorder=3,
     )
     place_labels(
         axes,
-        [Label(text=drawable(p.label, limit=24), x=p.x, y=p.y, color=INK) for p in points],
-        marks=np.array([(p.x, p.y) for p in points]),
+        [Label(text=drawable(p.label, limit=24), x=p.x, y=p.y, color=style.INK) for p in points],
+        marks=np.column_stack([xs, ys]),
         lines=np.empty((0, 4)),
         toward=135.0,
     )
-
-
-def _better(heading: str, axis: Axis) -> str:
-    return f"{heading}, {'lower' if axis.minimize else 'higher'} is better"

@@ -211,7 +211,7 @@ def test_pointing_at_a_mark_tells_of_its_member(browser: Any, searched: Path, na
         trial = members[int(found[1])]
         for objective in ("latency", "top1"):
             value = trial.values[objective]
-            assert with_interval(value.value, value.low, value.high) in said
+            assert with_interval(value) in said
         place = mark.rect
         seen[trial.number] = (place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
         browser.execute_script("arguments[0].blur()", mark)

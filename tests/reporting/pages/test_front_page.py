@@ -5,30 +5,27 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from shutil import which
 from typing import Any
 
 import pytest
 
+from archdsl.reporting.front import CompleteTrial
 from archdsl.reporting.pages.front_page import write_html
-from archdsl.reporting.plots.front_plot import Axis, FrontPoint
+from archdsl.reporting.plots.points import Axis
+from tests.fixtures.complete_trials import complete
 
-LATENCY = Axis(label="latency", unit="ms per batch of 64", minimize=True)
-TOP1 = Axis(label="top-1 accuracy", unit="%", minimize=False)
-POINT = FrontPoint(
-    label="1",
-    x=5.0,
-    x_low=4.9,
-    x_high=5.1,
-    y=90.0,
-    y_low=88.0,
-    y_high=91.0,
-    member=True,
-    base=False,
-    difference="depth 12 → 8",
-)
+LATENCY = Axis(objective="latency", goal="minimize")
+TOP1 = Axis(objective="top1", goal="maximize")
+
+
+def point(number: int = 1, *, x: float = 5.0, **words: Any) -> CompleteTrial:
+    values = {"latency": (x, x - 0.1, x + 0.1), "top1": (90.0, 88.0, 91.0)}
+    return complete(number, values, **words)
+
+
+POINT = point()
 HOSTILE = [
     "</title></td></svg><script>alert(1)</script>",
     "\"'><img src=x onerror=alert(1)>",
@@ -38,7 +35,7 @@ HOSTILE = [
 Parse = Callable[[str], Any]
 
 
-def write(tmp_path: Path, points: list[FrontPoint], *, text: str = "Digits") -> Path:
+def write(tmp_path: Path, points: list[CompleteTrial], *, text: str = "Digits") -> Path:
     path = tmp_path / "front.html"
     write_html(path, points, x=LATENCY, y=TOP1, title=text, note=text)
     return path
@@ -47,27 +44,27 @@ def write(tmp_path: Path, points: list[FrontPoint], *, text: str = "Digits") -> 
 @pytest.mark.parametrize("count", [0, 1, 200])
 def test_every_point_has_a_mark_with_a_tooltip(parse: Parse, tmp_path: Path, count: int) -> None:
     points = [
-        replace(POINT, label=f"trial {n}", x=5.0 + n, member=n % 40 == 0, base=n == 1)
+        point(n, x=5.0 + n, member=n % 40 == 0, base=n == 1, difference=f"words of {n}")
         for n in range(count)
     ]
     page = parse(write(tmp_path, points).read_text())
     assert page.marks() == count
-    assert all(f"trial {n} (" in page.under("title") for n in range(count))
-    assert page.under("div").count("trial ") == count
+    assert all(f"{n} (" in page.under("title") for n in range(count))
+    assert page.under("div").count("words of ") == count
     assert ("nothing measured yet" in page.under("td")) == (count == 0)
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:12])
 def test_texts_stay_texts(parse: Parse, tmp_path: Path, text: str) -> None:
-    named = replace(POINT, label=text, difference=text)
-    path = write(tmp_path, [named, replace(named, x=9.0, member=False)], text=text)
+    points = [point(difference=text), point(2, x=9.0, member=False, difference=text)]
+    path = write(tmp_path, points, text=text)
     page = parse(path.read_text())
-    assert page.under("div").count(text) >= 4, "label and difference of both points, whole"
+    assert page.under("div").count(text) >= 2, "differences of both points, whole"
     page.assert_harmless()
 
 
 def test_characters_no_file_can_hold_are_replaced(parse: Parse, tmp_path: Path) -> None:
-    page = parse(write(tmp_path, [replace(POINT, label="a\x00b\ud800c")], text="\x07").read_text())
+    page = parse(write(tmp_path, [point(difference="a\x00b\ud800c")], text="\x07").read_text())
     assert "a\ufffdb\ufffdc" in page.under("div")
 
 
@@ -94,9 +91,8 @@ def test_script_is_valid(parse: Parse, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_told_apart_is_said_of_both(parse: Parse, tmp_path: Path) -> None:
-    one = replace(POINT, label="one", indistinguishable=("two",))
-    other = replace(POINT, label="two", x=5.05, indistinguishable=("one",))
-    page = parse(write(tmp_path, [one, other, replace(POINT, label="three", x=9.0)]).read_text())
+    alike = [point(1, indistinguishable=(2,)), point(2, x=5.05, indistinguishable=(1,))]
+    page = parse(write(tmp_path, [*alike, point(3, x=9.0)]).read_text())
     assert page.under("title").count("cannot be told apart from") == 2
-    assert "cannot be told apart from two" in page.under("title")
+    assert "cannot be told apart from 2" in page.under("title")
     assert "not told apart from" in page.under("th")

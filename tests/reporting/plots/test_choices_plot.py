@@ -6,25 +6,27 @@ from collections.abc import Sequence
 
 import pytest
 
-from archdsl.reporting.plots.choices_plot import FEW, ChoiceRows, OptionRow, choices_picture
+from archdsl.analysis.choices import Choice, Option
+from archdsl.reporting.plots.choices_plot import FEW, choices_picture
 from archdsl.reporting.plots.points import Axis
+from tests.fixtures.complete_trials import made_trial
 
-LATENCY = Axis(label="latency", unit="ms", minimize=True)
+LATENCY = Axis(objective="latency", goal="minimize")
 EXPLAINED = ("a trial (up to", "middle half", "on the front", "base")
 
 
-def picture(*counts: int, front: Sequence[float] = (), base: float | None = None) -> str:
-    options = [
-        OptionRow(
+def picture(*counts: int, front: Sequence[int] = (), base: float | None = None) -> str:
+    options = tuple(
+        Option(
             label=str(place),
-            values={"latency": [1.0 + number for number in range(count)]},
-            front={"latency": list(front)},
+            trials=tuple(made_trial(number, {"latency": 1.0 + number}) for number in range(count)),
         )
         for place, count in enumerate(counts)
-    ]
+    )
     return choices_picture(
-        [ChoiceRows(name="depth", options=options)],
+        [Choice(name="depth", options=options, conditional=False)],
         axes={"latency": LATENCY},
+        members=front,
         base={} if base is None else {"latency": base},
         title="choices",
     )
@@ -35,7 +37,7 @@ def picture(*counts: int, front: Sequence[float] = (), base: float | None = None
     [
         (picture(2, 3), {"a trial (up to"}),
         (picture(FEW + 1), {"middle half"}),
-        (picture(1, FEW + 1, front=[1.0]), {"a trial (up to", "middle half", "on the front"}),
+        (picture(1, FEW + 1, front=[0]), {"a trial (up to", "middle half", "on the front"}),
         (picture(2, base=3.0), {"a trial (up to", "base"}),
     ],
 )

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from archdsl.errors import ArchdslError
-from archdsl.reporting.plots.front_plot import Axis, FrontPoint, plot_front
-from archdsl.reporting.plots.plot_files import write_png
+from archdsl.reporting.front import CompleteTrial
+from archdsl.reporting.plots.front_plot import plot_front
+from archdsl.reporting.plots.plot_files import write_figure
+from archdsl.reporting.plots.points import Axis
+from tests.fixtures.complete_trials import complete
 
-LATENCY = Axis(label="latency", unit="ms per batch of 64", minimize=True)
-TOP1 = Axis(label="top-1 accuracy", unit="%", minimize=False)
+LATENCY = Axis(objective="latency", goal="minimize")
+TOP1 = Axis(objective="top1", goal="maximize")
 NOTE = "CPU of a test, 2 threads, float32, batch 64. Accuracy on 360 images, 1 seed."
 HOSTILE = "</text><script>alert('1')</script> \"&\" $\\frac{1}{ 🚀 漢 \x00\ud800\n" * 200
 
@@ -25,24 +28,12 @@ BASE = (0xD5, 0x5E, 0x00)
 DOMINATED = (0x8A, 0x90, 0x99)
 
 
-def point(
-    x: float, y: float, *, label: str = "1", member: bool = True, base: bool = False
-) -> FrontPoint:
-    return FrontPoint(
-        label=label,
-        x=x,
-        x_low=x * 0.99,
-        x_high=x * 1.01,
-        y=y,
-        y_low=y - 1.0,
-        y_high=y + 1.0,
-        member=member,
-        base=base,
-        difference="depth 12 → 8",
-    )
+def point(x: float, y: float, *, number: int = 1, **words: Any) -> CompleteTrial:
+    values = {"latency": (x, x * 0.99, x * 1.01), "top1": (y, y - 1.0, y + 1.0)}
+    return complete(number, values, **words)
 
 
-def cloud(count: int, *, spread: float = 2.0) -> list[FrontPoint]:
+def cloud(count: int, *, spread: float = 2.0) -> list[CompleteTrial]:
     """Random candidates, the first of them the base, with their true membership."""
     source = random.Random(0)
     values = [(spread ** source.random() * 3, source.uniform(80, 98)) for _ in range(count)]
@@ -50,7 +41,7 @@ def cloud(count: int, *, spread: float = 2.0) -> list[FrontPoint]:
         point(
             x,
             y,
-            label=str(number),
+            number=number,
             member=not any(a <= x and b >= y and (a, b) != (x, y) for a, b in values),
             base=number == 0,
         )
@@ -58,11 +49,11 @@ def cloud(count: int, *, spread: float = 2.0) -> list[FrontPoint]:
     ]
 
 
-def pixels(tmp_path: Path, points: list[FrontPoint], **texts: str) -> np.ndarray:
+def pixels(tmp_path: Path, points: list[CompleteTrial], **texts: str) -> np.ndarray:
     """(height, width, 3): the picture as written and read back."""
     path = tmp_path / "front.png"
     asked = {"title": "Digits", "note": NOTE} | texts
-    write_png(plot_front(points, x=LATENCY, y=TOP1, **asked), path)
+    write_figure(plot_front(points, x=LATENCY, y=TOP1, **asked), path)
     with Image.open(path) as image:
         image.load()
         return np.asarray(image.convert("RGB"))
@@ -97,23 +88,12 @@ def test_only_dominated_points_draw_no_front(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [(5.0, 90.0), (0.0, 0.0), (1e-9, 1e12), (-3.0, -1.0)])
 def test_one_point_without_interval(tmp_path: Path, value: tuple[float, float]) -> None:
     x, y = value
-    alone = FrontPoint(
-        label="1",
-        x=x,
-        x_low=x,
-        x_high=x,
-        y=y,
-        y_low=y,
-        y_high=y,
-        member=True,
-        base=False,
-        difference="",
-    )
+    alone = complete(1, {"latency": x, "top1": y}, difference="")
     assert shows(pixels(tmp_path, [alone]), FRONT)
 
 
 def test_hostile_texts_are_drawn_as_texts(tmp_path: Path) -> None:
-    points = [point(1, 90, label=HOSTILE, base=True), point(2, 95, label=HOSTILE)]
+    points = [point(1, 90, difference=HOSTILE, base=True), point(2, 95, difference=HOSTILE)]
     picture = pixels(tmp_path, points, title=HOSTILE, note=HOSTILE)
     assert picture.shape == pixels(tmp_path, points).shape
     assert shows(picture, FRONT)
@@ -123,7 +103,7 @@ def test_hostile_texts_are_drawn_as_texts(tmp_path: Path) -> None:
     ("points", "scale"),
     [([point(1, 50), point(9, 60)], "linear"), ([point(1, 2), point(90, 60)], "log")],
 )
-def test_only_wide_ratios_take_a_logarithmic_axis(points: list[FrontPoint], scale: str) -> None:
+def test_only_wide_ratios_take_a_logarithmic_axis(points: list[CompleteTrial], scale: str) -> None:
     (axes,) = plot_front(points, x=LATENCY, y=TOP1, title="", note="").axes
     assert axes.get_xscale() == scale
     assert axes.get_yscale() == "linear", "a percentage is never logarithmic"
@@ -141,27 +121,21 @@ def test_names_cover_neither_marks_nor_each_other(count: int) -> None:
     del names["0 (base)"]  # always written, even where there is no room
     assert not any(a.overlaps(b) for a, b in combinations(names.values(), 2))
     for p in points:
-        centre = axes.transData.transform((p.x, p.y))
+        centre = axes.transData.transform((LATENCY.value(p).value, TOP1.value(p).value))
         assert not any(extent.contains(*centre) for extent in names.values())
 
 
-@pytest.mark.parametrize("x_minimize", [True, False])
-@pytest.mark.parametrize("y_minimize", [True, False])
-def test_dominated_region_lies_on_the_worse_side(x_minimize: bool, y_minimize: bool) -> None:
-    x = Axis(label="a", unit="", minimize=x_minimize)
-    y = Axis(label="b", unit="", minimize=y_minimize)
+@pytest.mark.parametrize("x_goal", ["minimize", "maximize"])
+@pytest.mark.parametrize("y_goal", ["minimize", "maximize"])
+def test_dominated_region_lies_on_the_worse_side(x_goal: str, y_goal: str) -> None:
+    x, y = Axis(objective="latency", goal=x_goal), Axis(objective="top1", goal=y_goal)
     (axes,) = plot_front([point(5, 5), point(6, 6, member=False)], x=x, y=y, title="", note="").axes
     (region,) = axes.patches
-    inside = (5.4 if x_minimize else 4.96, 5.5 if y_minimize else 4.5)
-    outside = (4.96 if x_minimize else 5.4, 4.5 if y_minimize else 5.5)
+    inside = (5.4 if x.minimize else 4.96, 5.5 if y.minimize else 4.5)
+    outside = (4.96 if x.minimize else 5.4, 4.5 if y.minimize else 5.5)
     shape = region.get_path()
     assert shape.contains_point(inside)
     assert not shape.contains_point(outside)
-
-
-def test_values_that_are_not_finite_are_refused() -> None:
-    with pytest.raises(ValueError, match="not finite"):
-        point(float("nan"), 90)
 
 
 def test_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -175,19 +149,19 @@ def test_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path) -> None
 def test_unwritable_place_is_a_clear_error(tmp_path: Path, name: str) -> None:
     figure = plot_front([], x=LATENCY, y=TOP1, title="", note="")
     with pytest.raises(ArchdslError, match="cannot write"):
-        write_png(figure, tmp_path / name)
+        write_figure(figure, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_points_that_cannot_be_told_apart_are_joined_once() -> None:
-    points = [point(1, 90, label="a"), point(1.1, 91, label="b"), point(5, 99, label="c")]
+    places = [(1, 90), (1.1, 91), (5, 99)]
+    alone = [point(x, y, number=n) for n, (x, y) in enumerate(places)]
     joined = [
-        replace(points[0], indistinguishable=("b",)),
-        replace(points[1], indistinguishable=("a",)),
-        points[2],
+        point(x, y, number=n, indistinguishable=others)
+        for n, ((x, y), others) in enumerate(zip(places, [(1,), (0,), ()], strict=True))
     ]
     lines = {}
-    for name, drawn in (("alone", points), ("joined", joined)):
+    for name, drawn in (("alone", alone), ("joined", joined)):
         (axes,) = plot_front(drawn, x=LATENCY, y=TOP1, title="", note="").axes
         dotted = [line for line in axes.lines if line.get_linestyle() == ":"]
         lines[name] = [np.asarray(line.get_xydata())[:2].tolist() for line in dotted]
@@ -195,13 +169,9 @@ def test_points_that_cannot_be_told_apart_are_joined_once() -> None:
 
 
 def test_of_very_many_that_are_alike_each_is_joined_to_the_next_alone() -> None:
-    names = [str(number) for number in range(100)]
     points = [
-        replace(
-            point(n + 1, 90, label=name),
-            indistinguishable=tuple(other for other in names if other != name),
-        )
-        for n, name in enumerate(names)
+        point(n + 1, 90, number=n, indistinguishable=[each for each in range(100) if each != n])
+        for n in range(100)
     ]
     (axes,) = plot_front(points, x=LATENCY, y=TOP1, title="", note="").axes
     [dotted] = [line for line in axes.lines if line.get_linestyle() == ":"]

@@ -1,13 +1,15 @@
-"""What all pictures share: colours that differ for every eye, frames, scales, legends."""
+"""What all pictures share: colours that differ for every eye, marks, frames, scales, legends."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis as Ticks
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
@@ -32,7 +34,60 @@ LOG_RATIO = 10.0
 Way = Literal["x", "y"]
 
 
-def style_axes(axes: Axes) -> None:
+def new_figure(height: float) -> Figure:
+    """An empty picture of that height, in inches."""
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def write(
+    where: Axes | FigureBase,
+    x: float,
+    y: float,
+    text: str,
+    *,
+    size: float,
+    color: str = QUIET,
+    **more: Any,
+) -> None:
+    """Words that are never read as a formula."""
+    where.text(x, y, text, fontsize=size, color=color, parse_math=False, **more)
+
+
+def name_axis(axes: Axes, way: Way, text: str, *, size: float = 10, **more: Any) -> None:
+    """What an axis shows."""
+    name = axes.set_xlabel if way == "x" else axes.set_ylabel
+    name(text, fontsize=size, color=INK, parse_math=False, **more)
+
+
+def marks(
+    axes: Axes,
+    xs: Sequence[float],
+    ys: Sequence[float],
+    *,
+    color: str,
+    size: float,
+    edge: float = 0.8,
+    hollow: bool = False,
+    marker: str = "o",
+    **more: Any,
+) -> None:
+    """A mark at each place, set off from what is beneath it; a hollow one by its own colour."""
+    axes.plot(
+        xs,
+        ys,
+        marker=marker,
+        markersize=size,
+        markerfacecolor="white" if hollow else color,
+        markeredgecolor=color if hollow else "white",
+        markeredgewidth=edge,
+        linestyle="none",
+        **more,
+    )
+
+
+def frame(axes: Axes) -> None:
     """A quiet frame and grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(EDGE)
@@ -54,35 +109,29 @@ def set_scale(axes: Axes, way: Way, values: Iterable[float], *, unit: str, ticks
     ends = list(values)
     low, high = min(ends), max(ends)
     line: Ticks = axes.xaxis if way == "x" else axes.yaxis
-    write = axes.set_xscale if way == "x" else axes.set_yscale
+    rescale = axes.set_xscale if way == "x" else axes.set_yscale
+    limit = axes.set_xlim if way == "x" else axes.set_ylim
     # A percentage is bounded on both sides: the distance to neither bound is a ratio.
     if unit != "%" and low > 0 and high / low > LOG_RATIO:
-        write("log")
+        rescale("log")
         margin = (high / low) ** 0.08
-        _limit(axes, way, low / margin, high * margin)
+        limit(low / margin, high * margin)
         wide = math.log10(high / low) > 3
         line.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
         line.set_minor_formatter(NullFormatter())
     else:
         margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
-        _limit(axes, way, low - margin, high + margin)
+        limit(low - margin, high + margin)
         line.set_major_locator(MaxNLocator(nbins=ticks, steps=[1, 2, 2.5, 5, 10]))
     line.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
-
-
-def _limit(axes: Axes, way: Way, low: float, high: float) -> None:
-    if way == "x":
-        axes.set_xlim(low, high)
-    else:
-        axes.set_ylim(low, high)
 
 
 def sample(
     color: str,
     label: str,
     *,
-    marker: Literal["o", "D", "s", "|", ""] = "o",
-    line: Literal["-", ":", "none"] = "none",
+    marker: Literal["o", "D", "^", "|", ""] = "o",
+    line: Literal["-", "--", ":", "none"] = "none",
     hollow: bool = False,
     width: float = 1.2,
 ) -> Line2D:
