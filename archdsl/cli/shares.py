@@ -8,8 +8,7 @@ from typing import Any
 from archdsl.cli.printing import print_json, print_table, say
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.settings import settings_of
-from archdsl.reproduction.published import TITLES
-from archdsl.reproduction.published_row import Row
+from archdsl.reproduction.published import TITLES, Row
 from archdsl.reproduction.shares import Share, Shares, measure_shares, timed_rows
 
 BLOCK_SECONDS = 2.0

@@ -11,8 +11,7 @@ from archdsl.document.messages import one_of
 from archdsl.errors import NameNotFoundError
 from archdsl.measuring.count import Count, count
 from archdsl.records import Measurement
-from archdsl.reproduction.published import ROWS, TITLES
-from archdsl.reproduction.published_row import QUANTITIES, Document, Quantity, Row
+from archdsl.reproduction.published import QUANTITIES, ROWS, TITLES, Document, Quantity, Row
 from archdsl.store.store import Store
 
 STORED: Mapping[Quantity, str] = {"latency_ms": "latency", "top1": "top1"}
@@ -50,7 +49,7 @@ class Figure:
 
     @property
     def convention(self) -> str:
-        """What it counts, as in `published_row.CONVENTIONS`."""
+        """What it counts, as in `published.CONVENTIONS`."""
         return self.row.convention_of(self.quantity)
 
     @property

@@ -12,8 +12,7 @@ from typing import Any
 
 from archdsl.errors import NameNotFoundError
 from archdsl.measuring.conditions import Conditions
-from archdsl.reproduction.published import TABLE_3, TABLE_5
-from archdsl.reproduction.published_row import Document, Row
+from archdsl.reproduction.published import TABLE_3, TABLE_5, Document, Row
 
 REFERENCE = Document(spec="vit-b-16")
 TIMED_TABLES = ("2", "3", "4", "5")

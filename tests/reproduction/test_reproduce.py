@@ -13,8 +13,7 @@ from archdsl.errors import NameNotFoundError
 from archdsl.plan.read import read_model
 from archdsl.records import Measurement
 from archdsl.reporting.formatting import format_place
-from archdsl.reproduction.published import ROWS, TABLE_4
-from archdsl.reproduction.published_row import Document
+from archdsl.reproduction.published import ROWS, TABLE_4, Document
 from archdsl.reproduction.reproduce import Figure, reproduce, rows_of
 from archdsl.store.rows import Architecture
 from archdsl.store.store import open_store

@@ -6,8 +6,7 @@ import pytest
 
 from archdsl.errors import NameNotFoundError
 from archdsl.measuring.conditions import Conditions
-from archdsl.reproduction.published import ROWS, TABLE_2, TABLE_3, TABLE_5
-from archdsl.reproduction.published_row import Document, Row
+from archdsl.reproduction.published import ROWS, TABLE_2, TABLE_3, TABLE_5, Document, Row
 from archdsl.reproduction.reproduce import rows_of
 from archdsl.reproduction.shares import measure_shares, timed_rows
 
