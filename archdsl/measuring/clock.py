@@ -1,39 +1,62 @@
-"""How long work takes: one protocol for clocks, by the host's own or by a GPU's."""
+"""How long work takes: clocks alike for the host and for a GPU."""
 
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
-from archdsl.measuring.cuda import Call, CudaClock
+Call = Callable[[], Any]
 
-
-class Clock(Protocol):
-    """Notes moments in the work of a device and tells the time between two of them."""
-
-    def moment(self) -> Any:
-        """When all work given to the device so far is done."""
-
-    def wait(self) -> None:
-        """Return when all work given to the device so far is done."""
-
-    def ms(self, start: Any, end: Any) -> float:
-        """Time between two moments in ms; to be asked after `wait`."""
+# Given a type here: torch leaves this constructor without any.
+_event: Callable[..., torch.cuda.Event] = torch.cuda.Event
 
 
 class CpuClock:
     """The host's clock: a call returns when its work is done."""
 
-    def moment(self) -> float:
+    def moment(self) -> Any:
+        """When all work given to the host so far is done: now."""
         return time.perf_counter()
 
     def wait(self) -> None:
         """Nothing is left to be done."""
 
-    def ms(self, start: float, end: float) -> float:
-        return (end - start) * 1e3
+    def ms(self, start: Any, end: Any) -> float:
+        """Time between two moments in ms."""
+        return float(end - start) * 1e3
+
+
+class CudaClock:
+    """The clock of a GPU, by events in its stream of work.
+
+    Args:
+        device: the GPU.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._work = torch.cuda.current_stream(device)
+
+    def moment(self) -> Any:
+        """When all work given to the GPU so far is done."""
+        event = _event(enable_timing=True)
+        event.record(self._work)
+        return event
+
+    def wait(self) -> None:
+        """Return when all work given to the GPU so far is done."""
+        torch.cuda.synchronize(self._device)
+
+    def ms(self, start: Any, end: Any) -> float:
+        """Time between two moments in ms; to be asked after `wait`."""
+        return float(start.elapsed_time(end))
+
+
+Clock = CpuClock | CudaClock
+"""Notes moments in the work of a device and tells the time between two of them."""
 
 
 def clock_of(device: torch.device) -> Clock:

@@ -16,8 +16,7 @@ import torch
 from archdsl.device_lock import lock_folder
 from archdsl.files import write_whole
 from archdsl.identity import digest
-from archdsl.measuring.clock import clock_of, time_calls
-from archdsl.measuring.cuda import Call
+from archdsl.measuring.clock import Call, clock_of, time_calls
 from archdsl.measuring.devices import tf32
 from archdsl.records import Json
 

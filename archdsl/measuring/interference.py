@@ -9,8 +9,7 @@ from typing import Any
 
 import torch
 
-from archdsl.measuring.cuda import UNKNOWN, GpuLoad, GpuReading
-from archdsl.measuring.load import CpuLoad, Load
+from archdsl.measuring.load import UNKNOWN, CpuLoad, GpuLoad, GpuReading, Load
 from archdsl.measuring.probe import ProbeBaseline, control_probe
 
 PROBE_TOLERANCE = 1.05

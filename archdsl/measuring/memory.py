@@ -19,10 +19,9 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from archdsl.measuring import cuda
 from archdsl.measuring.candidate import NetworkEvaluator
+from archdsl.measuring.clock import Call
 from archdsl.measuring.conditions import MemoryConditions
-from archdsl.measuring.cuda import Call
 from archdsl.measuring.devices import find_device
 from archdsl.measuring.fingerprint import fingerprint as fingerprint_of
 from archdsl.measuring.prepare import prepare
@@ -87,7 +86,15 @@ def memory_protocol(
 
 
 def _peak_bytes(call: Call, device: torch.device) -> int:
-    return cuda.peak_bytes(call, device=device) if device.type == "cuda" else _peak_on_cpu(call)
+    """Bytes allocated at the most during one call beyond those allocated before it."""
+    if device.type != "cuda":
+        return _peak_on_cpu(call)
+    torch.cuda.synchronize(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    call()
+    torch.cuda.synchronize(device)
+    return torch.cuda.max_memory_allocated(device) - before
 
 
 def _peak_on_cpu(call: Call) -> int:

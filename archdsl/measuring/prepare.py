@@ -11,10 +11,15 @@ import torch
 from torch import nn
 
 from archdsl.errors import MeasureError
-from archdsl.measuring import cuda
+from archdsl.measuring.clock import Call
 from archdsl.measuring.conditions import Conditions, MemoryConditions
-from archdsl.measuring.cuda import Call
 from archdsl.training.device import synchronize
+
+WARM_CALLS_BEFORE_CAPTURE = 3
+"""PyTorch's own number, see "CUDA graphs" in its notes: libraries allocate in the first calls."""
+
+# Given a type here: torch leaves this constructor without any.
+_stream: Callable[..., torch.cuda.Stream] = torch.cuda.Stream
 
 
 class Prepared(NamedTuple):
@@ -72,7 +77,7 @@ def prepare(
     if isinstance(conditions, Conditions) and conditions.cuda_graphs:
         if device.type != "cuda":
             raise MeasureError(f"CUDA graphs are asked for, but the device is {device.type}")
-        call = cuda.captured(call, device=device)
+        call = _captured(call, device)
     return Prepared(call, held_bytes)
 
 
@@ -112,3 +117,22 @@ def _compile_now(call: Call, device: torch.device) -> None:
             f"torch.compile could not compile the network: {first}; it needs a working C++ "
             "compiler on the CPU and Triton on a GPU: install them, or measure without compile"
         ) from error
+
+
+def _captured(call: Call, device: torch.device) -> Call:
+    """The kernels of one call as a graph; calling it replays them on the same memory."""
+    with torch.cuda.device(device), torch.inference_mode():
+        beside = _stream()
+        beside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(beside):
+            for _ in range(WARM_CALLS_BEFORE_CAPTURE):
+                call()
+        torch.cuda.current_stream().wait_stream(beside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            result = call()
+
+    def replay(keep: Any = result) -> None:
+        graph.replay()
+
+    return replay

@@ -19,7 +19,6 @@ from torch import nn
 from archdsl.device_lock import FOLDER_VARIABLE
 from archdsl.measuring.compare import Verdict, compare_latency
 from archdsl.measuring.conditions import Conditions
-from archdsl.measuring.cuda import UNKNOWN, GpuReading
 from archdsl.measuring.interference import (
     FOREIGN_CORES,
     PROBE_TOLERANCE,
@@ -27,7 +26,7 @@ from archdsl.measuring.interference import (
     InterferenceMonitor,
 )
 from archdsl.measuring.latency import measure_latency
-from archdsl.measuring.load import Load
+from archdsl.measuring.load import UNKNOWN, GpuReading, Load
 from archdsl.measuring.probe import ProbeBaseline, control_probe
 
 pytestmark = pytest.mark.process
