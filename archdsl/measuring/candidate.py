@@ -9,7 +9,15 @@ import torch
 from torch import nn
 
 from archdsl.compiler.build import build
-from archdsl.measuring.conditions import MemoryConditions
+from archdsl.measuring.conditions import CallConditions
+from archdsl.measuring.devices import find_device
+from archdsl.measuring.latency import (
+    latency_protocol,
+    measure_latency,
+    throughput_of,
+    throughput_protocol,
+)
+from archdsl.measuring.peak_memory import measure_memory, memory_protocol
 from archdsl.records import Job, Measurement
 from archdsl.spec.model import ModelSpec
 
@@ -29,23 +37,17 @@ class NetworkEvaluator:
     """Measures one quantity of candidates as networks with fresh weights: any can be measured.
 
     Args:
-        quantity: name of what is measured.
-        conditions: under which.
-        protocol: of the measurements.
-        measure: measures a network; called as measure(network, image_shape=, conditions=,
-            fingerprint=).
+        quantity: `latency`, `memory` or `throughput`.
+        conditions: those of the quantity.
+
+    Raises:
+        DeviceError: the device is not there.
     """
 
-    def __init__(
-        self,
-        quantity: str,
-        *,
-        conditions: MemoryConditions,
-        protocol: Mapping[str, Any],
-        measure: Callable[..., Measurement],
-    ) -> None:
-        self.quantity = quantity
-        self._conditions, self._protocol, self._measure = conditions, protocol, measure
+    def __init__(self, quantity: str, conditions: CallConditions) -> None:
+        self.quantity, self._conditions = quantity, conditions
+        self._measure, protocol_of = _WAYS[quantity]
+        self._protocol = protocol_of(conditions, find_device(conditions.device))
 
     def protocol(self) -> Mapping[str, Any]:
         return self._protocol
@@ -61,3 +63,15 @@ class NetworkEvaluator:
             conditions=self._conditions,
             fingerprint=self._protocol["fingerprint"],
         )
+
+
+def _measure_throughput(network: nn.Module, **how: Any) -> Measurement:
+    return throughput_of(measure_latency(network, **how))
+
+
+_WAYS: Mapping[str, tuple[Callable[..., Measurement], Callable[..., Mapping[str, Any]]]] = {
+    "latency": (measure_latency, latency_protocol),
+    "memory": (measure_memory, memory_protocol),
+    "throughput": (_measure_throughput, throughput_protocol),
+}
+"""Quantity to what measures it, and to what its measurements must share."""

@@ -7,6 +7,7 @@ say only how hard to try.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -18,8 +19,8 @@ NOT_KEYED = frozenset({"device", "precision", "max_seconds"})
 """Fields outside the key: the fingerprint tells the real device; limits change only the effort."""
 
 
-class MemoryConditions(StoredNode):
-    """What one batch is sent through the network under."""
+class CallConditions(StoredNode):
+    """What a batch is sent through a network under, whatever is measured of the call."""
 
     device: Annotated[str, Field(min_length=1)]
     """`cpu`, `cuda`, a part of a GPU's name such as `A100`, or `any` (a GPU where there is one)."""
@@ -60,7 +61,11 @@ class MemoryConditions(StoredNode):
         return {name: value for name, value in fields.items() if name not in NOT_KEYED}
 
 
-class Conditions(MemoryConditions):
+class MemoryConditions(CallConditions):
+    """What one batch is sent through the network under."""
+
+
+class Conditions(CallConditions):
     """What a latency is measured under."""
 
     tf32: bool = False
@@ -89,3 +94,11 @@ class Conditions(MemoryConditions):
                 "cuda_graphs or compile"
             )
         return found
+
+
+CONDITIONS: Mapping[str, type[CallConditions]] = {
+    "latency": Conditions,
+    "memory": MemoryConditions,
+    "throughput": Conditions,
+}
+"""Of each quantity that is measured of a network alone, what it is measured under."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from archdsl.document.messages import one_of
 from archdsl.errors import StudyError
+from archdsl.measuring.conditions import CONDITIONS
 from archdsl.measuring.settings import AccuracySettings, TableSettings, settings_of
 from archdsl.measuring.table import Table, TableEvaluator
 from archdsl.metrics import TRAINED, on_test_images
@@ -67,25 +68,13 @@ class Workplace(Protocol):
 Make = Callable[[Mapping[str, Any], Workplace], list[Evaluator]]
 
 
-def _latency(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
-    from archdsl.measuring.conditions import Conditions
-    from archdsl.measuring.latency import latency_evaluator
+def _of_network(
+    quantity: str, settings: Mapping[str, Any], workplace: Workplace
+) -> list[Evaluator]:
+    from archdsl.measuring.candidate import NetworkEvaluator
 
-    return [latency_evaluator(settings_of(Conditions, settings, "evaluate.latency"))]
-
-
-def _memory(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
-    from archdsl.measuring.conditions import MemoryConditions
-    from archdsl.measuring.memory import memory_evaluator
-
-    return [memory_evaluator(settings_of(MemoryConditions, settings, "evaluate.memory"))]
-
-
-def _throughput(settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
-    from archdsl.measuring.conditions import Conditions
-    from archdsl.measuring.latency import throughput_evaluator
-
-    return [throughput_evaluator(settings_of(Conditions, settings, "evaluate.throughput"))]
+    conditions = settings_of(CONDITIONS[quantity], settings, f"evaluate.{quantity}")
+    return [NetworkEvaluator(quantity, conditions)]
 
 
 def _trained(metric: str, settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
@@ -104,9 +93,7 @@ def _trained(metric: str, settings: Mapping[str, Any], workplace: Workplace) -> 
 
 
 EVALUATORS: Mapping[str, Make] = {
-    "memory": _memory,
-    "latency": _latency,
-    "throughput": _throughput,
+    **{name: partial(_of_network, name) for name in ("memory", "latency", "throughput")},
     **{metric: partial(_trained, metric) for metric in TRAINED},
 }
 """Quantity to what makes its evaluators, cheap ones first."""

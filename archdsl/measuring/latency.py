@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from archdsl.analysis.statistics import CONFIDENCE, Interval, blocks_interval, percentile
-from archdsl.measuring.candidate import NetworkEvaluator
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.devices import applied, find_device, locked
 from archdsl.measuring.fingerprint import fingerprint as fingerprint_of
@@ -116,13 +115,14 @@ def monitor_of(
 def latency_protocol(
     conditions: Conditions, device: torch.device, fingerprint: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """What latencies must share to be compared; ask while the conditions are applied."""
-    return {
-        "evaluator": EVALUATOR,
-        **conditions.keyed(),
-        "threads": torch.get_num_threads(),
-        "fingerprint": dict(fingerprint if fingerprint is not None else fingerprint_of(device)),
-    }
+    """What latencies must share to be compared."""
+    with applied(conditions, device):
+        return {
+            "evaluator": EVALUATOR,
+            **conditions.keyed(),
+            "threads": torch.get_num_threads(),
+            "fingerprint": dict(fingerprint if fingerprint is not None else fingerprint_of(device)),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,29 +228,6 @@ def throughput_of(latency: Measurement) -> Measurement:
     )
 
 
-def latency_evaluator(conditions: Conditions) -> NetworkEvaluator:
-    """Measures the latency of candidates of a search under one set of conditions.
-
-    Raises:
-        DeviceError: the device is not there.
-    """
-    device = find_device(conditions.device)
-    with applied(conditions, device):
-        protocol = latency_protocol(conditions, device)
-    return NetworkEvaluator(
-        "latency", conditions=conditions, protocol=protocol, measure=measure_latency
-    )
-
-
-def throughput_evaluator(conditions: Conditions) -> NetworkEvaluator:
-    """Measures the throughput of candidates of a search under one set of conditions.
-
-    Raises:
-        DeviceError: the device is not there.
-    """
-    protocol = {**latency_evaluator(conditions).protocol(), "evaluator": THROUGHPUT_EVALUATOR}
-
-    def measure(network: nn.Module, **how: Any) -> Measurement:
-        return throughput_of(measure_latency(network, **how))
-
-    return NetworkEvaluator("throughput", conditions=conditions, protocol=protocol, measure=measure)
+def throughput_protocol(conditions: Conditions, device: torch.device) -> dict[str, Any]:
+    """What throughputs must share to be compared."""
+    return {**latency_protocol(conditions, device), "evaluator": THROUGHPUT_EVALUATOR}

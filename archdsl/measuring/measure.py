@@ -14,8 +14,8 @@ from archdsl.measuring.candidate import ImageShape
 from archdsl.measuring.compare import Comparison, compare_latency
 from archdsl.measuring.conditions import Conditions, MemoryConditions
 from archdsl.measuring.latency import measure_latency
-from archdsl.measuring.memory import measure_memory
 from archdsl.measuring.models import Source, Subject, resolve_all
+from archdsl.measuring.peak_memory import measure_memory
 from archdsl.measuring.settings import settings_of
 from archdsl.nn.network import Network
 from archdsl.plan.facts import facts

@@ -12,7 +12,7 @@ from torch import nn
 
 from archdsl.errors import MeasureError
 from archdsl.measuring.clock import Call
-from archdsl.measuring.conditions import Conditions, MemoryConditions
+from archdsl.measuring.conditions import CallConditions, Conditions
 from archdsl.training.device import synchronize
 
 WARM_CALLS_BEFORE_CAPTURE = 3
@@ -33,7 +33,7 @@ def prepare(
     network: nn.Module,
     *,
     image_shape: tuple[int, int, int],
-    conditions: MemoryConditions,
+    conditions: CallConditions,
     device: torch.device,
 ) -> Prepared:
     """One forward call of a copy of `network` on one batch of random images, as conditions say.
@@ -81,7 +81,7 @@ def prepare(
     return Prepared(call, held_bytes)
 
 
-def _forward(network: nn.Module, conditions: MemoryConditions) -> Callable[[torch.Tensor], Any]:
+def _forward(network: nn.Module, conditions: CallConditions) -> Callable[[torch.Tensor], Any]:
     if conditions.heads == "predicted":
         return network
     forward_heads = getattr(network, "forward_heads", None)

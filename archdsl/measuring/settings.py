@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from archdsl.document.messages import one_of, sentence
 from archdsl.errors import StudyError
-from archdsl.measuring.conditions import Conditions, MemoryConditions
+from archdsl.measuring.conditions import CONDITIONS
 from archdsl.metrics import TRAINED
 from archdsl.spec.base import StoredNode
 from archdsl.spec.values import Pair
@@ -74,9 +74,7 @@ class TableSettings(StoredNode):
 
 
 SETTINGS: Mapping[str, type[StoredNode]] = {
-    "latency": Conditions,
-    "memory": MemoryConditions,
-    "throughput": Conditions,
+    **CONDITIONS,
     **dict.fromkeys(TRAINED, AccuracySettings),
 }
 """Of each metric that a study may evaluate, how it is evaluated where no table knows it."""

@@ -17,7 +17,7 @@ from archdsl.measuring.devices import applied
 from archdsl.measuring.evaluators import make_evaluators
 from archdsl.measuring.fingerprint import fingerprint, fingerprint_id
 from archdsl.measuring.latency import latency_protocol, throughput_of
-from archdsl.measuring.memory import memory_protocol
+from archdsl.measuring.peak_memory import memory_protocol
 from archdsl.measuring.settings import AccuracySettings
 from archdsl.measuring.trained import Trainings
 from archdsl.records import Job, Measurement

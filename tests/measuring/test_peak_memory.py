@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from archdsl.measuring.conditions import Conditions, MemoryConditions
 from archdsl.measuring.latency import measure_latency, throughput_of
-from archdsl.measuring.memory import MIB, measure_memory
+from archdsl.measuring.peak_memory import MIB, measure_memory
 from archdsl.records import Measurement
 
 SHAPE = (1, 32, 32)

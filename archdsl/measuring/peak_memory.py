@@ -19,7 +19,6 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from archdsl.measuring.candidate import NetworkEvaluator
 from archdsl.measuring.clock import Call
 from archdsl.measuring.conditions import MemoryConditions
 from archdsl.measuring.devices import find_device
@@ -114,15 +113,3 @@ def _peak_on_cpu(call: Call) -> int:
         held += change["args"]["Bytes"]
         peak = max(peak, held)
     return peak
-
-
-def memory_evaluator(conditions: MemoryConditions) -> NetworkEvaluator:
-    """Measures the peak memory of candidates of a search under one set of conditions.
-
-    Raises:
-        DeviceError: the device is not there.
-    """
-    protocol = memory_protocol(conditions, find_device(conditions.device))
-    return NetworkEvaluator(
-        "memory", conditions=conditions, protocol=protocol, measure=measure_memory
-    )
