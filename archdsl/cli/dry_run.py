@@ -158,9 +158,9 @@ def _training_seconds(
     model: Checked, metric: str, settings: AccuracySettings, profile: RunProfile
 ) -> float:
     from archdsl.compiler.build import build_plan
-    from archdsl.measuring.estimate import training_seconds
     from archdsl.training.data.source import open_data
     from archdsl.training.device import choose_device
+    from archdsl.training.preflight import training_seconds
     from archdsl.training.tasks import TASKS
 
     dataset = open_data(

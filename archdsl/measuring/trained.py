@@ -155,12 +155,7 @@ class Trainings:
     def _dataset_for(self, spec: ModelSpec) -> Dataset:
         size = spec.image.size
         dataset = self._datasets.get(size) or self._open(size)
-        check_data(
-            dataset,
-            image_size=size,
-            channels=spec.image.channels,
-            num_classes=spec.output.num_classes,
-        )
+        check_data(dataset, spec)
         return self._datasets.setdefault(size, dataset)
 
     def _open(self, image_size: tuple[int, int] | None) -> Dataset:

@@ -30,7 +30,7 @@ def make_preflight(
     from archdsl.measuring.settings import AccuracySettings, settings_of
     from archdsl.spec.model import ModelSpec
     from archdsl.training.device import choose_device
-    from archdsl.training.memory import check_fits, try_step
+    from archdsl.training.preflight import check_fits, try_step
     from archdsl.training.tasks import TASKS
 
     settings = settings_of(AccuracySettings, evaluate[metric], f"evaluate.{metric}")

@@ -104,7 +104,7 @@ from archdsl.compiler.build import build
 from archdsl.errors import ArchdslError
 from archdsl.runners.evaluation import state_of
 from archdsl.spec.model import ModelSpec
-from archdsl.training.memory import try_step
+from archdsl.training.preflight import try_step
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks.classification import Classification
 import json, sys

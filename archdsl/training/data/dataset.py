@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from archdsl.errors import DataError
+from archdsl.spec.model import ModelSpec
 
 IMAGE_LEVELS = 256
 """Images are stored as unsigned bytes."""
@@ -115,21 +116,16 @@ class Dataset:
         return len(self.class_names)
 
 
-def check_data(
-    dataset: Dataset, *, image_size: tuple[int, int], channels: int, num_classes: int
-) -> None:
+def check_data(dataset: Dataset, spec: ModelSpec) -> None:
     """Compare a data set with what a document expects.
-
-    Args:
-        image_size: the document's (height, width) in pixels.
 
     Raises:
         MisfitError: one error that names every disagreement and the word to change.
     """
     rows = [
-        ("image.size", size_word(dataset.image_size), size_word(image_size)),
-        ("image.channels", str(dataset.channels), str(channels)),
-        ("output.num_classes", str(dataset.num_classes), str(num_classes)),
+        ("image.size", size_word(dataset.image_size), size_word(spec.image.size)),
+        ("image.channels", str(dataset.channels), str(spec.image.channels)),
+        ("output.num_classes", str(dataset.num_classes), str(spec.output.num_classes)),
     ]
     problems = [
         f"  {word}: the data has {found}, the document expects {expected}; "

@@ -8,6 +8,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from archdsl.errors import DataError
+from archdsl.plan.read import read_model
 from archdsl.training.data.dataset import Dataset, check_data
 from archdsl.training.data.source import open_data
 
@@ -108,12 +109,12 @@ def test_digits_cannot_be_renamed() -> None:
 
 
 def test_data_that_fit_pass(digits: Dataset) -> None:
-    check_data(digits, image_size=(8, 8), channels=1, num_classes=10)
+    check_data(digits, read_model("vittm-digits").spec)
 
 
 def test_all_disagreements_are_named_at_once(digits: Dataset) -> None:
     with pytest.raises(DataError) as caught:
-        check_data(digits, image_size=(224, 192), channels=3, num_classes=1000)
+        check_data(digits, read_model("vit-b-16", ["image.size=[224, 192]"]).spec)
     message = str(caught.value)
     for word, found, expected in (
         ("image.size", "8", "[224, 192]"),
@@ -126,5 +127,5 @@ def test_all_disagreements_are_named_at_once(digits: Dataset) -> None:
 
 def test_what_agrees_is_not_named(digits: Dataset) -> None:
     with pytest.raises(DataError) as caught:
-        check_data(digits, image_size=(8, 8), channels=1, num_classes=9)
+        check_data(digits, read_model("vittm-digits", ["output.num_classes=9"]).spec)
     assert "image." not in str(caught.value)

@@ -1,7 +1,9 @@
-"""Whether a training fits into memory: estimated without allocating anything, then tried once."""
+"""Before a training is paid for: whether it fits into memory, and how long it will take."""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
@@ -12,40 +14,63 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from archdsl.device_lock import SharedDeviceLock
-from archdsl.training.device import lock_names
+from archdsl.spec.model import ModelSpec
+from archdsl.training.data.dataset import Dataset, check_data
+from archdsl.training.device import lock_names, synchronize
 from archdsl.training.optimizer import build_optimizer
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks.task import Task
 
 COPIES = 4
 """Of every weight: itself, its gradient, and AdamW's two moments."""
+TIMED_STEPS = 3
 # Given a type here: torch leaves this constructor without any.
 _reference: Callable[[torch.UntypedStorage], Hashable] = StorageWeakRef
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _GIB = 2**30
 
 
-def estimated_bytes(
-    model: nn.Module,
+def check_fits(
+    build: Callable[[], nn.Module],
     *,
     task: Task,
     image_shape: tuple[int, int, int],
     recipe: Recipe,
     device: torch.device,
-) -> int:
-    """The least that a training holds at the end of a forward pass, in bytes.
+) -> None:
+    """Refuse a training that needs more memory than there is, without allocating anything.
 
-    Weights, gradients and moments, and every tensor that the backward pass will need. What an
-    operation allocates only while it runs comes on top.
+    What counts is the least that a training holds at the end of a forward pass: weights, gradients
+    and moments, and every tensor that the backward pass will need. What an operation allocates only
+    while it runs comes on top.
 
     Args:
-        model: on the meta device, so that nothing is allocated.
+        build: makes the network, here on the meta device.
         task: gives the loss.
         image_shape: (channels, height, width).
         recipe: its batch, and whether it trains in bfloat16.
         device: where the training would run.
+
+    Raises:
+        MemoryError: it does; says how much.
     """
-    images = torch.zeros(recipe.batch, *image_shape, device="meta")
+    with torch.device("meta"):
+        model = build()
+        images = torch.zeros(recipe.batch, *image_shape)
+    activations = _saved_bytes(model, images, task=task, recipe=recipe)
+    if recipe.amp and device.type == "cuda":
+        activations //= 2  # at the best: some operations stay in float32
+    needed = COPIES * sum(weight.nbytes for weight in model.parameters()) + activations
+    free = _free_bytes(device)
+    if needed > free:
+        raise MemoryError(
+            f"a training in batches of {recipe.batch} takes at least {needed / _GIB:.1f} GiB, "
+            f"but {device.type} has {free / _GIB:.1f} GiB free"
+        )
+
+
+def _saved_bytes(model: nn.Module, images: Tensor, *, task: Task, recipe: Recipe) -> int:
+    """Bytes that a forward pass keeps for the backward pass, beside the weights."""
     own = {_reference(weight.untyped_storage()) for weight in model.parameters()}
     saved: dict[Hashable, int] = {}
 
@@ -60,12 +85,10 @@ def estimated_bytes(
         loss = task.loss(model, images, task.blank_targets(images), recipe=recipe)
     activations = sum(size for storage, size in saved.items() if storage not in own)
     del loss
-    if recipe.amp and device.type == "cuda":
-        activations //= 2  # at the best: some operations stay in float32
-    return COPIES * sum(weight.nbytes for weight in model.parameters()) + activations
+    return activations
 
 
-def free_bytes(device: torch.device) -> int:
+def _free_bytes(device: torch.device) -> int:
     """Memory that a training on `device` could have at the most, in bytes."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
@@ -73,39 +96,6 @@ def free_bytes(device: torch.device) -> int:
     available: int = psutil.virtual_memory().available
     limit = _CGROUP_LIMIT.read_text().strip() if _CGROUP_LIMIT.exists() else "max"
     return available if limit == "max" else min(available, int(limit))
-
-
-def check_fits(
-    build: Callable[[], nn.Module],
-    *,
-    task: Task,
-    image_shape: tuple[int, int, int],
-    recipe: Recipe,
-    device: torch.device,
-) -> None:
-    """Refuse a training that needs more memory than there is; see `estimated_bytes`.
-
-    Args:
-        build: makes the network, here on the meta device.
-        task: gives the loss.
-        image_shape: (channels, height, width).
-        recipe: its batch, and whether it trains in bfloat16.
-        device: where the training would run.
-
-    Raises:
-        MemoryError: it does; says how much.
-    """
-    with torch.device("meta"):
-        model = build()
-    needed = estimated_bytes(
-        model, task=task, image_shape=image_shape, recipe=recipe, device=device
-    )
-    free = free_bytes(device)
-    if needed > free:
-        raise MemoryError(
-            f"a training in batches of {recipe.batch} takes at least {needed / _GIB:.1f} GiB, "
-            f"but {device.type} has {free / _GIB:.1f} GiB free"
-        )
 
 
 def try_step(
@@ -139,8 +129,46 @@ def try_step(
                 loss = task.loss(model, images, task.blank_targets(images), recipe=recipe)
             torch.autograd.backward(loss)
             optimizer.step()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
+            synchronize(device)
         finally:
             if device.type == "cuda":
                 torch.cuda.empty_cache()
+
+
+def training_seconds(
+    model: nn.Module,
+    spec: ModelSpec,
+    dataset: Dataset,
+    *,
+    task: Task,
+    recipe: Recipe,
+    device: torch.device,
+) -> float:
+    """Estimated seconds of one training with one seed; the model's weights stay as they are.
+
+    Args:
+        model: the network of `spec`, as `archdsl.compile` makes it.
+        spec: the document, for checking the data against it.
+        dataset: its train split is read, a batch at a time.
+        task: gives the loss.
+        recipe: epochs and batch.
+        device: where the training would run.
+
+    Raises:
+        DataError: the data do not fit the document.
+    """
+    check_data(dataset, spec)
+    model.to(device).train()
+    train = dataset.train.to(device)
+    images, targets = train.batch(torch.arange(min(recipe.batch, len(train))))
+    seconds = []
+    for _ in range(TIMED_STEPS + 1):  # the first warms up
+        started = time.perf_counter()
+        torch.autograd.backward(task.loss(model, images, targets, recipe=recipe))
+        synchronize(device)
+        seconds.append(time.perf_counter() - started)
+    model.zero_grad()
+    steps = math.ceil(len(train) / recipe.batch)
+    # A validation image costs a forward pass, about a third of a training step's.
+    validation = len(dataset.validation) / recipe.batch / 3
+    return sorted(seconds[1:])[TIMED_STEPS // 2] * (steps + validation) * recipe.epochs
