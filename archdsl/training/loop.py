@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
-from timm.scheduler.cosine_lr import CosineLRScheduler
-from torch import Tensor, nn
+from torch import nn
 
 from archdsl.device_lock import SharedDeviceLock
-from archdsl.errors import ArchdslError
 from archdsl.storage.storage import Storage
-from archdsl.training.augment import augment
 from archdsl.training.checkpoint import Checkpoints, Progress
-from archdsl.training.data.dataset import Dataset, Split
+from archdsl.training.data.dataset import Dataset
 from archdsl.training.device import lock_names, synchronize
 from archdsl.training.evaluate import evaluate
-from archdsl.training.optimizer import build_optimizer, build_schedule
 from archdsl.training.recipe import Recipe
 from archdsl.training.run_key import run_keys
-from archdsl.training.seeding import derive_seed, generator
-from archdsl.training.tasks.task import Counts, Score, Task
+from archdsl.training.tasks.task import Counts, Task
+from archdsl.training.trainer import Trainer
 
 Values = Mapping[str, float]
 """Metric to value."""
-
-LOSS_CHECK_STEPS = 50
-"""Steps between looks at the losses: each look makes the host wait for the device."""
-
-
-class DivergedError(ArchdslError):
-    """The loss became infinite or not a number."""
-
-    def __init__(self, *, epoch: int, step: int, loss: float) -> None:
-        self.epoch = epoch
-        self.step = step
-        super().__init__(
-            f"the loss became {loss} in epoch {epoch}, step {step}; "
-            "a lower lr, a longer warm-up or clip_grad may help"
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +32,6 @@ class FitResult:
     Args:
         counts: what the task counted on the validation images after the last epoch.
         images: of the validation split.
-        scores: the metrics that follow from them.
         history: the values of the metrics after each epoch.
         seconds: wall time of training, validation and checkpoints, over all runs, without the
             time that was left to measurements.
@@ -60,7 +39,6 @@ class FitResult:
 
     counts: Counts
     images: int
-    scores: Mapping[str, Score]
     history: tuple[Values, ...]
     seconds: float
 
@@ -102,7 +80,7 @@ def fit(
         WriteError: the storage refuses a file.
     """
     lock = SharedDeviceLock(lock_names(device), synchronize=partial(synchronize, device))
-    trainer = build_trainer(
+    trainer = Trainer(
         model.to(device),
         dataset.train.to(device),
         task=task,
@@ -138,7 +116,6 @@ def fit(
     return FitResult(
         counts=counts,
         images=len(validation),
-        scores=task.scores(counts, images=len(validation)),
         history=tuple(map(values, progress.counts)),
         seconds=progress.seconds,
     )
@@ -146,93 +123,3 @@ def fit(
 
 def values_of(counts: Counts, *, task: Task, images: int) -> Values:
     return {name: score.value for name, score in task.scores(counts, images=images).items()}
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Trainer:
-    """Takes a model through one epoch at a time; an epoch depends on its number alone.
-
-    Args:
-        train: on `device`.
-        task: gives the loss.
-        steps: optimiser steps per epoch.
-        after_step: called after each of them.
-    """
-
-    model: nn.Module
-    train: Split
-    task: Task
-    recipe: Recipe
-    seed: int
-    device: torch.device
-    optimizer: torch.optim.Optimizer
-    schedule: CosineLRScheduler
-    steps: int
-    after_step: Callable[[], None]
-
-    def train_epoch(self, epoch: int) -> None:
-        """Train through epoch `epoch`, counted from 1."""
-        self.model.train()
-        torch.manual_seed(derive_seed(self.seed, epoch, "model"))
-        order = torch.randperm(len(self.train), generator=generator(self.seed, epoch, "order"))
-        draws = generator(self.seed, epoch, "augment")
-        losses: list[Tensor] = []
-        # Even parts: a last step of one image would upset batch norms and the average gradient.
-        for step, indices in enumerate(order.tensor_split(self.steps), start=1):
-            images, targets = self.train.batch(indices)
-            images = augment(images, how=self.recipe.augment, generator=draws)
-            with torch.autocast(
-                self.device.type,
-                dtype=torch.bfloat16,
-                enabled=self.recipe.amp and self.device.type == "cuda",
-            ):
-                loss = self.task.loss(self.model, images, targets, recipe=self.recipe)
-            self.take_step(loss, number=(epoch - 1) * self.steps + step - 1)
-            losses.append(loss.detach())
-            if len(losses) == LOSS_CHECK_STEPS or step == self.steps:
-                check_losses(losses, epoch=epoch, first_step=step - len(losses) + 1)
-                losses.clear()
-            self.after_step()
-
-    def take_step(self, loss: Tensor, *, number: int) -> None:
-        """Move the weights against the gradient; `number` counts all steps from 0."""
-        self.schedule.step_update(number)
-        self.optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        if self.recipe.clip_grad is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_grad)
-        self.optimizer.step()
-
-
-def build_trainer(
-    model: nn.Module,
-    train: Split,
-    *,
-    task: Task,
-    recipe: Recipe,
-    seed: int,
-    device: torch.device,
-    after_step: Callable[[], None],
-) -> Trainer:
-    """The trainer of a recipe, with a fresh optimiser; model and images are on `device`."""
-    steps = math.ceil(len(train) / recipe.batch)
-    optimizer = build_optimizer(model, recipe)
-    return Trainer(
-        model=model,
-        train=train,
-        task=task,
-        recipe=recipe,
-        seed=seed,
-        device=device,
-        optimizer=optimizer,
-        schedule=build_schedule(optimizer, recipe=recipe, steps_per_epoch=steps),
-        steps=steps,
-        after_step=after_step,
-    )
-
-
-def check_losses(losses: list[Tensor], *, epoch: int, first_step: int) -> None:
-    """Refuse the first loss that is not finite; all losses cross to the host at once."""
-    for step, loss in enumerate(torch.stack(losses).tolist(), start=first_step):
-        if not math.isfinite(loss):
-            raise DivergedError(epoch=epoch, step=step, loss=loss)

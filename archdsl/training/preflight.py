@@ -17,9 +17,9 @@ from archdsl.device_lock import SharedDeviceLock
 from archdsl.spec.model import ModelSpec
 from archdsl.training.data.dataset import Dataset, check_data
 from archdsl.training.device import lock_names, synchronize
-from archdsl.training.optimizer import build_optimizer
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks.task import Task
+from archdsl.training.trainer import build_optimizer
 
 COPIES = 4
 """Of every weight: itself, its gradient, and AdamW's two moments."""

@@ -15,7 +15,7 @@ from archdsl.records import Job, Measurement
 from archdsl.runners.interfaces import Bound, Runner
 from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
-from archdsl.training.loop import Trainer
+from archdsl.training.trainer import Trainer
 
 MACHINE = "ARCHDSL_TEST_MACHINE"
 """Environment variable of a machine: its name in the diary."""
