@@ -104,40 +104,31 @@ def blocks_interval(blocks: Sequence[Sequence[float]]) -> Interval:
     return Interval(low, high, coverage)
 
 
+class Ratio(NamedTuple):
+    """A ratio and its interval."""
+
+    value: float
+    interval: Interval
+
+
 def ratio_of_pairs(
-    blocks_a: Sequence[Sequence[float]], blocks_b: Sequence[Sequence[float]]
-) -> float:
+    blocks_a: Sequence[Sequence[float]],
+    blocks_b: Sequence[Sequence[float]],
+    *,
+    confidence: float = CONFIDENCE,
+) -> Ratio:
     """Median over the pairs of blocks of A's block median over B's.
+
+    The interval is two order statistics of the pairs' ratios: samples inside a block are not
+    independent of each other; a pair counts as one observation.
 
     Args:
         blocks_a: samples of A, block by block.
         blocks_b: samples of B; block i was timed right after block i of A, so that a slow change
             of the machine, which both see, cancels in their ratio.
+        confidence: with which the interval is to hold the ratio.
     """
-    return median(_ratios(blocks_a, blocks_b))
-
-
-def ratio_interval(
-    blocks_a: Sequence[Sequence[float]],
-    blocks_b: Sequence[Sequence[float]],
-    *,
-    confidence: float = CONFIDENCE,
-) -> Interval:
-    """The interval of `ratio_of_pairs`: two order statistics of the pairs' ratios.
-
-    Samples inside a block are not independent of each other; a pair counts as one observation.
-
-    Args:
-        blocks_a: as for `ratio_of_pairs`.
-        blocks_b: as for `ratio_of_pairs`.
-        confidence: with which it is to hold the ratio.
-    """
-    return median_interval(_ratios(blocks_a, blocks_b), confidence=confidence)
-
-
-def _ratios(
-    blocks_a: Sequence[Sequence[float]], blocks_b: Sequence[Sequence[float]]
-) -> list[float]:
     if len(blocks_a) != len(blocks_b) or not blocks_a:
         raise ValueError(f"{len(blocks_a)} blocks of A and {len(blocks_b)} of B make no pairs")
-    return [median(a) / median(b) for a, b in zip(blocks_a, blocks_b, strict=True)]
+    ratios = [median(a) / median(b) for a, b in zip(blocks_a, blocks_b, strict=True)]
+    return Ratio(median(ratios), median_interval(ratios, confidence=confidence))

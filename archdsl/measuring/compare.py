@@ -11,12 +11,12 @@ from typing import Any
 
 from torch import nn
 
-from archdsl.analysis.statistics import ratio_interval, ratio_of_pairs
+from archdsl.analysis.statistics import ratio_of_pairs
 from archdsl.measuring.candidate import ImageShape
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.devices import applied, find_device, locked
 from archdsl.measuring.interference import Block, InterferenceMonitor
-from archdsl.measuring.latency import latency_protocol, monitor_of
+from archdsl.measuring.latency import latency_protocol
 from archdsl.measuring.sampling import Rounds, take_rounds
 from archdsl.measuring.timing import Workload
 
@@ -105,16 +105,16 @@ def compare_latency(
             for workload in workloads:
                 workload.warm_up(blocks=LEAST_PAIRS)
             limit = 2 * conditions.max_seconds
-            monitor = monitor_of(protocol, device, max_seconds=limit)
+            monitor = InterferenceMonitor(device, protocol=protocol, max_seconds=limit)
             pairs = _take_pairs(workloads, monitor, max_seconds=limit)
             monitor.close()
     blocks = [block for pair in pairs.kept for block in pair]
     disturbances = [] if pairs.undisturbed else monitor.describe(blocks)
     samples_a, samples_b = _samples(pairs.kept)
-    low, high, _ = ratio_interval(samples_a, samples_b)
+    ratio, (low, high, _) = ratio_of_pairs(samples_a, samples_b)
     return Comparison(
         verdict=Verdict.UNCLEAR if disturbances else verdict_of(low, high),
-        ratio=ratio_of_pairs(samples_a, samples_b),
+        ratio=ratio,
         low=low,
         high=high,
         protocol=protocol,
@@ -168,7 +168,7 @@ def _take_pairs(
 
 
 def _clear(pairs: Sequence[Pair]) -> bool:
-    low, high, _ = ratio_interval(*_samples(pairs), confidence=STOP_CONFIDENCE)
+    _, (low, high, _) = ratio_of_pairs(*_samples(pairs), confidence=STOP_CONFIDENCE)
     return verdict_of(low, high) is not Verdict.UNCLEAR
 
 

@@ -51,8 +51,7 @@ class InterferenceMonitor:
 
     Args:
         device: where the blocks run.
-        fingerprint: of the device.
-        threads: that the blocks run with.
+        protocol: what they are timed under: the device's `fingerprint`, and `threads`.
         max_seconds: of the measurement; half of it is spent on discarded blocks at the most.
     """
 
@@ -60,17 +59,16 @@ class InterferenceMonitor:
         self,
         device: torch.device,
         *,
-        fingerprint: Mapping[str, Any],
-        threads: int,
+        protocol: Mapping[str, Any],
         max_seconds: float,
     ) -> None:
         self._on_gpu = device.type == "cuda"
-        self._baseline = ProbeBaseline(dict(fingerprint))
+        self._baseline = ProbeBaseline(protocol["fingerprint"])
         self._probe = control_probe(device)
         self._patience = PATIENCE_SHARE * max_seconds
         self._pause = FIRST_PAUSE_SECONDS
         self._gpu = GpuLoad(device) if self._on_gpu else None
-        self._load = CpuLoad(threads=threads)
+        self._load = CpuLoad(threads=protocol["threads"])
         self.begin()
 
     def begin(self) -> None:

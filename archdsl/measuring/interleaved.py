@@ -14,12 +14,12 @@ from typing import Any
 
 import torch
 
-from archdsl.analysis.statistics import Interval, ratio_interval, ratio_of_pairs
+from archdsl.analysis.statistics import Ratio, ratio_of_pairs
 from archdsl.compiler.build import build_plan
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.devices import applied, find_device, locked
 from archdsl.measuring.interference import Block, InterferenceMonitor
-from archdsl.measuring.latency import latency_protocol, monitor_of
+from archdsl.measuring.latency import latency_protocol
 from archdsl.measuring.sampling import take_rounds
 from archdsl.measuring.timing import Workload
 from archdsl.plan.plan import Plan
@@ -54,7 +54,7 @@ class InterleavedTimes:
         """Median of a network's block medians, in ms per batch."""
         return median(median(block.samples_ms) for block in self.blocks(name))
 
-    def share(self, name: str, of: str) -> tuple[float, Interval]:
+    def share(self, name: str, of: str) -> Ratio:
         """A network's time over another's, and its 95 % interval, from blocks of equal rounds.
 
         Rounds in which either was disturbed are left out where three others are left.
@@ -63,7 +63,7 @@ class InterleavedTimes:
         calm = [pair for pair in pairs if not any(map(self.monitor.disturbances, pair))]
         used = calm if len(calm) >= LEAST_ROUNDS else pairs
         ours, theirs = ([pair[i].samples_ms for pair in used] for i in (0, 1))
-        return ratio_of_pairs(ours, theirs), ratio_interval(ours, theirs)
+        return ratio_of_pairs(ours, theirs)
 
     def disturbances(self, name: str) -> list[str]:
         """Why a network's time cannot be trusted, in words; empty with three calm rounds."""
@@ -105,7 +105,8 @@ def measure_interleaved(
     with applied(conditions, device):
         protocol = latency_protocol(conditions, device)
         with locked(device):
-            monitor = monitor_of(protocol, device, max_seconds=0.0)  # a later round is the retry
+            # No time for blocks in place of disturbed ones: a later round is the retry.
+            monitor = InterferenceMonitor(device, protocol=protocol, max_seconds=0.0)
         times = partial(InterleavedTimes, names=list(plans), monitor=monitor, protocol=protocol)
         started = time.perf_counter()
 

@@ -66,7 +66,9 @@ def measure_latency(
         workload = Workload(model, image_shape=image_shape, conditions=conditions, device=device)
         with locked(device):
             workload.warm_up(blocks=LEAST_BLOCKS)
-            monitor = monitor_of(protocol, device, max_seconds=conditions.max_seconds)
+            monitor = InterferenceMonitor(
+                device, protocol=protocol, max_seconds=conditions.max_seconds
+            )
             reference = reference_work(device)
             repeatability = Repeatability(protocol["fingerprint"])
             reference_ms = [reference.time_ms() for _ in range(REFERENCE_TIMES)]
@@ -97,18 +99,6 @@ def measure_latency(
             "system_release": platform.release(),
             "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         },
-    )
-
-
-def monitor_of(
-    protocol: Mapping[str, Any], device: torch.device, *, max_seconds: float
-) -> InterferenceMonitor:
-    """What looks for interference while something is measured on `device` under `protocol`."""
-    return InterferenceMonitor(
-        device,
-        fingerprint=protocol["fingerprint"],
-        threads=protocol["threads"],
-        max_seconds=max_seconds,
     )
 
 

@@ -61,7 +61,8 @@ def network() -> nn.Module:
 
 
 def monitor() -> InterferenceMonitor:
-    return InterferenceMonitor(CPU, fingerprint={"name": "test"}, threads=1, max_seconds=1.0)
+    protocol = {"fingerprint": {"name": "test"}, "threads": 1}
+    return InterferenceMonitor(CPU, protocol=protocol, max_seconds=1.0)
 
 
 def block(
