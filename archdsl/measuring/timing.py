@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Sequence
 from statistics import median
 
-import scipy.special  # noqa: F401 (intervals need it: not to be imported between two blocks)
 import torch
 from torch import nn
 
@@ -49,6 +49,8 @@ class Workload:
         conditions: Conditions,
         device: torch.device,
     ) -> None:
+        # The intervals of samples need it: not to be imported between two blocks.
+        importlib.import_module("scipy.special")
         self._call = prepare(
             model, image_shape=image_shape, conditions=conditions, device=device
         ).call

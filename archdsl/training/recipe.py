@@ -64,11 +64,7 @@ class Recipe(StoredNode):
         return self
 
 
-RECIPES: Mapping[str, Recipe] = MappingProxyType(
-    {
-        "small-images": Recipe(),
-    }
-)
+RECIPES: Mapping[str, Recipe] = MappingProxyType({"small-images": Recipe()})
 
 
 def resolve_recipe(name_or_mapping: str | Mapping[str, Any] | Recipe) -> Recipe:
@@ -81,7 +77,9 @@ def resolve_recipe(name_or_mapping: str | Mapping[str, Any] | Recipe) -> Recipe:
     if isinstance(name_or_mapping, Recipe):
         return name_or_mapping
     if isinstance(name_or_mapping, str):
-        return named_recipe(name_or_mapping)
+        if name_or_mapping not in RECIPES:
+            raise NameNotFoundError(f"recipe {one_of(name_or_mapping, RECIPES)}")
+        return RECIPES[name_or_mapping]
     try:
         return Recipe.model_validate(dict(name_or_mapping))
     except ValidationError as error:
@@ -97,9 +95,3 @@ def resolve_recipe(name_or_mapping: str | Mapping[str, Any] | Recipe) -> Recipe:
                 for problem in error.errors(include_url=False)
             ]
         ) from error
-
-
-def named_recipe(name: str) -> Recipe:
-    if name in RECIPES:
-        return RECIPES[name]
-    raise NameNotFoundError(f"recipe {one_of(name, RECIPES)}")

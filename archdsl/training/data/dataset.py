@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -66,26 +68,25 @@ class Normalisation:
         return images.to(torch.float32).sub_(mean).div_(std)
 
 
-class LevelCounts:
-    """Exact per-channel statistics of uint8 images, gathered batch by batch."""
+def normalisation_of(batches: Iterable[npt.NDArray[np.uint8]]) -> Normalisation:
+    """The normalisation of all images, exactly; a constant channel keeps deviation 1.
 
-    def __init__(self, *, channels: int) -> None:
-        self.counts = torch.zeros(channels, IMAGE_LEVELS, dtype=torch.int64)
+    Args:
+        batches: (batch, channels, height, width) each.
+    """
+    counts = torch.stack(list(map(_level_counts, batches))).sum(dim=0)
+    levels = torch.arange(IMAGE_LEVELS, dtype=torch.float64)
+    share = counts / counts.sum(dim=1, keepdim=True, dtype=torch.float64)
+    mean = share @ levels
+    variance = (share * (levels - mean[:, None]) ** 2).sum(dim=1)
+    std = torch.where(variance > 0, variance.sqrt(), 1.0)
+    return Normalisation(mean=tuple(mean.tolist()), std=tuple(std.tolist()))
 
-    def add(self, images: Tensor) -> None:
-        """Count the levels of images: (batch, channels, height, width) uint8 on the CPU."""
-        for channel in range(len(self.counts)):
-            levels = images[:, channel].reshape(-1)
-            self.counts[channel] += torch.bincount(levels, minlength=IMAGE_LEVELS)
 
-    def normalisation(self) -> Normalisation:
-        """The normalisation of everything counted; a constant channel keeps deviation 1."""
-        levels = torch.arange(IMAGE_LEVELS, dtype=torch.float64)
-        share = self.counts / self.counts.sum(dim=1, keepdim=True, dtype=torch.float64)
-        mean = share @ levels
-        variance = (share * (levels - mean[:, None]) ** 2).sum(dim=1)
-        std = torch.where(variance > 0, variance.sqrt(), 1.0)
-        return Normalisation(mean=tuple(mean.tolist()), std=tuple(std.tolist()))
+def _level_counts(images: npt.NDArray[np.uint8]) -> Tensor:
+    """How often each level is in each channel: (channels, 256)."""
+    channels = torch.from_numpy(images).transpose(0, 1).flatten(1)
+    return torch.stack([torch.bincount(each, minlength=IMAGE_LEVELS) for each in channels])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

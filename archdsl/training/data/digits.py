@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from archdsl.training.data.dataset import Dataset
-from archdsl.training.data.memory import Labelled, memory_dataset
+from archdsl.training.data.in_memory import Labelled, memory_dataset
 from archdsl.training.data.split import WHOLE_SHARES, stratified_split
 
 SCAN_LEVELS = 16
@@ -24,17 +24,14 @@ def open_digits(*, name: str, split_seed: int) -> Dataset:
     images = np.rint(scans.images * (255 / SCAN_LEVELS)).astype(np.uint8)[:, None]
     everything = Labelled(images=images, labels=scans.target.astype(np.int64))
     class_names = [str(digit) for digit in scans.target_names]
-    train, validation, test = stratified_split(
+    indices = stratified_split(
         everything.labels,
         shares=WHOLE_SHARES,
         seed=split_seed,
         class_names=class_names,
         source=name,
     )
+    train, validation, test = map(everything.at, indices)
     return memory_dataset(
-        name=name,
-        class_names=class_names,
-        train=everything.at(train),
-        validation=everything.at(validation),
-        test=everything.at(test),
+        name=name, class_names=class_names, train=train, validation=validation, test=test
     )

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from archdsl.errors import DataError
-from archdsl.training.data.dataset import LevelCounts, Normalisation
+from archdsl.training.data.dataset import Normalisation, normalisation_of
 from archdsl.training.data.pictures import decode
 
 THREADS = os.cpu_count() or 1
@@ -75,21 +76,13 @@ class FileSplit:
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         wanted = indices.tolist()
         absent = [index for index in wanted if index not in self.cache]
-        decoded = dict(
-            zip(
-                absent,
-                decode_all(
-                    [self.files.paths[index] for index in absent],
-                    channels=self.channels,
-                    image_size=self.image_size,
-                ),
-                strict=True,
-            )
-        )
+        paths = [self.files.paths[index] for index in absent]
+        pixels = decode_all(paths, channels=self.channels, image_size=self.image_size)
+        decoded = dict(zip(absent, pixels, strict=True))
         if self.cached:
             self.cache.update(decoded)
-        pixels = [decoded[i] if i in decoded else self.cache[i] for i in wanted]
-        images = torch.from_numpy(np.stack(pixels)).to(self.device)
+        found = [decoded[i] if i in decoded else self.cache[i] for i in wanted]
+        images = torch.from_numpy(np.stack(found)).to(self.device)
         labels = torch.from_numpy(self.files.labels[wanted]).to(self.device)
         return self.normalisation.apply(images), labels
 
@@ -127,12 +120,12 @@ def for_all(paths: Sequence[Path], work: Callable[[Path], T]) -> list[T]:
     return [each for each in results if not isinstance(each, DataError)]
 
 
-def level_counts(files: Files, *, channels: int, image_size: tuple[int, int]) -> LevelCounts:
-    """Count the levels of a bounded, evenly spaced sample of `files`."""
-    counts = LevelCounts(channels=channels)
+def sampled_normalisation(
+    files: Files, *, channels: int, image_size: tuple[int, int]
+) -> Normalisation:
+    """The normalisation of a bounded, evenly spaced sample of `files`."""
     sample = np.linspace(0, len(files) - 1, min(len(files), STATISTICS_IMAGES)).astype(int)
-    for start in range(0, len(sample), STATISTICS_BATCH):
-        paths = [files.paths[index] for index in sample[start : start + STATISTICS_BATCH]]
-        pixels = decode_all(paths, channels=channels, image_size=image_size)
-        counts.add(torch.from_numpy(np.stack(pixels)))
-    return counts
+    paths = [files.paths[index] for index in sample]
+    decoded = partial(decode_all, channels=channels, image_size=image_size)
+    starts = range(0, len(paths), STATISTICS_BATCH)
+    return normalisation_of(np.stack(decoded(paths[at : at + STATISTICS_BATCH])) for at in starts)

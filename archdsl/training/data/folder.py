@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,23 +12,15 @@ from archdsl.document.messages import listed
 from archdsl.errors import DataError
 from archdsl.identity import digest
 from archdsl.training.data.dataset import Dataset, size_word
-from archdsl.training.data.files import ERRORS_SHOWN, Files, FileSplit, for_all, level_counts
+from archdsl.training.data.files import (
+    ERRORS_SHOWN,
+    Files,
+    FileSplit,
+    for_all,
+    sampled_normalisation,
+)
 from archdsl.training.data.pictures import Header, picture_suffixes, read_header
 from archdsl.training.data.split import VALIDATION_SHARE, WHOLE_SHARES, stratified_split
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parts:
-    """The files of each split, and the classes' names in the order of the labels."""
-
-    class_names: tuple[str, ...]
-    train: Files
-    validation: Files
-    test: Files
-
-    @property
-    def all(self) -> dict[str, Files]:
-        return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 def open_folder(
@@ -48,41 +39,37 @@ def open_folder(
         DataError: no such folder, no usable classes, broken pictures, or sizes that differ
             while `image_size` is None.
     """
-    parts = find_parts(root, split_seed=split_seed)
-    files = [path for part in parts.all.values() for path in part.paths]
-    inspected = inspect(files)
+    class_names, parts = find_parts(root, split_seed=split_seed)
+    inspected = inspect([path for part in parts.values() for path in part.paths])
     headers = [header for header, _ in inspected.values()]
     channels = 1 if all(header.grey for header in headers) else 3
     size = image_size or common_size(root, headers)
-    normalisation = level_counts(parts.train, channels=channels, image_size=size).normalisation()
-
-    def split(part: Files) -> FileSplit:
-        return FileSplit(
-            files=part, channels=channels, image_size=size, normalisation=normalisation
-        )
-
+    normalisation = sampled_normalisation(parts["train"], channels=channels, image_size=size)
+    splits = {
+        key: FileSplit(files=part, channels=channels, image_size=size, normalisation=normalisation)
+        for key, part in parts.items()
+    }
     contents = {
         key: [
             [path.relative_to(root).as_posix(), int(label), inspected[path][1]]
             for path, label in zip(part.paths, part.labels, strict=True)
         ]
-        for key, part in parts.all.items()
+        for key, part in parts.items()
     }
     return Dataset(
         name=name,
         digest=digest(contents),
-        class_names=parts.class_names,
+        class_names=class_names,
         channels=channels,
         image_size=size,
         normalisation=normalisation,
-        train=split(parts.train),
-        validation=split(parts.validation),
-        test=split(parts.test),
+        **splits,
     )
 
 
-def find_parts(root: Path, *, split_seed: int) -> Parts:
-    """Find the pictures of each split, cutting by seed the splits that are not there."""
+def find_parts(root: Path, *, split_seed: int) -> tuple[tuple[str, ...], dict[str, Files]]:
+    """The classes' names in the order of the labels, and the pictures of each split; the splits
+    that are not there are cut by seed."""
     if not root.is_dir():
         raise DataError(f"{root}: there is no such folder; folder:DIR needs one folder per class")
     cut = (root / "train").is_dir()
@@ -98,8 +85,8 @@ def find_parts(root: Path, *, split_seed: int) -> Parts:
     indices = stratified_split(
         everything.labels, shares=shares, seed=split_seed, class_names=names, source=str(root)
     )
-    train, validation, test = [*(everything.at(part) for part in indices), *given]
-    return Parts(class_names=names, train=train, validation=validation, test=test)
+    parts = [*(everything.at(part) for part in indices), *given]
+    return names, dict(zip(("train", "validation", "test"), parts, strict=True))
 
 
 def list_classes(folder: Path) -> tuple[tuple[str, ...], Files]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from archdsl.errors import DataError
 from archdsl.training.data.dataset import Dataset
-from archdsl.training.data.memory import Labelled, memory_dataset
+from archdsl.training.data.in_memory import Labelled, memory_dataset
 from archdsl.training.data.split import VALIDATION_SHARE, stratified_split
 
 Array = npt.NDArray[Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from archdsl.identity import digest
-from archdsl.training.data.dataset import Dataset, LevelCounts, Normalisation
+from archdsl.training.data.dataset import Dataset, Normalisation, normalisation_of
 
 DEVICE_BYTES = 2**30
 """Splits up to this size are kept on the training device; larger ones send their batches."""
@@ -64,12 +64,8 @@ class MemorySplit:
 
     def to(self, device: torch.device) -> MemorySplit:
         home = device if self.images.nbytes <= DEVICE_BYTES else self.images.device
-        return MemorySplit(
-            images=self.images.to(home),
-            labels=self.labels.to(home),
-            normalisation=self.normalisation,
-            device=device,
-        )
+        images, labels = self.images.to(home), self.labels.to(home)
+        return replace(self, images=images, labels=labels, device=device)
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         indices = indices.to(self.images.device)
@@ -87,20 +83,19 @@ def memory_dataset(
 ) -> Dataset:
     """Make a data set of three splits in memory, normalised by the first."""
     _, channels, height, width = train.images.shape
-    counts = LevelCounts(channels=channels)
-    for start in range(0, len(train.images), COUNT_BATCH):
-        counts.add(torch.from_numpy(train.images[start : start + COUNT_BATCH]))
-    normalisation = counts.normalisation()
+    starts = range(0, len(train.images), COUNT_BATCH)
+    normalisation = normalisation_of(train.images[at : at + COUNT_BATCH] for at in starts)
 
-    def split(part: Labelled) -> MemorySplit:
-        return MemorySplit(
+    parts = {"train": train, "validation": validation, "test": test}
+    splits = {
+        key: MemorySplit(
             images=torch.from_numpy(part.images).contiguous(),
             labels=torch.from_numpy(part.labels),
             normalisation=normalisation,
             device=torch.device("cpu"),
         )
-
-    parts = {"train": train, "validation": validation, "test": test}
+        for key, part in parts.items()
+    }
     return Dataset(
         name=name,
         digest=digest({key: part.digest() for key, part in parts.items()}),
@@ -108,7 +103,5 @@ def memory_dataset(
         channels=channels,
         image_size=(height, width),
         normalisation=normalisation,
-        train=split(train),
-        validation=split(validation),
-        test=split(test),
+        **splits,
     )
