@@ -78,14 +78,11 @@ def importances(study: StudyRow, trials: Sequence[Trial], *, seed: int = 0) -> I
         seed: of the forests and of the random part; equal seeds give equal answers.
     """
     decided = [trial for trial in trials if trial.params]
-    makers: dict[str, list[int]] = {}
-    for position, trial in enumerate(decided):
-        for name in trial.params:
-            makers.setdefault(name, []).append(position)
     # Holes of one branch are decided by the same trials: one forest tells of all of them.
     branches: dict[tuple[int, ...], list[str]] = {}
-    for name, positions in makers.items():
-        branches.setdefault(tuple(positions), []).append(name)
+    for name in dict.fromkeys(name for trial in decided for name in trial.params):
+        places = tuple(place for place, trial in enumerate(decided) if name in trial.params)
+        branches.setdefault(places, []).append(name)
     found = []
     for places, names in branches.items():
         own = [decided[place] for place in places]

@@ -15,9 +15,8 @@ from archdsl.analysis.statistics import ratio_of_pairs
 from archdsl.measuring.candidate import ImageShape
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.devices import applied, find_device, locked
-from archdsl.measuring.interference import Block, InterferenceMonitor
+from archdsl.measuring.interference import Block, InterferenceMonitor, Rounds, take_rounds
 from archdsl.measuring.latency import latency_protocol
-from archdsl.measuring.sampling import Rounds, take_rounds
 from archdsl.measuring.timing import Workload
 
 SAME_WITHIN = 0.01

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from statistics import median
 from typing import Any
 
@@ -20,7 +19,6 @@ from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.devices import applied, find_device, locked
 from archdsl.measuring.interference import Block, InterferenceMonitor
 from archdsl.measuring.latency import latency_protocol
-from archdsl.measuring.sampling import take_rounds
 from archdsl.measuring.timing import Workload
 from archdsl.plan.plan import Plan
 
@@ -101,28 +99,27 @@ def measure_interleaved(
         DeviceLockError: other processes of ours do not leave the device in time.
     """
     device = find_device(conditions.device)
-    number = dict.fromkeys(plans, 0)
+    rounds: list[tuple[Block, ...]] = []
     with applied(conditions, device):
         protocol = latency_protocol(conditions, device)
         with locked(device):
             # No time for blocks in place of disturbed ones: a later round is the retry.
             monitor = InterferenceMonitor(device, protocol=protocol, max_seconds=0.0)
-        times = partial(InterleavedTimes, names=list(plans), monitor=monitor, protocol=protocol)
         started = time.perf_counter()
-
-        def take(name: str) -> Block:
-            number[name] += 1
-            on_start(number[name], name)
-            return _take_block(plans[name], monitor, conditions, device)
-
-        def enough(rounds: Sequence[tuple[Block, ...]]) -> bool:
-            late = time.perf_counter() - started >= limit_s
-            return len(rounds) >= LEAST_ROUNDS and (
-                late or times(rounds=rounds).precise(reference, conditions.precision)
+        while True:
+            found = InterleavedTimes(
+                names=list(plans), rounds=rounds, monitor=monitor, protocol=protocol
             )
-
-        rounds = take_rounds([partial(take, name) for name in plans], enough=enough)
-    return times(rounds=rounds.kept)
+            late = time.perf_counter() - started >= limit_s
+            if len(rounds) >= LEAST_ROUNDS and (
+                late or found.precise(reference, conditions.precision)
+            ):
+                return found
+            blocks = []
+            for name, plan in plans.items():
+                on_start(len(rounds) + 1, name)
+                blocks.append(_take_block(plan, monitor, conditions, device))
+            rounds.append(tuple(blocks))
 
 
 def _take_block(

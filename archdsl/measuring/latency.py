@@ -17,9 +17,8 @@ from archdsl.analysis.statistics import CONFIDENCE, Interval, blocks_interval, p
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.devices import applied, find_device, locked
 from archdsl.measuring.fingerprint import fingerprint as fingerprint_of
-from archdsl.measuring.interference import Block, InterferenceMonitor
+from archdsl.measuring.interference import Block, InterferenceMonitor, take_rounds
 from archdsl.measuring.repeatability import Repeatability, reference_work
-from archdsl.measuring.sampling import take_rounds
 from archdsl.measuring.timing import Workload
 from archdsl.records import Measurement
 

@@ -79,7 +79,7 @@ class Table:
                     f"{self.path}:{line}: {len(cells)} cells, but {len(self.columns)} columns"
                 )
             row = dict(zip(self.columns, map(str.strip, cells), strict=True))
-            key = self._key_of_row(row)
+            key = self._key(row, row.get("repeat") or 0)
             if key in found:
                 raise MeasureError(
                     f"{self.path}:{line}: the candidate of line {found[key][0]} once more"
@@ -89,11 +89,11 @@ class Table:
             raise MeasureError(f"{self.path}: no rows")
         return found
 
-    def _key_of_row(self, row: Mapping[str, str]) -> Key:
-        repeat = _normal(row.get("repeat") or 0)
+    def _key(self, of: Mapping[str, Any], repeat: str | int) -> Key:
+        """What a row is found by, from its own cells or from what is known of a candidate."""
         if self.by_arch_id:
-            return (row["arch_id"], repeat)
-        return (*(_normal(row[hole]) for hole in self.holes), repeat)
+            return (of["arch_id"], _normal(repeat))
+        return (*(_normal(of.get(hole, "")) for hole in self.holes), _normal(repeat))
 
     def row(self, candidate: Job, *, repeat: int = 0) -> tuple[int, dict[str, str]]:
         """Line number and cells of a candidate's row.
@@ -101,24 +101,19 @@ class Table:
         Raises:
             MeasureError: no such row, or a decision the table has no column for.
         """
+        params = candidate.params
         if self.by_arch_id:
-            key: Key = (candidate.arch_id, _normal(repeat))
             name = f"arch_id {candidate.arch_id}"
         else:
-            params = candidate.params
             unknown = [hole for hole in params if hole not in self.holes]
             if unknown:
                 raise MeasureError(
                     f"{self.path}: no column for the hole {', '.join(unknown)}; "
                     f"columns are: {', '.join(self.columns)}"
                 )
-            key = (
-                *(_normal(params[h]) if h in params else "" for h in self.holes),
-                _normal(repeat),
-            )
             name = ", ".join(f"{hole} = {params[hole]}" for hole in params) or "no decisions"
         name += f", repeat = {repeat}" if repeat else ""
-        found = self._rows.get(key)
+        found = self._rows.get(self._key({**params, "arch_id": candidate.arch_id}, repeat))
         if found is None:
             raise MeasureError(f"{self.path}: no row for {name}")
         return found

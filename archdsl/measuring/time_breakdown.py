@@ -7,7 +7,7 @@ clocks themselves take time, and an uninterrupted call may be faster: shares, no
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -20,7 +20,6 @@ from archdsl.measuring.clock import Clock, clock_of
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.devices import applied, find_device, locked
 from archdsl.measuring.fingerprint import fingerprint
-from archdsl.measuring.sampling import take_rounds
 from archdsl.nn.network import Network
 from archdsl.plan.plan import Plan
 
@@ -129,12 +128,12 @@ class _Sampler:
         for _ in range(WARM_UP_CALLS):
             self._call_ms()
 
-        def enough(calls: Sequence[tuple[dict[str, float], ...]]) -> bool:
-            spent_s = sum(call[WHOLE] for (call,) in calls) / 1e3
-            late = spent_s >= max_seconds or len(calls) >= MOST_CALLS
-            return late and len(calls) >= LEAST_CALLS
-
-        return [call for (call,) in take_rounds([self._call_ms], enough=enough).kept]
+        calls: list[dict[str, float]] = []
+        spent_s = 0.0
+        while len(calls) < LEAST_CALLS or (spent_s < max_seconds and len(calls) < MOST_CALLS):
+            calls.append(self._call_ms())
+            spent_s += calls[-1][WHOLE] / 1e3
+        return calls
 
     def _call_ms(self) -> dict[str, float]:
         """Milliseconds by path of one call."""

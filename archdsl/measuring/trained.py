@@ -86,12 +86,15 @@ class Trainings:
     ) -> tuple[nn.Module, Dataset, FitResult]:
         """The trained network and its data; a training that is on disk is not repeated.
 
+        What is reported are epochs counted on from one seed to the next.
+
         Raises:
             DataError: the data do not fit the candidate.
             DivergedError: a loss is infinite or not a number.
         """
         dataset = self._dataset_for(ModelSpec.model_validate(candidate.spec))
         model, _ = build_candidate(candidate, seed=seed)
+        before = self.seeds.index(seed) * self.recipe.epochs
         result = fit(
             model,
             dataset,
@@ -100,7 +103,7 @@ class Trainings:
             seed=seed,
             device=self.device,
             storage=self.folder(candidate) / f"seed-{seed}",
-            report=lambda epoch, values: report(epoch, values[self.metric]),
+            report=lambda epoch, values: report(before + epoch, values[self.metric]),
         )
         return model, dataset, result
 
@@ -181,15 +184,10 @@ class ValidationEvaluator:
         self._trainings.check(candidate)
 
     def measure(self, candidate: Job, *, report: OnEpoch) -> Measurement:
-        """Train with each seed in turn; epochs are counted on from one seed to the next."""
+        """Train with each seed in turn."""
         trainings, metric = self._trainings, self.quantity
         results = [
-            trainings.train(
-                candidate,
-                seed=seed,
-                report=_counted_from(position * trainings.recipe.epochs, report),
-            )[2]
-            for position, seed in enumerate(trainings.seeds)
+            trainings.train(candidate, seed=seed, report=report)[2] for seed in trainings.seeds
         ]
         return trainings.measurement(
             metric,
@@ -235,7 +233,3 @@ class FinalEvaluator:
                 )
             counted.append((counts, len(dataset.test)))
         return trainings.measurement(self.quantity, counted, protocol=self._protocol, detail={})
-
-
-def _counted_from(start: int, report: OnEpoch) -> OnEpoch:
-    return lambda epoch, value: report(start + epoch, value)

@@ -59,13 +59,11 @@ def remove_trained_weights(measurement: Measurement) -> list[str]:
         WriteError: a URL does not answer.
     """
     place = measurement.detail.get("weights")
-    folders = (
-        [storage_at(place) / f"seed-{seed}" for seed in measurement.protocol["seeds"]]
-        if place
-        else []
-    )
+    if place is None:
+        return []
     removed = []
-    for folder in folders:
+    for seed in measurement.protocol["seeds"]:
+        folder = storage_at(place) / f"seed-{seed}"
         if folder.read(WEIGHTS, lambda stream: True):
             folder.remove(WEIGHTS)
             removed.append(str(folder / WEIGHTS))

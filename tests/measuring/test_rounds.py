@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import count
 
-from archdsl.measuring.sampling import take_rounds
+from archdsl.measuring.interference import take_rounds
 
 
 def numbered(name: str, taken: list[str]) -> Callable[[], int]:
