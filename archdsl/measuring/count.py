@@ -122,7 +122,8 @@ def _count_module(model: nn.Module, image_shape: tuple[int, int, int]) -> Count:
     handlers = {**elsewhere, **(_OF_OURS if isinstance(model, Network) else {})}
     model = copy.deepcopy(model)
     tensor = next(chain(model.parameters(), model.buffers()), torch.empty(0))
-    images = torch.zeros(1, *image_shape, device=tensor.device, dtype=_dtype(tensor))
+    dtype = tensor.dtype if tensor.is_floating_point() else torch.float32
+    images = torch.zeros(1, *image_shape, device=tensor.device, dtype=dtype)
     try:
         analysis = _analysis(model, images, handlers)
         operations, unknown = analysis.by_operator(), analysis.unsupported_ops()
@@ -133,10 +134,6 @@ def _count_module(model: nn.Module, image_shape: tuple[int, int, int]) -> Count:
             f"{tuple(images.shape)}: {reason}"
         ) from error
     return replace(_counted(model, operations), uncounted=tuple(sorted(unknown)))
-
-
-def _dtype(tensor: Tensor) -> torch.dtype:
-    return tensor.dtype if tensor.is_floating_point() else torch.float32
 
 
 def _counted(model: nn.Module, operations: Counter[str]) -> Count:
@@ -152,10 +149,18 @@ def _counted(model: nn.Module, operations: Counter[str]) -> Count:
 
 
 def _traced(plan: Plan) -> Counter[str]:
-    """Multiply-adds by operation. Equal layers are traced once: they cost the same."""
+    """Multiply-adds by operation. Equal layers are traced once: they cost the same.
+
+    Raises:
+        MeasureError: an operation nobody knows how to count.
+    """
     repeats = Counter(tuple(_unshared(step) for step in layer) for layer in plan.layers)
     network = build_without_weights(replace(plan, layers=tuple(repeats), unused={}))
-    by_module = _analyse(network, plan.image)
+    analysis = _analysis(network, torch.empty(1, *plan.image, device="meta"), _OF_OURS)
+    by_module: dict[str, Counter[str]] = analysis.by_module_and_operator()
+    unknown = analysis.unsupported_ops()
+    if unknown:
+        raise MeasureError(f"cannot count these operations: {', '.join(sorted(unknown))}")
     total = Counter(by_module[""])
     for index, times in enumerate(repeats.values()):
         for operation, macs in by_module[f"network.layers.{index}"].items():
@@ -166,8 +171,7 @@ def _traced(plan: Plan) -> Counter[str]:
 def _unshared(step: Step) -> Step:
     """The step with weights of its own: what a layer does is then counted under its own name."""
     if isinstance(step, ParallelStep):
-        words = tuple(_word_unshared(word) for word in step.parallel)
-        return ParallelStep(parallel=words)
+        return ParallelStep(parallel=tuple(_word_unshared(word) for word in step.parallel))
     return _word_unshared(step)
 
 
@@ -195,20 +199,6 @@ class _Everything(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         features = self.network.forward_features(images)
         return (*self.network.forward_head(features).values(), *features.values())
-
-
-def _analyse(network: Network, image: tuple[int, int, int]) -> dict[str, Counter[str]]:
-    """Multiply-adds by module and operation.
-
-    Raises:
-        MeasureError: an operation nobody knows how to count.
-    """
-    analysis = _analysis(network, torch.empty(1, *image, device="meta"), _OF_OURS)
-    counted: dict[str, Counter[str]] = analysis.by_module_and_operator()
-    unknown = analysis.unsupported_ops()
-    if unknown:
-        raise MeasureError(f"cannot count these operations: {', '.join(sorted(unknown))}")
-    return counted
 
 
 def _analysis(

@@ -118,7 +118,8 @@ class InterferenceMonitor:
             found["probe"] = f"the control probe took {ratio:.2f} times its calmest time here"
         foreign, own = block.load.foreign_cores, block.load.own_cores
         # A GPU is fed by one thread of the host, which others' work elsewhere does not hold up.
-        if not self._on_gpu and foreign is not None and foreign > self._tolerated_cores():
+        tolerated = max(FOREIGN_CORES, FOREIGN_SHARE * self._load.cores)
+        if not self._on_gpu and foreign is not None and foreign > tolerated:
             found["foreign"] = f"other processes took {foreign:.2f} of {self._load.cores} cores"
         if not self._on_gpu and own > FOREIGN_CORES:
             found["own"] = f"other threads of this process took {own:.2f} cores"
@@ -160,9 +161,6 @@ class InterferenceMonitor:
             WriteError: the folder of the locks refuses the file.
         """
         self._baseline.store()
-
-    def _tolerated_cores(self) -> float:
-        return max(FOREIGN_CORES, FOREIGN_SHARE * self._load.cores)
 
     def _probed(self) -> float:
         ms = self._probe.time_ms()

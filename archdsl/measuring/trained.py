@@ -25,8 +25,7 @@ from archdsl.storage.storage import Storage
 from archdsl.training.data.dataset import Dataset, check_data
 from archdsl.training.data.source import open_data
 from archdsl.training.device import lock_names
-from archdsl.training.evaluate import evaluate
-from archdsl.training.loop import FitResult, fit
+from archdsl.training.loop import FitResult, evaluate, fit
 from archdsl.training.tasks import TASKS
 from archdsl.training.tasks.task import Counts
 
@@ -92,7 +91,7 @@ class Trainings:
             DataError: the data do not fit the candidate.
             DivergedError: a loss is infinite or not a number.
         """
-        dataset = self._dataset_for(ModelSpec.model_validate(candidate.spec))
+        dataset = self._dataset_for(candidate)
         model, _ = build_candidate(candidate, seed=seed)
         before = self.seeds.index(seed) * self.recipe.epochs
         result = fit(
@@ -112,7 +111,7 @@ class Trainings:
         Raises:
             DataError: the data do not fit the candidate; names every disagreement.
         """
-        self._dataset_for(ModelSpec.model_validate(candidate.spec))
+        self._dataset_for(candidate)
 
     def folder(self, candidate: Job) -> Storage:
         """Where the weights of a candidate lie, one folder per seed."""
@@ -155,7 +154,8 @@ class Trainings:
             },
         )
 
-    def _dataset_for(self, spec: ModelSpec) -> Dataset:
+    def _dataset_for(self, candidate: Job) -> Dataset:
+        spec = ModelSpec.model_validate(candidate.spec)
         size = spec.image.size
         dataset = self._datasets.get(size) or self._open(size)
         check_data(dataset, spec)

@@ -1,4 +1,4 @@
-"""The training loop: one model, one device, one recipe."""
+"""The training loop, and the scoring of a network on a split: one model, one device, one recipe."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.storage.storage import Storage
 from archdsl.training.checkpoint import Checkpoints, Progress
-from archdsl.training.data.dataset import Dataset
+from archdsl.training.data.dataset import Dataset, Split
 from archdsl.training.device import lock_names, synchronize
-from archdsl.training.evaluate import evaluate
 from archdsl.training.recipe import Recipe
 from archdsl.training.run_key import run_keys
 from archdsl.training.tasks.task import Counts, Task
@@ -91,7 +90,11 @@ def fit(
     )
     validation = dataset.validation.to(device)
     validate = partial(evaluate, model, validation, task=task, device=device, batch=recipe.batch)
-    values = partial(values_of, task=task, images=len(validation))
+
+    def values(counts: Counts) -> Values:
+        scores = task.scores(counts, images=len(validation))
+        return {name: score.value for name, score in scores.items()}
+
     keys = run_keys(model, dataset, task=task, recipe=recipe, seed=seed)
     checkpoints = Checkpoints(storage, keys=keys) if storage is not None else None
     found = checkpoints.restore(model, trainer.optimizer) if checkpoints is not None else None
@@ -121,5 +124,34 @@ def fit(
     )
 
 
-def values_of(counts: Counts, *, task: Task, images: int) -> Values:
-    return {name: score.value for name, score in task.scores(counts, images=images).items()}
+def evaluate(
+    model: nn.Module,
+    split: Split,
+    *,
+    task: Task,
+    device: torch.device,
+    batch: int,
+    after_batch: Callable[[], None] = lambda: None,
+) -> Counts:
+    """Count what a task counts over all images of a split, in float32.
+
+    Args:
+        model: on `device`. Left in the mode, training or evaluation, it came in.
+        task: counts.
+        batch: images per forward pass.
+        after_batch: called after each forward pass.
+
+    Raises:
+        DataError: an image cannot be decoded.
+    """
+    split = split.to(device)
+    training = model.training
+    model.eval()
+    sums: dict[str, Tensor] = {}
+    with torch.inference_mode():
+        for indices in torch.split(torch.arange(len(split)), batch):
+            for name, found in task.count(model, *split.batch(indices)).items():
+                sums[name] = sums[name] + found if name in sums else found
+            after_batch()
+    model.train(training)
+    return {name: found.tolist() for name, found in sums.items()}

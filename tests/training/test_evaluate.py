@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from archdsl.training.data.dataset import Dataset
-from archdsl.training.evaluate import evaluate
+from archdsl.training.loop import evaluate
 from archdsl.training.tasks.classification import Classification
 
 

@@ -17,8 +17,7 @@ from archdsl.errors import ArchdslError
 from archdsl.storage.folder import Folder
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.source import open_data
-from archdsl.training.evaluate import evaluate
-from archdsl.training.loop import FitResult, Values, fit
+from archdsl.training.loop import FitResult, Values, evaluate, fit
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks.classification import Classification
 from archdsl.training.trainer import DivergedError
