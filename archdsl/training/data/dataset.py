@@ -128,15 +128,15 @@ def check_data(dataset: Dataset, spec: ModelSpec) -> None:
         ("image.channels", str(dataset.channels), str(spec.image.channels)),
         ("output.num_classes", str(dataset.num_classes), str(spec.output.num_classes)),
     ]
-    problems = [
-        f"  {word}: the data has {found}, the document expects {expected}; "
-        f"set {word} to {found} or use other data"
-        for word, found, expected in rows
-        if found != expected
-    ]
-    if problems:
+    wrong = [row for row in rows if row[1] != row[2]]
+    if wrong:
+        problems = [
+            f"  {word}: the data has {found}, the document expects {expected}; "
+            f"set {word} to {found} or use other data"
+            for word, found, expected in wrong
+        ]
         heading = f"data '{dataset.name}' does not fit the document:"
-        needed = {word: found for word, found, expected in rows if found != expected}
+        needed = {word: found for word, found, _ in wrong}
         raise MisfitError("\n".join([heading, *problems]), needed=needed)
 
 

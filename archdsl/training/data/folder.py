@@ -100,29 +100,23 @@ def list_classes(folder: Path) -> tuple[tuple[str, ...], Files]:
         )
     )
     if len(names) < 2:
+        found = f"one class folder, {names[0]}" if names else "no class folders"
         raise DataError(
-            f"{folder} has {_class_folders(names)}; at least two are needed, "
-            "each holding the pictures of one class"
+            f"{folder} has {found}; at least two are needed, each holding the pictures of one class"
         )
-    paths: list[Path] = []
-    labels: list[int] = []
-    empty: list[str] = []
-    for label, name in enumerate(names):
-        found = sorted(
+    by_class = [
+        sorted(
             path
             for path in (folder / name).rglob("*")
             if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
         )
-        if not found:
-            empty.append(name)
-        paths += found
-        labels += [label] * len(found)
+        for name in names
+    ]
+    empty = [folder / name for name, paths in zip(names, by_class, strict=True) if not paths]
     if empty:
-        raise DataError(
-            f"no pictures in {_some([str(folder / name) for name in empty])}; "
-            "add some or remove the class folders"
-        )
-    return names, Files(paths=paths, labels=np.asarray(labels, dtype=np.int64))
+        raise DataError(f"no pictures in {_some(empty)}; add some or remove the class folders")
+    labels = np.repeat(np.arange(len(names), dtype=np.int64), list(map(len, by_class)))
+    return names, Files(paths=[path for paths in by_class for path in paths], labels=labels)
 
 
 def list_part(folder: Path, class_names: tuple[str, ...]) -> Files:
@@ -137,11 +131,7 @@ def list_part(folder: Path, class_names: tuple[str, ...]) -> Files:
     return files
 
 
-def _class_folders(names: Sequence[str]) -> str:
-    return f"one class folder, {names[0]}" if names else "no class folders"
-
-
-def _some(names: Sequence[str]) -> str:
+def _some(names: Sequence[object]) -> str:
     return listed(names, most=ERRORS_SHOWN, rest=" and {} more")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,7 @@ def open_npz(path: Path, *, name: str, split_seed: int) -> Dataset:
         DataError: one error with everything that is wrong with the archive.
     """
     arrays = read_arrays(path)
-    problems = [*key_problems(arrays), *array_problems(arrays)]
-    problems = problems or agreement_problems(arrays)
+    problems = [*key_problems(arrays), *array_problems(arrays)] or [*agreement_problems(arrays)]
     if problems:
         raise DataError("\n  ".join([f"{path} cannot be used as data:", *problems]))
     num_classes = int(arrays["y_train"].max()) + 1
@@ -88,34 +88,30 @@ def not_an_archive(path: Path) -> DataError:
     return DataError(f"{path} is not a NumPy archive; write it with numpy.savez(FILE, x_train=…)")
 
 
-def key_problems(arrays: dict[str, Array]) -> list[str]:
-    missing = [key for key in REQUIRED if key not in arrays]
+def key_problems(arrays: dict[str, Array]) -> Iterator[str]:
+    """Which arrays are missing."""
+    for key in REQUIRED:
+        if key not in arrays:
+            yield f"{key} is missing; needed are {', '.join(REQUIRED)}"
     present = [key for key in VALIDATION if key in arrays]
-    problems = [f"{key} is missing; needed are {', '.join(REQUIRED)}" for key in missing]
     if len(present) == 1:
-        problems.append(f"{present[0]} stands alone; x_val and y_val come together or not at all")
-    return problems
+        yield f"{present[0]} stands alone; x_val and y_val come together or not at all"
 
 
-def array_problems(arrays: dict[str, Array]) -> list[str]:
+def array_problems(arrays: dict[str, Array]) -> Iterator[str]:
     """What is wrong with single arrays: their type and shape."""
-    problems = []
     for key, array in arrays.items():
         found = f"{key} is {array.dtype} of shape {array.shape}"
         if key.startswith("x_"):
             grey_or_rgb = array.ndim == 3 or (array.ndim == 4 and array.shape[3] == 3)
             if array.dtype != np.uint8 or not grey_or_rgb or array.size == 0:
-                problems.append(
-                    f"{found}; expected uint8 (count, height, width) or (count, height, width, 3)"
-                )
+                yield f"{found}; expected uint8 (count, height, width) or (count, height, width, 3)"
         elif array.dtype.kind not in "iu" or array.ndim != 1:
-            problems.append(f"{found}; expected whole numbers (count,)")
-    return problems
+            yield f"{found}; expected whole numbers (count,)"
 
 
-def agreement_problems(arrays: dict[str, Array]) -> list[str]:
+def agreement_problems(arrays: dict[str, Array]) -> Iterator[str]:
     """What is wrong between arrays that are right by themselves."""
-    problems = []
     image_shape = arrays["x_train"].shape[1:]
     classes = np.unique(arrays["y_train"])
     for part in ("train", "val", "test"):
@@ -123,22 +119,19 @@ def agreement_problems(arrays: dict[str, Array]) -> list[str]:
             continue
         images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
         if images.shape[1:] != image_shape:
-            problems.append(
-                f"x_{part} holds images of shape {images.shape[1:]}, x_train of {image_shape}"
-            )
+            yield f"x_{part} holds images of shape {images.shape[1:]}, x_train of {image_shape}"
         if len(images) != len(labels):
-            problems.append(f"x_{part} has {len(images)} images but y_{part} {len(labels)} labels")
+            yield f"x_{part} has {len(images)} images but y_{part} {len(labels)} labels"
         unknown = np.setdiff1d(labels, classes)
         if len(unknown):
-            problems.append(f"y_{part} has label {unknown[0]}, which y_train never has")
+            yield f"y_{part} has label {unknown[0]}, which y_train never has"
     if len(classes) == 1:
-        problems.append("y_train has only one class; at least two are needed")
+        yield "y_train has only one class; at least two are needed"
     if len(classes) and not np.array_equal(classes, np.arange(len(classes))):
-        problems.append(
+        yield (
             f"y_train has labels from {classes[0]} to {classes[-1]} in {len(classes)} classes; "
             "labels must count from 0 without gaps"
         )
-    return problems
 
 
 def labelled(arrays: dict[str, Array], part: str) -> Labelled:
