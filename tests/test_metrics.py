@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from archdsl.measuring.evaluators import EVALUATORS
+from archdsl.measuring.evaluators import EVALUATED
 from archdsl.measuring.settings import SETTINGS
 from archdsl.metrics import MEASURED, METRICS, TRAINED, on_test_images, trained_for
 
@@ -18,7 +18,7 @@ def test_every_metric_is_whole() -> None:
 
 
 def test_what_is_measured_can_be_evaluated() -> None:
-    assert set(MEASURED) == set(SETTINGS) == set(EVALUATORS)
+    assert set(MEASURED) == set(SETTINGS) == set(EVALUATED)
 
 
 def test_names_by_rule() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -65,38 +64,8 @@ class Workplace(Protocol):
         """Folder for weights, or its URL."""
 
 
-Make = Callable[[Mapping[str, Any], Workplace], list[Evaluator]]
-
-
-def _of_network(
-    quantity: str, settings: Mapping[str, Any], workplace: Workplace
-) -> list[Evaluator]:
-    from archdsl.measuring.candidate import NetworkEvaluator
-
-    conditions = settings_of(CONDITIONS[quantity], settings, f"evaluate.{quantity}")
-    return [NetworkEvaluator(quantity, conditions)]
-
-
-def _trained(metric: str, settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
-    from archdsl.measuring.trained import FinalEvaluator, Trainings, ValidationEvaluator
-    from archdsl.storage.storage import storage_at
-    from archdsl.training.device import choose_device
-
-    trainings = Trainings(
-        metric,
-        settings_of(AccuracySettings, settings, f"evaluate.{metric}"),
-        device=choose_device(workplace.training.device, profile=workplace.name),
-        names=workplace.data,
-        storage=storage_at(workplace.storage),
-    )
-    return [ValidationEvaluator(trainings), FinalEvaluator(trainings)]
-
-
-EVALUATORS: Mapping[str, Make] = {
-    **{name: partial(_of_network, name) for name in ("memory", "latency", "throughput")},
-    **{metric: partial(_trained, metric) for metric in TRAINED},
-}
-"""Quantity to what makes its evaluators, cheap ones first."""
+EVALUATED = ("memory", "latency", "throughput", *TRAINED)
+"""What a study may evaluate, cheap ones first."""
 
 
 def make_evaluators(
@@ -119,15 +88,19 @@ def make_evaluators(
         ArchdslError: what the evaluators themselves cannot do here (see their classes).
     """
     for quantity in evaluate:
-        if quantity not in EVALUATORS:
-            raise StudyError(f"evaluate: {one_of(quantity, EVALUATORS)}")
+        if quantity not in EVALUATED:
+            raise StudyError(f"evaluate: {one_of(quantity, EVALUATED)}")
     made: list[Evaluator] = []
-    for quantity, make in EVALUATORS.items():
+    for quantity in EVALUATED:
         settings = evaluate.get(quantity)
-        if settings is not None:
-            made += (
-                _tables(quantity, settings) if "table" in settings else make(settings, workplace)
-            )
+        if settings is None:
+            continue
+        if "table" in settings:
+            made += _tables(quantity, settings)
+        elif quantity in TRAINED:
+            made += _trained(quantity, settings, workplace)
+        else:
+            made.append(_of_network(quantity, settings))
     return made
 
 
@@ -137,3 +110,25 @@ def _tables(quantity: str, settings: Mapping[str, Any]) -> list[Evaluator]:
     final = on_test_images(quantity)
     names = [quantity, final] if final in table.columns else [quantity]
     return [TableEvaluator(quantity=name, table=table, repeat=repeat) for name in names]
+
+
+def _of_network(quantity: str, settings: Mapping[str, Any]) -> Evaluator:
+    from archdsl.measuring.candidate import NetworkEvaluator
+
+    conditions = settings_of(CONDITIONS[quantity], settings, f"evaluate.{quantity}")
+    return NetworkEvaluator(quantity, conditions)
+
+
+def _trained(metric: str, settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
+    from archdsl.measuring.trained import FinalEvaluator, Trainings, ValidationEvaluator
+    from archdsl.storage.storage import storage_at
+    from archdsl.training.device import choose_device
+
+    trainings = Trainings(
+        metric,
+        settings_of(AccuracySettings, settings, f"evaluate.{metric}"),
+        device=choose_device(workplace.training.device, profile=workplace.name),
+        names=workplace.data,
+        storage=storage_at(workplace.storage),
+    )
+    return [ValidationEvaluator(trainings), FinalEvaluator(trainings)]
