@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field
 
-from archdsl.measuring.conditions import Conditions, MemoryConditions
+from archdsl.measuring.conditions import CallConditions, Conditions, MemoryConditions
 from archdsl.measuring.settings import AccuracySettings, TableSettings
 from archdsl.plan.plan import PartPlan, Plan
 from archdsl.plan.read import read_model
@@ -18,6 +18,7 @@ from archdsl.spec.base import YOUNGER, StoredNode
 from archdsl.training.recipe import Recipe
 
 UNMARKED = {
+    CallConditions: "device batch dtype heads",
     MemoryConditions: "device batch dtype heads",
     Conditions: "device batch dtype heads tf32 threads precision max_seconds",
     AccuracySettings: "data recipe epochs seeds split_seed image_size",
@@ -33,7 +34,7 @@ UNMARKED = {
 """Words of the first stored identities: written at their defaults too. No word is ever added."""
 
 
-@pytest.mark.parametrize("node", StoredNode.__subclasses__() + MemoryConditions.__subclasses__())
+@pytest.mark.parametrize("node", StoredNode.__subclasses__() + CallConditions.__subclasses__())
 def test_every_later_word_is_marked(node: type[StoredNode]) -> None:
     fields = node.model_fields
     unmarked = [name for name in fields if YOUNGER not in fields[name].metadata]
