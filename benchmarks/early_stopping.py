@@ -27,7 +27,7 @@ from archdsl.metrics import METRICS, Direction
 from archdsl.records import Job, Outcome, State
 from archdsl.runners.read import read_profile
 from archdsl.searching.read import CheckedStudy, read_study
-from archdsl.searching.run import run_search
+from archdsl.searching.run import run_search, watched_by
 from archdsl.searching.stopping import AshaStopping, FrontStopping, Outlook, beaten_by
 from archdsl.store.store import open_store
 
@@ -213,9 +213,10 @@ def search(checked: CheckedStudy, db: Path) -> tuple[list[Candidate], list[Candi
     """Search in the current folder; the complete candidates and the stopped ones, by number."""
     os.environ["OMP_NUM_THREADS"] = "1"  # of the process that trains
     found: dict[State, list[Candidate]] = {State.COMPLETE: [], State.STOPPED: []}
+    profile = read_profile("local", [f"storage={db.with_suffix('')}-files"])
+    watch = watched_by(Watch())
+    row = run_search(checked, db=str(db), profile=profile, observe=watch).row
     with open_store(str(db)) as store:
-        profile = read_profile("local", [f"storage={db.with_suffix('')}-files"])
-        row = run_search(checked, store=store, profile=profile, observer=Watch()).row
         for trial in store.trials.all(row.id):
             measured = {
                 each.quantity: each.value for each in store.measurements.of_arch(trial.arch_id)

@@ -34,7 +34,7 @@ from archdsl.metrics import Direction
 from archdsl.records import Job, Outcome
 from archdsl.runners.read import read_profile
 from archdsl.searching.read import CheckedStudy, check_study
-from archdsl.searching.run import run_search
+from archdsl.searching.run import run_search, watched_by
 from archdsl.searching.samplers import History, HistoryRow, make_sampler
 from archdsl.store.store import Store, open_store
 
@@ -116,8 +116,9 @@ def write_table(path: Path, checked: CheckedStudy) -> None:
 def archdsl_row(folder: Path, *, trials: int, sampler: str) -> Row:
     """A whole search: propose, check, look up, store, commit."""
     checked, clock = study(folder, trials=trials, sampler=sampler), Clock()
-    with open_store(str(folder / f"{sampler}.db")) as store:
-        run_search(checked, store=store, profile=read_profile("local"), observer=clock)
+    db, watch = str(folder / f"{sampler}.db"), watched_by(clock)
+    run_search(checked, db=db, profile=read_profile("local"), observe=watch)
+    with open_store(db) as store:
         own = sampler_ms(checked, store)
         row = {
             "what": "archdsl",

@@ -30,8 +30,7 @@ from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
 from archdsl.runners.read import profile_of
 from archdsl.searching import before
-from archdsl.searching.run import run_search
-from archdsl.store.store import open_store
+from archdsl.searching.run import run_search, watched_by
 
 WORKERS = (1, 2, 4, 8, 16)
 EXECUTORS = ("local-workers", "ray-local")
@@ -122,13 +121,12 @@ def searched(folder: Path, executor: str, *, workers: int, trials: int) -> Row:
     """One search; its pace once every worker has been at work."""
     clock = Clock()
     database = folder / f"{executor}-{workers}.db"
-    with open_store(str(database)) as store:
-        run_search(
-            overhead.study(folder, trials=trials, sampler="random"),
-            store=store,
-            profile=profile(executor, workers),
-            observer=clock,
-        )
+    run_search(
+        overhead.study(folder, trials=trials, sampler="random"),
+        db=str(database),
+        profile=profile(executor, workers),
+        observe=watched_by(clock),
+    )
     milliseconds = clock.steady_ms()
     return {
         "executor": executor,

@@ -6,7 +6,6 @@ Nothing is printed, no signal is handled, and torch is imported when something n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,13 +161,13 @@ def search(
         ArchdslError: data or devices that are not there, a store that cannot be written.
     """
     from archdsl.runners.read import read_profile
-    from archdsl.searching.run import search_database
+    from archdsl.searching.run import run_search, watched_by
 
-    return search_database(
+    return run_search(
         study if trials is None else _with_budget(study, trials),
         db=db,
         profile=read_profile(runner),
-        observe=lambda _: nullcontext(observer),
+        observe=watched_by(observer),
         any_device=any_device,
         sampler=sampler,
     )

@@ -107,14 +107,12 @@ def _searched(
     checked: CheckedStudy, profile: RunProfile, db: str, any_device: bool
 ) -> tuple[StudyResults, int, str | None]:
     from archdsl.reporting.front import read_front
-    from archdsl.searching.run import search_database
+    from archdsl.searching.run import run_search
     from archdsl.store.store import open_store
 
     watch = _Watch(checked)
     try:
-        done = search_database(
-            checked, db=db, profile=profile, observe=watch, any_device=any_device
-        )
+        done = run_search(checked, db=db, profile=profile, observe=watch, any_device=any_device)
         with open_store(db, create=False) as store:
             return read_front(store, done.row), done.ran, done.note
     except KeyboardInterrupt as interrupt:

@@ -51,7 +51,7 @@ class Search:
         budget: total of counted trials.
         protocols: quantity to protocol of each evaluator, to look values up before measuring.
         folder: where weights and checkpoints live.
-        observer: told of every step.
+        observer: told of every step, if there is one.
         sampler: in place of the one that the study names.
     """
 
@@ -65,7 +65,7 @@ class Search:
         budget: int,
         protocols: Mapping[str, Mapping[str, Any]],
         folder: str,
-        observer: Observer,
+        observer: Observer | None,
         sampler: Sampler | None = None,
     ) -> None:
         self._proposer = Proposer(checked=checked, sampler=sampler)
@@ -78,6 +78,7 @@ class Search:
         self._finished: list[HistoryRow] = []
         self._last_finish = 0
         self._seen = store.trials.arch_ids(row.id)
+        self.ended = 0
         self.exhausted: str | None = None
 
     def next_job(self) -> Job | None:
@@ -88,7 +89,8 @@ class Search:
         trial, architecture = begun
         self._running[trial.id] = (trial.token or "", architecture.facts)
         job = job_of(trial, architecture, known=self._known(trial.arch_id), folder=self._folder)
-        self._observer.on_start(job)
+        if self._observer:
+            self._observer.on_start(job)
         return job
 
     def on_measurement(self, job: Job, measurement: Measurement) -> None:
@@ -101,7 +103,8 @@ class Search:
         self._store.epochs.report(
             trial_id=job.trial_id, token=token, epoch=epoch, name=name, value=value
         )
-        self._observer.on_epoch(job, epoch, name, value)
+        if self._observer:
+            self._observer.on_epoch(job, epoch, name, value)
         if not self._stopper.stops:
             return None
         self._read_finished()
@@ -120,7 +123,9 @@ class Search:
             trial_id=job.trial_id, token=token, outcome=outcome, values=values
         )
         del self._running[job.trial_id]
-        self._observer.on_end(job, outcome)
+        self.ended += 1
+        if self._observer:
+            self._observer.on_end(job, outcome)
 
     def give_back(self) -> None:
         """The search ends here: leave what is running to whoever comes next."""

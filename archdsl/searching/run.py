@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from archdsl.errors import SpaceExhaustedError, StudyError
 from archdsl.metrics import trained_metric
 from archdsl.plan.read import Checked, check_model
-from archdsl.records import Job, Outcome, State
+from archdsl.records import State
 from archdsl.runners.interfaces import Runner
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.before import check_runs, refuse_others, runner_of
@@ -72,12 +72,17 @@ Observe = Callable[[Store | None], AbstractContextManager[Observer | None]]
 run at all, before there is a database."""
 
 
-def search_database(
+def watched_by(observer: Observer | None) -> Observe:
+    """An observer that need not be opened."""
+    return lambda _: nullcontext(observer)
+
+
+def run_search(
     checked: CheckedStudy,
     *,
     db: str,
     profile: RunProfile,
-    observe: Observe,
+    observe: Observe = lambda _: nullcontext(),
     any_device: bool = False,
     sampler: Sampler | None = None,
 ) -> SearchResult:
@@ -103,8 +108,8 @@ def search_database(
         if is_new_file(db):
             with observe(None):
                 check_runs(checked, runner)
-        with open_store(db) as store, observe(store) as observer:
-            return search_on(
+        with open_store(db) as store, observe(store) as observer, _alone(checked.study.name, store):
+            return _search(
                 runner,
                 checked,
                 store=store,
@@ -112,67 +117,6 @@ def search_database(
                 observer=observer,
                 sampler=sampler,
             )
-
-
-def run_search(
-    checked: CheckedStudy,
-    *,
-    store: Store,
-    profile: RunProfile,
-    observer: Observer | None = None,
-    any_device: bool = False,
-    sampler: Sampler | None = None,
-) -> SearchResult:
-    """What `search_database` does, in a database that is open already.
-
-    Args:
-        checked: the study.
-        store: the database.
-        profile: where candidates run.
-        observer: told of every step.
-        any_device: as of `search_database`.
-        sampler: as of `search_database`.
-
-    Raises:
-        ArchdslError: as `search_database`.
-    """
-    with closing(runner_of(checked, profile, any_device=any_device)) as runner:
-        return search_on(
-            runner,
-            checked,
-            store=store,
-            folder=profile.storage,
-            observer=observer,
-            sampler=sampler,
-        )
-
-
-def search_on(
-    runner: Runner,
-    checked: CheckedStudy,
-    *,
-    store: Store,
-    folder: str,
-    observer: Observer | None,
-    sampler: Sampler | None = None,
-) -> SearchResult:
-    """What `search_database` does, on a runner of `runner_of`, which is the caller's to close.
-
-    Args:
-        runner: where candidates run.
-        checked: the study.
-        store: the database.
-        folder: the run profile's storage.
-        observer: told of every step.
-        sampler: as of `search_database`.
-
-    Raises:
-        ArchdslError: as `search_database`.
-    """
-    with _alone(checked.study.name, store):
-        return _search(
-            runner, checked, store=store, folder=folder, observer=observer, sampler=sampler
-        )
 
 
 _UNDER_WAY: set[tuple[str, str]] = set()
@@ -211,8 +155,7 @@ def _search(
     sampler: Sampler | None,
 ) -> SearchResult:
     study, row = checked.study, begun(checked, store)
-    counting = _Counting(observer)
-    note = None
+    ran, note = 0, None
     if row is None or work_left(study, row, store):
         # A study that cannot run leaves nothing behind, so that its document can be mended.
         protocols = check_runs(checked, runner)
@@ -228,7 +171,7 @@ def _search(
             budget=study.budget.trials,
             protocols=protocols,
             folder=folder,
-            observer=counting,
+            observer=observer,
             sampler=sampler,
         )
         try:
@@ -239,7 +182,7 @@ def _search(
             finally:
                 search.give_back()
             raise
-        note = search.exhausted
+        ran, note = search.ended, search.exhausted
     # Test images are for the members of a finished front: the last process scores them.
     last = not store.trials.count(row.id).states[State.RUNNING]
     members = store.trials.front(row.id)
@@ -250,7 +193,7 @@ def _search(
     if not last and note is None:
         runner.close()  # which may take longer than the trials of the others
         note = _left_to_others(store.trials.count(row.id).states[State.RUNNING])
-    return SearchResult(row=row, ran=counting.ended, note=note)
+    return SearchResult(row=row, ran=ran, note=note)
 
 
 def work_left(study: Study, row: StudyRow, store: Store) -> bool:
@@ -295,24 +238,3 @@ def _nothing_found(row: StudyRow, store: Store, note: str | None) -> str:
     if others:
         lines.append(f"trial {others[0].number} {others[0].state.value}: {others[0].reason}")
     return "\n".join(lines)
-
-
-class _Counting:
-    """Passes everything on, if anybody watches, and counts what ended."""
-
-    def __init__(self, observer: Observer | None) -> None:
-        self._observer = observer
-        self.ended = 0
-
-    def on_start(self, job: Job) -> None:
-        if self._observer:
-            self._observer.on_start(job)
-
-    def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None:
-        if self._observer:
-            self._observer.on_epoch(job, epoch, name, value)
-
-    def on_end(self, job: Job, outcome: Outcome) -> None:
-        self.ended += 1
-        if self._observer:
-            self._observer.on_end(job, outcome)

@@ -28,8 +28,7 @@ from sqlalchemy import Engine, event
 from archdsl.records import Job, Outcome
 from archdsl.runners.read import read_profile
 from archdsl.searching.read import CheckedStudy, read_study
-from archdsl.searching.run import run_search
-from archdsl.store.store import open_store
+from archdsl.searching.run import run_search, watched_by
 
 PLACES = ("before_cursor_execute", "commit")
 """Before every statement, so also after every commit; and before every commit."""
@@ -60,8 +59,12 @@ def diary(db: Path) -> Path:
 
 def search(checked: CheckedStudy, db: Path) -> None:
     """What `archdsl search` does between reading the study and drawing the front."""
-    with open_store(str(db)) as store:
-        run_search(checked, store=store, profile=read_profile("local"), observer=Diary(diary(db)))
+    run_search(
+        checked,
+        db=str(db),
+        profile=read_profile("local"),
+        observe=watched_by(Diary(diary(db))),
+    )
 
 
 def forked(work: Callable[[], None]) -> int:

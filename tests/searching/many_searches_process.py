@@ -15,29 +15,16 @@ import sys
 import time
 from typing import NoReturn
 
-from archdsl.records import Job, Outcome
 from archdsl.runners.read import read_profile
 from archdsl.searching.read import CheckedStudy, read_study
 from archdsl.searching.run import run_search
-from archdsl.store.store import open_store
 
 SECONDS_BETWEEN_KILLS = 0.1
 
 
-class Quiet:
-    """An observer that looks away."""
-
-    def on_start(self, job: Job) -> None: ...
-
-    def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None: ...
-
-    def on_end(self, job: Job, outcome: Outcome) -> None: ...
-
-
 def search_and_exit(checked: CheckedStudy, db: str) -> NoReturn:
     try:
-        with open_store(db) as store:
-            run_search(checked, store=store, profile=read_profile("local"), observer=Quiet())
+        run_search(checked, db=db, profile=read_profile("local"))
         os._exit(0)
     except BaseException as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)

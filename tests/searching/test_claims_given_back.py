@@ -16,7 +16,7 @@ from archdsl.errors import StoreError, StudyError
 from archdsl.records import Job, Outcome, State
 from archdsl.runners.read import read_profile
 from archdsl.searching.read import CheckedStudy
-from archdsl.searching.run import SearchResult, run_search
+from archdsl.searching.run import SearchResult, run_search, watched_by
 from archdsl.store.store import Store, open_store
 
 TRIALS = 4
@@ -26,15 +26,8 @@ OTHER = """
 from archdsl.runners.read import read_profile
 from archdsl.searching.read import read_study
 from archdsl.searching.run import run_search
-from archdsl.store.store import open_store
 
-class Quiet:
-    def event(self, *rest): ...
-    on_start = on_epoch = on_end = event
-
-with open_store("archdsl.db") as store:
-    run_search(read_study("study.yaml"), store=store, profile=read_profile("local"),
-               observer=Quiet())
+run_search(read_study("study.yaml"), db="archdsl.db", profile=read_profile("local"))
 """
 
 
@@ -68,7 +61,8 @@ def checked(
 @pytest.fixture
 def search(checked: CheckedStudy, store: Store) -> Search:
     def searched(watcher: Watcher) -> SearchResult:
-        return run_search(checked, store=store, profile=read_profile("local"), observer=watcher)
+        watch = watched_by(watcher)
+        return run_search(checked, db=store.place, profile=read_profile("local"), observe=watch)
 
     return searched
 

@@ -23,7 +23,7 @@ from archdsl.runners.read import read_profile
 from archdsl.searching import before
 from archdsl.searching import run as search_run
 from archdsl.searching.read import CheckedStudy
-from archdsl.searching.run import SearchResult, run_search
+from archdsl.searching.run import SearchResult, run_search, watched_by
 from archdsl.store.owner import Owner
 from archdsl.store.owner import _process_start as started
 from archdsl.store.store import open_store
@@ -142,8 +142,8 @@ def begin_elsewhere(
     """A search in a thread that stands for another process: it claims in the name of the parent."""
 
     def search() -> None:
-        with open_store(db) as store:
-            run_search(checked, store=store, profile=read_profile("local"), observer=other)
+        watch = watched_by(other)
+        run_search(checked, db=db, profile=read_profile("local"), observe=watch)
 
     parent = replace(Owner.current(), pid=os.getppid(), process_start=started(os.getppid()))
     monkeypatch.setattr(search_run, "_UNDER_WAY", OfManyProcesses())

@@ -39,7 +39,7 @@ KILLED = """
 import os, signal, sys
 from archdsl.runners.read import read_profile
 from archdsl.searching.read import read_study
-from archdsl.searching.run import run_search
+from archdsl.searching.run import run_search, watched_by
 from archdsl.store.store import open_store
 
 class Killer:
@@ -50,9 +50,8 @@ class Killer:
             os.kill(os.getpid(), signal.SIGKILL)
     on_start = on_epoch = on_end = event
 
-with open_store(sys.argv[1]) as store:
-    run_search(read_study("study.yaml"), store=store, profile=read_profile("local"),
-               observer=Killer())
+run_search(read_study("study.yaml"), db=sys.argv[1], profile=read_profile("local"),
+           observe=watched_by(Killer()))
 """
 
 ReadStudy = Callable[..., CheckedStudy]

@@ -16,8 +16,7 @@ from pathlib import Path
 from archdsl.records import Job, Outcome
 from archdsl.runners.read import read_profile
 from archdsl.searching.read import read_study
-from archdsl.searching.run import run_search
-from archdsl.store.store import open_store
+from archdsl.searching.run import run_search, watched_by
 
 
 class Killer:
@@ -44,13 +43,12 @@ class Killer:
 
 def main(study: str, db: str, epochs: str, seconds: str) -> None:
     killer = Killer(Path(f"{db}.diary"), epochs=int(epochs), seconds=float(seconds))
-    with open_store(db) as store:
-        run_search(
-            read_study(study),
-            store=store,
-            profile=read_profile("local", ["training.device=cpu", f"storage={db}-files"]),
-            observer=killer,
-        )
+    run_search(
+        read_study(study),
+        db=db,
+        profile=read_profile("local", ["training.device=cpu", f"storage={db}-files"]),
+        observe=watched_by(killer),
+    )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from archdsl.runners.errors import RunnerError
 from archdsl.runners.profile import RunProfile
 from archdsl.searching import before
 from archdsl.searching.read import read_study
-from archdsl.searching.run import run_search
+from archdsl.searching.run import run_search, watched_by
 from archdsl.store.store import open_store
 
 pytest.importorskip("ray.tune", reason="an extra")
@@ -85,10 +85,13 @@ def test_a_machine_lost_in_the_middle_changes_only_the_speed(
     )
     head, away = cluster.head_node.node_id, other.node_id
     watcher = Watcher(5, lambda: cluster.remove_node(other, allow_graceful=False))
+    done = run_search(
+        read_study("study.yaml"),
+        db="archdsl.db",
+        profile=profile_of(),
+        observe=watched_by(watcher),
+    )
     with open_store("archdsl.db") as store:
-        done = run_search(
-            read_study("study.yaml"), store=store, profile=profile_of(), observer=watcher
-        )
         trials = store.trials.all(done.row.id)
         made = [store.measurements.of_trial(trial.id) for trial in trials]
     assert [trial.state for trial in trials] == [State.COMPLETE] * TRIALS
@@ -154,10 +157,13 @@ def test_real_trainings_go_on_elsewhere_from_their_checkpoints(
     saboteur = Saboteur(
         noted_trainings, folder, lambda: cluster.remove_node(other, allow_graceful=False)
     )
+    done = run_search(
+        read_study("study.yaml"),
+        db="archdsl.db",
+        profile=profile_of(),
+        observe=watched_by(saboteur),
+    )
     with open_store("archdsl.db") as store:
-        done = run_search(
-            read_study("study.yaml"), store=store, profile=profile_of(), observer=saboteur
-        )
         made = [store.measurements.of_trial(trial.id) for trial in store.trials.all(done.row.id)]
     assert len(made) == trials
     latencies = [each["latency"] for each in made]
@@ -191,10 +197,13 @@ def test_a_machine_that_joins_in_the_middle_is_used(
     study = {**diary_toys.STUDY, "budget": {"trials": 20}}
     Path("study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     watcher = Watcher(3, lambda: cluster.add_node(num_cpus=2))
+    done = run_search(
+        read_study("study.yaml"),
+        db="archdsl.db",
+        profile=profile_of(),
+        observe=watched_by(watcher),
+    )
     with open_store("archdsl.db") as store:
-        done = run_search(
-            read_study("study.yaml"), store=store, profile=profile_of(), observer=watcher
-        )
         made = [store.measurements.of_trial(trial.id) for trial in store.trials.all(done.row.id)]
     trained = Counter(each["top1"].detail["machine"]["id"] for each in made)
     assert len(trained) == 2 and sum(trained.values()) == 20
