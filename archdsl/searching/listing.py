@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl.searching.test_score import final_scores
 from archdsl.space.difference import Differences
-from archdsl.store.rows import StudyRow, Times, Trial
+from archdsl.store.rows import StudyRow, Trial
 from archdsl.store.store import Store
 
 
@@ -20,7 +20,6 @@ class ListedTrial:
         trial: its row.
         difference: what distinguishes it from the study's base; empty for the base, or without one.
         facts: what is known of its architecture.
-        times: when it was begun and ended.
         steady: whether its latency closed and nothing disturbed it; None where that is unknown.
         test: the trained metric on test images, of members of the front that were scored.
     """
@@ -28,14 +27,13 @@ class ListedTrial:
     trial: Trial
     difference: str
     facts: Mapping[str, Any]
-    times: Times
     steady: bool | None
     test: float | None
 
 
 def list_trials(store: Store, study: StudyRow) -> list[ListedTrial]:
     """Every trial of a study, by number, whatever became of it."""
-    trials, times = store.trials.all(study.id), store.trials.times(study.id)
+    trials = store.trials.all(study.id)
     architectures = store.architectures.of_study(study.id)
     behind = store.measurements.by_trial(study.id)
     scores = final_scores(store, store.trials.front(study.id), behind)
@@ -46,7 +44,6 @@ def list_trials(store: Store, study: StudyRow) -> list[ListedTrial]:
             trial=trial,
             difference=base.to(architectures[trial.arch_id].spec) if base else "",
             facts=architectures[trial.arch_id].facts,
-            times=times[trial.number],
             steady=latency.steady if (latency := behind.get(trial.id, {}).get("latency")) else None,
             test=score.value if (score := scores.get(trial.number)) else None,
         )

@@ -72,8 +72,8 @@ def _frozen(listed: ListedTrial, objectives: Sequence[str]) -> FrozenTrial:
         user_attrs=_attributes(listed),
         system_attrs={**trial.sampler_attrs, **_constraints(listed)},
     )
-    frozen.datetime_start = _local(listed.times.started)
-    frozen.datetime_complete = _local(listed.times.finished) if state.is_finished() else None
+    frozen.datetime_start = _local(trial.started)
+    frozen.datetime_complete = _local(trial.finished) if state.is_finished() else None
     return frozen
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select
 
 from archdsl.errors import StoreError
 from archdsl.records import Measurement, State
@@ -87,21 +87,12 @@ class Measurements:
     def of_trial(self, trial_id: int) -> dict[str, Measurement]:
         """Objective to the measurement that a complete trial's value is of."""
         with self.database.read() as connection:
-            return behind_values(connection, trial_id=trial_id)
+            return behind_values(connection, trial_values.c.trial_id == trial_id).get(trial_id, {})
 
     def by_trial(self, study_id: int) -> dict[int, dict[str, Measurement]]:
         """What `of_trial` says, of each complete trial of a study by its row."""
-        found: dict[int, dict[str, Measurement]] = defaultdict(dict)
         with self.database.read() as connection:
-            rows = connection.execute(
-                select(trial_values.c.trial_id, trial_values.c.objective, measurements)
-                .join(measurements, measurements.c.id == trial_values.c.measurement_id)
-                .where(trial_values.c.study_id == study_id)
-                .order_by(trial_values.c.trial_id, trial_values.c.position)
-            )
-            for row in rows:
-                found[row.trial_id][row.objective] = record_of(Measurement, row)
-        return dict(found)
+            return behind_values(connection, trial_values.c.study_id == study_id)
 
     def of_study(self, study_id: int, quantity: str) -> list[tuple[str, Measurement]]:
         """(identity, measurement) of all complete trials' architectures, oldest first; those made
@@ -178,12 +169,22 @@ def _insert(connection: Connection, arch_id: str, measurement: Measurement) -> R
     return connection.execute(_INSERT, values).one()
 
 
-def behind_values(connection: Connection, *, trial_id: int) -> dict[str, Measurement]:
-    """Objective to the measurement that a complete trial's value is of."""
+def behind_values(
+    connection: Connection, condition: ColumnElement[bool]
+) -> dict[int, dict[str, Measurement]]:
+    """Row of each complete trial to its objectives and the measurements that their values are of.
+
+    Args:
+        connection: a transaction.
+        condition: says which of `trial_values`.
+    """
+    found: dict[int, dict[str, Measurement]] = defaultdict(dict)
     rows = connection.execute(
-        select(trial_values.c.objective, measurements)
+        select(trial_values.c.trial_id, trial_values.c.objective, measurements)
         .join(measurements, measurements.c.id == trial_values.c.measurement_id)
-        .where(trial_values.c.trial_id == trial_id)
-        .order_by(trial_values.c.position)
+        .where(condition)
+        .order_by(trial_values.c.trial_id, trial_values.c.position)
     )
-    return {row.objective: record_of(Measurement, row) for row in rows}
+    for row in rows:
+        found[row.trial_id][row.objective] = record_of(Measurement, row)
+    return dict(found)

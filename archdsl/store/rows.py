@@ -100,6 +100,8 @@ class Trial:
         reason: one line for people; None when complete or running.
         seconds: wall time of the evaluation.
         finish_order: place in the order of commit, from 1; None while running.
+        started: when it was begun, ISO 8601 in UTC.
+        finished: when it ended; None while running.
         values: objective to value; empty unless complete.
         token: proves the claim; None except from `Trials.add` and `take_over`.
     """
@@ -118,16 +120,10 @@ class Trial:
     reason: str | None
     seconds: float
     finish_order: int | None
-    values: Mapping[str, Value] = field(default_factory=dict)
-    token: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Times:
-    """When a trial was begun and ended: ISO 8601 in UTC; no end while it runs."""
-
     started: str
     finished: str | None
+    values: Mapping[str, Value] = field(default_factory=dict)
+    token: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

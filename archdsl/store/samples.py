@@ -62,12 +62,10 @@ class Samples:
                 return
             connection.execute(insert(trial_samples).values(**place))
             pooled = pool(_behind(connection, trial_id=trial_id)[objective])
-            of_study = select(studies.c.objectives).where(studies.c.id == value.study_id)
-            goal = connection.execute(of_study).scalar_one()[objective]
             connection.execute(
                 update(trial_values)
                 .filter_by(trial_id=trial_id, objective=objective)
-                .values(**columns(pooled, goal=goal))
+                .values(**columns(pooled, goal=value.objectives[objective]))
             )
 
 
@@ -88,8 +86,9 @@ def columns(value: Value, *, goal: str) -> dict[str, float]:
 
 def _value(connection: Connection, trial_id: int, objective: str) -> Row[Any]:
     row = connection.execute(
-        select(trial_values, trials.c.arch_id)
+        select(trial_values, trials.c.arch_id, studies.c.objectives)
         .join(trials, trials.c.id == trial_values.c.trial_id)
+        .join(studies, studies.c.id == trials.c.study_id)
         .where(trial_values.c.trial_id == trial_id, trial_values.c.objective == objective)
     ).one_or_none()
     if row is None:
@@ -98,7 +97,7 @@ def _value(connection: Connection, trial_id: int, objective: str) -> Row[Any]:
 
 
 def _behind(connection: Connection, *, trial_id: int) -> dict[str, list[Measurement]]:
-    first = behind_values(connection, trial_id=trial_id)
+    first = behind_values(connection, trial_values.c.trial_id == trial_id).get(trial_id, {})
     found = {objective: [measurement] for objective, measurement in first.items()}
     rows = connection.execute(
         select(trial_samples.c.objective, measurements)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from sqlalchemy import Connection, select
@@ -14,8 +12,8 @@ from archdsl.store.database import Database
 from archdsl.store.epochs import epochs_of
 from archdsl.store.rows import EndedTrial, RunningTrial, StudySnapshot
 from archdsl.store.studies import study_of
-from archdsl.store.tables import measurements, record_of, trial_values, trials
-from archdsl.store.trials import count_of
+from archdsl.store.tables import measurements, record_of, trials
+from archdsl.store.trials import count_of, values_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,28 +63,18 @@ def _running(connection: Connection, claim: Claim) -> RunningTrial:
 
 def _ended(connection: Connection, *, study_id: int, after: int) -> tuple[EndedTrial, ...]:
     wanted = (trials.c.study_id == study_id) & (trials.c.finish_order > after)
-    values = _values(connection, study_id=study_id, after=after)
+    values = values_of(connection, wanted)
     # Not the documents, decisions and attributes: of thousands of trials they take long to read.
     columns = [trials.c[each.name] for each in fields(EndedTrial) if each.name != "values"]
     rows = connection.execute(
         select(trials.c.id, *columns).where(wanted).order_by(trials.c.finish_order)
     )
     return tuple(
-        record_of(EndedTrial, row, state=State(row.state), values=values.get(row.id, {}))
+        record_of(
+            EndedTrial,
+            row,
+            state=State(row.state),
+            values={name: each.value for name, each in values.get(row.id, {}).items()},
+        )
         for row in rows
     )
-
-
-def _values(
-    connection: Connection, *, study_id: int, after: int
-) -> Mapping[int, Mapping[str, float]]:
-    values: dict[int, dict[str, float]] = defaultdict(dict)
-    rows = connection.execute(
-        select(trial_values.c.trial_id, trial_values.c.objective, trial_values.c.value)
-        .join(trials, trials.c.id == trial_values.c.trial_id)
-        .where(trials.c.study_id == study_id, trials.c.finish_order > after)
-        .order_by(trial_values.c.trial_id, trial_values.c.position)
-    )
-    for row in rows:
-        values[row.trial_id][row.objective] = row.value
-    return values

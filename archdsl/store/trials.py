@@ -29,7 +29,7 @@ from archdsl.store.database import Database
 from archdsl.store.errors import DuplicateTrialError
 from archdsl.store.measurements import keep
 from archdsl.store.owner import Owner
-from archdsl.store.rows import NewTrial, StudySize, Times, Trial, TrialCounts, Value
+from archdsl.store.rows import NewTrial, StudySize, Trial, TrialCounts, Value
 from archdsl.store.samples import columns
 from archdsl.store.tables import claims, now, record_of, trial_values, trials
 
@@ -187,13 +187,6 @@ class Trials:
         with self.database.read() as connection:
             return _front_rows(connection, study_id=study_id, robust=robust)
 
-    def times(self, study_id: int) -> dict[int, Times]:
-        """When each trial of a study was begun and ended, by number."""
-        columns = (trials.c.number, trials.c.started, trials.c.finished)
-        with self.database.read() as connection:
-            rows = connection.execute(select(*columns).where(trials.c.study_id == study_id))
-            return {row.number: record_of(Times, row) for row in rows}
-
     def arch_ids(self, study_id: int) -> set[str]:
         """Identities of all architectures in a study."""
         with self.database.read() as connection:
@@ -225,6 +218,22 @@ def count_of(connection: Connection, study_id: int) -> TrialCounts:
         states[State(row.state)] += row.rows
         counted += row.rows if row.counted else 0
     return TrialCounts(states=states, counted=counted)
+
+
+def values_of(
+    connection: Connection, condition: ColumnElement[bool]
+) -> dict[int, dict[str, Value]]:
+    """Row of each complete trial among those of a condition to its values by objective."""
+    values: dict[int, dict[str, Value]] = defaultdict(dict)
+    rows = connection.execute(
+        select(trial_values)
+        .join(trials, trials.c.id == trial_values.c.trial_id)
+        .where(condition)
+        .order_by(trial_values.c.trial_id, trial_values.c.position)
+    )
+    for row in rows:
+        values[row.trial_id][row.objective] = record_of(Value, row)
+    return values
 
 
 def _add(connection: Connection, new: NewTrial, *, study_id: int, budget: int | None) -> int | None:
@@ -311,15 +320,7 @@ def _front_rows(connection: Connection, *, study_id: int, robust: bool) -> set[i
 def _trials(
     connection: Connection, condition: ColumnElement[bool], *, order: ColumnElement[Any]
 ) -> list[Trial]:
-    values: dict[int, dict[str, Value]] = defaultdict(dict)
-    value_rows = connection.execute(
-        select(trial_values)
-        .join(trials, trials.c.id == trial_values.c.trial_id)
-        .where(condition)
-        .order_by(trial_values.c.trial_id, trial_values.c.position)
-    )
-    for row in value_rows:
-        values[row.trial_id][row.objective] = record_of(Value, row)
+    values = values_of(connection, condition)
     rows = connection.execute(select(trials).where(condition).order_by(order))
     return [_trial(row, values.get(row.id, {})) for row in rows]
 

@@ -20,7 +20,7 @@ def trial(number: int, *intervals: Interval) -> Trial:
     return Trial(
         id=number, study_id=1, number=number, arch_id=str(number), state=State.COMPLETE, params={},
         distributions={}, sampler_attrs={}, attempt=0, counted=True, violation=0.0, reason=None,
-        seconds=0.0, finish_order=number + 1,
+        seconds=0.0, finish_order=number + 1, started="", finished="",
         values={
             f"o{place}": Value(low=low, value=value, high=high)
             for place, (low, value, high) in enumerate(intervals)

@@ -49,7 +49,6 @@ def told(store: Store, name: str) -> list[Any]:
         [store.epochs.of_trial(trial.id) for trial in trials],
         [store.samples.of_trial(trial.id) for trial in trials if trial.values],
         [store.measurements.of_arch(trial.arch_id) for trial in trials],
-        store.trials.times(study.id),
         store.architectures.of_study(study.id),
         [replace(claim, trial_id=0) for claim in store.claims.of_study(study.id)],
     ]
