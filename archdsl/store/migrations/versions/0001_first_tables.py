@@ -20,29 +20,27 @@ def upgrade() -> None:
 def _create_studies() -> None:
     op.create_table(
         "studies",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("document", sa.JSON(), nullable=False),
         sa.Column("objectives", sa.JSON(), nullable=False),
         sa.Column("created", sa.String(32), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_studies"),
-        sa.UniqueConstraint("name", name="uq_studies_name"),
+        sa.UniqueConstraint("name"),
     )
 
 
 def _create_architectures_and_measurements() -> None:
     op.create_table(
         "architectures",
-        sa.Column("arch_id", sa.String(64), nullable=False),
+        sa.Column("arch_id", sa.String(64), primary_key=True),
         sa.Column("spec", sa.JSON(), nullable=False),
         sa.Column("plan", sa.JSON(), nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("arch_id", name="pk_architectures"),
     )
     op.create_table(
         "measurements",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("arch_id", sa.String(64), nullable=False),
         sa.Column("quantity", sa.String(100), nullable=False),
         sa.Column("key", sa.String(64), nullable=False),
@@ -53,20 +51,15 @@ def _create_architectures_and_measurements() -> None:
         sa.Column("protocol", sa.JSON(), nullable=False),
         sa.Column("detail", sa.JSON(), nullable=False),
         sa.Column("created", sa.String(32), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_measurements"),
-        sa.ForeignKeyConstraint(
-            ["arch_id"], ["architectures.arch_id"], name="fk_measurements_arch_id"
-        ),
-        sa.UniqueConstraint(
-            "arch_id", "quantity", "key", name="uq_measurements_arch_id_quantity_key"
-        ),
+        sa.ForeignKeyConstraint(["arch_id"], ["architectures.arch_id"]),
+        sa.UniqueConstraint("arch_id", "quantity", "key"),
     )
 
 
 def _create_trials() -> None:
     op.create_table(
         "trials",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("study_id", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("arch_id", sa.String(64), nullable=False),
@@ -77,17 +70,16 @@ def _create_trials() -> None:
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("counted", sa.Boolean(), nullable=False),
         sa.Column("violation", sa.Double(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text()),
         sa.Column("seconds", sa.Double(), nullable=False),
-        sa.Column("finish_order", sa.Integer(), nullable=True),
+        sa.Column("finish_order", sa.Integer()),
         sa.Column("started", sa.String(32), nullable=False),
-        sa.Column("finished", sa.String(32), nullable=True),
-        sa.PrimaryKeyConstraint("id", name="pk_trials"),
-        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name="fk_trials_study_id"),
-        sa.ForeignKeyConstraint(["arch_id"], ["architectures.arch_id"], name="fk_trials_arch_id"),
-        sa.UniqueConstraint("study_id", "number", name="uq_trials_study_id_number"),
-        sa.UniqueConstraint("study_id", "arch_id", name="uq_trials_study_id_arch_id"),
-        sa.UniqueConstraint("study_id", "finish_order", name="uq_trials_study_id_finish_order"),
+        sa.Column("finished", sa.String(32)),
+        sa.ForeignKeyConstraint(["study_id"], ["studies.id"]),
+        sa.ForeignKeyConstraint(["arch_id"], ["architectures.arch_id"]),
+        sa.UniqueConstraint("study_id", "number"),
+        sa.UniqueConstraint("study_id", "arch_id"),
+        sa.UniqueConstraint("study_id", "finish_order"),
     )
     op.create_index("ix_trials_study_id_counted", "trials", ["study_id", "counted"])
 
@@ -95,23 +87,17 @@ def _create_trials() -> None:
 def _create_values() -> None:
     op.create_table(
         "trial_values",
-        sa.Column("trial_id", sa.Integer(), nullable=False),
-        sa.Column("objective", sa.String(100), nullable=False),
-        sa.Column("study_id", sa.Integer(), nullable=False),
+        sa.Column("trial_id", sa.Integer(), sa.ForeignKey("trials.id"), primary_key=True),
+        sa.Column("objective", sa.String(100), primary_key=True),
+        sa.Column("study_id", sa.Integer(), sa.ForeignKey("studies.id"), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("measurement_id", sa.Integer(), nullable=False),
+        sa.Column("measurement_id", sa.Integer(), sa.ForeignKey("measurements.id"), nullable=False),
         sa.Column("value", sa.Double(), nullable=False),
         sa.Column("low", sa.Double(), nullable=False),
         sa.Column("high", sa.Double(), nullable=False),
         sa.Column("loss", sa.Double(), nullable=False),
         sa.Column("loss_low", sa.Double(), nullable=False),
         sa.Column("loss_high", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("trial_id", "objective", name="pk_trial_values"),
-        sa.ForeignKeyConstraint(["trial_id"], ["trials.id"], name="fk_trial_values_trial_id"),
-        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name="fk_trial_values_study_id"),
-        sa.ForeignKeyConstraint(
-            ["measurement_id"], ["measurements.id"], name="fk_trial_values_measurement_id"
-        ),
     )
     for end in ("loss", "loss_high"):
         op.create_index(
@@ -121,19 +107,23 @@ def _create_values() -> None:
         )
     op.create_table(
         "epoch_values",
-        sa.Column("trial_id", sa.Integer(), nullable=False),
-        sa.Column("epoch", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("name", sa.String(100), nullable=False),
-        sa.Column("value", sa.Double(), nullable=True),
-        sa.PrimaryKeyConstraint("trial_id", "epoch", "name", name="pk_epoch_values"),
-        sa.ForeignKeyConstraint(["trial_id"], ["trials.id"], name="fk_epoch_values_trial_id"),
+        sa.Column("trial_id", sa.Integer(), sa.ForeignKey("trials.id"), primary_key=True),
+        sa.Column("epoch", sa.Integer(), autoincrement=False, primary_key=True),
+        sa.Column("name", sa.String(100), primary_key=True),
+        sa.Column("value", sa.Double()),
     )
 
 
 def _create_claims() -> None:
     op.create_table(
         "claims",
-        sa.Column("trial_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column(
+            "trial_id",
+            sa.Integer(),
+            sa.ForeignKey("trials.id"),
+            autoincrement=False,
+            primary_key=True,
+        ),
         sa.Column("token", sa.String(64), nullable=False),
         sa.Column("host", sa.String(255), nullable=False),
         sa.Column("boot_id", sa.String(64), nullable=False),
@@ -142,6 +132,4 @@ def _create_claims() -> None:
         sa.Column("claimed_at", sa.String(32), nullable=False),
         sa.Column("fruitless", sa.Integer(), nullable=False),
         sa.Column("epochs", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("trial_id", name="pk_claims"),
-        sa.ForeignKeyConstraint(["trial_id"], ["trials.id"], name="fk_claims_trial_id"),
     )
