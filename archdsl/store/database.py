@@ -31,12 +31,12 @@ class Database:
         self.location = location
         self.place = str(location)
         self.read_only = read_only
-        self._engines = engines
+        self.engines = engines
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database, whatever others commit meanwhile."""
-        with explained(self.place), self._engines.reader.begin() as connection:
+        with explained(self.place), self.engines.reader.begin() as connection:
             yield connection
 
     @contextmanager
@@ -49,15 +49,15 @@ class Database:
         if self.read_only:
             raise StoreError(f"database {self.place} was opened for reading only")
         with explained(self.place):
-            if self._engines.liveness is not None:
-                self._engines.liveness.keep(claimant)
-            with self._engines.writer.begin() as connection:
+            if self.engines.liveness is not None:
+                self.engines.liveness.keep(claimant)
+            with self.engines.writer.begin() as connection:
                 yield connection
 
     def living(self, connection: Connection) -> Callable[[Owner], bool]:
         """Whether an owner still runs, as far as can be known; for one transaction."""
         by_session = partial(liveness.sees, connection)
-        elsewhere = shares_kernel if self._engines.liveness is None else by_session
+        elsewhere = shares_kernel if self.engines.liveness is None else by_session
         return cache(partial(is_alive, elsewhere=elsewhere))
 
     def revision(self) -> str | None:
@@ -70,9 +70,9 @@ class Database:
             return present_revision(connection, place=self.place)
 
     def close(self) -> None:
-        if self._engines.liveness is not None:
-            self._engines.liveness.close()
-        self._engines.reader.dispose()
+        if self.engines.liveness is not None:
+            self.engines.liveness.close()
+        self.engines.reader.dispose()
 
 
 def open_database(text: str, *, create: bool, read_only: bool) -> Database:
@@ -88,19 +88,18 @@ def open_database(text: str, *, create: bool, read_only: bool) -> Database:
             check_file(location.path, create=create, read_only=read_only)
         except OSError as error:
             raise StoreError(f"{location.path} cannot be reached: {error.strerror}") from error
-    if not read_only:
-        return _open_writable(location, create=create)
-    engines = (
-        postgres.engines_of(location.url, place=str(location))
-        if location.path is None
-        else sqlite.engines_for_reading(location.path)
+    database = Database(
+        engines=_engines(location, create=create, read_only=read_only),
+        location=location,
+        read_only=read_only,
     )
-    database = Database(engines=engines, location=location, read_only=True)
     try:
         revision = database.revision()
-        if revision is None:
+        if revision is None and (read_only or not create):
             raise EmptyDatabaseError(str(location))
-        if not is_current(revision):
+        if not read_only:
+            _prepare(database, revision)
+        elif not is_current(revision):
             # Only the tables of this version can be read, so an old database is upgraded first.
             open_database(text, create=False, read_only=False).close()
     except BaseException:
@@ -109,31 +108,22 @@ def open_database(text: str, *, create: bool, read_only: bool) -> Database:
     return database
 
 
-def _open_writable(location: Location, *, create: bool) -> Database:
-    engines = (
-        postgres.engines_of(location.url, place=str(location))
-        if location.path is None
-        else sqlite.engines_of(location.path, create=create)
-    )
-    database = Database(engines=engines, location=location, read_only=False)
-    try:
-        revision = database.revision()
-        if revision is None and not create:
-            raise EmptyDatabaseError(str(location))
-        # Not before the database is known to be ours, as this changes the file.
-        if location.path is not None:
-            with explained(str(location)):
-                sqlite.use_wal(engines)
-        if not is_current(revision):
-            _bring_up_to_date(database)
-    except BaseException:
-        database.close()
-        raise
-    return database
+def _engines(location: Location, *, create: bool, read_only: bool) -> Engines:
+    if location.path is None:
+        return postgres.engines_of(location.url, place=str(location))
+    if read_only:
+        return sqlite.engines_for_reading(location.path)
+    return sqlite.engines_of(location.path, mode="rwc" if create else "rw")
 
 
-def _bring_up_to_date(database: Database) -> None:
-    with database.write() as connection:
-        # Another process may have been quicker.
-        if not is_current(present_revision(connection, place=database.place)):
-            upgrade(connection)
+def _prepare(database: Database, revision: str | None) -> None:
+    """Make a database that is known to be ours, of a `revision`, ready to be written."""
+    # Not before it is known to be ours, as this changes the file.
+    if database.location.path is not None:
+        with explained(database.place):
+            sqlite.use_wal(database.engines)
+    if not is_current(revision):
+        with database.write() as connection:
+            # Another process may have been quicker.
+            if not is_current(present_revision(connection, place=database.place)):
+                upgrade(connection)

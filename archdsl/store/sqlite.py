@@ -21,57 +21,13 @@ from archdsl.store.failures import BUSY_SECONDS, explained
 _WRITES = "archdsl_writes"
 
 
-def engines_of(path: Path, *, create: bool) -> Engines:
-    """Transactions on a file that is made when it is missing, if `create`."""
-    return _engines(path, "rwc" if create else "rw")
+def engines_of(path: Path, *, mode: str) -> Engines:
+    """Transactions on a file.
 
-
-def engines_for_reading(path: Path) -> Engines:
-    """Transactions that only read, also in a folder where nothing can be written.
-
-    Raises:
-        StoreError: it cannot be read.
+    Args:
+        path: the file.
+        mode: how SQLite opens it: `rwc` (made when it is missing), `rw`, `ro`.
     """
-    engines = _engines(path, "ro")
-    try:
-        with engines.reader.connect() as connection:
-            connection.exec_driver_sql("SELECT 1 FROM sqlite_master")
-        return engines
-    except SQLAlchemyError as error:
-        engines.reader.dispose()
-        log = Path(f"{path}-wal")
-        cannot_share = "unable to open" in str(error) or "readonly database" in str(error)
-        if not cannot_share or (log.exists() and log.stat().st_size):
-            # A log that cannot be read along would silently be missing from what is read.
-            with explained(str(path)):
-                raise
-    # In a folder where nothing can be written SQLite cannot set up its shared memory; nobody
-    # writes there either, so the file may be read as it stands.
-    return _engines(path, "ro&immutable=1")
-
-
-def use_wal(engines: Engines) -> None:
-    """Turn on write-ahead logging, which stays with the file.
-
-    Two processes that do this at once block each other without waiting, so it is tried again.
-    """
-    deadline = time.monotonic() + BUSY_SECONDS
-    connection: Any = engines.writer.raw_connection()
-    try:
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
-    finally:
-        connection.close()
-
-
-def _engines(path: Path, mode: str) -> Engines:
-    """`mode`: how SQLite opens the file (`rwc`, `rw`, `ro`)."""
     address = f"{path.as_uri()}?mode={mode}"
 
     def connect() -> sqlite3.Connection:
@@ -96,3 +52,47 @@ def _engines(path: Path, mode: str) -> Engines:
         driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return Engines(reader=engine, writer=engine.execution_options(**{_WRITES: True}))
+
+
+def engines_for_reading(path: Path) -> Engines:
+    """Transactions that only read, also in a folder where nothing can be written.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    engines = engines_of(path, mode="ro")
+    try:
+        with engines.reader.connect() as connection:
+            connection.exec_driver_sql("SELECT 1 FROM sqlite_master")
+        return engines
+    except SQLAlchemyError as error:
+        engines.reader.dispose()
+        log = Path(f"{path}-wal")
+        cannot_share = "unable to open" in str(error) or "readonly database" in str(error)
+        if not cannot_share or (log.exists() and log.stat().st_size):
+            # A log that cannot be read along would silently be missing from what is read.
+            with explained(str(path)):
+                raise
+    # In a folder where nothing can be written SQLite cannot set up its shared memory; nobody
+    # writes there either, so the file may be read as it stands.
+    return engines_of(path, mode="ro&immutable=1")
+
+
+def use_wal(engines: Engines) -> None:
+    """Turn on write-ahead logging, which stays with the file.
+
+    Two processes that do this at once block each other without waiting, so it is tried again.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    connection: Any = engines.writer.raw_connection()
+    try:
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+    finally:
+        connection.close()
