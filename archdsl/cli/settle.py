@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.status import Status
@@ -11,11 +12,16 @@ from rich.status import Status
 from archdsl.cli.printing import duration, say
 from archdsl.errors import ArchdslError
 from archdsl.runners.read import read_profile
+from archdsl.searching.replicate import (
+    Replicate,
+    Replicated,
+    ReplicationCost,
+    counted,
+    replicate,
+    replication_cost,
+)
 from archdsl.store.rows import StudyRow
 from archdsl.store.store import Store
-
-if TYPE_CHECKING:
-    from archdsl.searching.replicate import Replicate, Replicated, ReplicationCost
 
 
 def settle_front(
@@ -29,8 +35,6 @@ def settle_front(
     Raises:
         ArchdslError: interrupted, or what cannot be measured here.
     """
-    from archdsl.searching.replicate import replicate, replication_cost
-
     profile = read_profile(runner)
     agreed = replication_cost(store, study, rounds=rounds)
     say(_format_budget(agreed, study, rounds))
@@ -79,7 +83,7 @@ def _format_budget(agreed: ReplicationCost, study: StudyRow, rounds: int) -> str
             f"trials {numbers} of '{study.name}' cannot be told apart, and all that --rounds "
             f"{rounds} allows is spent on them; raise it to go on"
         )
-    spent = _format_counts(agreed)
+    spent = _format_counts(agreed.purchases)
     time = (
         "" if agreed.seconds is None else f", about {duration(agreed.seconds)} beside starting up"
     )
@@ -90,7 +94,7 @@ def _format_budget(agreed: ReplicationCost, study: StudyRow, rounds: int) -> str
 
 
 def _format_result(done: Replicated, rounds: int) -> list[str]:
-    lines = [f"made {_format_counts(done) or 'nothing'}"]
+    lines = [f"made {_format_counts(done.made) or 'nothing'}"]
     lines += [f"{_format_purchase(purchase)} failed: {reason}" for purchase, reason in done.failed]
     if done.left:
         numbers = ", ".join(map(str, sorted({each.trial.number for each in done.left})))
@@ -105,11 +109,12 @@ def _format_result(done: Replicated, rounds: int) -> list[str]:
     return lines
 
 
-def _format_counts(spent: ReplicationCost | Replicated) -> str:
+def _format_counts(purchases: Sequence[Replicate]) -> str:
     """`1 measurement and 3 trainings`; what there is none of is left out."""
-    counts = {"measurement": spent.measurements, "training": spent.trainings}
     return " and ".join(
-        f"{count} {word}{'s' if count > 1 else ''}" for word, count in counts.items() if count
+        f"{count} {words if count > 1 else words[:-1]}"
+        for words, count in counted(purchases).items()
+        if count
     )
 
 
@@ -122,15 +127,8 @@ def _format_purchase(purchase: Replicate) -> str:
 
 def _settled_json(agreed: ReplicationCost, done: Replicated | None) -> dict[str, Any]:
     return {
-        "allowed": {
-            "measurements": agreed.measurements,
-            "trainings": agreed.trainings,
-            "seconds": agreed.seconds,
-        },
-        "made": {
-            "measurements": done.measurements if done else 0,
-            "trainings": done.trainings if done else 0,
-        },
+        "allowed": {**counted(agreed.purchases), "seconds": agreed.seconds},
+        "made": counted(done.made if done else ()),
         "failed": [
             {"trial": purchase.trial.number, "objective": purchase.objective, "reason": reason}
             for purchase, reason in (done.failed if done else ())

@@ -72,16 +72,6 @@ class ReplicationCost:
     seconds: float | None
     indistinguishable: Sequence[int]
 
-    @property
-    def trainings(self) -> int:
-        """How many networks would be trained."""
-        return _trainings(self.purchases)
-
-    @property
-    def measurements(self) -> int:
-        """How many measurements without a training would be made."""
-        return _measurements(self.purchases)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Replicated:
@@ -99,34 +89,13 @@ class Replicated:
     indistinguishable: Sequence[int]
     left: Sequence[Replicate]
 
-    @property
-    def trainings(self) -> int:
-        """How many networks were trained."""
-        return _trainings(self.made)
 
-    @property
-    def measurements(self) -> int:
-        """How many measurements without a training were made."""
-        return _measurements(self.made)
-
-
-def _trainings(purchases: Sequence[Replicate]) -> int:
-    return sum(purchase.trainings for purchase in purchases)
-
-
-def _measurements(purchases: Sequence[Replicate]) -> int:
-    return sum(not purchase.trainings for purchase in purchases)
-
-
-OnReplicate = Callable[[Replicate, int], None]
-"""Told of a purchase that begins, and of how many were before it."""
-
-
-def indistinguishable_members(store: Store, study: StudyRow) -> list[Trial]:
-    """The members of the robust front that cannot be told apart from another member."""
-    members = store.trials.front(study.id, robust=True)
-    found = indistinguishable(members)
-    return [trial for trial in members if trial.number in found]
+def counted(purchases: Sequence[Replicate]) -> dict[str, int]:
+    """How many `measurements` without a training purchases are, and how many `trainings`."""
+    return {
+        "measurements": sum(not each.trainings for each in purchases),
+        "trainings": sum(each.trainings for each in purchases),
+    }
 
 
 def replication_cost(store: Store, study: StudyRow, *, rounds: int) -> ReplicationCost:
@@ -138,7 +107,9 @@ def replication_cost(store: Store, study: StudyRow, *, rounds: int) -> Replicati
         rounds: how many further measurements each value may have, a training with
             `SEEDS_PER_ROUND` further seeds being one; those that were made before are included.
     """
-    members = indistinguishable_members(store, study)
+    robust = store.trials.front(study.id, robust=True)
+    found = indistinguishable(robust)
+    members = [trial for trial in robust if trial.number in found]
     purchases = [
         purchase
         for trial in members
@@ -160,7 +131,7 @@ def replicate(
     agreed: ReplicationCost,
     rounds: int,
     profile: RunProfile,
-    watch: OnReplicate,
+    watch: Callable[[Replicate, int], None],
     any_device: bool = False,
 ) -> Replicated:
     """Buy what was agreed on, as long as it is needed; each purchase is stored before the next.
@@ -171,7 +142,7 @@ def replicate(
         agreed: of `replication_cost`; nothing beyond it is bought.
         rounds: as of `replication_cost`.
         profile: where candidates run.
-        watch: told of every purchase.
+        watch: told of every purchase that begins, and of how many were before it.
         any_device: measure on whatever device is here, for a search that did so.
 
     Raises:

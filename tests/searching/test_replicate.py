@@ -23,6 +23,7 @@ from archdsl.searching.replicate import (
     Replicate,
     Replicated,
     ReplicationCost,
+    counted,
     replicate,
     replication_cost,
 )
@@ -106,7 +107,7 @@ def values(store: Store) -> Values:
 def test_only_what_cannot_be_told_apart_is_paid_for(store: Store, searched: StudyRow) -> None:
     agreed = replication_cost(store, searched, rounds=1)
     assert depths(store, list(agreed.purchases)) == {1, 3, 5, 6}
-    assert (agreed.measurements, agreed.trainings) == (8, 0), "a table trains nothing"
+    assert counted(agreed.purchases) == {"measurements": 8, "trainings": 0}, "a table"
     assert len(agreed.indistinguishable) == 4
     before = len(store.trials.all(searched.id))
     done = settled(store, searched, rounds=1)
@@ -125,7 +126,7 @@ def test_only_what_cannot_be_told_apart_is_paid_for(store: Store, searched: Stud
 def test_what_is_settled_on_the_way_is_not_paid_for(store: Store, searched: StudyRow) -> None:
     """One round settles depths 1 and 3; in the second a latency of depth 5 is enough."""
     agreed = replication_cost(store, searched, rounds=2)
-    assert agreed.measurements == 16
+    assert counted(agreed.purchases)["measurements"] == 16
     done = settled(store, searched, rounds=2)
     second = [each for each in done.made if each.turn == 2]
     assert [(each.trial.params["depth"], each.objective) for each in second] == [(5, "latency")]
