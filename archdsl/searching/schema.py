@@ -8,45 +8,32 @@ from archdsl.searching.study import Study
 from archdsl.spec.model import ModelSpec
 from archdsl.spec.schema import DIALECT, partial
 
-_HOLES: dict[str, Any] = {
-    "Choose": {
-        "description": "One of several values, or of several labelled partial documents.",
+_NAME = {"type": "string", "description": "Names the hole for {same: NAME}."}
+
+
+def _hole(description: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """An object that has the first of its properties always."""
+    return {
+        "description": description,
         "type": "object",
-        "properties": {
-            "choose": {
-                "anyOf": [
-                    {"type": "array", "minItems": 1},
-                    {"type": "object", "minProperties": 1},
-                ]
-            },
-            "as": {"type": "string", "description": "Names the hole for {same: NAME}."},
-        },
-        "required": ["choose"],
+        "properties": properties,
+        "required": list(properties)[:1],
         "additionalProperties": False,
-    },
-    "Range": {
-        "description": "Numbers from low to high, both included.",
-        "type": "object",
-        "properties": {
-            "range": {
-                "type": "array",
-                "items": {"type": "number"},
-                "minItems": 2,
-                "maxItems": 2,
-            },
-            "step": {"type": "number", "exclusiveMinimum": 0},
-            "as": {"type": "string", "description": "Names the hole for {same: NAME}."},
-        },
-        "required": ["range"],
-        "additionalProperties": False,
-    },
-    "Same": {
-        "description": "The value of a named hole again.",
-        "type": "object",
-        "properties": {"same": {"type": "string"}},
-        "required": ["same"],
-        "additionalProperties": False,
-    },
+    }
+
+
+_OPTIONS = {"anyOf": [{"type": "array", "minItems": 1}, {"type": "object", "minProperties": 1}]}
+_ENDS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+_STEP = {"type": "number", "exclusiveMinimum": 0}
+_HOLES = {
+    "Choose": _hole(
+        "One of several values, or of several labelled partial documents.",
+        {"choose": _OPTIONS, "as": _NAME},
+    ),
+    "Range": _hole(
+        "Numbers from low to high, both included.", {"range": _ENDS, "step": _STEP, "as": _NAME}
+    ),
+    "Same": _hole("The value of a named hole again.", {"same": {"type": "string"}}),
 }
 _HOLE = [{"$ref": f"#/$defs/{name}"} for name in _HOLES]
 
