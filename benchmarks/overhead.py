@@ -35,7 +35,8 @@ from archdsl.records import Job, Outcome
 from archdsl.runners.read import read_profile
 from archdsl.searching.read import CheckedStudy, check_study
 from archdsl.searching.run import run_search, watched_by
-from archdsl.searching.samplers import History, HistoryRow, make_sampler
+from archdsl.searching.samplers import History, HistoryRow
+from archdsl.searching.samplers.optuna import OptunaSampler
 from archdsl.store.store import Store, open_store
 
 RATIOS = [0.125, 0.25, 0.5, 1]
@@ -165,7 +166,8 @@ def sampler_ms(checked: CheckedStudy, store: Store) -> float:
         if trial.values
     ]
     history = History(finished=finished)
-    sampler = make_sampler(checked.study.sampler.type, seed=0, objectives=checked.study.objectives)
+    kind, objectives = checked.study.sampler.type, checked.study.objectives
+    sampler = OptunaSampler(kind=kind, seed=0, objectives=objectives)
     # The first one reads the history.
     next(sampler.propose(checked.space, history, number=len(finished)))
     started, repeats = time.perf_counter(), 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
@@ -116,9 +116,6 @@ class Front(Sequence[FrontRow]):
 
     def __len__(self) -> int:
         return len(self._rows)
-
-    def __iter__(self) -> Iterator[FrontRow]:
-        return iter(self._rows)
 
     def __repr__(self) -> str:
         complete = len(self._found.rows)

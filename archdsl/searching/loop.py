@@ -165,33 +165,19 @@ class Search:
             except SpaceExhaustedError as error:
                 self.exhausted = str(error)
                 return None
-            architecture = Architecture(
-                arch_id=found.model.plan.arch_id,
-                spec=found.model.spec.document(),
-                plan=found.model.plan.canonical(),
-                facts=dict(found.facts),
-            )
+            new = found.trial()
             try:
-                trial = self._add(found, architecture)
+                trial = self._add(new, found)
             except DuplicateTrialError:  # another process was quicker
                 self._seen = self._store.trials.arch_ids(self._row.id)
                 continue
-            self._seen.add(architecture.arch_id)
+            self._seen.add(new.architecture.arch_id)
             if trial is None:
                 return None
             if not found.violation:
-                return trial, architecture
+                return trial, new.architecture
 
-    def _add(self, found: NewCandidate, architecture: Architecture) -> Trial | None:
-        new = NewTrial(
-            architecture=architecture,
-            params=found.params,
-            distributions=found.distributions,
-            sampler_attrs=found.attributes,
-            attempt=found.attempt,
-            # Nothing is paid for a broken constraint, so it costs nothing of the budget.
-            counted=not found.violation,
-        )
+    def _add(self, new: NewTrial, found: NewCandidate) -> Trial | None:
         place = {"study_id": self._row.id, "budget": self._budget}
         if not found.violation:
             return self._store.trials.add(new, **place, owner=self._owner)

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from archdsl.records import State
 from archdsl.searching.listing import ListedTrial
-from archdsl.searching.samplers.optuna import without_messages
+from archdsl.searching.samplers.optuna import CONSTRAINTS, without_messages
 from archdsl.store.rows import StudyRow
 
 STATES = {
@@ -25,8 +25,6 @@ STATES = {
 }
 """Ours to Optuna's; every other one is FAIL. That goes for infeasible trials too: Optuna wants
 values of a complete trial, and nothing was measured. Their broken constraints are kept."""
-CONSTRAINTS = "constraints"
-"""The attribute in which Optuna looks for how far a trial breaks constraints."""
 
 
 def optuna_file(study: StudyRow, trials: Iterable[ListedTrial]) -> bytes:

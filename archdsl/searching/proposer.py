@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from archdsl.errors import SpaceExhaustedError
 from archdsl.identity import canonical_json
@@ -13,9 +12,10 @@ from archdsl.plan.facts import facts
 from archdsl.plan.read import Checked
 from archdsl.searching.constraints import Constraint
 from archdsl.searching.read import CheckedStudy
-from archdsl.searching.samplers import History, Proposal, Sampler, make_sampler
-from archdsl.searching.samplers.optuna import distributions
+from archdsl.searching.samplers import History, Proposal, Sampler
+from archdsl.searching.samplers.optuna import OptunaSampler, distributions
 from archdsl.space.space import Candidate
+from archdsl.store.rows import Architecture, NewTrial
 
 MOST_REDRAWS = 200
 MOST_ENUMERATED = 20_000
@@ -28,9 +28,7 @@ class NewCandidate:
     Args:
         model: its checked document and plan.
         facts: what is known of it before any cost.
-        params: hole name to label; empty for the base.
-        distributions: hole name to what it was chosen from, as optuna's JSON.
-        attributes: what the sampler noted.
+        proposal: what its sampler decided; None of the base.
         attempt: proposals that were passed over before it.
         violation: by how much its facts break constraints; 0 when they keep them.
         reason: which constraints, with the values.
@@ -38,12 +36,28 @@ class NewCandidate:
 
     model: Checked
     facts: Mapping[str, float]
-    params: Mapping[str, Any]
-    distributions: Mapping[str, str]
-    attributes: Mapping[str, Any]
+    proposal: Proposal | None
     attempt: int
     violation: float
     reason: str | None
+
+    def trial(self) -> NewTrial:
+        """As the store takes it."""
+        plan, proposal = self.model.plan, self.proposal
+        return NewTrial(
+            architecture=Architecture(
+                arch_id=plan.arch_id,
+                spec=self.model.spec.document(),
+                plan=plan.canonical(),
+                facts=dict(self.facts),
+            ),
+            params=proposal.candidate.params if proposal else {},
+            distributions=distributions(proposal.candidate.holes) if proposal else {},
+            sampler_attrs=proposal.attributes if proposal else {},
+            attempt=self.attempt,
+            # Nothing is paid for a broken constraint, so it costs nothing of the budget.
+            counted=not self.violation,
+        )
 
 
 class Proposer:
@@ -60,8 +74,8 @@ class Proposer:
         self._constraints = [c for c in study.parsed_constraints() if not c.measured]
         # Decisions made before, and what they came to: to find that out costs more than to draw.
         self._known: dict[str, str | None] = {}
-        self._sampler = sampler or make_sampler(
-            study.sampler.type, seed=study.sampler.seed, objectives=study.objectives
+        self._sampler = sampler or OptunaSampler(
+            kind=study.sampler.type, seed=study.sampler.seed, objectives=study.objectives
         )
 
     def next(
@@ -94,7 +108,7 @@ class Proposer:
 
     def sample(self, count: int) -> Iterator[NewCandidate | None]:
         """Random candidates, None for each invalid one: how much of the space is feasible."""
-        sampler = make_sampler("random", seed=0, objectives={"": "minimize"})
+        sampler = OptunaSampler(kind="random", seed=0, objectives={"": "minimize"})
         for proposal in islice(sampler.propose(self._space, History(), number=-1), count):
             valid = self._is_new(proposal.candidate, set())
             yield self._new(proposal.candidate.model, proposal, attempt=0) if valid else None
@@ -117,9 +131,7 @@ class Proposer:
         return NewCandidate(
             model=model,
             facts=known,
-            params=proposal.candidate.params if proposal else {},
-            distributions=distributions(proposal.candidate.holes) if proposal else {},
-            attributes=proposal.attributes if proposal else {},
+            proposal=proposal,
             attempt=attempt,
             violation=sum(excess for _, excess in broken),
             reason="; ".join(_format_broken(c, known) for c, _ in broken) or None,

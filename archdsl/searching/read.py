@@ -197,14 +197,6 @@ def _overlay(tree: Tree) -> tuple[Part, list[Problem]]:
     if written is None or written.value is None:
         written = Tree(value={}, origin=tree.origin)
     part, found = holes.parse(written)
-    prefixed = [
-        Problem(
-            source=each.source,
-            line=each.line,
-            column=each.column,
-            path=f"space.{each.path}" if each.path else "space",
-            message=each.message,
-        )
-        for each in found
+    return part, [
+        replace(each, path=f"space.{each.path}" if each.path else "space") for each in found
     ]
-    return part, prefixed

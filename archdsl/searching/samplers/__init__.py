@@ -23,7 +23,7 @@ sampler=…)`:
                 yield Proposal(candidate=candidate)
 
 A sampler that study documents can name is a file in this folder, its word in `Sampler.type` of
-`archdsl/searching/study.py`, and a line in `make_sampler`.
+`archdsl/searching/study.py`, and a line in `Proposer` of `archdsl/searching/proposer.py`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
-from archdsl.metrics import Direction
 from archdsl.records import State
 from archdsl.space.space import Candidate, Space
 
@@ -121,16 +120,3 @@ class Sampler(Protocol):
             history: what is known of the trials before.
             number: of the trial, from 0.
         """
-
-
-def make_sampler(kind: str, *, seed: int, objectives: Mapping[str, Direction]) -> Sampler:
-    """The sampler that a study names.
-
-    Args:
-        kind: `tpe`, `nsga2` or `random`.
-        seed: of the study; everything random follows from it.
-        objectives: name to direction, in the study's order.
-    """
-    from archdsl.searching.samplers.optuna import OptunaSampler
-
-    return OptunaSampler(kind=kind, seed=seed, objectives=objectives)

@@ -8,9 +8,10 @@ would have proposed.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -96,7 +97,7 @@ class OptunaSampler:
             values=values or [0.0] * len(self._objectives),
             params=dict(row.params),
             distributions={name: _parsed(text) for name, text in row.distributions.items()},
-            system_attrs={**row.attributes, _BROKEN: [row.violation or -1.0]},
+            system_attrs={**row.attributes, CONSTRAINTS: [row.violation or -1.0]},
         )
 
 
@@ -130,12 +131,12 @@ def without_messages() -> Iterator[None]:
         optuna.logging.set_verbosity(verbosity)
 
 
-_BROKEN = "constraints"
-"""The attribute in which samplers look for how far a trial breaks constraints."""
+CONSTRAINTS = "constraints"
+"""The attribute in which Optuna's samplers look for how far a trial breaks constraints."""
 
 
 def _broken(trial: FrozenTrial) -> Sequence[float]:
-    excesses: Sequence[float] = trial.system_attrs[_BROKEN]
+    excesses: Sequence[float] = trial.system_attrs[CONSTRAINTS]
     return excesses
 
 
@@ -150,12 +151,12 @@ def fresh_sampler(kind: str, *, seed: int, number: int, attempt: int) -> BaseSam
     own_seed = int(digest([seed, number, attempt])[:8], 16)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return _SAMPLERS[kind](own_seed)
-
-
-def _tpe(seed: int) -> BaseSampler:
-    # group: holes under different options are sampled jointly where they exist together
-    return TPESampler(seed=seed, multivariate=True, group=True, **_MINDFUL)
+        if kind == "tpe":
+            # group: holes under different options are sampled jointly where they exist together
+            return TPESampler(seed=own_seed, multivariate=True, group=True, **_MINDFUL)
+        if kind == "nsga2":
+            return NSGAIISampler(seed=own_seed, population_size=POPULATION, **_MINDFUL)
+        return RandomSampler(seed=own_seed)
 
 
 class NSGAIISampler(samplers.NSGAIISampler):
@@ -173,29 +174,12 @@ class NSGAIISampler(samplers.NSGAIISampler):
         return sorted(parents, key=lambda trial: trial.number)
 
 
-def _nsga2(seed: int) -> BaseSampler:
-    return NSGAIISampler(seed=seed, population_size=POPULATION, **_MINDFUL)
-
-
-_SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
-    "tpe": _tpe,
-    "nsga2": _nsga2,
-    "random": lambda seed: RandomSampler(seed=seed),
-}
-
-
 def distributions(holes: Sequence[Hole]) -> dict[str, str]:
     """What each hole was chosen from, as optuna's JSON."""
     return {hole.name: distribution_to_json(_distribution(hole)) for hole in holes}
 
 
-_PARSED: dict[str, BaseDistribution] = {}
-
-
-def _parsed(text: str) -> BaseDistribution:
-    if text not in _PARSED:
-        _PARSED[text] = json_to_distribution(text)
-    return _PARSED[text]
+_parsed = cache(json_to_distribution)
 
 
 def _distribution(hole: Hole) -> BaseDistribution:
