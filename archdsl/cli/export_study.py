@@ -13,7 +13,7 @@ from archdsl.cli.stores import pick_study
 from archdsl.cli.writing import refuse_others
 from archdsl.files import write_whole
 from archdsl.reporting.trials_table import csv_table, parquet_table, trial_columns
-from archdsl.searching.listing import ListedTrial, list_trials
+from archdsl.searching.stored import ListedTrial, list_trials
 from archdsl.store.store import Store
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from archdsl.errors import ArchdslError
 from archdsl.identity import canonical_json
-from archdsl.searching.listing import ListedTrial
+from archdsl.searching.stored import ListedTrial
 from archdsl.searching.test_score import final_quantity
 from archdsl.store.rows import StudyRow
 

@@ -90,14 +90,14 @@ def refuse_others(row: StudyRow, store: Store, protocols: Mapping[str, Mapping[s
         StudyError: its complete trials hold a quantity under another protocol.
     """
     for quantity, protocol in protocols.items():
-        others = store.measurements.foreign_protocols(
+        other = store.measurements.foreign_protocol(
             study_id=row.id, quantity=quantity, key=digest(dict(protocol))
         )
-        if others:
+        if other is not None:
             raise measured_otherwise(
                 row.name,
                 quantity,
-                others[0].protocol,
+                other,
                 protocol,
                 remedy="values that were measured differently are never compared; search under "
                 "another name (--set name=…) or in another database (--db), or restore what "

@@ -14,8 +14,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from archdsl.records import State
-from archdsl.searching.listing import ListedTrial
 from archdsl.searching.samplers.optuna import CONSTRAINTS, without_messages
+from archdsl.searching.stored import ListedTrial
 from archdsl.store.rows import StudyRow
 
 STATES = {

@@ -60,15 +60,6 @@ class Database:
         elsewhere = shares_kernel if self.engines.liveness is None else by_session
         return cache(partial(is_alive, elsewhere=elsewhere))
 
-    def revision(self) -> str | None:
-        """Which schema it has; None when it is empty.
-
-        Raises:
-            StoreError: it is not ours, or of a later version.
-        """
-        with self.read() as connection:
-            return present_revision(connection, place=self.place)
-
     def close(self) -> None:
         if self.engines.liveness is not None:
             self.engines.liveness.close()
@@ -94,9 +85,12 @@ def open_database(text: str, *, create: bool, read_only: bool) -> Database:
         read_only=read_only,
     )
     try:
-        revision = database.revision()
+        with database.read() as connection:
+            revision = present_revision(connection, place=database.place)
         if revision is None and (read_only or not create):
-            raise EmptyDatabaseError(str(location))
+            raise EmptyDatabaseError(
+                f"database {location} is empty; `archdsl search` fills one, or say another --db"
+            )
         if not read_only:
             _prepare(database, revision)
         elif not is_current(revision):

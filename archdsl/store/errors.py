@@ -10,17 +10,7 @@ class StudyChangedError(StudyError):
 
 
 class DuplicateTrialError(StoreError):
-    """The study already holds a trial of this architecture.
-
-    Args:
-        arch_id: the architecture that was proposed again.
-        number: the trial that holds it.
-    """
-
-    def __init__(self, *, arch_id: str, number: int) -> None:
-        self.arch_id = arch_id
-        self.number = number
-        super().__init__(f"architecture {arch_id} is already trial {number} of this study")
+    """The study already holds a trial of this architecture."""
 
 
 class StaleClaimError(StoreError):
@@ -36,13 +26,4 @@ class NoDatabaseError(StoreError):
 
 
 class EmptyDatabaseError(NoDatabaseError):
-    """There is a database, and nothing in it.
-
-    Args:
-        place: what messages call the database.
-    """
-
-    def __init__(self, place: str) -> None:
-        super().__init__(
-            f"database {place} is empty; `archdsl search` fills one, or say another --db"
-        )
+    """There is a database, and nothing in it."""

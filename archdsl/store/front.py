@@ -14,9 +14,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-VIEWS = ("front", "front_robust")
-
-_ENDS = {"front": ("loss", "loss"), "front_robust": ("loss_low", "loss_high")}
+_VIEWS = {"front": ("loss", "loss"), "front_robust": ("loss_low", "loss_high")}
+"""Name to the columns with the lower and the upper end that it compares."""
 
 _JSON_OBJECT = {"sqlite": "json_group_object", "postgresql": "json_object_agg"}
 
@@ -86,13 +85,12 @@ WHERE trials.state = 'complete'
 
 
 def drop_views(connection: Connection) -> None:
-    for name in VIEWS:
+    for name in _VIEWS:
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
 
 
 def create_views(connection: Connection) -> None:
     json_object = _JSON_OBJECT[connection.dialect.name]
-    for name in VIEWS:
-        low, high = _ENDS[name]
+    for name, (low, high) in _VIEWS.items():
         select = _SELECT.format(low=low, high=high, json_object=json_object)
         connection.exec_driver_sql(f"CREATE VIEW {name} AS {select}")

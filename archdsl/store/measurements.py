@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select
 
 from archdsl.errors import StoreError
 from archdsl.records import Measurement, State
 from archdsl.store.architectures import add_architecture, has_architecture
 from archdsl.store.database import Database
-from archdsl.store.rows import Architecture, ProtocolUse
+from archdsl.store.rows import Architecture
 from archdsl.store.tables import measurements, now, record_of, trial_values, trials
 
 # Statements that every trial needs are built once.
@@ -110,28 +110,24 @@ class Measurements:
             )
             return [(row.arch_id, record_of(Measurement, row)) for row in rows]
 
-    def foreign_protocols(self, *, study_id: int, quantity: str, key: str) -> list[ProtocolUse]:
-        """The protocols other than `key` of the `quantity` that complete trials stand on."""
-        uses = (
-            select(func.min(measurements.c.id).label("first_id"), func.count().label("trials"))
-            .select_from(trial_values)
-            .join(measurements, measurements.c.id == trial_values.c.measurement_id)
-            .join(trials, trials.c.id == trial_values.c.trial_id)
+    def foreign_protocol(
+        self, *, study_id: int, quantity: str, key: str
+    ) -> Mapping[str, Any] | None:
+        """The oldest protocol of a `quantity` other than the one of `key` that complete trials
+        stand on; None where there is no other."""
+        other = (
+            select(measurements.c.protocol)
+            .join(trial_values, trial_values.c.measurement_id == measurements.c.id)
             .where(
-                trials.c.study_id == study_id,
+                trial_values.c.study_id == study_id,
                 measurements.c.quantity == quantity,
                 measurements.c.key != key,
             )
-            .group_by(measurements.c.key)
-            .subquery()
+            .order_by(measurements.c.id)
         )
         with self.database.read() as connection:
-            rows = connection.execute(
-                select(measurements.c.key, measurements.c.protocol, uses.c.trials)
-                .join(uses, uses.c.first_id == measurements.c.id)
-                .order_by(uses.c.first_id)
-            )
-            return [record_of(ProtocolUse, row) for row in rows]
+            found: Mapping[str, Any] | None = connection.scalar(other.limit(1))
+            return found
 
 
 def keep(

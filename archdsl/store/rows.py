@@ -219,18 +219,3 @@ class DeletedStudy:
     trials: int
     architectures: int
     measurements: tuple[Measurement, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProtocolUse:
-    """A protocol under which complete trials of a study hold a quantity.
-
-    Args:
-        key: digest of `protocol`.
-        protocol: conditions and fingerprint, or data, recipe and seed.
-        trials: how many trials.
-    """
-
-    key: str
-    protocol: Mapping[str, Any]
-    trials: int

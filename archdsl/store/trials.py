@@ -243,7 +243,9 @@ def _add(connection: Connection, new: NewTrial, *, study_id: int, budget: int | 
     if budget is not None and present.counted >= budget:
         return None
     if present.twin is not None:
-        raise DuplicateTrialError(arch_id=arch_id, number=present.twin)
+        raise DuplicateTrialError(
+            f"architecture {arch_id} is already trial {present.twin} of this study"
+        )
     add_architecture(connection, new.architecture)
     row = {
         "study_id": study_id,

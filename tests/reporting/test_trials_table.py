@@ -10,7 +10,7 @@ import pytest
 
 from archdsl.records import State
 from archdsl.reporting.trials_table import parquet_table, trial_columns
-from archdsl.searching.listing import list_trials
+from archdsl.searching.stored import list_trials
 from archdsl.store.store import Store
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="an extra")

@@ -10,10 +10,10 @@ import optuna
 import pytest
 
 from archdsl.records import State
-from archdsl.searching.listing import list_trials
 from archdsl.searching.optuna_file import optuna_file
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.run import SearchResult
+from archdsl.searching.stored import list_trials
 from archdsl.store.store import Store
 
 ReadStudy = Callable[..., CheckedStudy]

@@ -83,7 +83,7 @@ def test_a_detail_that_is_not_json_is_a_clear_error(known: Store) -> None:
     assert known.measurements.of_arch("aa") == []
 
 
-def test_foreign_protocols_are_those_of_complete_trials_of_this_study(
+def test_a_foreign_protocol_is_one_of_complete_trials_of_this_study(
     store: Store, study: StudyRow, add: Callable[..., Trial], measure: Measure
 ) -> None:
     def finish(arch_id: str, device: str, study_id: int) -> None:
@@ -106,10 +106,10 @@ def test_foreign_protocols_are_those_of_complete_trials_of_this_study(
     finish("dd", "T4", other.id)
     store.measurements.record("aa", measure("latency", 1.0, 0.1, device="L4"))
     mine = measure("latency", 0.0, 0.0, device="H200").key
-    uses = store.measurements.foreign_protocols(study_id=study.id, quantity="latency", key=mine)
-    assert [(use.protocol, use.trials) for use in uses] == [({"device": "A100"}, 2)]
+    found = store.measurements.foreign_protocol(study_id=study.id, quantity="latency", key=mine)
+    assert found == {"device": "A100"}
     top1 = measure("top1", 0.0, 0.0).key
-    assert store.measurements.foreign_protocols(study_id=study.id, quantity="top1", key=top1) == []
+    assert store.measurements.foreign_protocol(study_id=study.id, quantity="top1", key=top1) is None
 
 
 def test_every_measurement_has_its_date(known: Store, measure: Measure) -> None:

@@ -52,9 +52,8 @@ def test_a_second_trial_of_an_architecture_is_refused_per_study(
     store: Store, study: StudyRow, add: Add
 ) -> None:
     add("aa")
-    with pytest.raises(DuplicateTrialError, match="aa is already trial 0") as caught:
+    with pytest.raises(DuplicateTrialError, match="aa is already trial 0"):
         add("aa")
-    assert (caught.value.arch_id, caught.value.number) == ("aa", 0)
     other = store.studies.ensure(name="other", document={}, objectives={"top1": "maximize"})
     assert add("aa", study_id=other.id).number == 0
     assert store.trials.arch_ids(study.id) == {"aa"}
