@@ -120,11 +120,10 @@ def _format_cost(settings: object, seconds: float | None) -> str:
 def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> Estimate:
     from archdsl.searching.proposer import Proposer
 
-    drawn = list(Proposer(checked=checked).sample(SAMPLES))
-    valid = [proposal for proposal in drawn if proposal]
+    valid = list(Proposer(checked=checked).sample(SAMPLES))
     conditions = checked.study.evaluate.of("latency")
     metric, settings = _training(checked.study.evaluate)
-    model = checked.space.base_candidate() or (valid[0].model if valid else None)
+    model = checked.space.base_candidate() or (valid[0][0] if valid else None)
     latency = training = None
     if model and isinstance(settings, AccuracySettings):
         say("timing a few steps of a training of the base …")
@@ -135,7 +134,7 @@ def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> E
     return Estimate(
         size=checked.space.size,
         valid=len(valid) / SAMPLES,
-        feasible=sum(not proposal.violation for proposal in valid) / SAMPLES,
+        feasible=sum(feasible for _, feasible in valid) / SAMPLES,
         latency_seconds=latency,
         training_seconds=training,
         trials=checked.study.budget.trials,

@@ -13,13 +13,13 @@ from archdsl.errors import SpaceExhaustedError, StoreError
 from archdsl.identity import digest
 from archdsl.metrics import METRICS
 from archdsl.records import Job, Measurement, Outcome, State
-from archdsl.searching.proposer import NewCandidate, Proposer
+from archdsl.searching.proposer import Proposer
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.samplers import History, HistoryRow, Sampler
 from archdsl.searching.stopper import Stopper
 from archdsl.store.errors import DuplicateTrialError, StaleClaimError
 from archdsl.store.owner import Owner
-from archdsl.store.rows import Architecture, NewTrial, StudyRow, Trial
+from archdsl.store.rows import Architecture, StudyRow, Trial
 from archdsl.store.store import Store
 
 MOST_INFEASIBLE = 200
@@ -156,7 +156,7 @@ class Search:
                 return None
             self._read_finished()
             try:
-                found = self._proposer.next(
+                new = self._proposer.next(
                     number=size.rows,
                     history=History(finished=self._finished, read_running=self._read_running),
                     seen=self._seen,
@@ -165,26 +165,18 @@ class Search:
             except SpaceExhaustedError as error:
                 self.exhausted = str(error)
                 return None
-            new = found.trial()
             try:
-                trial = self._add(new, found)
+                trial = self._store.trials.add(
+                    new, study_id=self._row.id, budget=self._budget, owner=self._owner
+                )
             except DuplicateTrialError:  # another process was quicker
                 self._seen = self._store.trials.arch_ids(self._row.id)
                 continue
             self._seen.add(new.architecture.arch_id)
             if trial is None:
                 return None
-            if not found.violation:
+            if new.outcome is None:
                 return trial, new.architecture
-
-    def _add(self, new: NewTrial, found: NewCandidate) -> Trial | None:
-        place = {"study_id": self._row.id, "budget": self._budget}
-        if not found.violation:
-            return self._store.trials.add(new, **place, owner=self._owner)
-        broken = Outcome(
-            state=State.INFEASIBLE, reason=found.reason or "", violation=found.violation
-        )
-        return self._store.trials.add_finished(new, **place, outcome=broken)
 
     def _read_finished(self) -> None:
         for trial in self._store.trials.finished(self._row.id, after=self._last_finish):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 
 from archdsl.errors import SpaceExhaustedError
 from archdsl.identity import canonical_json
 from archdsl.plan.facts import facts
 from archdsl.plan.read import Checked
+from archdsl.records import Outcome, State
 from archdsl.searching.constraints import Constraint
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.samplers import History, Proposal, Sampler
@@ -19,45 +19,6 @@ from archdsl.store.rows import Architecture, NewTrial
 
 MOST_REDRAWS = 200
 MOST_ENUMERATED = 20_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewCandidate:
-    """A candidate that is not in the study yet.
-
-    Args:
-        model: its checked document and plan.
-        facts: what is known of it before any cost.
-        proposal: what its sampler decided; None of the base.
-        attempt: proposals that were passed over before it.
-        violation: by how much its facts break constraints; 0 when they keep them.
-        reason: which constraints, with the values.
-    """
-
-    model: Checked
-    facts: Mapping[str, float]
-    proposal: Proposal | None
-    attempt: int
-    violation: float
-    reason: str | None
-
-    def trial(self) -> NewTrial:
-        """As the store takes it."""
-        plan, proposal = self.model.plan, self.proposal
-        return NewTrial(
-            architecture=Architecture(
-                arch_id=plan.arch_id,
-                spec=self.model.spec.document(),
-                plan=plan.canonical(),
-                facts=dict(self.facts),
-            ),
-            params=proposal.candidate.params if proposal else {},
-            distributions=distributions(proposal.candidate.holes) if proposal else {},
-            sampler_attrs=proposal.attributes if proposal else {},
-            attempt=self.attempt,
-            # Nothing is paid for a broken constraint, so it costs nothing of the budget.
-            counted=not self.violation,
-        )
 
 
 class Proposer:
@@ -80,7 +41,7 @@ class Proposer:
 
     def next(
         self, *, number: int, history: History, seen: set[str], only_feasible: bool = False
-    ) -> NewCandidate:
+    ) -> NewTrial:
         """Candidate `number` of the study.
 
         Args:
@@ -97,21 +58,21 @@ class Proposer:
             base = self._space.base_candidate()
             if base is not None:
                 return self._new(base, attempt=0)
-        attempt = 0
         if not only_feasible:
             proposals = self._sampler.propose(self._space, history, number=number)
-            for proposal in islice(proposals, MOST_REDRAWS):
+            for attempt, proposal in enumerate(islice(proposals, MOST_REDRAWS)):
                 if self._is_new(proposal.candidate, seen):
                     return self._new(proposal.candidate.model, proposal, attempt=attempt)
-                attempt += 1
         return self._first_left(seen, only_feasible=only_feasible)
 
-    def sample(self, count: int) -> Iterator[NewCandidate | None]:
-        """Random candidates, None for each invalid one: how much of the space is feasible."""
+    def sample(self, count: int) -> Iterator[tuple[Checked, bool]]:
+        """The valid ones of `count` random models, and whether their facts keep the constraints:
+        how much of the space is feasible."""
         sampler = OptunaSampler(kind="random", seed=0, objectives={"": "minimize"})
         for proposal in islice(sampler.propose(self._space, History(), number=-1), count):
-            valid = self._is_new(proposal.candidate, set())
-            yield self._new(proposal.candidate.model, proposal, attempt=0) if valid else None
+            if proposal.candidate.is_valid:
+                model = proposal.candidate.model
+                yield model, self._refused(model) is None
 
     def _is_new(self, candidate: Candidate, seen: set[str]) -> bool:
         """Whether it is valid and not in the study."""
@@ -122,31 +83,46 @@ class Proposer:
         arch_id = self._known[decided]
         return arch_id is not None and arch_id not in seen
 
-    def _new(
-        self, model: Checked, proposal: Proposal | None = None, *, attempt: int
-    ) -> NewCandidate:
-        known = facts(model.plan)
-        broken = [(c, c.violation(known)) for c in self._constraints]
-        broken = [(c, excess) for c, excess in broken if excess > 0]
-        return NewCandidate(
-            model=model,
-            facts=known,
-            proposal=proposal,
+    def _new(self, model: Checked, proposal: Proposal | None = None, *, attempt: int) -> NewTrial:
+        outcome = self._refused(model)
+        return NewTrial(
+            architecture=Architecture(
+                arch_id=model.plan.arch_id,
+                spec=model.spec.document(),
+                plan=model.plan.canonical(),
+                facts=dict(facts(model.plan)),
+            ),
+            params=proposal.candidate.params if proposal else {},
+            distributions=distributions(proposal.candidate.holes) if proposal else {},
+            sampler_attrs=proposal.attributes if proposal else {},
             attempt=attempt,
-            violation=sum(excess for _, excess in broken),
-            reason="; ".join(_format_broken(c, known) for c, _ in broken) or None,
+            # Nothing is paid for a broken constraint, so it costs nothing of the budget.
+            counted=outcome is None,
+            outcome=outcome,
         )
 
-    def _first_left(self, seen: set[str], *, only_feasible: bool) -> NewCandidate:
+    def _refused(self, model: Checked) -> Outcome | None:
+        """What becomes of a model whose facts break constraints; None where they keep them."""
+        known = facts(model.plan)
+        broken = [(c, excess) for c in self._constraints if (excess := c.violation(known)) > 0]
+        if not broken:
+            return None
+        return Outcome(
+            state=State.INFEASIBLE,
+            reason="; ".join(_format_broken(c, known) for c, _ in broken),
+            violation=sum(excess for _, excess in broken),
+        )
+
+    def _first_left(self, seen: set[str], *, only_feasible: bool) -> NewTrial:
         """What is not proposed any more, an enumeration finds, or proves absent."""
         tried = 0
         for candidate in islice(self._space.enumerate(), MOST_ENUMERATED):
             tried += 1
             if not self._is_new(candidate, seen):
                 continue
-            found = self._new(candidate.model, Proposal(candidate=candidate), attempt=MOST_REDRAWS)
-            if not only_feasible or not found.violation:
-                return found
+            if not only_feasible or self._refused(candidate.model) is None:
+                proposal = Proposal(candidate=candidate)
+                return self._new(candidate.model, proposal, attempt=MOST_REDRAWS)
         size = self._space.size
         extent = f"all {size}" if tried == size else f"the first {tried} of {size}"
         wanted = "new model that keeps the constraints" if only_feasible else "new model"

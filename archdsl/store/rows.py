@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from archdsl.records import Measurement, State
+from archdsl.records import Measurement, Outcome, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,13 @@ class Described:
 
 @dataclass(frozen=True, kw_only=True)
 class NewTrial:
-    """A candidate as it was proposed; see `Trial`."""
+    """A candidate as it was proposed; see `Trial`.
+
+    Args:
+        architecture: added to the database unless it is there.
+        outcome: how it ends without an evaluation, as where its facts break a constraint; None of
+            one that is to be evaluated.
+    """
 
     architecture: Architecture
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -70,6 +76,7 @@ class NewTrial:
     sampler_attrs: Mapping[str, Any] = field(default_factory=dict)
     attempt: int = 0
     counted: bool = True
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,7 @@ class Trials:
     def add(
         self, new: NewTrial, *, study_id: int, budget: int | None, owner: Owner
     ) -> Trial | None:
-        """Add a running trial, claimed by `owner`; with its token.
+        """Add a running trial, claimed by `owner`, with its token; or one that ends at once.
 
         Returns:
             The trial; None when the study's counted rows have reached `budget`.
@@ -70,32 +70,18 @@ class Trials:
         Raises:
             DuplicateTrialError: the study holds this architecture.
         """
-        with self.database.write(claimant=owner) as connection:
-            trial_id = _add(connection, new, study_id=study_id, budget=budget)
-            if trial_id is None:
-                return None
-            token = grant(connection, trial_id=trial_id, owner=owner)
-            return replace(_without_values(connection, trial_id), token=token)
-
-    def add_finished(
-        self, new: NewTrial, *, study_id: int, budget: int | None, outcome: Outcome
-    ) -> Trial | None:
-        """Add a trial that needs no evaluation, such as one whose facts break a constraint.
-
-        Returns:
-            The trial; None when the study's counted rows have reached `budget`.
-
-        Raises:
-            DuplicateTrialError: the study holds this architecture.
-        """
-        if outcome.state is State.COMPLETE:
+        if new.outcome and new.outcome.state is State.COMPLETE:
             raise ValueError("a complete trial has values: add it running and finish it")
-        with self.database.write() as connection:
+        with self.database.write(claimant=None if new.outcome else owner) as connection:
             trial_id = _add(connection, new, study_id=study_id, budget=budget)
             if trial_id is None:
                 return None
-            _end(connection, study_id=study_id, trial_id=trial_id, outcome=outcome)
-            return _without_values(connection, trial_id)
+            token = None
+            if new.outcome:
+                _end(connection, study_id=study_id, trial_id=trial_id, outcome=new.outcome)
+            else:
+                token = grant(connection, trial_id=trial_id, owner=owner)
+            return replace(_without_values(connection, trial_id), token=token)
 
     def finish(
         self, *, trial_id: int, token: str, outcome: Outcome, values: Mapping[str, Measurement]

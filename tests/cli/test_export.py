@@ -46,12 +46,11 @@ def found(searched: Any) -> Any:
                     '{"choices": [1, 2, 3, 4]}}'
                 },
                 counted=state is State.RUNNING,
+                outcome=Outcome(state=state, reason=HOSTILE, violation=0.5)
+                if state is not State.RUNNING
+                else None,
             )
-            if state is State.RUNNING:
-                store.trials.add(new, study_id=row.id, budget=None, owner=Owner.current())
-            else:
-                outcome = Outcome(state=state, reason=HOSTILE, violation=0.5)
-                store.trials.add_finished(new, study_id=row.id, budget=None, outcome=outcome)
+            store.trials.add(new, study_id=row.id, budget=None, owner=Owner.current())
     return searched.json()
 
 

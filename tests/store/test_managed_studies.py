@@ -69,8 +69,8 @@ def filled(store: Store, study: StudyRow, add: Add, complete: Complete, measure:
         pool=lambda made: Value(value=51.0, low=50.0, high=52.0),
     )
     broken = Outcome(state=State.INFEASIBLE, reason="too large", violation=0.5)
-    new = NewTrial(architecture=Architecture(arch_id="dd"), counted=False)
-    store.trials.add_finished(new, study_id=study.id, budget=None, outcome=broken)
+    new = NewTrial(architecture=Architecture(arch_id="dd"), counted=False, outcome=broken)
+    store.trials.add(new, study_id=study.id, budget=None, owner=DEAD)
     running = add("ee", owner=DEAD)
     for epoch, value in ((1, 10.0), (2, float("nan"))):
         store.epochs.report(

@@ -155,11 +155,11 @@ def test_a_reason_may_quote_raw_bytes(store: Store, study: StudyRow, add: Add) -
 
 def test_a_finished_trial_is_added_without_a_claim(store: Store, study: StudyRow, add: Add) -> None:
     add("aa")
-    new = replace(_proposal(1), counted=False)
     outcome = Outcome(state=State.INFEASIBLE, reason="params_m 150 > 130", violation=0.15)
+    new, owner = replace(_proposal(1), counted=False, outcome=outcome), Owner.current()
     # The one counted row has used the budget up.
-    assert store.trials.add_finished(new, study_id=study.id, budget=1, outcome=outcome) is None
-    row = store.trials.add_finished(new, study_id=study.id, budget=None, outcome=outcome)
+    assert store.trials.add(new, study_id=study.id, budget=1, owner=owner) is None
+    row = store.trials.add(new, study_id=study.id, budget=None, owner=owner)
     assert row is not None
     assert (row.number, row.state, row.violation) == (1, State.INFEASIBLE, 0.15)
     assert (row.counted, row.finish_order, row.token) == (False, 1, None)
@@ -204,12 +204,9 @@ def test_a_trial_costs_the_same_among_many(tmp_path: Path, measure: Measure) -> 
         for store in (small, large):
             store.studies.ensure(name="a", document={}, objectives={"top1": "maximize"})
         for number in range(2000):
-            large.trials.add_finished(
-                _proposal(number),
-                study_id=1,
-                budget=10_000,
-                outcome=Outcome(state=State.INFEASIBLE, reason="too large"),
-            )
+            outcome = Outcome(state=State.INFEASIBLE, reason="too large")
+            new = replace(_proposal(number), outcome=outcome)
+            large.trials.add(new, study_id=1, budget=10_000, owner=Owner.current())
         pairs = [
             [_seconds_for_trial(store, measure, number) for store in (small, large)]
             for number in range(2000, 2100)

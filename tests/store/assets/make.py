@@ -74,12 +74,9 @@ def fill(store: Store) -> None:
             values=values,
         )
     settle(store, study.id)
-    store.trials.add_finished(
-        proposal(3, counted=False),
-        study_id=study.id,
-        budget=9,
-        outcome=Outcome(state=State.INFEASIBLE, reason="params_m 150 > 130", violation=0.15),
-    )
+    broken = Outcome(state=State.INFEASIBLE, reason="params_m 150 > 130", violation=0.15)
+    new = replace(proposal(3, counted=False), outcome=broken)
+    store.trials.add(new, study_id=study.id, budget=9, owner=OWNER)
     running = store.trials.add(proposal(4), study_id=study.id, budget=9, owner=OWNER)
     assert running is not None
     for epoch, value in ((1, 41.5), (2, 55.25)):
