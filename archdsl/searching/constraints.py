@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import eq, ge, gt, le, lt
 
 from archdsl.document.messages import one_of, shown
 from archdsl.metrics import MEASURED, METRICS, relative_excess
@@ -12,13 +13,7 @@ from archdsl.plan.facts import FACTS
 
 _FORM = re.compile(r"\s*(\S+)\s*(<=|>=|<|>|==)\s*([^\s<>=].*?)\s*")
 _NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([a-zA-Zµ%/]*)")
-_HOLDS = {
-    "<=": lambda a, b: a <= b,
-    ">=": lambda a, b: a >= b,
-    "<": lambda a, b: a < b,
-    ">": lambda a, b: a > b,
-    "==": lambda a, b: a == b,
-}
+_HOLDS = {"<=": le, ">=": ge, "<": lt, ">": gt, "==": eq}
 _LEAST = 1e-9
 """What a broken `<` or `>` of equal sides exceeds its limit by, and stands for a limit of 0."""
 
