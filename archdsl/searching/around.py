@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -106,7 +107,8 @@ def with_objectives(tree: Tree, names: Sequence[str], *, source: str) -> Tree:
     tree = _with_reference(replace(tree, value=entries), names, source)
     if trained_metric(names) is None:
         tree = merge_trees(tree, tree_of({"stopping": None}, source=source))
-    bounded = " ".join(_constraints(tree))
+    constraints = tree.child("constraints")
+    bounded = re.findall(r"\w+", str(constraints.plain())) if constraints else []
     dropped = [name for name in MEASURED if name not in names and name not in bounded]
     return merge_trees(tree, tree_of({"evaluate": dict.fromkeys(dropped)}, source=source))
 
@@ -120,9 +122,3 @@ def _with_reference(tree: Tree, names: Sequence[str], source: str) -> Tree:
     known = all(name in point for name in names)
     left = {name: None for name in point if name not in names} if known else None
     return merge_trees(tree, tree_of({"reference": left}, source=source))
-
-
-def _constraints(tree: Tree) -> list[str]:
-    written = tree.child("constraints")
-    plain: Any = written.plain() if written else []
-    return [str(each) for each in plain] if isinstance(plain, list) else []

@@ -11,7 +11,7 @@ import yaml
 from archdsl.document.shelves import documents, packaged
 from archdsl.document.tree import tree_of
 from archdsl.plan.read import read_model
-from archdsl.searching.around import neighbourhood_document
+from archdsl.searching.around import neighbourhood_document, with_objectives
 from archdsl.searching.read import check_study
 from archdsl.space.deciders import FirstOption
 
@@ -43,3 +43,17 @@ def test_a_model_with_little_to_change_still_has_a_neighbourhood(folder: Path) -
     model = read_model("odd")
     study = neighbourhood_document(model, base="odd", data="digits")
     assert check_study(tree_of(study, source="odd"), folder=folder).space.size > 1
+
+
+def test_a_measurement_is_left_out_that_is_only_part_of_a_bounded_fact(folder: Path) -> None:
+    """`memory_tokens` is no bound on `memory`."""
+    document = neighbourhood_document(read_model("tiny"), base="tiny", data=None)
+    document["objectives"]["memory"] = "minimize"
+    document["evaluate"]["memory"] = {"device": "any", "batch": 1}
+    document["constraints"] = ["process_tokens <= memory_tokens"]
+    tree = tree_of(document, source="study")
+    chosen = with_objectives(tree, ["latency"], source="--objective")
+    assert list(check_study(chosen, folder=folder).study.evaluate.given()) == ["latency"]
+    document["constraints"] = ["memory <= 1GiB"]
+    bounded = with_objectives(tree_of(document, source="study"), ["latency"], source="--objective")
+    assert list(check_study(bounded, folder=folder).study.evaluate.given()) == ["latency", "memory"]
