@@ -16,6 +16,7 @@ from archdsl.cli.doctor_profile import Finding, profile_findings
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json
 from archdsl.cli.printing import print_json
+from archdsl.cli.stores import existing_store
 from archdsl.errors import ArchdslError
 
 EXAMPLE = "Example: archdsl doctor --runner local"
@@ -128,14 +129,13 @@ def _shelves() -> list[Finding]:
 def _store(db: str) -> list[Finding]:
     from archdsl.store.errors import EmptyDatabaseError
     from archdsl.store.location import is_new_file, shown
-    from archdsl.store.store import open_store
 
     findings = [Finding(name="sqlite", ok=True, found=sqlite3.sqlite_version)]
     try:
         if is_new_file(db):
             found = f"no {shown(db)} yet; search makes it"
             return [*findings, Finding(name="store", ok=True, found=found)]
-        with open_store(db, create=False, read_only=True) as store:
+        with existing_store(db) as store:
             found = f"{shown(db)}: {len(store.studies.all())} studies"
         findings.append(Finding(name="store", ok=True, found=found))
     except EmptyDatabaseError:

@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
-from archdsl.cli.export_models import members, one, write_members, write_one
-from archdsl.cli.export_study import write_tables
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, Output, StudyName
 from archdsl.cli.printing import print_json
+from archdsl.cli.stores import existing_store
 from archdsl.errors import ArchdslError
-from archdsl.store.store import open_store
 
 EXAMPLE = (
     "Example: archdsl export --front -o found/   or: archdsl export 7 -o trial-7.yaml   "
@@ -55,9 +53,12 @@ def command(
     and when its values were measured. For Optuna, complete trials are COMPLETE, those stopped early
     PRUNED, those that run RUNNING and all others FAIL, with the reason among their attributes.
     """
+    from archdsl.cli.export_models import members, one, write_members, write_one
+    from archdsl.cli.export_study import write_tables
+
     whole = optuna is not None or csv is not None or parquet is not None
     _check(what, front=front, whole=whole, output=output)
-    with open_store(db, create=False, read_only=True) as store:
+    with existing_store(db) as store:
         if whole:
             files = {"optuna": optuna, "csv": csv, "parquet": parquet}
             written = write_tables(store, study=study, db=db, force=force, **files)

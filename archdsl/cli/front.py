@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archdsl.analysis.hypervolume import Growth
-from archdsl.analysis.indistinguishable import REASON
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, StudyName
 from archdsl.cli.printing import print_json, print_table
-from archdsl.cli.stores import pick_study
+from archdsl.cli.stores import opened_study
 from archdsl.errors import ArchdslError
-from archdsl.reporting.front import CompleteTrial, StudyResults, describe_hypervolume, read_front
-from archdsl.reporting.front_table import UNSTEADY, TerminalTable
-from archdsl.store.store import open_store
+
+if TYPE_CHECKING:
+    from archdsl.reporting.front import CompleteTrial, StudyResults
 
 MOST_LOST = 5
 EXAMPLE = "Example: archdsl front --study digits --plot front.svg --published"
@@ -70,14 +68,14 @@ def command(
     command goes on after an interruption; raise --rounds to spend more.
     """
     from archdsl.cli.plots import check_plots, write_front
+    from archdsl.reporting.front import read_front
 
     if not settling and (rounds or runner or any_device):
         raise ArchdslError("--rounds, --runner and --any-device have an effect only with --settle")
     plots = plot or []
     check_plots(plots, published=published, force=force)
     settled: dict[str, Any] = {}
-    with open_store(db, create=False, read_only=not settling) as store:
-        row = pick_study(store, study, db=db)
+    with opened_study(db, study, read_only=not settling) as (store, row):
         if settling:
             from archdsl.cli.settle import settle_front
 
@@ -103,6 +101,9 @@ def print_front(front: StudyResults, *, robust: bool = False, settled: bool = Fa
         robust: the robust front's members.
         settled: `--settle` has just said what more it could do.
     """
+    from archdsl.reporting.front import describe_hypervolume
+    from archdsl.reporting.front_table import UNSTEADY, TerminalTable
+
     if not front.rows:
         print(f"no trial of '{front.study.name}' is complete, so there is no front")
         for line in _others(front):
@@ -176,6 +177,8 @@ def _others(front: StudyResults) -> Iterator[str]:
 
 
 def _format_indistinguishable(front: StudyResults) -> str:
+    from archdsl.analysis.indistinguishable import REASON
+
     members = [row for row in front.members if row.indistinguishable]
     beaten = len(front.indistinguishable) - len(members)
     which = f" ({beaten} {'is' if beaten == 1 else 'are'} on the robust front only)"

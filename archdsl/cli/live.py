@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -16,8 +17,10 @@ from archdsl.document.messages import shortened
 from archdsl.metrics import MEASURED, METRICS, TRAINED, as_loss, trained_for
 from archdsl.records import State
 from archdsl.reporting.formatting import clean
-from archdsl.reporting.live import Snapshot
-from archdsl.store.rows import EndedTrial, RunningTrial, StudyRow
+
+if TYPE_CHECKING:
+    from archdsl.reporting.live import Snapshot
+    from archdsl.store.rows import EndedTrial, RunningTrial, StudyRow
 
 LOST = frozenset(State) - {State.COMPLETE, State.RUNNING}
 MOST_MEMBERS = 8

@@ -10,10 +10,9 @@ import typer
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, StudyName
 from archdsl.cli.printing import print_json
-from archdsl.cli.stores import pick_study
+from archdsl.cli.stores import opened_study
 from archdsl.cli.writing import refuse_foreign
 from archdsl.files import write_whole
-from archdsl.store.store import open_store
 
 EXAMPLE = "Example: archdsl report --study digits -o report.html"
 
@@ -37,8 +36,7 @@ def command(
     from archdsl.reporting.pages.report_page import report_html
 
     refuse_foreign(output, force=force)
-    with open_store(db, create=False, read_only=True) as store:
-        row = pick_study(store, study, db=db)
+    with opened_study(db, study) as (store, row):
         page = report_html(read_findings(store, row)).encode()
     write_whole(output, page)
     if as_json:

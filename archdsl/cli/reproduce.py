@@ -11,13 +11,13 @@ import typer
 from archdsl.cli.handling import OURS, handled
 from archdsl.cli.options import DEFAULT_DB, Debug, Json
 from archdsl.cli.printing import billions, print_json, print_table
-from archdsl.cli.shares import measure_table
+from archdsl.cli.stores import existing_store
 from archdsl.reporting.formatting import format_place
 from archdsl.reproduction.published import TITLES
-from archdsl.store.store import Store, open_store
 
 if TYPE_CHECKING:
     from archdsl.reproduction.reproduce import Figure
+    from archdsl.store.store import Store
 
 EXAMPLE = "Example: archdsl reproduce 5; archdsl reproduce 5 --measure --batch 8"
 UNITS = {
@@ -67,6 +67,8 @@ def command(
 
     rows = rows_of(table)
     if measure:
+        from archdsl.cli.shares import measure_table
+
         measure_table(
             table, rows, device=device, batch=batch, limit_minutes=limit_minutes, as_json=as_json
         )
@@ -87,7 +89,7 @@ def _store(db: str | None) -> AbstractContextManager[Store | None]:
     """The store that was named, or that lies here."""
     if db is None and not Path(DEFAULT_DB).is_file():
         return nullcontext()
-    return open_store(db or DEFAULT_DB, create=False, read_only=True)
+    return existing_store(db or DEFAULT_DB)
 
 
 def _row(figure: Figure) -> dict[str, Any]:

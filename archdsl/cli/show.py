@@ -14,6 +14,7 @@ from archdsl.cli.handling import handled
 from archdsl.cli.layer_lines import layer_lines
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, StudyName
 from archdsl.cli.printing import print_json, say
+from archdsl.cli.stores import existing_store, pick_study
 from archdsl.cli.writing import refuse_others
 from archdsl.document.shelves import find as find_document
 from archdsl.document.tree import tree_of
@@ -107,10 +108,7 @@ class Shown:
 def _found(what: str, *, db: str, study: str | None) -> Shown:
     if not _NUMBER.fullmatch(what) and _is_document(what):
         return Shown(model=read_model(what))
-    # Not for documents: this takes the time that importing sqlalchemy takes.
-    from archdsl.store.store import open_store
-
-    with open_store(db, create=False, read_only=True) as store:
+    with existing_store(db) as store:
         architecture, trial = find(store, what, study, db=db)
         measurements = tuple(store.measurements.of_arch(architecture.arch_id))
     model = check_model(tree_of(architecture.spec, source=f"{db}: {architecture.arch_id}"))
@@ -142,8 +140,6 @@ def find(
     Raises:
         ArchdslError: nothing of that name, or a module.
     """
-    from archdsl.cli.stores import pick_study
-
     if not _NUMBER.fullmatch(what):
         architecture = store.architectures.find(what)
         if architecture.kind == "module":

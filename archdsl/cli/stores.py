@@ -1,13 +1,34 @@
-"""Finding a study in a store."""
+"""Opening the store that a command was told, and finding a study in it.
+
+What imports SQLAlchemy is imported once a store is opened: a command's help does without.
+"""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from archdsl.searching.stored import find_study
-from archdsl.store.location import shown
-from archdsl.store.rows import StudyRow
-from archdsl.store.store import Store
+if TYPE_CHECKING:
+    from archdsl.store.rows import StudyRow
+    from archdsl.store.store import Store
+
+
+def existing_store(db: str, *, read_only: bool = True) -> Store:
+    """Open a database that is there; see `open_store`."""
+    from archdsl.store.store import open_store
+
+    return open_store(db, create=False, read_only=read_only)
+
+
+@contextmanager
+def opened_study(
+    db: str, name: str | None, *, read_only: bool = True
+) -> Iterator[tuple[Store, StudyRow]]:
+    """A database that is there, open, and the study that is meant; see `pick_study`."""
+    with existing_store(db, read_only=read_only) as store:
+        yield store, pick_study(store, name, db=db)
 
 
 def pick_study(store: Store, name: str | None, *, db: str) -> StudyRow:
@@ -16,4 +37,7 @@ def pick_study(store: Store, name: str | None, *, db: str) -> StudyRow:
     Raises:
         StudyError: no such study, none at all, or several and no name.
     """
+    from archdsl.searching.stored import find_study
+    from archdsl.store.location import shown
+
     return find_study(store, name, option=lambda each: f"--study {shlex.quote(each)}", db=shown(db))

@@ -12,6 +12,7 @@ import typer
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json
 from archdsl.cli.printing import print_json, print_table, say
+from archdsl.cli.stores import existing_store, opened_study
 from archdsl.errors import ArchdslError
 
 if TYPE_CHECKING:
@@ -45,9 +46,7 @@ def list_studies(
             word = context.invoked_subcommand
             raise ArchdslError(f"options stand behind the word: archdsl studies {word} … --db …")
         return
-    from archdsl.store.store import open_store
-
-    with open_store(db, create=False, read_only=True) as store:
+    with existing_store(db) as store:
         listed = [_summary(store, study) for study in store.studies.all()]
     if as_json:
         print_json({"studies": listed})
@@ -78,11 +77,7 @@ def delete(
     in this database is of it. Trained weights stay where they are unless --weights is given.
     Refused while a search works on it.
     """
-    from archdsl.cli.stores import pick_study
-    from archdsl.store.store import open_store
-
-    with open_store(db, create=False) as store:
-        study = pick_study(store, name, db=db)
+    with opened_study(db, name, read_only=False) as (store, study):
         if not yes and not _agreed(store, study):
             say("nothing was deleted")
             return
@@ -120,13 +115,9 @@ def rename(
     The YAML document keeps the old name: change it there, too, or search with --set name=NEW,
     else the next search begins a new study. Refused while a search works on it.
     """
-    from archdsl.cli.stores import pick_study
-    from archdsl.store.store import open_store
-
     if not 1 <= len(new) <= LONGEST_NAME:
         raise ArchdslError(f"a study's name has 1 to {LONGEST_NAME} characters, not {len(new)}")
-    with open_store(db, create=False) as store:
-        pick_study(store, name, db=db)
+    with opened_study(db, name, read_only=False) as (store, _):
         renamed = store.studies.rename(name, new)
     if as_json:
         print_json({"study": new, "before": name, "digest": renamed.digest})
@@ -155,15 +146,12 @@ def copy(
     where they are, and both name them. Refused while a search works on it, where the other
     database has a study of this name, or holds another value measured under the same conditions.
     """
-    from archdsl.cli.stores import pick_study
     from archdsl.store.copying import copy_study
     from archdsl.store.location import shown
     from archdsl.store.store import open_store
 
-    with open_store(db, create=False, read_only=True) as store:
-        pick_study(store, name, db=db)
-        with open_store(to) as other:
-            trials = copy_study(name, source=store.database, target=other.database)
+    with opened_study(db, name) as (store, _), open_store(to) as other:
+        trials = copy_study(name, source=store.database, target=other.database)
     if as_json:
         print_json({"study": name, "to": shown(to), "trials": trials})
     else:

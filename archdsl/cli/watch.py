@@ -5,21 +5,20 @@ from __future__ import annotations
 import math
 import sys
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.live import Live
 
 from archdsl.cli.handling import handled
 from archdsl.cli.live import changes, picture
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, StudyName
 from archdsl.cli.printing import print_json, say
 from archdsl.cli.process import Interruption
-from archdsl.cli.stores import pick_study
-from archdsl.reporting.live import Follower, Snapshot
-from archdsl.store.errors import NoDatabaseError
-from archdsl.store.store import open_store
+from archdsl.cli.stores import existing_store, opened_study
+
+if TYPE_CHECKING:
+    from archdsl.reporting.live import Follower, Snapshot
 
 EXAMPLE = "Example: archdsl watch --study digits --once"
 SECONDS = 1.0
@@ -56,10 +55,12 @@ def command(
 
 def _wait_for_study(db: str, study: str | None) -> None:
     """A watch may begin before its search."""
+    from archdsl.store.errors import NoDatabaseError
+
     announced = False
     while True:
         try:
-            with open_store(db, create=False, read_only=True) as store:
+            with existing_store(db) as store:
                 if store.studies.all():
                     return
         except NoDatabaseError:
@@ -71,6 +72,8 @@ def _wait_for_study(db: str, study: str | None) -> None:
 
 
 def _follow(db: str, study: str | None) -> None:
+    from rich.live import Live
+
     now, follower = _look(db, study, None)
     if not sys.stdout.isatty():
         before = None
@@ -90,8 +93,9 @@ def _follow(db: str, study: str | None) -> None:
 
 def _look(db: str, study: str | None, follower: Follower | None) -> tuple[Snapshot, Follower]:
     """Nothing stays open between two looks: a database may be moved, removed and made anew."""
-    with open_store(db, create=False, read_only=True) as store:
-        row = pick_study(store, study, db=db)
+    from archdsl.reporting.live import Follower
+
+    with opened_study(db, study) as (store, row):
         follower = follower or Follower(study_id=row.id)
         return follower.look(store), follower
 

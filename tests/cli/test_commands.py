@@ -53,7 +53,9 @@ def test_a_package_that_a_command_needs_is_missing(run: Run, folder: Path) -> No
     assert "Traceback" not in done.err
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["check"], ["search", "--help"]], ids=str)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["check"], *([name, "--help"] for name in COMMANDS)], ids=str
+)
 def test_light_commands_import_nothing_heavy(run: Run, arguments: list[str]) -> None:
     done = run(*arguments, env={"PYTHONPROFILEIMPORTTIME": "1"})
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.err.splitlines()}
