@@ -7,12 +7,18 @@ A message says what was found, where, what is allowed and what to do next.
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class ArchdslError(Exception):
     """Base of all errors that a user can cause and mend."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For a pipe: pickle itself would call the class, whose arguments may be others."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, kw_only=True)

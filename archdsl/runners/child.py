@@ -21,8 +21,12 @@ from typing import Any
 from archdsl.errors import MeasureError
 from archdsl.measuring.evaluators import Evaluator
 from archdsl.records import Job, Outcome, State
-from archdsl.runners.errors import unpacked
-from archdsl.runners.evaluation import OnMeasurement, OnReport
+from archdsl.runners.evaluation import (
+    OnMeasurement,
+    OnReport,
+    ignore_measurement,
+    ignore_report,
+)
 from archdsl.runners.interfaces import Bound
 from archdsl.runners.profile import RunProfile
 
@@ -69,6 +73,7 @@ class Child:
         evaluate: Mapping[str, Mapping[str, Any]],
         profile: RunProfile,
     ) -> None:
+        self._time_limit_s = profile.time_limit_s
         self._connection, theirs = Pipe()
         with theirs:
             paths = json.dumps([str(path) for path in sys.path])
@@ -79,7 +84,7 @@ class Child:
                 start_new_session=True,
             )
         try:
-            self.protocols = self._answer(("prepare", make, dict(evaluate), profile))
+            self.protocols = self._made_ready(("prepare", make, dict(evaluate), profile))
         except BaseException:
             self.end()
             raise
@@ -95,31 +100,26 @@ class Child:
         Raises:
             ArchdslError: why it cannot.
         """
-        self._answer(("check", job))
+        self._made_ready(("check", job))
 
-    def _answer(self, message: tuple[Any, ...]) -> Any:
-        """The answer to a message that is answered once, or refused."""
+    def _made_ready(self, message: tuple[Any, ...]) -> Any:
+        """The answer to a message before the first evaluation."""
         try:
-            self._send(message)
-            word, answer = self._receive(deadline=None)
+            return self._answer(message)
         except ChildDied as death:
             raise MeasureError(
                 f"the worker process ended while it was made ready: {death}; what it wrote to "
                 "standard error tells more"
             ) from None
-        if word == "refused":
-            raise unpacked(*answer)
-        return answer
 
     def evaluate(
         self,
         job: Job,
         *,
         quantities: Sequence[str],
-        bounds: Sequence[Bound],
-        time_limit_s: float | None,
-        report: OnReport,
-        measured: OnMeasurement,
+        bounds: Sequence[Bound] = (),
+        report: OnReport = ignore_report,
+        measured: OnMeasurement = ignore_measurement,
     ) -> Outcome:
         """The outcome of a job. A process that died, overran its time or its memory is ended.
 
@@ -130,14 +130,18 @@ class Child:
             DeviceLockError: another process does not let go of the device.
         """
         started = time.monotonic()
-        deadline = None if time_limit_s is None else started + time_limit_s
+        limit_s = self._time_limit_s
         try:
-            self._send(("evaluate", job, tuple(quantities), tuple(bounds)))
-            outcome = self._outcome(deadline=deadline, report=report, measured=measured)
+            outcome: Outcome = self._answer(
+                ("evaluate", job, tuple(quantities), tuple(bounds)),
+                deadline=None if limit_s is None else started + limit_s,
+                report=report,
+                measured=measured,
+            )
         except ChildTimedOut:
             state, reason = (
                 State.TIMED_OUT,
-                f"not done within the run profile's time_limit of {time_limit_s:g} s",
+                f"not done within the run profile's time_limit of {limit_s:g} s",
             )
         except ChildDied as death:
             state, reason = State.CRASHED, f"the worker process ended: {death}"
@@ -158,24 +162,32 @@ class Child:
         self._process.wait()
         self._connection.close()
 
-    def _outcome(
-        self, *, deadline: float | None, report: OnReport, measured: OnMeasurement
-    ) -> Outcome:
+    def _answer(
+        self,
+        message: tuple[Any, ...],
+        *,
+        deadline: float | None = None,
+        report: OnReport = ignore_report,
+        measured: OnMeasurement = ignore_measurement,
+    ) -> Any:
+        """The answer to a message, and on the way there whatever else the child tells.
+
+        Raises:
+            ArchdslError: what the child refuses.
+        """
+        self._send(message)
         while True:
-            message = self._receive(deadline=deadline)
-            if message[0] == "outcome":
-                outcome: Outcome = message[1]
-                return outcome
-            if message[0] == "refused":
-                raise unpacked(*message[1])
-            if message[0] == "waited":
-                deadline = None if deadline is None else deadline + message[1]
-                continue
-            if message[0] == "measured":
-                measured(message[1])
-                continue
-            _, epoch, name, value = message
-            self._send(("go_on", report(name, epoch, value)))
+            match self._receive(deadline=deadline):
+                case ("done", answer):
+                    return answer
+                case ("refused", error):
+                    raise error
+                case ("waited", seconds):
+                    deadline = None if deadline is None else deadline + seconds
+                case ("measured", measurement):
+                    measured(measurement)
+                case ("report", epoch, name, value):
+                    self._send(("go_on", report(name, epoch, value)))
 
     def _send(self, message: tuple[Any, ...]) -> None:
         try:

@@ -3,12 +3,12 @@
 Messages over the pipe are tuples whose first item is a word:
 
     parent to child                          child to parent
-    ("prepare", make, evaluate, profile)     ("prepared", protocols) | ("refused", error)
-    ("check", job)                               ("checked", None) | ("refused", error)
+    ("prepare", make, evaluate, profile)     ("done", protocols) | ("refused", error)
+    ("check", job)                           ("done", None) | ("refused", error)
     ("evaluate", job, quantities, bounds)    ("measured", measurement)*, ("waited", seconds)*,
                                                  ("report", epoch, name, value)*,
-                                                 ("outcome", outcome) | ("refused", error)
-    ("go_on", reason | None)                     what answers each report: why to stop now, if so
+                                                 ("done", outcome) | ("refused", error)
+    ("go_on", reason | None)                 what answers each report: why to stop now, if so
 """
 
 from __future__ import annotations
@@ -18,23 +18,19 @@ import pickle
 import queue
 import signal
 import threading
-from collections.abc import Mapping
 from multiprocessing.connection import Connection
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from archdsl.device_lock import DeviceLockError, report_waits
-from archdsl.errors import ArchdslError, WriteError
-from archdsl.measuring.evaluators import Evaluator
+from archdsl.device_lock import report_waits
+from archdsl.errors import ArchdslError
 from archdsl.records import Measurement
-from archdsl.runners.errors import packed
-from archdsl.runners.evaluation import evaluate_job
-from archdsl.runners.memory_preflight import Preflight, make_preflight
+from archdsl.runners.evaluation import InProcess
+from archdsl.runners.memory_preflight import make_preflight
 
 
 def serve(connection: Connection) -> NoReturn:
     """Answer the parent's messages until it closes the pipe or dies, which ends this process."""
-    evaluators: Mapping[str, Evaluator] = {}
-    preflight: Preflight | None = None
+    worker = InProcess([])
 
     def report(name: str, epoch: int, value: float) -> str | None:
         connection.send(("report", epoch, name, value))
@@ -48,39 +44,29 @@ def serve(connection: Connection) -> NoReturn:
     def waited(seconds: float) -> None:
         connection.send(("waited", seconds))
 
+    def answer(message: tuple[Any, ...]) -> Any:
+        nonlocal worker
+        match message:
+            case ("prepare", make, evaluate, profile):
+                worker = InProcess(
+                    make(evaluate, profile), preflight=make_preflight(evaluate, profile)
+                )
+                return worker.protocols
+            case ("check", job):
+                return worker.check(job)
+            case ("evaluate", job, quantities, bounds):
+                with report_waits(waited):
+                    return worker.evaluate(
+                        job, quantities=quantities, bounds=bounds, report=report, measured=measured
+                    )
+
     messages = _received(connection)
     while True:
-        match pickle.loads(messages.get()):
-            case ("prepare", make, evaluate, profile):
-                try:
-                    evaluators = {e.quantity: e for e in make(evaluate, profile)}
-                    protocols = {name: dict(e.protocol()) for name, e in evaluators.items()}
-                    preflight = make_preflight(evaluate, profile)
-                    connection.send(("prepared", protocols))
-                except ArchdslError as error:
-                    connection.send(("refused", packed(error)))
-            case ("check", job):
-                try:
-                    for evaluator in evaluators.values():
-                        evaluator.check(job)
-                    connection.send(("checked", None))
-                except ArchdslError as error:
-                    connection.send(("refused", packed(error)))
-            case ("evaluate", job, quantities, bounds):
-                chosen = [evaluators[name] for name in quantities]
-                try:
-                    with report_waits(waited):
-                        outcome = evaluate_job(
-                            job,
-                            chosen,
-                            bounds=bounds,
-                            report=report,
-                            measured=measured,
-                            preflight=preflight,
-                        )
-                    connection.send(("outcome", outcome))
-                except (WriteError, DeviceLockError) as error:
-                    connection.send(("refused", packed(error)))
+        try:
+            answered = ("done", answer(pickle.loads(messages.get())))
+        except ArchdslError as error:
+            answered = ("refused", error)
+        connection.send(answered)
 
 
 def _received(connection: Connection) -> queue.SimpleQueue[bytes]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from archdsl.device_lock import DeviceLockError
 from archdsl.errors import WriteError
@@ -36,6 +37,57 @@ def ignore_report(name: str, epoch: int, value: float) -> None:
 
 def ignore_measurement(measurement: Measurement) -> None:
     """Takes measurements where nobody waits for them one by one."""
+
+
+class InProcess:
+    """Evaluates one candidate after the other in this process.
+
+    Args:
+        evaluators: cheap ones first.
+        preflight: tries a training that is to come.
+    """
+
+    ended = False
+    protocols: Mapping[str, Mapping[str, Any]]
+    """Quantity to protocol of each evaluator."""
+
+    def __init__(
+        self, evaluators: Sequence[Evaluator], *, preflight: Preflight | None = None
+    ) -> None:
+        self._evaluators = {evaluator.quantity: evaluator for evaluator in evaluators}
+        self._preflight = preflight
+        self.protocols = {name: dict(e.protocol()) for name, e in self._evaluators.items()}
+
+    def check(self, job: Job) -> None:
+        """Refuse a candidate that can never be measured.
+
+        Raises:
+            ArchdslError: why it cannot.
+        """
+        for evaluator in self._evaluators.values():
+            evaluator.check(job)
+
+    def evaluate(
+        self,
+        job: Job,
+        *,
+        quantities: Sequence[str],
+        bounds: Sequence[Bound] = (),
+        report: OnReport = ignore_report,
+        measured: OnMeasurement = ignore_measurement,
+    ) -> Outcome:
+        """Measure some quantities of a candidate; see `evaluate_job`."""
+        return evaluate_job(
+            job,
+            [self._evaluators[name] for name in quantities],
+            bounds=bounds,
+            report=report,
+            measured=measured,
+            preflight=self._preflight,
+        )
+
+    def end(self) -> None:
+        """Nothing was started."""
 
 
 def evaluate_job(

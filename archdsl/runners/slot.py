@@ -3,76 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from archdsl.errors import MeasureError
-from archdsl.measuring.evaluators import Evaluator, make_evaluators
+from archdsl.measuring.evaluators import make_evaluators
 from archdsl.records import Job, Outcome
 from archdsl.runners.child import Child, MakeEvaluators
-from archdsl.runners.evaluation import (
-    OnMeasurement,
-    OnReport,
-    evaluate_job,
-    ignore_measurement,
-    ignore_report,
-)
+from archdsl.runners.evaluation import InProcess, OnMeasurement, OnReport
 from archdsl.runners.interfaces import Bound
 from archdsl.runners.profile import RunProfile
 
-
-class Worker(Protocol):
-    """Evaluates one candidate after the other."""
-
-    @property
-    def protocols(self) -> Mapping[str, Mapping[str, Any]]: ...
-
-    @property
-    def ended(self) -> bool: ...
-
-    def check(self, job: Job) -> None: ...
-
-    def evaluate(
-        self,
-        job: Job,
-        *,
-        quantities: Sequence[str],
-        bounds: Sequence[Bound],
-        time_limit_s: float | None,
-        report: OnReport,
-        measured: OnMeasurement,
-    ) -> Outcome: ...
-
-    def end(self) -> None: ...
-
-
-class InProcess:
-    """The worker for tables: a look-up cannot crash, so it needs no process and no torch."""
-
-    ended = False
-
-    def __init__(self, evaluators: Sequence[Evaluator]) -> None:
-        self._evaluators = {evaluator.quantity: evaluator for evaluator in evaluators}
-        self.protocols = {name: dict(e.protocol()) for name, e in self._evaluators.items()}
-
-    def check(self, job: Job) -> None:
-        for evaluator in self._evaluators.values():
-            evaluator.check(job)
-
-    def evaluate(
-        self,
-        job: Job,
-        *,
-        quantities: Sequence[str],
-        bounds: Sequence[Bound],
-        time_limit_s: float | None,
-        report: OnReport,
-        measured: OnMeasurement,
-    ) -> Outcome:
-        chosen = [self._evaluators[name] for name in quantities]
-        return evaluate_job(job, chosen, bounds=bounds, report=report, measured=measured)
-
-    def end(self) -> None:
-        pass
+Worker = Child | InProcess
+"""A look-up in a table cannot crash, so it needs no process of its own and no torch."""
 
 
 class WorkerSlot:
@@ -123,7 +65,6 @@ class WorkerSlot:
             job,
             quantities=[name for name in worker.protocols if name in self._evaluate],
             bounds=self._bounds,
-            time_limit_s=self._profile.time_limit_s,
             report=report,
             measured=measured,
         )
@@ -134,14 +75,7 @@ class WorkerSlot:
         if quantity not in worker.protocols:
             known = ", ".join(worker.protocols)
             raise MeasureError(f"this study cannot measure {quantity}; it measures: {known}")
-        return worker.evaluate(
-            job,
-            quantities=[quantity],
-            bounds=(),
-            time_limit_s=self._profile.time_limit_s,
-            report=ignore_report,
-            measured=ignore_measurement,
-        )
+        return worker.evaluate(job, quantities=[quantity])
 
     def close(self) -> None:
         """End the worker, if there is one."""

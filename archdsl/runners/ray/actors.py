@@ -12,11 +12,11 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from archdsl.records import Job, Outcome
-from archdsl.runners.errors import RunnerError, unpacked
+from archdsl.runners.errors import RunnerError
 from archdsl.runners.evaluation import one_line
 from archdsl.runners.ray.resources import Machine
-from archdsl.runners.ray.slot import ErrorReply, Protocols, RaySlot, WorkerConfig
-from archdsl.runners.threaded_slot import OutcomeEvent
+from archdsl.runners.ray.slot import Protocols, RaySlot, WorkerConfig
+from archdsl.runners.threaded_slot import ErrorEvent, OutcomeEvent
 
 WAIT_SECONDS = 600.0
 """For a place that another search holds: as long as for a lock."""
@@ -32,20 +32,20 @@ class SlotActor:
     def __init__(self, worker_config: WorkerConfig) -> None:
         self._slot = RaySlot(worker_config, machine=_here())
 
-    def prepare(self, expected: Protocols | None = None) -> Protocols | ErrorReply:
+    def prepare(self, expected: Protocols | None = None) -> Protocols | ErrorEvent:
         """See `RaySlot.prepare`."""
         return self._slot.prepare(expected)
 
-    def check(self, job: Job) -> ErrorReply | None:
+    def check(self, job: Job) -> ErrorEvent | None:
         """See `RaySlot.check`."""
         return self._slot.check(job)
 
     def measure(
         self, job: Job, expected: Protocols, quantity: str | None = None
-    ) -> OutcomeEvent | ErrorReply:
+    ) -> OutcomeEvent | ErrorEvent:
         """See `RaySlot.measure`; an actor that was started anew elsewhere must measure alike."""
         answer = self._slot.prepare(expected)
-        return answer if isinstance(answer, ErrorReply) else self._slot.measure(job, quantity)
+        return answer if isinstance(answer, ErrorEvent) else self._slot.measure(job, quantity)
 
 
 class CandidateTrainable(tune.Trainable):
@@ -73,7 +73,7 @@ class CandidateTrainable(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         event = self._slot.next()
-        return {"event": event, "done": isinstance(event, OutcomeEvent | ErrorReply)}
+        return {"event": event, "done": isinstance(event, OutcomeEvent | ErrorEvent)}
 
     def cleanup(self) -> None:
         self._slot.end()
@@ -156,8 +156,8 @@ def unwrapped(answer: Any) -> Any:
     Raises:
         ArchdslError: what it refuses.
     """
-    if isinstance(answer, ErrorReply):
-        raise unpacked(*answer.parts)
+    if isinstance(answer, ErrorEvent):
+        raise answer.error
     return answer
 
 

@@ -10,10 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from archdsl.records import MOST_FRUITLESS, Job, Measurement, Outcome, State
-from archdsl.runners.errors import unpacked
 from archdsl.runners.interfaces import JobSource
-from archdsl.runners.ray.slot import ErrorReply, SlotEvent
-from archdsl.runners.threaded_slot import MeasurementEvent, OutcomeEvent, ReportEvent
+from archdsl.runners.threaded_slot import (
+    ErrorEvent,
+    Event,
+    MeasurementEvent,
+    OutcomeEvent,
+    ReportEvent,
+)
 
 
 class _Attempt:
@@ -67,7 +71,7 @@ class Dispatcher:
             self._attempts[trial] = _Attempt(job)
         return job
 
-    def take(self, trial: str, event: SlotEvent) -> bool:
+    def take(self, trial: str, event: Event) -> bool:
         """Commit what a trial tells; whether it may go on."""
         if self.error is not None:
             return False
@@ -82,8 +86,8 @@ class Dispatcher:
                     self._note_progress(attempt.job, epoch)
                 case OutcomeEvent(outcome=outcome):
                     self._end(trial, outcome)
-                case ErrorReply(parts=parts):
-                    raise unpacked(*parts)
+                case ErrorEvent(error=refused):
+                    raise refused
         except Exception as error:
             self.error = error
         return attempt.stop is None and self.error is None

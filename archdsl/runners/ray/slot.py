@@ -13,7 +13,6 @@ from archdsl.errors import ArchdslError, MeasureError
 from archdsl.identity import canonical_json, differences
 from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.child import MakeEvaluators
-from archdsl.runners.errors import packed
 from archdsl.runners.evaluation import (
     OnMeasurement,
     OnReport,
@@ -33,24 +32,11 @@ from archdsl.runners.threaded_slot import (
     ThreadedSlot,
 )
 
-PackedError = tuple[type[ArchdslError], tuple[Any, ...], dict[str, Any]]
-"""An error on its way to another process; see `packed`."""
 Protocols = Mapping[str, Mapping[str, Any]]
 Lane = Callable[[Job], Outcome]
 """Measures a candidate's cheap quantities where the profile wants them measured."""
 
 _THREADS = "OMP_NUM_THREADS"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ErrorReply:
-    """What is no fault of the candidate's, and ends the search."""
-
-    parts: PackedError
-
-
-SlotEvent = MeasurementEvent | ReportEvent | OutcomeEvent | ErrorReply
-"""What a slot tells its driver."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +89,9 @@ class RaySlot:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._followed = ThreadedSlot(self, self._events.put)
         self._waiting = False
-        self._refused: ErrorReply | None = None
+        self._refused: ErrorEvent | None = None
 
-    def prepare(self, expected: Protocols | None = None) -> Protocols | ErrorReply:
+    def prepare(self, expected: Protocols | None = None) -> Protocols | ErrorEvent:
         """Quantity to protocol of what is measured here.
 
         Args:
@@ -120,7 +106,7 @@ class RaySlot:
             return self._refused
         return protocols
 
-    def check(self, job: Job) -> ErrorReply | None:
+    def check(self, job: Job) -> ErrorEvent | None:
         """Why a candidate can never be measured here, if it cannot."""
         try:
             self._slot.check(job)
@@ -128,7 +114,7 @@ class RaySlot:
             return self._refusal(error)
         return None
 
-    def measure(self, job: Job, quantity: str | None = None) -> OutcomeEvent | ErrorReply:
+    def measure(self, job: Job, quantity: str | None = None) -> OutcomeEvent | ErrorEvent:
         """All that is measured here, or one quantity without bounds, while the caller waits."""
         try:
             if quantity is not None:
@@ -149,7 +135,7 @@ class RaySlot:
         if self._refused is None:
             self._followed.begin(job)
 
-    def next(self) -> SlotEvent:
+    def next(self) -> Event:
         """What happens next; after a report, calling this again says that it may go on."""
         if self._refused is not None:
             return self._refused
@@ -196,11 +182,11 @@ class RaySlot:
     def _here(self, measurement: Measurement) -> Measurement:
         return replace(measurement, detail={**measurement.detail, "machine": self._machine})
 
-    def _refusal(self, error: ArchdslError) -> ErrorReply:
-        kind, arguments, attributes = packed(error)
-        if arguments and isinstance(arguments[0], str):
-            arguments = (f"{self._machine['name']}: {arguments[0]}", *arguments[1:])
-        return ErrorReply(parts=(kind, arguments, attributes))
+    def _refusal(self, error: ArchdslError) -> ErrorEvent:
+        """An error that says where it was met."""
+        if error.args and isinstance(error.args[0], str):
+            error.args = (f"{self._machine['name']}: {error.args[0]}", *error.args[1:])
+        return ErrorEvent(error=error)
 
     def _refuse_other(
         self, quantity: str, here: Mapping[str, Any], there: Mapping[str, Any] | None

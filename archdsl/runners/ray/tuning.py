@@ -17,8 +17,7 @@ from archdsl.records import Outcome, State
 from archdsl.runners.errors import RunnerError
 from archdsl.runners.evaluation import one_line
 from archdsl.runners.ray.dispatcher import Dispatcher
-from archdsl.runners.ray.slot import ErrorReply
-from archdsl.runners.threaded_slot import OutcomeEvent
+from archdsl.runners.threaded_slot import ErrorEvent, OutcomeEvent
 
 
 def tune_all(trainable: Any, *, dispatcher: Dispatcher, resources: Mapping[str, float]) -> None:
@@ -94,7 +93,7 @@ class _Scheduler(FIFOScheduler):
         return str(TrialScheduler.STOP)
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        if isinstance(result["event"], OutcomeEvent | ErrorReply):
+        if isinstance(result["event"], OutcomeEvent | ErrorEvent):
             self._dispatcher.take(trial.trial_id, result["event"])
         else:
             self._dispatcher.stop(trial.trial_id, seconds=result["time_total_s"])

@@ -10,10 +10,13 @@ import pytest
 
 from archdsl.errors import DataError, StoreError
 from archdsl.records import Job, Measurement, Outcome, State
-from archdsl.runners.errors import packed
 from archdsl.runners.ray.dispatcher import Dispatcher
-from archdsl.runners.ray.slot import ErrorReply
-from archdsl.runners.threaded_slot import MeasurementEvent, OutcomeEvent, ReportEvent
+from archdsl.runners.threaded_slot import (
+    ErrorEvent,
+    MeasurementEvent,
+    OutcomeEvent,
+    ReportEvent,
+)
 
 MakeJob = Callable[..., Job]
 DONE = OutcomeEvent(outcome=Outcome(state=State.COMPLETE))
@@ -98,6 +101,6 @@ def test_an_error_of_the_source_ends_everything(desk_of: Any) -> None:
 def test_what_a_machine_refuses_is_raised_as_it_was(desk_of: Any) -> None:
     desk, source = desk_of(2)
     desk.give("a")
-    assert not desk.take("a", ErrorReply(parts=packed(DataError("node-1: no such folder"))))
+    assert not desk.take("a", ErrorEvent(error=DataError("node-1: no such folder")))
     assert type(desk.error) is DataError and str(desk.error) == "node-1: no such folder"
     assert source.outcomes == {}
