@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Pipe
 from typing import Any
 
@@ -42,6 +43,23 @@ _LOOK_SECONDS = 0.2
 _EXIT_SECONDS = 5.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class WorkerConfig:
+    """What every worker of a study is told.
+
+    Args:
+        evaluate: the study's `evaluate`: quantity to settings.
+        profile: the run profile.
+        bounds: the study's constraints on measured quantities.
+        make: makes the evaluators.
+    """
+
+    evaluate: Mapping[str, Mapping[str, Any]]
+    profile: RunProfile
+    bounds: Sequence[Bound]
+    make: MakeEvaluators
+
+
 class ChildDied(Exception):
     """The child process ended by itself; says how."""
 
@@ -54,9 +72,7 @@ class Child:
     """One child process with its evaluators made.
 
     Args:
-        make: makes the evaluators, in the child.
-        evaluate: the study's `evaluate`: quantity to settings.
-        profile: the run profile.
+        config: the evaluators are made in the child.
 
     Raises:
         ArchdslError: whatever error of a user's the making of the evaluators met.
@@ -66,14 +82,8 @@ class Child:
     protocols: Mapping[str, Mapping[str, Any]]
     """Quantity to protocol of each evaluator."""
 
-    def __init__(
-        self,
-        *,
-        make: MakeEvaluators,
-        evaluate: Mapping[str, Mapping[str, Any]],
-        profile: RunProfile,
-    ) -> None:
-        self._time_limit_s = profile.time_limit_s
+    def __init__(self, config: WorkerConfig) -> None:
+        self._time_limit_s = config.profile.time_limit_s
         self._connection, theirs = Pipe()
         with theirs:
             paths = json.dumps([str(path) for path in sys.path])
@@ -84,7 +94,7 @@ class Child:
                 start_new_session=True,
             )
         try:
-            self.protocols = self._made_ready(("prepare", make, dict(evaluate), profile))
+            self.protocols = self._made_ready(("prepare", config))
         except BaseException:
             self.end()
             raise

@@ -3,7 +3,7 @@
 Messages over the pipe are tuples whose first item is a word:
 
     parent to child                          child to parent
-    ("prepare", make, evaluate, profile)     ("done", protocols) | ("refused", error)
+    ("prepare", config)                      ("done", protocols) | ("refused", error)
     ("check", job)                           ("done", None) | ("refused", error)
     ("evaluate", job, quantities, bounds)    ("measured", measurement)*, ("waited", seconds)*,
                                                  ("report", epoch, name, value)*,
@@ -47,9 +47,10 @@ def serve(connection: Connection) -> NoReturn:
     def answer(message: tuple[Any, ...]) -> Any:
         nonlocal worker
         match message:
-            case ("prepare", make, evaluate, profile):
+            case ("prepare", config):
                 worker = InProcess(
-                    make(evaluate, profile), preflight=make_preflight(evaluate, profile)
+                    config.make(config.evaluate, config.profile),
+                    preflight=make_preflight(config.evaluate, config.profile),
                 )
                 return worker.protocols
             case ("check", job):

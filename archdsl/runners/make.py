@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archdsl.measuring.evaluators import make_evaluators
-from archdsl.runners.child import MakeEvaluators
+from archdsl.runners.child import MakeEvaluators, WorkerConfig
 from archdsl.runners.errors import RunnerError
 from archdsl.runners.interfaces import Bound, Runner
 from archdsl.runners.local import LocalRunner
 from archdsl.runners.profile import LocalProfile, RayProfile, RunProfile
-from archdsl.runners.workers import WorkersRunner
+from archdsl.runners.slot import WorkerSlot
 
 
 def make_runner(
@@ -32,6 +32,7 @@ def make_runner(
     Raises:
         RunnerError: the profile needs a package that is not installed.
     """
+    config = WorkerConfig(evaluate=dict(evaluate), profile=profile, bounds=tuple(bounds), make=make)
     if isinstance(profile, RayProfile):
         try:
             from archdsl.runners.ray.runner import RayRunner
@@ -40,7 +41,6 @@ def make_runner(
                 f"the run profile '{profile.name}' needs Ray Tune, which cannot be imported "
                 f"({str(error).splitlines()[0]}): pip install 'archdsl[ray]'"
             ) from None
-        return RayRunner(evaluate=evaluate, profile=profile, bounds=bounds, make=make)
-    if isinstance(profile, LocalProfile) and profile.workers > 1:
-        return WorkersRunner(evaluate=evaluate, profile=profile, bounds=bounds, make=make)
-    return LocalRunner(evaluate=evaluate, profile=profile, bounds=bounds, make=make)
+        return RayRunner(config, profile=profile)
+    workers = profile.workers if isinstance(profile, LocalProfile) else 1
+    return LocalRunner([WorkerSlot(config) for _ in range(workers)])

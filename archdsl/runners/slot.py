@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from archdsl.errors import MeasureError
-from archdsl.measuring.evaluators import make_evaluators
 from archdsl.records import Job, Outcome
-from archdsl.runners.child import Child, MakeEvaluators
+from archdsl.runners.child import Child, WorkerConfig
 from archdsl.runners.evaluation import InProcess, OnMeasurement, OnReport
-from archdsl.runners.interfaces import Bound
-from archdsl.runners.profile import RunProfile
 
 Worker = Child | InProcess
 """A look-up in a table cannot crash, so it needs no process of its own and no torch."""
@@ -21,24 +18,11 @@ class WorkerSlot:
     """A worker for what a study measures, a fresh one after each death.
 
     Args:
-        evaluate: the study's `evaluate`: quantity to settings.
-        profile: the run profile.
-        bounds: the study's constraints on measured quantities.
-        make: makes the evaluators; a function at the top of a module.
+        config: what each of them is told.
     """
 
-    def __init__(
-        self,
-        *,
-        evaluate: Mapping[str, Mapping[str, Any]],
-        profile: RunProfile,
-        bounds: Sequence[Bound] = (),
-        make: MakeEvaluators = make_evaluators,
-    ) -> None:
-        self._evaluate = dict(evaluate)
-        self._profile = profile
-        self._bounds = tuple(bounds)
-        self._make = make
+    def __init__(self, config: WorkerConfig) -> None:
+        self._config = config
         self._worker: Worker | None = None
 
     def protocols(self) -> Mapping[str, Mapping[str, Any]]:
@@ -63,8 +47,8 @@ class WorkerSlot:
         worker = self._ready()
         return worker.evaluate(
             job,
-            quantities=[name for name in worker.protocols if name in self._evaluate],
-            bounds=self._bounds,
+            quantities=[name for name in worker.protocols if name in self._config.evaluate],
+            bounds=self._config.bounds,
             report=report,
             measured=measured,
         )
@@ -72,9 +56,7 @@ class WorkerSlot:
     def score(self, job: Job, quantity: str) -> Outcome:
         """One quantity of a candidate, without bounds; see `Runner.score`."""
         worker = self._ready()
-        if quantity not in worker.protocols:
-            known = ", ".join(worker.protocols)
-            raise MeasureError(f"this study cannot measure {quantity}; it measures: {known}")
+        refuse_unmeasured(quantity, worker.protocols)
         return worker.evaluate(job, quantities=[quantity])
 
     def close(self) -> None:
@@ -89,6 +71,18 @@ class WorkerSlot:
         return self._worker
 
     def _fresh(self) -> Worker:
-        if all("table" in settings for settings in self._evaluate.values()):
-            return InProcess(self._make(self._evaluate, self._profile))
-        return Child(make=self._make, evaluate=self._evaluate, profile=self._profile)
+        config = self._config
+        if all("table" in settings for settings in config.evaluate.values()):
+            return InProcess(config.make(config.evaluate, config.profile))
+        return Child(config)
+
+
+def refuse_unmeasured(quantity: str, protocols: Mapping[str, Mapping[str, Any]]) -> None:
+    """See that there is an evaluator of a quantity.
+
+    Raises:
+        MeasureError: there is none; names those that there are.
+    """
+    if quantity not in protocols:
+        known = ", ".join(protocols)
+        raise MeasureError(f"this study cannot measure {quantity}; it measures: {known}")

@@ -17,24 +17,22 @@ import pytest
 from archdsl.errors import ArchdslError, DataError, DeviceError, DocumentError, MeasureError
 from archdsl.records import Job, Outcome, State
 from archdsl.runners.interfaces import Bound, Runner
-from archdsl.runners.local import LocalRunner
+from archdsl.runners.make import make_runner as runner_of
 
 EVALUATE: Mapping[str, Mapping[str, Any]] = {"latency": {}, "top1": {}}
 ROOT = Path(__file__).parents[2]
 
-MakeRunner = Callable[..., LocalRunner]
+MakeRunner = Callable[..., Runner]
 MakeJob = Callable[..., Job]
 
 
 @pytest.fixture
 def make_runner(toys: Any, make_profile: Any) -> Iterator[MakeRunner]:
-    made: list[LocalRunner] = []
+    made: list[Runner] = []
 
     def make(*, evaluate: Any = EVALUATE, bounds: Any = (), of: Any = None, **words: Any) -> Any:
         profile = make_profile(**words)
-        runner = LocalRunner(
-            evaluate=evaluate, profile=profile, bounds=bounds, make=of or toys.make
-        )
+        runner = runner_of(profile, evaluate=evaluate, bounds=bounds, make=of or toys.make)
         made.append(runner)
         return runner
 
@@ -242,7 +240,7 @@ def test_an_error_of_the_source_ends_the_child(
 PROGRAM = """
 import sys
 from archdsl.records import Job
-from archdsl.runners.local import LocalRunner
+from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
 import archdsl_toys
 
@@ -257,7 +255,7 @@ class Source:
         pass
 
 profile = RunProfile(archdsl=1, kind="runner", name="t", executor="local")
-LocalRunner(evaluate={"top1": {}}, profile=profile, make=archdsl_toys.make).run(Source())
+make_runner(profile, evaluate={"top1": {}}, make=archdsl_toys.make).run(Source())
 """
 
 
@@ -294,9 +292,9 @@ def table_profile_evaluate(folder: Path) -> Mapping[str, Mapping[str, Any]]:
 def test_tables_run_here_in_virtual_time(
     make_job: MakeJob, make_profile: Any, source_of: Any, tmp_path: Path
 ) -> None:
-    runner = LocalRunner(
+    runner = runner_of(
+        make_profile(),
         evaluate=table_profile_evaluate(tmp_path),
-        profile=make_profile(),
         bounds=[Bound(quantity="latency", operator="<=", limit=2)],
     )
     source = source_of([make_job(number) for number in (1, 2, 3)])
@@ -316,7 +314,7 @@ def test_tables_run_here_in_virtual_time(
 def test_tables_cost_microseconds(
     make_job: MakeJob, make_profile: Any, source_of: Any, tmp_path: Path
 ) -> None:
-    runner = LocalRunner(evaluate=table_profile_evaluate(tmp_path), profile=make_profile())
+    runner = runner_of(make_profile(), evaluate=table_profile_evaluate(tmp_path))
     runner.protocols()
     jobs = [make_job(1) for _ in range(2000)]
     source = source_of(jobs)
@@ -343,12 +341,12 @@ SPEC = {
 def test_a_real_candidate_is_measured_trained_and_scored(
     make_profile: Any, source_of: Any, tmp_path: Path
 ) -> None:
-    runner = LocalRunner(
+    runner = runner_of(
+        make_profile(data={"scans": "digits"}),
         evaluate={
             "latency": {"device": "cpu", "batch": 8, "precision": 0.2, "max_seconds": 1.0},
             "top1": {"data": "scans", "recipe": "small-images", "epochs": 2},
         },
-        profile=make_profile(data={"scans": "digits"}),
     )
     job = Job(trial_id=1, number=0, arch_id="a", spec=SPEC, params={}, known=(), folder="unused")
     source = source_of([job])
@@ -373,8 +371,6 @@ def test_a_real_candidate_is_measured_trained_and_scored(
 
 
 def test_a_device_that_is_not_there_is_told_by_the_child(make_profile: Any) -> None:
-    runner = LocalRunner(
-        evaluate={"latency": {"device": "Z9000", "batch": 8}}, profile=make_profile()
-    )
+    runner = runner_of(make_profile(), evaluate={"latency": {"device": "Z9000", "batch": 8}})
     with pytest.raises(DeviceError, match="no device 'Z9000' here; there is: cpu"):
         runner.protocols()

@@ -14,7 +14,7 @@ import pytest
 
 from archdsl.records import Job, Outcome, State
 from archdsl.runners.evaluation import evaluate_job
-from archdsl.runners.local import LocalRunner
+from archdsl.runners.make import make_runner
 from archdsl.runners.memory_preflight import make_preflight
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +63,7 @@ def test_tables_need_no_rehearsal(make_profile: Any) -> None:
 def test_a_candidate_without_room_is_an_outcome_and_nothing_is_measured(
     make_profile: Any, source_of: Callable[..., Any]
 ) -> None:
-    runner = LocalRunner(evaluate=evaluate(batch=65_536), profile=make_profile())
+    runner = make_runner(make_profile(), evaluate=evaluate(batch=65_536))
     source = source_of([job(WIDE)])
     try:
         runner.run(source)

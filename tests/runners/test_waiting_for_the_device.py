@@ -14,7 +14,8 @@ import pytest
 
 from archdsl.device_lock import FOLDER_VARIABLE, DeviceLockError, exclusive
 from archdsl.records import Job, State
-from archdsl.runners.local import LocalRunner
+from archdsl.runners.interfaces import Runner
+from archdsl.runners.make import make_runner
 
 MODULE = """
 from archdsl.device_lock import exclusive
@@ -43,16 +44,14 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_profile: Any) -
     (tmp_path / "archdsl_leased.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
     module = importlib.import_module("archdsl_leased")
-    made = LocalRunner(
-        evaluate={"latency": {}}, profile=make_profile(time_limit="1.5s"), make=module.make
-    )
+    made = make_runner(make_profile(time_limit="1.5s"), evaluate={"latency": {}}, make=module.make)
     with closing(made):
         made.protocols()  # the child is up before any clock runs
         yield made
 
 
 def test_a_time_limit_does_not_count_the_wait(
-    runner: LocalRunner, make_job: Callable[..., Job], source_of: Any
+    runner: Runner, make_job: Callable[..., Job], source_of: Any
 ) -> None:
     taken = threading.Event()
 
@@ -73,7 +72,7 @@ def test_a_time_limit_does_not_count_the_wait(
 
 
 def test_a_device_that_is_never_free_ends_the_run_and_not_the_trial(
-    runner: LocalRunner, make_job: Callable[..., Job], source_of: Any
+    runner: Runner, make_job: Callable[..., Job], source_of: Any
 ) -> None:
     source = source_of([make_job(wait_s=0.3)])
     with exclusive("cpu"), pytest.raises(DeviceLockError, match="waited 0 s for cpu"):

@@ -12,7 +12,7 @@ import pytest
 
 from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.interfaces import JobSource
-from archdsl.runners.local import LocalRunner
+from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.read import CheckedStudy
 from archdsl.store.rows import Trial
@@ -101,11 +101,8 @@ def test_every_end_is_recorded_and_the_study_goes_on(
     # Every fate is a decision of its own about what does not matter here.
     options = "\n".join(f"  {name}: {{depth: {n}}}" for n, name in enumerate(ENDS, start=3))
     checked = study(f"as: fate\nchoose:\n{options}", sampler={"type": "random"}, trials=8)
-    runner = LocalRunner(
-        evaluate={"latency": {}, "top1": {}},
-        profile=RunProfile.model_validate(PROFILE),
-        make=fates.make,
-    )
+    profile = RunProfile.model_validate(PROFILE)
+    runner = make_runner(profile, evaluate={"latency": {}, "top1": {}}, make=fates.make)
     try:
         runner.run(begin(checked))
     finally:

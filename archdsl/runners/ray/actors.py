@@ -15,7 +15,7 @@ from archdsl.records import Job, Outcome
 from archdsl.runners.errors import RunnerError
 from archdsl.runners.evaluation import one_line
 from archdsl.runners.ray.resources import Machine
-from archdsl.runners.ray.slot import Protocols, RaySlot, WorkerConfig
+from archdsl.runners.ray.slot import Protocols, RaySlot, SlotConfig
 from archdsl.runners.threaded_slot import ErrorEvent, OutcomeEvent
 
 WAIT_SECONDS = 600.0
@@ -29,8 +29,8 @@ FOR_EVER = -1
 class SlotActor:
     """An actor that holds resources and evaluates one candidate at a time for whoever asks."""
 
-    def __init__(self, worker_config: WorkerConfig) -> None:
-        self._slot = RaySlot(worker_config, machine=_here())
+    def __init__(self, config: SlotConfig) -> None:
+        self._slot = RaySlot(config, machine=_here())
 
     def prepare(self, expected: Protocols | None = None) -> Protocols | ErrorEvent:
         """See `RaySlot.prepare`."""
@@ -56,13 +56,13 @@ class CandidateTrainable(tune.Trainable):
     """
 
     def setup(
-        self, config: dict[str, Any], *, worker_config: WorkerConfig, lane: Any, expected: Protocols
+        self, config: dict[str, Any], *, slot_config: SlotConfig, lane: Any, expected: Protocols
     ) -> None:
         def on_lane(job: Job) -> Outcome:
             event: OutcomeEvent = unwrapped(ray.get(lane.measure.remote(job, expected)))
             return event.outcome
 
-        self._slot = RaySlot(worker_config, machine=_here(), lane=None if lane is None else on_lane)
+        self._slot = RaySlot(slot_config, machine=_here(), lane=None if lane is None else on_lane)
         self._slot.prepare(expected)
         self.reset_config(config)
 
@@ -86,7 +86,7 @@ class CandidateTrainable(tune.Trainable):
 
 
 def slot_actor(
-    worker_config: WorkerConfig,
+    config: SlotConfig,
     resources: Mapping[str, float],
     *,
     machine: Machine | None = None,
@@ -95,7 +95,7 @@ def slot_actor(
     """The handle of a new `SlotActor`.
 
     Args:
-        worker_config: what it measures.
+        config: what it measures.
         resources: what it holds.
         machine: where; anywhere if None.
         lasting: whether it is started anew wherever its resources are, when its machine is lost.
@@ -110,7 +110,7 @@ def slot_actor(
         words["scheduling_strategy"] = NodeAffinitySchedulingStrategy(machine.id, soft=False)
     if lasting:
         words |= {"max_restarts": FOR_EVER, "max_task_retries": FOR_EVER}
-    return ray.remote(SlotActor).options(**words).remote(worker_config)
+    return ray.remote(SlotActor).options(**words).remote(config)
 
 
 def ready(places: Sequence[Any]) -> list[Any]:

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,12 @@ import ray
 from ray import tune
 from ray.exceptions import RayError
 
-from archdsl.errors import MeasureError
-from archdsl.measuring.evaluators import make_evaluators
 from archdsl.metrics import TRAINED, trained_for
 from archdsl.records import MOST_FRUITLESS, Job, Outcome, State
-from archdsl.runners.child import MakeEvaluators
+from archdsl.runners.child import WorkerConfig
 from archdsl.runners.errors import RunnerError
 from archdsl.runners.evaluation import one_line
-from archdsl.runners.interfaces import Bound, JobSource
+from archdsl.runners.interfaces import JobSource
 from archdsl.runners.profile import RayProfile
 from archdsl.runners.ray.actors import CandidateTrainable, prepared, ready, slot_actor, unwrapped
 from archdsl.runners.ray.connect import connect, leave, look_at, machines
@@ -38,8 +37,9 @@ from archdsl.runners.ray.resources import (
     slot_resources,
     slots,
 )
-from archdsl.runners.ray.slot import WorkerConfig
+from archdsl.runners.ray.slot import SlotConfig
 from archdsl.runners.ray.tuning import tune_all
+from archdsl.runners.slot import refuse_unmeasured
 from archdsl.runners.threaded_slot import OutcomeEvent
 from archdsl.version import __version__
 
@@ -54,22 +54,12 @@ class RayRunner:
     each slot measures its own candidates.
 
     Args:
-        evaluate: the study's `evaluate`: quantity to settings.
+        config: what the study measures.
         profile: the run profile.
-        bounds: the study's constraints on measured quantities.
-        make: makes the evaluators; a function at the top of a module.
     """
 
-    def __init__(
-        self,
-        *,
-        evaluate: Mapping[str, Mapping[str, Any]],
-        profile: RayProfile,
-        bounds: Sequence[Bound] = (),
-        make: MakeEvaluators = make_evaluators,
-    ) -> None:
-        self._evaluate, self._profile = dict(evaluate), profile
-        self._bounds, self._make = tuple(bounds), make
+    def __init__(self, config: WorkerConfig, *, profile: RayProfile) -> None:
+        self._config, self._profile = config, profile
         self._slot_holds = slot_resources(profile.training)
         self._connected = False
         self._lane: Any = None
@@ -100,7 +90,7 @@ class RayRunner:
         self._free_slot()
         trainable = tune.with_parameters(
             CandidateTrainable,
-            worker_config=self._worker_config(on_lane=False),
+            slot_config=self._slot_config(on_lane=False),
             lane=self._lane,
             expected=self.protocols(),
         )
@@ -112,10 +102,7 @@ class RayRunner:
 
     def score(self, jobs: Sequence[Job], quantity: str) -> Iterator[tuple[Job, Outcome]]:
         """Measure one quantity of each job; see `Runner.score`."""
-        known = self.protocols()
-        if quantity not in known:
-            found = ", ".join(known)
-            raise MeasureError(f"this study cannot measure {quantity}; it measures: {found}")
+        refuse_unmeasured(quantity, self.protocols())
         for job in jobs:
             yield job, self._score(job, quantity)
 
@@ -139,17 +126,15 @@ class RayRunner:
             self._lane = self._slot = None
             leave()
 
-    def _worker_config(self, *, on_lane: bool) -> WorkerConfig:
+    def _slot_config(self, *, on_lane: bool) -> SlotConfig:
         laned = self._profile.latency_lane is not None
-        return WorkerConfig(
-            evaluate={
-                name: settings
-                for name, settings in self._evaluate.items()
-                if (laned and name not in TRAINED) is on_lane
-            },
-            profile=self._profile,
-            bounds=self._bounds,
-            make=self._make,
+        evaluate = {
+            name: settings
+            for name, settings in self._config.evaluate.items()
+            if (laned and name not in TRAINED) is on_lane
+        }
+        return SlotConfig(
+            worker=replace(self._config, evaluate=evaluate),
             folder=str(Path.cwd()),
             threads=os.environ.get("OMP_NUM_THREADS"),
         )
@@ -168,25 +153,23 @@ class RayRunner:
             useful = self._fit(useful)
         if self._profile.latency_lane is not None:
             holds = lane_resources(self._profile.latency_lane)
-            [self._lane] = ready(
-                [slot_actor(self._worker_config(on_lane=True), holds, lasting=True)]
-            )
+            [self._lane] = ready([slot_actor(self._slot_config(on_lane=True), holds, lasting=True)])
             self._lane_protocols = dict(prepared([self._lane])[0])
         self._prepare(useful)
 
     def _fit(self, found: Sequence[Machine]) -> list[Machine]:
         """The machines of a cluster that have the same code and see the storage."""
         storage = self._profile.storage
-        trains = trained_for(self._evaluate) is not None
+        trains = trained_for(self._config.evaluate) is not None
         looked = look_at(found, storage=storage if trains else None)
         check_machines(looked, version=__version__, storage=storage)
         return [each.machine for each in looked]
 
     def _prepare(self, useful: Sequence[Machine]) -> None:
         """Have each machine open its data and devices once; all must measure alike."""
-        worker_config = self._worker_config(on_lane=False)
+        config = self._slot_config(on_lane=False)
         first, *others = ready(
-            [slot_actor(worker_config, self._slot_holds, machine=each) for each in useful]
+            [slot_actor(config, self._slot_holds, machine=each) for each in useful]
         )
         self._slot, self._slot_protocols = first, dict(prepared([first])[0])
         prepared(others, expected=self._slot_protocols)
@@ -196,7 +179,7 @@ class RayRunner:
     def _any_slot(self) -> Any:
         """A slot for what is not a trial; the one that was prepared, while it is free."""
         if self._slot is None:
-            [self._slot] = ready([slot_actor(self._worker_config(on_lane=False), self._slot_holds)])
+            [self._slot] = ready([slot_actor(self._slot_config(on_lane=False), self._slot_holds)])
             prepared([self._slot], expected=self._slot_protocols)
         return self._slot
 

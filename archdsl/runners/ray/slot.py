@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from archdsl.errors import ArchdslError, MeasureError
 from archdsl.identity import canonical_json, differences
 from archdsl.records import Job, Measurement, Outcome, State
-from archdsl.runners.child import MakeEvaluators
+from archdsl.runners.child import WorkerConfig
 from archdsl.runners.evaluation import (
     OnMeasurement,
     OnReport,
@@ -20,8 +20,6 @@ from archdsl.runners.evaluation import (
     ignore_report,
     one_line,
 )
-from archdsl.runners.interfaces import Bound
-from archdsl.runners.profile import RayProfile
 from archdsl.runners.slot import WorkerSlot
 from archdsl.runners.threaded_slot import (
     ErrorEvent,
@@ -40,22 +38,16 @@ _THREADS = "OMP_NUM_THREADS"
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerConfig:
+class SlotConfig:
     """What every process of a search is told.
 
     Args:
-        evaluate: quantity to settings: of all that is measured there.
-        profile: the run profile.
-        bounds: the study's constraints on measured quantities.
-        make: makes the evaluators; a function at the top of a module.
+        worker: what is measured there, and how.
         folder: the driver's current folder, where relative paths start.
         threads: the driver's own `OMP_NUM_THREADS`, if it has one.
     """
 
-    evaluate: Mapping[str, Mapping[str, Any]]
-    profile: RayProfile
-    bounds: Sequence[Bound]
-    make: MakeEvaluators
+    worker: WorkerConfig
     folder: str
     threads: str | None
 
@@ -64,27 +56,22 @@ class RaySlot:
     """Evaluates the candidates that one process of a cluster gets.
 
     Args:
-        worker_config: of the driver.
+        config: of the driver.
         machine: where this is, as `detail["machine"]` of what is measured here will say.
-        lane: measures what is not in `worker_config.evaluate`.
+        lane: measures what is not in `config.worker.evaluate`.
     """
 
     def __init__(
-        self, worker_config: WorkerConfig, *, machine: Mapping[str, str], lane: Lane | None = None
+        self, config: SlotConfig, *, machine: Mapping[str, str], lane: Lane | None = None
     ) -> None:
         with suppress(OSError):  # a machine without that folder has no use for relative paths
-            os.chdir(worker_config.folder)
+            os.chdir(config.folder)
         # Ray sets it to what a process holds; latencies would be measured with other threads.
         os.environ.pop(_THREADS, None)
-        if worker_config.threads is not None:
-            os.environ[_THREADS] = worker_config.threads
+        if config.threads is not None:
+            os.environ[_THREADS] = config.threads
         self._machine = dict(machine)
-        self._slot = WorkerSlot(
-            evaluate=worker_config.evaluate,
-            profile=worker_config.profile,
-            bounds=worker_config.bounds,
-            make=worker_config.make,
-        )
+        self._slot = WorkerSlot(config.worker)
         self._lane = lane
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._followed = ThreadedSlot(self, self._events.put)
