@@ -9,13 +9,13 @@ from typing import Any
 import ray
 from ray import tune
 from ray.exceptions import RayError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from archdsl.records import Job, Outcome
 from archdsl.runners.errors import RunnerError
 from archdsl.runners.evaluation import one_line
 from archdsl.runners.ray.resources import Machine
 from archdsl.runners.ray.slot import Protocols, RaySlot, SlotConfig
+from archdsl.runners.ray.survey import on
 from archdsl.runners.threaded_slot import ErrorEvent, OutcomeEvent
 
 WAIT_SECONDS = 600.0
@@ -24,28 +24,6 @@ BUSY_SECONDS = 30.0
 """A machine that has no place free by then is left to those that hold it: whatever is evaluated
 there later is checked then."""
 FOR_EVER = -1
-
-
-class SlotActor:
-    """An actor that holds resources and evaluates one candidate at a time for whoever asks."""
-
-    def __init__(self, config: SlotConfig) -> None:
-        self._slot = RaySlot(config, machine=_here())
-
-    def prepare(self, expected: Protocols | None = None) -> Protocols | ErrorEvent:
-        """See `RaySlot.prepare`."""
-        return self._slot.prepare(expected)
-
-    def check(self, job: Job) -> ErrorEvent | None:
-        """See `RaySlot.check`."""
-        return self._slot.check(job)
-
-    def measure(
-        self, job: Job, expected: Protocols, quantity: str | None = None
-    ) -> OutcomeEvent | ErrorEvent:
-        """See `RaySlot.measure`; an actor that was started anew elsewhere must measure alike."""
-        answer = self._slot.prepare(expected)
-        return answer if isinstance(answer, ErrorEvent) else self._slot.measure(job, quantity)
 
 
 class CandidateTrainable(tune.Trainable):
@@ -62,7 +40,7 @@ class CandidateTrainable(tune.Trainable):
             event: OutcomeEvent = unwrapped(ray.get(lane.measure.remote(job, expected)))
             return event.outcome
 
-        self._slot = RaySlot(slot_config, machine=_here(), lane=None if lane is None else on_lane)
+        self._slot = RaySlot(slot_config, here=_here, lane=None if lane is None else on_lane)
         self._slot.prepare(expected)
         self.reset_config(config)
 
@@ -92,7 +70,7 @@ def slot_actor(
     machine: Machine | None = None,
     lasting: bool = False,
 ) -> Any:
-    """The handle of a new `SlotActor`.
+    """The handle of a new actor: a `RaySlot` that holds resources, for whoever asks.
 
     Args:
         config: what it measures.
@@ -107,10 +85,10 @@ def slot_actor(
         "resources": held,
     }
     if machine is not None:
-        words["scheduling_strategy"] = NodeAffinitySchedulingStrategy(machine.id, soft=False)
+        words["scheduling_strategy"] = on(machine)
     if lasting:
         words |= {"max_restarts": FOR_EVER, "max_task_retries": FOR_EVER}
-    return ray.remote(SlotActor).options(**words).remote(config)
+    return ray.remote(RaySlot).options(**words).remote(config, here=_here)
 
 
 def ready(places: Sequence[Any]) -> list[Any]:

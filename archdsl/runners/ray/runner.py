@@ -27,7 +27,7 @@ from archdsl.runners.evaluation import one_line
 from archdsl.runners.interfaces import JobSource
 from archdsl.runners.profile import RayProfile
 from archdsl.runners.ray.actors import CandidateTrainable, prepared, ready, slot_actor, unwrapped
-from archdsl.runners.ray.connect import connect, leave, look_at, machines
+from archdsl.runners.ray.connect import connect, leave
 from archdsl.runners.ray.dispatcher import Dispatcher
 from archdsl.runners.ray.resources import (
     Machine,
@@ -38,6 +38,7 @@ from archdsl.runners.ray.resources import (
     slots,
 )
 from archdsl.runners.ray.slot import SlotConfig
+from archdsl.runners.ray.survey import look_at, machines
 from archdsl.runners.ray.tuning import tune_all
 from archdsl.runners.slot import refuse_unmeasured
 from archdsl.runners.threaded_slot import OutcomeEvent

@@ -57,12 +57,13 @@ class RaySlot:
 
     Args:
         config: of the driver.
-        machine: where this is, as `detail["machine"]` of what is measured here will say.
+        here: where this is, as `detail["machine"]` of what is measured here will say; asked in
+            this process.
         lane: measures what is not in `config.worker.evaluate`.
     """
 
     def __init__(
-        self, config: SlotConfig, *, machine: Mapping[str, str], lane: Lane | None = None
+        self, config: SlotConfig, *, here: Callable[[], dict[str, str]], lane: Lane | None = None
     ) -> None:
         with suppress(OSError):  # a machine without that folder has no use for relative paths
             os.chdir(config.folder)
@@ -70,7 +71,7 @@ class RaySlot:
         os.environ.pop(_THREADS, None)
         if config.threads is not None:
             os.environ[_THREADS] = config.threads
-        self._machine = dict(machine)
+        self._machine = here()
         self._slot = WorkerSlot(config.worker)
         self._lane = lane
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -101,8 +102,16 @@ class RaySlot:
             return self._refusal(error)
         return None
 
-    def measure(self, job: Job, quantity: str | None = None) -> OutcomeEvent | ErrorEvent:
-        """All that is measured here, or one quantity without bounds, while the caller waits."""
+    def measure(
+        self, job: Job, expected: Protocols, quantity: str | None = None
+    ) -> OutcomeEvent | ErrorEvent:
+        """All that is measured here, or one quantity without bounds, while the caller waits.
+
+        A slot that was started anew elsewhere must measure as is `expected`, too.
+        """
+        prepared = self.prepare(expected)
+        if isinstance(prepared, ErrorEvent):
+            return prepared
         try:
             if quantity is not None:
                 outcome = self._marked(self._slot.score(job, quantity), job)
