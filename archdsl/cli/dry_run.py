@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.cli.printing import duration, print_json, say
-from archdsl.cli.writing import refuse_others
+from archdsl.cli.writing import write_files
 from archdsl.document.write import to_yaml
-from archdsl.files import write_whole
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.settings import AccuracySettings
 from archdsl.metrics import TRAINED, trained_metric
@@ -66,9 +65,7 @@ def write_document(checked: CheckedStudy, *, folder: Path, output: Path, force: 
     document = checked.study.document()
     if "base" in document:
         document["base"] = _moved(document["base"], folder, output.parent)
-    text = to_yaml(document)
-    refuse_others({output: text.encode()}, force=force)
-    write_whole(output, text)
+    write_files({output: to_yaml(document).encode()}, force=force)
     say(f"wrote {output}")
 
 

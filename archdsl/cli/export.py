@@ -53,8 +53,7 @@ def command(
     and when its values were measured. For Optuna, complete trials are COMPLETE, those stopped early
     PRUNED, those that run RUNNING and all others FAIL, with the reason among their attributes.
     """
-    from archdsl.cli.export_models import members, one, write_members, write_one
-    from archdsl.cli.export_study import write_tables
+    from archdsl.cli.export_files import write_members, write_one, write_tables
 
     whole = optuna is not None or csv is not None or parquet is not None
     _check(what, front=front, whole=whole, output=output)
@@ -63,10 +62,9 @@ def command(
             files = {"optuna": optuna, "csv": csv, "parquet": parquet}
             written = write_tables(store, study=study, db=db, force=force, **files)
         elif front:
-            found = members(store, study=study, db=db)
-            written = write_members(found, output or Path(), force=force)
+            written = write_members(store, output or Path(), study=study, db=db, force=force)
         else:
-            written = write_one(one(store, what or "", study=study, db=db), output, force=force)
+            written = write_one(store, what or "", output, study=study, db=db, force=force)
     if as_json:
         print_json({"files": written})
         return

@@ -15,6 +15,7 @@ from archdsl.cli.stores import opened_study
 from archdsl.errors import ArchdslError
 
 if TYPE_CHECKING:
+    from archdsl.analysis.hypervolume import Growth
     from archdsl.reporting.front import CompleteTrial, StudyResults
 
 MOST_LOST = 5

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +14,9 @@ from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, Output, Sets
 from archdsl.cli.plots import plot_folder, write_plots
 from archdsl.cli.printing import print_json, say
 from archdsl.cli.process import Interruption, signal_of
-from archdsl.cli.remedies import remedies
-from archdsl.cli.search_input import Asked, resolve_study
+from archdsl.cli.search_input import Asked, Found, resolve_study
+from archdsl.cli.stores import existing_store
+from archdsl.errors import DataError, DeviceError
 from archdsl.records import State
 from archdsl.runners.profile import RunProfile
 from archdsl.runners.read import read_profile
@@ -86,11 +88,11 @@ def command(
 
         if output is not None:
             write_document(checked, folder=found.folder, output=output, force=force)
-        with remedies(checked, found, any_device=any_device):
+        with _remedies(checked, found, any_device=any_device):
             estimate(checked, profile, as_json=as_json, any_device=any_device)
         return
     folder = plot_folder(output or Path())
-    with remedies(checked, found, any_device=any_device):
+    with _remedies(checked, found, any_device=any_device):
         front, ran, note = _searched(checked, profile, db, any_device)
     db = shown(db)
     plots = write_plots(front, folder)
@@ -103,17 +105,53 @@ def command(
     _report(front, plots, db, note)
 
 
+@contextmanager
+def _remedies(checked: CheckedStudy, found: Found, *, any_device: bool) -> Iterator[None]:
+    """Adds to errors of data and devices what to type instead.
+
+    Raises:
+        DataError: with the settings that make the study's models fit the data.
+        DeviceError: with the option that measures on the device there is; one to train on is
+            the run profile's to say.
+    """
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{error}{_to_fit(error, checked, found)}") from None
+    except DeviceError as error:
+        from archdsl.training.device import TrainingDeviceError
+
+        if isinstance(error, TrainingDeviceError):
+            raise
+        way_out = ", or measure on the device there is, under its own name, with --any-device"
+        asked = hasattr(checked.study.evaluate.of("latency"), "device") and not any_device
+        raise DeviceError(f"{error}{way_out if asked else ''}") from None
+
+
+def _to_fit(error: DataError, checked: CheckedStudy, found: Found) -> str:
+    from archdsl.training.data.dataset import MisfitError
+
+    if not isinstance(error, MisfitError):
+        return ""
+    prefix = "" if found.around else "space."
+    sets = " ".join(f"--set {prefix}{word}={value}" for word, value in error.needed.items())
+    if found.around:
+        return f"\nto search this model on these data, add: {sets}"
+    bases = ", ".join(sorted({tree.origin.source for tree in checked.space.bases.values()}))
+    document = f"the document is the study's base, {bases}; " if bases else ""
+    return f"\n{document}to set these words for all models of the study, add: {sets}"
+
+
 def _searched(
     checked: CheckedStudy, profile: RunProfile, db: str, any_device: bool
 ) -> tuple[StudyResults, int, str | None]:
     from archdsl.reporting.front import read_front
     from archdsl.searching.run import run_search
-    from archdsl.store.store import open_store
 
     watch = _Watch(checked)
     try:
         done = run_search(checked, db=db, profile=profile, observe=watch, any_device=any_device)
-        with open_store(db, create=False) as store:
+        with existing_store(db, read_only=False) as store:
             return read_front(store, done.row), done.ran, done.note
     except KeyboardInterrupt as interrupt:
         raise Interruption(_interrupted(checked, db), number=signal_of(interrupt)) from None

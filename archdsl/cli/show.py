@@ -15,12 +15,11 @@ from archdsl.cli.layer_lines import layer_lines
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, StudyName
 from archdsl.cli.printing import print_json, say
 from archdsl.cli.stores import existing_store, pick_study
-from archdsl.cli.writing import refuse_others
+from archdsl.cli.writing import write_files
 from archdsl.document.shelves import find as find_document
 from archdsl.document.tree import tree_of
 from archdsl.document.write import to_yaml
 from archdsl.errors import ArchdslError, NameNotFoundError
-from archdsl.files import write_whole
 from archdsl.plan.facts import facts
 from archdsl.plan.influence import influence
 from archdsl.plan.read import Checked, check_model, read_model
@@ -163,8 +162,7 @@ def _write_diagram(shown: Shown, path: Path, *, force: bool) -> Path:
     if path.suffix.lower() != ".svg":
         raise ArchdslError(f"cannot draw into {path}: say a file that ends in .svg")
     drawn = diagram_svg(shown.model.plan, name=shown.model.spec.name).encode()
-    refuse_others({path: drawn}, force=force)
-    write_whole(path, drawn)
+    write_files({path: drawn}, force=force)
     return path
 
 

@@ -6,12 +6,31 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from archdsl.errors import WriteError
+from archdsl.files import write_whole
 from archdsl.identity import digest
 from archdsl.reporting.formatting import SOFTWARE
 
 LONGEST_STEM = 80
 BEGINNING = 4096
 """Bytes of a file in which it says who wrote it."""
+
+
+def write_files(contents: Mapping[Path, bytes], *, force: bool, folder: Path | None = None) -> None:
+    """Write files, none of them over something else unless forced to.
+
+    Args:
+        contents: by file.
+        force: see `refuse_others`.
+        folder: is made where it is missing.
+
+    Raises:
+        WriteError: a file holds something else, or cannot be written.
+    """
+    refuse_others(contents, force=force)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    for path, content in contents.items():
+        write_whole(path, content)
 
 
 def refuse_others(contents: Mapping[Path, bytes], *, force: bool) -> None:
