@@ -7,7 +7,6 @@ import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, model_validator
-from pydantic_core import PydanticCustomError
 
 from archdsl.spec.base import Node
 from archdsl.spec.values import Name
@@ -20,17 +19,14 @@ _ADDRESS = re.compile(r"auto|[^/:\s]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 
 def _time_text(value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise PydanticCustomError(
-            "unit",
-            "{value} has no unit, and 30 seconds are not 30 minutes; write {value}s, {value}min "
-            "or {value}h",
-            {"value": value},
+        raise ValueError(
+            f"{value} has no unit, and 30 seconds are not 30 minutes; write {value}s, {value}min "
+            f"or {value}h"
         )
     if not isinstance(value, str) or not _TIME.fullmatch(value) or seconds_of(value) <= 0:
-        raise PydanticCustomError(
-            "time",
-            "'{value}' is not a time; write a number above 0 and its unit: 90s, 30min or 2h",
-            {"value": str(value)[:40]},
+        raise ValueError(
+            f"'{str(value)[:40]}' is not a time; write a number above 0 and its unit: 90s, 30min "
+            "or 2h"
         )
     return value
 
@@ -55,48 +51,35 @@ def _storage(value: str) -> str:
 
     problem = problem_of(value)
     if problem is not None:
-        raise PydanticCustomError("storage", "{problem}", {"problem": problem})
+        raise ValueError(problem)
     return value
 
 
 def _address(value: str) -> str:
+    written = value[:80]
     if value.startswith("ray://"):
-        raise PydanticCustomError(
-            "address",
-            "'{value}' is for remote clients, which cannot commit to a database beside them; run "
-            "the search on a machine of the cluster with address: auto",
-            {"value": value[:80]},
+        raise ValueError(
+            f"'{written}' is for remote clients, which cannot commit to a database beside them; "
+            "run the search on a machine of the cluster with address: auto"
         )
     if not _ADDRESS.fullmatch(value):
-        raise PydanticCustomError(
-            "address",
-            "'{value}' is no address; write auto (the cluster of this machine) or HOST:PORT",
-            {"value": value[:80]},
+        raise ValueError(
+            f"'{written}' is no address; write auto (the cluster of this machine) or HOST:PORT"
         )
     if value != "auto" and not 0 < int(value.rpartition(":")[2]) <= LAST_PORT:
-        raise PydanticCustomError(
-            "address",
-            "'{value}' is no address: ports go from 1 to {last}",
-            {"value": value[:80], "last": LAST_PORT},
-        )
+        raise ValueError(f"'{written}' is no address: ports go from 1 to {LAST_PORT}")
     return value
 
 
 def _device(value: Any) -> Any:
     if isinstance(value, str) and value.lower() == "gpu":
-        raise PydanticCustomError(
-            "device",
-            "'{value}' is not one of: auto, cpu, cuda; did you mean 'cuda'?",
-            {"value": value},
-        )
+        raise ValueError(f"'{value}' is not one of: auto, cpu, cuda; did you mean 'cuda'?")
     return value
 
 
 def _share(value: float) -> float:
     if value > 1 and value != int(value):
-        raise PydanticCustomError(
-            "share", "{value} is neither a share of one (0.25) nor whole ones (2)", {"value": value}
-        )
+        raise ValueError(f"{value} is neither a share of one (0.25) nor whole ones (2)")
     return value
 
 
