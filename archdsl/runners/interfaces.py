@@ -1,4 +1,4 @@
-"""What a search and a runner hand to each other. Knows neither optuna nor torch."""
+"""What a search and a runner hand to each other, and refuse. Knows neither optuna nor torch."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from archdsl.errors import ArchdslError
 from archdsl.metrics import relative_excess
 from archdsl.records import Job, Measurement, Outcome
+
+
+class RunnerError(ArchdslError):
+    """A place that is not there, or not as its run profile says."""
 
 
 @dataclass(frozen=True, kw_only=True)

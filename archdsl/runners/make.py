@@ -7,8 +7,7 @@ from typing import Any
 
 from archdsl.measuring.evaluators import make_evaluators
 from archdsl.runners.child import MakeEvaluators, WorkerConfig
-from archdsl.runners.errors import RunnerError
-from archdsl.runners.interfaces import Bound, Runner
+from archdsl.runners.interfaces import Bound, Runner, RunnerError
 from archdsl.runners.local import LocalRunner
 from archdsl.runners.profile import LocalProfile, RayProfile, RunProfile
 from archdsl.runners.slot import WorkerSlot

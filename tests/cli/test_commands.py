@@ -19,7 +19,17 @@ from archdsl.cli.main import COMMANDS, load_command
 from archdsl.document.shelves import SHELVES, documents, packaged
 from archdsl.store.store import open_store
 
-HEAVY = {"torch", "torchvision", "timm", "fvcore", "optuna", "sqlalchemy", "matplotlib", "sklearn"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "timm",
+    "fvcore",
+    "optuna",
+    "sqlalchemy",
+    "matplotlib",
+    "sklearn",
+    "numpy",
+}
 
 Run = Callable[..., Any]
 

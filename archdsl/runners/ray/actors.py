@@ -11,8 +11,8 @@ from ray import tune
 from ray.exceptions import RayError
 
 from archdsl.records import Job, Outcome
-from archdsl.runners.errors import RunnerError
 from archdsl.runners.evaluation import one_line
+from archdsl.runners.interfaces import RunnerError
 from archdsl.runners.ray.resources import Machine
 from archdsl.runners.ray.slot import Protocols, RaySlot, SlotConfig
 from archdsl.runners.ray.survey import on

@@ -17,8 +17,8 @@ from typing import Any
 
 import ray
 
-from archdsl.runners.errors import RunnerError
 from archdsl.runners.evaluation import one_line
+from archdsl.runners.interfaces import RunnerError
 
 _SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",  # its tables go to standard output whatever `verbose` says

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from archdsl.runners.errors import RunnerError
+from archdsl.runners.interfaces import RunnerError
 from archdsl.runners.profile import LatencyLane, RayProfile, Slot
 
 Resources = Mapping[str, float]

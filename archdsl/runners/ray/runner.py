@@ -22,9 +22,8 @@ from ray.exceptions import RayError
 from archdsl.metrics import TRAINED, trained_for
 from archdsl.records import MOST_FRUITLESS, Job, Outcome, State
 from archdsl.runners.child import WorkerConfig
-from archdsl.runners.errors import RunnerError
 from archdsl.runners.evaluation import one_line
-from archdsl.runners.interfaces import JobSource
+from archdsl.runners.interfaces import JobSource, RunnerError
 from archdsl.runners.profile import RayProfile
 from archdsl.runners.ray.actors import CandidateTrainable, prepared, ready, slot_actor, unwrapped
 from archdsl.runners.ray.connect import connect, leave

@@ -87,8 +87,8 @@ class RaySlot:
         """
         try:
             protocols = self._slot.protocols()
-            for quantity in protocols if expected is not None else ():
-                self._refuse_other(quantity, protocols[quantity], (expected or {}).get(quantity))
+            for quantity, protocol in protocols.items():
+                self._refuse_other(quantity, protocol, (expected or {}).get(quantity))
         except ArchdslError as error:
             self._refused = self._refusal(error)
             return self._refused

@@ -14,8 +14,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from archdsl.records import Outcome, State
-from archdsl.runners.errors import RunnerError
 from archdsl.runners.evaluation import one_line
+from archdsl.runners.interfaces import RunnerError
 from archdsl.runners.ray.dispatcher import Dispatcher
 from archdsl.runners.threaded_slot import ErrorEvent, OutcomeEvent
 

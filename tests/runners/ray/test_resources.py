@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from archdsl.runners.errors import RunnerError
+from archdsl.runners.interfaces import RunnerError
 from archdsl.runners.profile import RayProfile
 from archdsl.runners.ray.resources import Machine, MachineReport, check_machines, check_room, slots
 

@@ -14,8 +14,7 @@ import pytest
 
 from archdsl.errors import ArchdslError, DataError, StoreError
 from archdsl.records import Job, State
-from archdsl.runners.errors import RunnerError
-from archdsl.runners.interfaces import Runner
+from archdsl.runners.interfaces import Runner, RunnerError
 from archdsl.runners.make import make_runner
 
 pytest.importorskip("ray.tune", reason="an extra")

@@ -12,7 +12,7 @@ import yaml
 
 from archdsl.errors import DataError
 from archdsl.records import Job, Outcome, State
-from archdsl.runners.errors import RunnerError
+from archdsl.runners.interfaces import RunnerError
 from archdsl.runners.profile import RunProfile
 from archdsl.searching import before
 from archdsl.searching.read import read_study
