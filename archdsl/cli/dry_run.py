@@ -85,7 +85,8 @@ def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_de
     if as_json:
         print_json({**vars(estimate), "total_seconds": estimate.total_seconds})
         return
-    print(f"space      {estimate.size} combinations in {_holes(checked)} holes")
+    holes = sum(1 for _ in checked.space.holes())
+    print(f"space      {estimate.size} combinations in {holes} holes")
     print(
         f"feasible   {estimate.feasible:.0%} of {SAMPLES} random draws ({estimate.valid:.0%} valid)"
     )
@@ -93,10 +94,6 @@ def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_de
     print(f"latency    {_format_cost(evaluate.of('latency'), estimate.latency_seconds)}")
     print(f"training   {_format_cost(_training(evaluate)[1], estimate.training_seconds)}")
     print(f"budget     {estimate.trials} trials, about {duration(estimate.total_seconds)} in all")
-
-
-def _holes(checked: CheckedStudy) -> int:
-    return sum(1 for _ in checked.space.holes())
 
 
 def _training(evaluate: EvaluateWords) -> tuple[str, object]:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TextIO
 
 _READER_GONE = (errno.EPIPE, errno.EIO)
 """Of a pipe; of a terminal."""
-_ENDING = ("SIGTERM", "SIGHUP")
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption(KeyboardInterrupt):
@@ -40,10 +40,9 @@ def prepare() -> None:
         sys.stdout = _guarded(sys.stdout, 1, by_line=os.isatty(1))
     if sys.stderr is sys.__stderr__:
         sys.stderr = _guarded(sys.stderr, 2, by_line=True)
-    for name in _ENDING:
-        number = getattr(signal, name, None)
+    for number in _ENDING:
         # Whoever ignores a signal, as nohup does, wants it ignored.
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+        if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
 
 

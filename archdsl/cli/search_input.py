@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from archdsl.cli.kinds import find_on, kind_of, own_documents
 from archdsl.document.merge import merge_trees
@@ -70,7 +69,7 @@ def resolve_study(asked: Asked, profile: RunProfile) -> Found:
         tree, folder = read_file(path), path.parent
         if asked.data:
             trained = {TRAINED[0]: {"data": asked.data}}
-            tree = merge_trees(tree, _tree({"evaluate": trained}, "--data"))
+            tree = merge_trees(tree, tree_of({"evaluate": trained}, source="--data"))
         settings = asked.sets
     else:
         of_model = [setting for setting in asked.sets if _is_of_models(setting)]
@@ -78,9 +77,9 @@ def resolve_study(asked: Asked, profile: RunProfile) -> Found:
         tree, folder = _around(path, of_model, asked, profile)
     tree = lay_all(tree, settings).whole()
     if asked.trials is not None:
-        tree = merge_trees(tree, _tree({"budget": {"trials": asked.trials}}, "--trials"))
+        tree = merge_trees(tree, tree_of({"budget": {"trials": asked.trials}}, source="--trials"))
     if asked.seed is not None:
-        tree = merge_trees(tree, _tree({"sampler": {"seed": asked.seed}}, "--seed"))
+        tree = merge_trees(tree, tree_of({"sampler": {"seed": asked.seed}}, source="--seed"))
     if asked.objectives is not None:
         tree = with_objectives(tree, _names(asked.objectives), source="--objective")
     return Found(tree=tree, folder=folder, message=message, around=kind == "model")
@@ -119,7 +118,7 @@ def _around(
         base=model.spec.document() if settings else base_name(path, Path()),
         data=_data(asked, profile) if _trains(asked) else None,
     )
-    return _tree(document, f"the neighbourhood of {path}"), Path()
+    return tree_of(document, source=f"the neighbourhood of {path}"), Path()
 
 
 def _trains(asked: Asked) -> bool:
@@ -140,7 +139,3 @@ def _data(asked: Asked, profile: RunProfile) -> str:
         "a model is searched on images; say which: --data folder:DIR, --data npz:FILE, "
         f"--data digits{', ' if known else ''}{known}, or write a study"
     )
-
-
-def _tree(value: Any, source: str) -> Tree:
-    return tree_of(value, source=source)

@@ -42,7 +42,10 @@ def command(
     """
     if once or as_json:
         now, _ = _look(db, study, None)
-        _show(now, as_json=as_json)
+        if as_json:
+            print_json(snapshot_json(now))
+        else:
+            Console(highlight=False).print(picture(now))
         return
     try:
         _wait_for_study(db, study)
@@ -98,14 +101,6 @@ def _look(db: str, study: str | None, follower: Follower | None) -> tuple[Snapsh
     with opened_study(db, study) as (store, row):
         follower = follower or Follower(study_id=row.id)
         return follower.look(store), follower
-
-
-def _show(now: Snapshot, *, as_json: bool) -> None:
-    if as_json:
-        print_json(snapshot_json(now))
-        return
-
-    Console(highlight=False).print(picture(now))
 
 
 def snapshot_json(now: Snapshot) -> dict[str, Any]:
