@@ -113,7 +113,7 @@ class Child:
         self._made_ready(("check", job))
 
     def _made_ready(self, message: tuple[Any, ...]) -> Any:
-        """The answer to a message before the first evaluation."""
+        """The answer to a message before any evaluation: no candidate can be blamed for a death."""
         try:
             return self._answer(message)
         except ChildDied as death:
