@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from archdsl.cli.process import Interruption, behind, signal_of
+from archdsl.cli.process import behind
 from archdsl.errors import ArchdslError
 
 USERS_MISTAKE = 2
@@ -61,10 +61,8 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, ArchdslError):
         return f"archdsl: {error}", USERS_MISTAKE
     if isinstance(error, KeyboardInterrupt):
-        message = "interrupted; run the same command again"
-        if isinstance(known := behind(error), Interruption):
-            message = known.message
-        return f"archdsl: {message}", BY_SIGNAL + signal_of(error)
+        known = behind(error)
+        return f"archdsl: {known.message}", BY_SIGNAL + known.number
     if isinstance(error, FileNotFoundError) and _folder_is_gone():
         message = "the current folder is not there any more; change to another and run again"
         return f"archdsl: {message}", USERS_MISTAKE

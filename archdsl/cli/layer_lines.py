@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from archdsl.cli.printing import aligned
 from archdsl.reporting.drawing.layer_table import LayerTable
 
 if TYPE_CHECKING:
@@ -38,17 +39,7 @@ def layer_lines(table: LayerTable, times: PartTimes | None) -> list[str]:
         shares = [row.share(times.shares) for row in table.rows]
         percents = _percents([*shares, times.shares["other"]])
         rows = [[*row, share] for row, share in zip(rows, [*percents, "100.0 %"], strict=True)]
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    lines = [_line(row, widths) for row in (heads, *rows)]
-    return [*lines, *_notes(table, times)]
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    name, *numbers = (
-        f"{cell:>{width}}" if place else f"{cell:<{width}}"
-        for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-    )
-    return "  ".join([name, *numbers]).rstrip()
+    return [*aligned(heads, rows), *_notes(table, times)]
 
 
 def _percents(shares: Sequence[float]) -> list[str]:

@@ -32,19 +32,24 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title:
     Where a line would be wider than the terminal, the last column goes beneath its rows.
     """
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPED_WIDTH
-    cells = [_padded(column) for column in zip(columns, *rows, strict=True)]
-    lines = [" " + "  ".join(line).rstrip() for line in zip(*cells, strict=True)]
-    beneath = max(map(len, lines)) > width
+    lines = aligned(columns, rows)
+    beneath = max(map(len, lines)) >= width
     if beneath:
-        lines = [" " + "  ".join(line).rstrip() for line in zip(*cells[:-1], strict=True)]
+        lines = aligned(columns[:-1], [row[:-1] for row in rows])
     console = Console(highlight=False)
     if title:
         console.print(Text(title, style="italic"), soft_wrap=True)
-    console.print(Text(lines[0], style="bold"), soft_wrap=True)
+    console.print(Text(f" {lines[0]}", style="bold"), soft_wrap=True)
     for line, row in zip(lines[1:], rows, strict=True):
-        print(line)
+        print(f" {line}")
         if beneath:
             print(_wrapped(row[-1], width))
+
+
+def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The headings and the rows of a table as lines; numbers are aligned to the right."""
+    cells = [_padded(column) for column in zip(columns, *rows, strict=True)]
+    return ["  ".join(line).rstrip() for line in zip(*cells, strict=True)]
 
 
 def _padded(column: Sequence[str]) -> list[str]:

@@ -46,15 +46,12 @@ def prepare() -> None:
             signal.signal(number, _interrupt)
 
 
-def behind(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
-    """An interruption as it was raised: Ray's calls raise a bare one in its place."""
-    return interrupt if isinstance(interrupt, Interruption) or not _ASKED else _ASKED[-1]
-
-
-def signal_of(interrupt: KeyboardInterrupt) -> int:
-    """The number of the signal behind an interruption."""
-    known = behind(interrupt)
-    return known.number if isinstance(known, Interruption) else int(signal.SIGINT)
+def behind(interrupt: KeyboardInterrupt) -> Interruption:
+    """An interruption as it was raised: Ray's calls raise a bare one instead, and so does Ctrl-C."""
+    if isinstance(interrupt, Interruption):
+        return interrupt
+    ctrl_c = Interruption("interrupted; run the same command again", number=signal.SIGINT)
+    return _ASKED[-1] if _ASKED else ctrl_c
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -13,7 +13,7 @@ from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, Output, Sets
 from archdsl.cli.plots import plot_folder, write_plots
 from archdsl.cli.printing import print_json, say
-from archdsl.cli.process import Interruption, signal_of
+from archdsl.cli.process import Interruption, behind
 from archdsl.cli.search_input import Asked, Found, resolve_study
 from archdsl.cli.stores import existing_store
 from archdsl.errors import DataError, DeviceError
@@ -154,7 +154,7 @@ def _searched(
         with existing_store(db, read_only=False) as store:
             return read_front(store, done.row), done.ran, done.note
     except KeyboardInterrupt as interrupt:
-        raise Interruption(_interrupted(checked, db), number=signal_of(interrupt)) from None
+        raise Interruption(_interrupted(checked, db), number=behind(interrupt).number) from None
     except NoServerError as error:
         if not watch.has_store:
             raise
