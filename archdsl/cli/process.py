@@ -47,7 +47,7 @@ def prepare() -> None:
 
 
 def behind(interrupt: KeyboardInterrupt) -> Interruption:
-    """An interruption as it was raised: Ray's calls raise a bare one instead, and so does Ctrl-C."""
+    """An interruption as it was raised: Ray's calls raise a bare one instead; so does Ctrl-C."""
     if isinstance(interrupt, Interruption):
         return interrupt
     ctrl_c = Interruption("interrupted; run the same command again", number=signal.SIGINT)
