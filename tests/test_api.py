@@ -93,6 +93,7 @@ def folder(
     yield folder
 
 
+@pytest.mark.slow
 def test_a_script_prints_what_it_prints_itself(
     searched: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
@@ -102,6 +103,7 @@ def test_a_script_prints_what_it_prints_itself(
     assert done.stdout.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_front_is_a_snapshot_of_rows(folder: Path) -> None:
     front = archdsl.front("archdsl.db")
     assert front.study == "small"
@@ -166,6 +168,7 @@ class Counting:
         self.ended.append(job.number)
 
 
+@pytest.mark.slow
 def test_trials_are_the_total_as_for_the_command(
     folder: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -219,6 +222,7 @@ def test_a_study_around_a_model(folder: Path) -> None:
         archdsl.study_around("tiny", objectives=("top2",))
 
 
+@pytest.mark.slow
 def test_what_is_not_there(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no database"):
         archdsl.front(str(tmp_path / "none.db"))
@@ -256,6 +260,7 @@ for name in archdsl.__all__:
 """
 
 
+@pytest.mark.slow
 def test_no_module_takes_the_place_of_a_public_name() -> None:
     """Importing `archdsl.x` binds `x` in the root: no room may be called as a function is."""
     subprocess.run([sys.executable, "-c", EVERYTHING], env=_environment(), check=True, timeout=300)

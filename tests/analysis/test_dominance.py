@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ def _points() -> st.SearchStrategy[list[Point]]:
     )
 
 
+@pytest.mark.slow
 @given(points=_points())
 def test_the_front_is_what_nothing_dominates(points: list[Point]) -> None:
     def beats(one: Point, other: Point) -> bool:

@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from archdsl.analysis.importance import LEAST_TRIALS, MOST_TRIALS, importances
 from archdsl.records import Measurement
 from archdsl.store.store import Store
@@ -49,6 +51,7 @@ def test_too_few_or_equal_values_have_no_importance(fill: Any, made: Made, store
     assert found.shares == {}
 
 
+@pytest.mark.slow
 def test_of_many_trials_a_part_is_looked_at(fill: Any, made: Made, store: Store) -> None:
     params = [{"depth": n % 3} for n in range(MOST_TRIALS + 10)]
     study = fill(deciding(made, params, lambda each: 50.0 + each["depth"]))

@@ -105,6 +105,7 @@ def test_a_network_file_system(
     assert "a local disk" in refused(str(begun.with_name("new.db")))
 
 
+@pytest.mark.slow
 def test_a_log_cut_short_costs_its_last_commits_alone(
     begun: Path, search: Callable[..., Any], place: Path
 ) -> None:
@@ -152,6 +153,7 @@ app_main()
 """
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_grow(tabular: Path, search: Callable[..., Any], place: Path) -> None:
     """The limit on the size of files stops writing in the midst of a transaction."""
     path = place / "a.db"
@@ -182,6 +184,7 @@ def public_folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "setresuid"), reason="permissions are another matter here")
 def test_a_read_only_folder(
     begun: Path, public_folder: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch

@@ -38,6 +38,7 @@ def shown() -> list[tuple[str, list[str]]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "lines"), shown(), ids=[command for command, _ in shown()])
 def test_the_page_shows_what_its_commands_print(command: str, lines: list[str]) -> None:
     program, *arguments = shlex.split(command)
@@ -52,6 +53,7 @@ def test_the_page_links_to_files() -> None:
         assert (PAGE.parent / target).exists(), target
 
 
+@pytest.mark.slow
 def test_json_has_one_object_for_each_figure() -> None:
     done = CliRunner().invoke(app, ["reproduce", "--json"])
     assert done.exit_code == 0
@@ -78,6 +80,7 @@ def test_json_has_one_object_for_each_figure() -> None:
     assert (crossvit["spec"], crossvit["convention"]) == ("crossvit-b", "full")
 
 
+@pytest.mark.slow
 def test_measurements_of_the_store_here_are_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +107,7 @@ def test_measurements_of_the_store_here_are_shown(
     assert "other.db" in missing.stderr
 
 
+@pytest.mark.slow
 def test_settings_of_the_json_are_those_of_compile() -> None:
     done = CliRunner().invoke(app, ["reproduce", "3", "--json"])
     for row in json.loads(done.stdout)["rows"]:
@@ -126,6 +130,7 @@ def test_one_table_is_printed_alone() -> None:
     assert line.split()[-6:] == ["GFLOPs", "7.10", "7.0961", "7.1403", "G", "reproduced"]
 
 
+@pytest.mark.slow
 def test_a_document_of_the_current_folder_is_not_the_papers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

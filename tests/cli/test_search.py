@@ -272,6 +272,7 @@ def test_states_are_told_apart(run: Run, tabular: Path, folder: Path) -> None:
     assert states[State.INFEASIBLE] > 0
 
 
+@pytest.mark.slow
 def test_progress_on_a_terminal(on_terminal: Callable[..., Any], tabular: Path) -> None:
     """Drawn on standard error while it runs, and wiped away at the end."""
     found, drawn = on_terminal("search", "study.yaml", "--json")

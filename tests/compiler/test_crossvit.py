@@ -107,6 +107,7 @@ def test_tiny_models_in_double_precision(dagger: bool) -> None:
         torch.testing.assert_close(model(images), reference(images), rtol=0, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_sizes(name: str) -> None:
     with torch.device("meta"):

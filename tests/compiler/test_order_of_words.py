@@ -128,6 +128,7 @@ def test_words_run_in_their_order_and_groups(order: Any) -> None:
     assert model(images_of(model)).shape == (2, 5)
 
 
+@pytest.mark.slow
 def test_orders_that_differ_compute_something_else() -> None:
     models = [ordered(order) for order in ORDERS if sum(map(len_of, order)) == 4]
     assert len({model.plan.arch_id for model in models}) == len(models)

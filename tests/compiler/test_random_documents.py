@@ -400,6 +400,7 @@ def test_valid_documents(document: Document) -> None:
     assert count(model.plan).macs > 0
 
 
+@pytest.mark.slow
 @settings(RANDOM, max_examples=200)
 @given(documents())
 def test_influence_is_where_gradients_of_the_prediction_go(document: Document) -> None:
@@ -487,6 +488,7 @@ def mutated(draw: Draw) -> Document:
     return document
 
 
+@pytest.mark.slow
 @settings(RANDOM, max_examples=250)
 @given(mutated())
 def test_what_does_not_fit_is_refused_before_torch(document: Document) -> None:

@@ -53,6 +53,7 @@ def images() -> Tensor:
     return torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CALLS)
 def test_everybody_calls_the_new_module_and_the_state_dict_holds_it(path: str) -> None:
     network = build_without_weights(PLAN).eval()
@@ -119,6 +120,7 @@ def test_a_copy_has_borrowers_of_its_own(images: Tensor) -> None:
     assert not torch.allclose(twin(images), before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", ["own", "tied"])
 def test_compiled_and_exported_networks_compute_the_same(images: Tensor, values: str) -> None:
     network = small(f"exchange.write.values={values}")

@@ -102,6 +102,7 @@ def test_tiny_distilled_deit_in_double_precision() -> None:
     assert apart.abs().max() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "timm_name", "settings"),
     [

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/latency.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", re.findall(r"^\$ archdsl (.+)$", PAGE, flags=re.MULTILINE))
 def test_the_commands_run(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -76,6 +76,7 @@ def test_the_pages_build_without_a_warning(project: Path) -> None:
     assert fetched == [], "pages that are read without a network"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [*PAGES, *GENERATED])
 def test_links_lead_somewhere(project: Path, page: str) -> None:
     path = project / page
@@ -135,6 +136,7 @@ def shown_commands(text: str) -> Iterator[str]:
 COMMANDS = {name: load_command(name) for name in SUMMARIES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [*PAGES, *GENERATED[len(OF_CODE) :]])
 def test_commands_are_those_there_are(project: Path, page: str) -> None:
     for shown in shown_commands((project / page).read_text()):

@@ -53,6 +53,7 @@ def test_a_page_of_three_minutes() -> None:
     assert len((ROOT / README).read_text().split()) <= 700
 
 
+@pytest.mark.slow
 def test_python_works_as_shown() -> None:
     [code] = blocks(README, "python")
     names: dict[str, object] = {}

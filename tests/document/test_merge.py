@@ -49,6 +49,7 @@ def test_rule(base: Any, patch: Any, merged: Any) -> None:
     assert merge(base, patch) == merged
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(DOCUMENTS, DOCUMENTS)
 def test_trees_merge_like_plain_data(base: dict[str, Any], patch: dict[str, Any]) -> None:
@@ -57,6 +58,7 @@ def test_trees_merge_like_plain_data(base: dict[str, Any], patch: dict[str, Any]
     assert list(trees.plain()) == list(merge(base, patch))
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(DOCUMENTS)
 def test_merging_leaves_its_inputs_alone(document: dict[str, Any]) -> None:
@@ -66,6 +68,7 @@ def test_merging_leaves_its_inputs_alone(document: dict[str, Any]) -> None:
     assert merge(document, {}) == document
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(DOCUMENTS)
 def test_a_document_laid_over_nothing_has_no_nulls_to_delete(document: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.dictionaries(WORDS, VALUES, min_size=1, max_size=4))
 @example({"a": "1e-4", "b": "null", "c": "12:30", "d": "no", "e": "007", "f": "1_000", "g": ""})

@@ -157,6 +157,7 @@ def test_a_seed_draws_the_same_network(name: str, golden: Mapping[str, Any]) -> 
         assert values == pytest.approx(golden["logits"][head], rel=1e-3, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_shelf_keeps_the_keys_of_its_trainings() -> None:
     alike()
     assert shelf_keys() == GOLDEN["shelf"]

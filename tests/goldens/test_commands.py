@@ -123,6 +123,7 @@ def test_texts(folder: Path, case: Mapping[str, Any]) -> None:
     assert run(case["arguments"]) == {key: case[key] for key in ("code", "out", "err")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SHAPES, ids=ids(SHAPES))
 def test_shapes_of_json(folder: Path, case: Mapping[str, Any]) -> None:
     assert shape_of(json_of(case["arguments"]), case["levels"]) == case["shape"]
@@ -133,6 +134,7 @@ def test_json_in_full(folder: Path, case: Mapping[str, Any]) -> None:
     assert json_of(case["arguments"]) == case["json"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", MISTAKES, ids=ids(MISTAKES))
 def test_exit_codes_of_mistakes(folder: Path, case: Mapping[str, Any]) -> None:
     assert run(case["arguments"])["code"] == case["code"]

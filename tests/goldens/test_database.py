@@ -86,6 +86,7 @@ def test_the_members_are_exported_as_they_were() -> None:
     assert exported() == GOLDEN["exported"]
 
 
+@pytest.mark.slow
 def test_the_search_is_found_complete(folder: Path) -> None:
     """Whatever machine this is: what is complete is not measured here."""
     before = {path: path.stat().st_mtime_ns for path in (folder / "archdsl-files").rglob("*")}
@@ -98,6 +99,7 @@ def test_the_search_is_found_complete(folder: Path) -> None:
     assert after == before, "no training was touched"
 
 
+@pytest.mark.slow
 def test_the_weights_are_those_of_the_exported_documents(folder: Path) -> None:
     upgraded()
     for trial in GOLDEN["trials"]:

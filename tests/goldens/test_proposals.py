@@ -122,6 +122,7 @@ def trials_of(store: Store, study_id: int) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "golden", SEARCHES, ids=[f"{each['sampler']}-{each['workers']}" for each in SEARCHES]
 )

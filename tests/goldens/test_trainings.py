@@ -208,6 +208,7 @@ def test_a_finished_training_is_found(
     assert counts["correct"] == pytest.approx(golden["correct"][-1], abs=1), "and it is as good"
 
 
+@pytest.mark.slow
 @each_training
 @each_place
 def test_a_training_half_way_is_gone_on_with(
@@ -230,6 +231,7 @@ def test_a_training_half_way_is_gone_on_with(
     assert again.result == found.result
 
 
+@pytest.mark.slow
 @each_training
 def test_a_training_from_the_beginning_comes_to_the_same(
     name: str, golden: Mapping[str, Any], digits: Dataset

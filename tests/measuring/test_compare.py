@@ -30,6 +30,7 @@ class Sleeper(nn.Module):
         return images
 
 
+@pytest.mark.slow
 def test_half_the_time_is_faster_and_twice_is_slower() -> None:
     short, long = Sleeper("short", 0.004), Sleeper("long", 0.008)
     faster = compare_latency(short, long, image_shape=SHAPE, conditions=CONDITIONS)
@@ -41,6 +42,7 @@ def test_half_the_time_is_faster_and_twice_is_slower() -> None:
     assert slower.protocol == faster.protocol
 
 
+@pytest.mark.slow
 def test_a_network_is_not_clearly_different_from_itself() -> None:
     model = Sleeper("one", 0.005)
     result = compare_latency(model, model, image_shape=SHAPE, conditions=CONDITIONS)
@@ -48,6 +50,7 @@ def test_a_network_is_not_clearly_different_from_itself() -> None:
     assert result.low < 1.02 and result.high > 0.98
 
 
+@pytest.mark.slow
 def test_blocks_alternate() -> None:
     Sleeper.calls.clear()
     result = compare_latency(

@@ -98,12 +98,14 @@ def measured(**words: object) -> dict[str, object]:
     return Convolution.seen
 
 
+@pytest.mark.slow
 def test_channels_last() -> None:
     assert measured()["last"] is False
     seen = measured(channels_last=True)
     assert seen["last"] is True and seen["weights last"] is True
 
 
+@pytest.mark.slow
 def test_autocast_keeps_the_weights_and_a_low_type_does_not() -> None:
     low = torch.bfloat16
     cast = measured(dtype="bfloat16", autocast=True)

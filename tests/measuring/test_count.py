@@ -38,6 +38,7 @@ def test_published_figures(name: str) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names("specs"))
 def test_the_plan_alone_knows_the_same(name: str) -> None:
     plan = read_model(name).plan
@@ -62,6 +63,7 @@ def digits(*settings: str) -> Plan:
     return read_model("vittm-digits", settings).plan
 
 
+@pytest.mark.slow
 def test_different_layers_are_all_counted() -> None:
     whole, one = count(digits()), count(digits("depth=1"))
     mixed = count(digits("layers=[{at: [1, 3], process: {blocks: 2}}]"))
@@ -142,6 +144,7 @@ def test_a_module_of_ones_own_stays_as_it_is_and_says_what_is_not_counted() -> N
     assert all(each.training for each in own.modules())
 
 
+@pytest.mark.slow
 def test_a_rewritten_network_counts_what_it_does() -> None:
     plan = digits()
     for network in (build_plan(plan), build_without_weights(plan)):
@@ -154,6 +157,7 @@ def test_a_rewritten_network_counts_what_it_does() -> None:
         assert count(network).macs > rewritten.macs
 
 
+@pytest.mark.slow
 def test_a_conv_stem_counts_the_same_with_and_without_weights() -> None:
     plan = read_model("crossvit-18-dagger", ["depth=1"]).plan
     network = build_plan(plan)

@@ -91,6 +91,7 @@ def test_a_table_without_final_scores_gives_none(tmp_path: Path) -> None:
     assert list(by_quantity({"top1": {"table": str(path)}}, tmp_path)) == ["top1"]
 
 
+@pytest.mark.slow
 def test_a_latency_has_the_protocol_that_was_announced(tmp_path: Path) -> None:
     evaluator = by_quantity({"latency": LATENCY}, tmp_path)["latency"]
     measured = evaluator.measure(job(), report=lambda epoch, value: None)

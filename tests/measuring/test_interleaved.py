@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.interleaved import LEAST_ROUNDS, measure_interleaved
 from archdsl.plan.read import read_model
@@ -9,6 +11,7 @@ from archdsl.plan.read import read_model
 CONDITIONS = Conditions(device="cpu", batch=16, threads=1, max_seconds=0.1)
 
 
+@pytest.mark.slow
 def test_rounds_and_shares() -> None:
     plans = {
         name: read_model("vittm-digits", [f"depth={depth}"]).plan

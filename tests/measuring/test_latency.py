@@ -60,6 +60,7 @@ class Witness(nn.Module):
     seen: dict[str, object]
 
 
+@pytest.mark.slow
 def test_the_value_is_the_median_of_all_samples_in_ms() -> None:
     result = measure_latency(Sleeper(0.01), image_shape=SHAPE, conditions=conditions())
     samples = list(chain.from_iterable(result.detail["blocks_ms"]))
@@ -77,6 +78,7 @@ def test_the_value_is_the_median_of_all_samples_in_ms() -> None:
     assert len(result.detail["blocks_ms"]) >= 3
 
 
+@pytest.mark.slow
 def test_a_quiet_network_is_steady_in_about_a_second() -> None:
     started = time.perf_counter()
     result = measure_latency(
@@ -89,6 +91,7 @@ def test_a_quiet_network_is_steady_in_about_a_second() -> None:
     assert time.perf_counter() - started < 7, "far from the limit of 8 s"
 
 
+@pytest.mark.slow
 def test_an_unsteady_network_stops_at_the_limit_and_says_so() -> None:
     started = time.perf_counter()
     result = measure_latency(
@@ -101,6 +104,7 @@ def test_an_unsteady_network_stops_at_the_limit_and_says_so() -> None:
     assert time.perf_counter() - started < 7, "far from the usual limit of 8 s"
 
 
+@pytest.mark.slow
 def test_a_slow_network_is_called_a_few_times_only() -> None:
     result = measure_latency(
         Sleeper(0.1), image_shape=SHAPE, conditions=conditions(max_seconds=0.05)
@@ -111,12 +115,14 @@ def test_a_slow_network_is_called_a_few_times_only() -> None:
     assert not result.detail["steady"], "three samples hold the median too rarely"
 
 
+@pytest.mark.slow
 def test_short_calls_are_timed_several_at_once() -> None:
     result = measure_latency(nn.Identity(), image_shape=SHAPE, conditions=conditions(precision=0.2))
     assert result.detail["calls_per_sample"] > 50
     assert result.value < 0.1
 
 
+@pytest.mark.slow
 def test_the_network_is_called_as_the_conditions_say_and_left_as_it_was() -> None:
     model = Witness().train()
     measure_latency(
@@ -154,6 +160,7 @@ class TwoHeads(nn.Module):
         return {"memory": images, "process": images}
 
 
+@pytest.mark.slow
 def test_all_heads_or_the_predicted_one() -> None:
     predicted = measure_latency(TwoHeads(), image_shape=SHAPE, conditions=conditions(precision=0.3))
     all_heads = measure_latency(
@@ -168,6 +175,7 @@ def test_all_heads_of_a_network_without_them_is_an_error() -> None:
         measure_latency(nn.Identity(), image_shape=SHAPE, conditions=conditions(heads="all"))
 
 
+@pytest.mark.slow
 def test_the_key_holds_what_changes_the_number_and_nothing_else() -> None:
     def key(*, precision: float = 0.9, **words: object) -> str:
         asked = conditions(precision=precision, max_seconds=0.05, **words)
@@ -179,6 +187,7 @@ def test_the_key_holds_what_changes_the_number_and_nothing_else() -> None:
     assert len({key(), *others}) == 4
 
 
+@pytest.mark.slow
 def test_a_fingerprint_that_is_given_is_used() -> None:
     result = measure_latency(
         Sleeper(0.001),

@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 
+import pytest
+
 from archdsl.measuring.load import CpuLoad
 
 WINDOW_SECONDS = 1.5
@@ -19,6 +21,7 @@ def busy_for(seconds: float) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_a_busy_process_is_foreign() -> None:
     with subprocess.Popen([sys.executable, "-c", SPIN]) as spinner:
         try:
@@ -33,6 +36,7 @@ def test_a_busy_process_is_foreign() -> None:
     assert found.own_cores < 0.2, "it is no thread of ours"
 
 
+@pytest.mark.slow
 def test_our_own_work_is_not_foreign() -> None:
     load = CpuLoad(threads=1)
     started = time.perf_counter()
@@ -45,6 +49,7 @@ def test_our_own_work_is_not_foreign() -> None:
     assert found.foreign_cores <= load.cores - 0.3 * WINDOW_SECONDS / wall
 
 
+@pytest.mark.slow
 def test_another_thread_of_ours_is_seen() -> None:
     thread = threading.Thread(target=busy_for, args=(WINDOW_SECONDS,))
     load = CpuLoad(threads=1)

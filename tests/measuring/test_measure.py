@@ -38,6 +38,7 @@ class Answers(nn.Module):
         return {"logits": found, "more": [found]} if self.kind is dict else self.kind([found] * 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [dict, tuple, list])
 def test_a_module_may_answer_with_a_collection(kind: type) -> None:
     found = measure(Answers(kind), image_shape=SHAPE, batch=3, threads=1, max_seconds=0.05)
@@ -47,6 +48,7 @@ def test_a_module_may_answer_with_a_collection(kind: type) -> None:
     assert found.protocol["batch"] == 3
 
 
+@pytest.mark.slow
 def test_a_document_is_measured_under_the_key_of_before() -> None:
     network = archdsl.compile(archdsl.load("vittm-digits"))
     conditions = Conditions(device="cpu", batch=2, threads=1, max_seconds=0.05)
@@ -57,6 +59,7 @@ def test_a_document_is_measured_under_the_key_of_before() -> None:
     assert predicted.key != before.key
 
 
+@pytest.mark.slow
 def test_heads_are_all_where_both_have_them() -> None:
     short = {"threads": 1, "max_seconds": 0.05}
     assert compare("vittm-digits", "vittm-digits", **short).protocol["heads"] == "all"
@@ -66,6 +69,7 @@ def test_heads_are_all_where_both_have_them() -> None:
         compare("vittm-digits", "timm:test_vit", heads="all", **short)
 
 
+@pytest.mark.slow
 def test_a_module_is_compared_at_its_own_images_and_documents_at_the_same() -> None:
     found = compare("vittm-digits", "timm:test_resnet", batch=8, threads=1, max_seconds=0.3)
     assert found.verdict in (Verdict.FASTER, Verdict.UNCLEAR)
@@ -74,6 +78,7 @@ def test_a_module_is_compared_at_its_own_images_and_documents_at_the_same() -> N
         compare("vittm-digits", "vit-b-32", max_seconds=0.05)
 
 
+@pytest.mark.slow
 def test_threads_that_measure_at_once_wait_for_each_other() -> None:
     before = torch.get_num_threads()
     counts = {1: before, before + 1: before}
@@ -114,6 +119,7 @@ def test_what_is_wrong_is_said_before_anything_is_built() -> None:
         measure("vittm-digits", device="Z9000")
 
 
+@pytest.mark.slow
 def test_a_measurement_is_kept_beside_the_document(tmp_path: Path) -> None:
     db = str(tmp_path / "kept.db")
     spec = archdsl.load("vittm-digits")
@@ -130,6 +136,7 @@ def test_a_measurement_is_kept_beside_the_document(tmp_path: Path) -> None:
         ]
 
 
+@pytest.mark.slow
 def test_a_module_is_kept_by_its_label_and_what_it_is_built_of(tmp_path: Path) -> None:
     db = str(tmp_path / "kept.db")
     for batch in (1, 2):

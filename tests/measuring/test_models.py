@@ -31,6 +31,7 @@ def test_a_network_is_taken_as_it_is() -> None:
     assert resolve(network).module is network
 
 
+@pytest.mark.slow
 def test_a_network_that_was_changed_is_no_longer_its_document() -> None:
     network = archdsl.compile(archdsl.load("vittm-digits"))
     changed = copy.deepcopy(network)

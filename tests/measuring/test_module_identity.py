@@ -29,6 +29,7 @@ def identity(module: nn.Module) -> str:
     return module_identity(module, image_shape=SHAPE)
 
 
+@pytest.mark.slow
 def test_it_is_the_same_in_every_process() -> None:
     found = {
         subprocess.run(

@@ -34,6 +34,7 @@ def fresh(plan: Plan, seed: int) -> Network:
     return build_plan(plan)
 
 
+@pytest.mark.slow
 def test_every_weight_comes_from_the_seed(plan: Plan) -> None:
     one, again, other = (fresh(plan, seed).state_dict() for seed in (0, 0, 1))
     assert one.keys() == again.keys()

@@ -6,6 +6,7 @@ import json
 import random
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -126,6 +127,7 @@ def rewritten(tree: dict[str, Any], draw: random.Random) -> str:
     return f"# {draw.random()}\n{text}# the end\n"
 
 
+@pytest.mark.slow
 @FEW
 @given(said=decided, seed=st.integers(0, 2**32))
 def test_order_style_comments_and_aliases_are_no_difference(
@@ -151,6 +153,7 @@ def with_defaults(tree: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @FEW
 @given(said=decided, seed=st.integers(0, 2**32))
 def test_defaults_written_or_not_are_no_difference(said: dict[str, Any], seed: int) -> None:
@@ -164,6 +167,7 @@ def test_defaults_written_or_not_are_no_difference(said: dict[str, Any], seed: i
         assert again.plan.arch_id == plain.plan.arch_id
 
 
+@pytest.mark.slow
 @FEW
 @given(one=decided, other=decided)
 def test_different_decisions_are_different_architectures(
@@ -174,6 +178,7 @@ def test_different_decisions_are_different_architectures(
     assert (first == second) == (one == other)
 
 
+@pytest.mark.slow
 @FEW
 @given(said=decided, name=st.sampled_from(sorted(CHOICES)), seed=st.integers(0, 100))
 def test_every_single_change_is_a_difference(said: dict[str, Any], name: str, seed: int) -> None:

@@ -47,6 +47,7 @@ def test_every_row_of_the_tables_is_there() -> None:
     assert specs <= set(names("specs"))
 
 
+@pytest.mark.slow
 def test_every_counted_figure_is_reproduced(figures: list[Figure]) -> None:
     counted = [figure for figure in figures if figure.quantity in COUNTED]
     assert [(f.row.label, f.computed) for f in counted if f.verdict != "reproduced"] == []
@@ -62,6 +63,7 @@ EXACT = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", EXACT)
 def test_models_that_vittm_is_compared_with(figures: list[Figure], row: str) -> None:
     gflops, params_m = (of(figures, 5, row, quantity) for quantity in ("gflops", "params_m"))
@@ -124,6 +126,7 @@ def test_only_add_erase_prints_what_table_1_has_for_token_summary() -> None:
     assert (added.verdict, f"{added.computed:.4f}") == ("differs", "1.8550")
 
 
+@pytest.mark.slow
 def test_table_4_is_about_two_models() -> None:
     for row in TABLE_4:
         assert row.params_document
@@ -141,6 +144,7 @@ def test_a_row_is_compared_in_its_own_convention(convention: str, printed: str) 
     assert (figure.verdict, figure.convention) == ("reproduced", convention)
 
 
+@pytest.mark.slow
 def test_rounding_is_to_the_printed_digits() -> None:
     [row] = [row for row in rows_of("5") if row.label == "ViTTM-B(28,28)"]
     for printed, verdict in (

@@ -23,6 +23,7 @@ ROWS_OF_5 = (
 )
 
 
+@pytest.mark.slow
 def test_each_row_has_its_share() -> None:
     told: list[str] = []
     found = measure_shares(

@@ -338,6 +338,7 @@ SPEC = {
 }
 
 
+@pytest.mark.slow
 def test_a_real_candidate_is_measured_trained_and_scored(
     make_profile: Any, source_of: Any, tmp_path: Path
 ) -> None:
@@ -370,6 +371,7 @@ def test_a_real_candidate_is_measured_trained_and_scored(
     assert abs(final.measurements[0].value - top1.value) < 25
 
 
+@pytest.mark.slow
 def test_a_device_that_is_not_there_is_told_by_the_child(make_profile: Any) -> None:
     runner = runner_of(make_profile(), evaluate={"latency": {"device": "Z9000", "batch": 8}})
     with pytest.raises(DeviceError, match="no device 'Z9000' here; there is: cpu"):

@@ -60,6 +60,7 @@ def test_tables_need_no_rehearsal(make_profile: Any) -> None:
     assert make_preflight({"top1": {"table": "values.csv"}, "latency": {}}, make_profile()) is None
 
 
+@pytest.mark.slow
 def test_a_candidate_without_room_is_an_outcome_and_nothing_is_measured(
     make_profile: Any, source_of: Callable[..., Any]
 ) -> None:
@@ -121,6 +122,7 @@ except Exception as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits on memory are Linux's")
 def test_a_step_that_runs_out_of_memory(tmp_path: Path) -> None:
     """The limit stands in for a machine that others have filled since the estimate."""

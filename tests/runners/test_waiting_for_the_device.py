@@ -50,6 +50,7 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_profile: Any) -
         yield made
 
 
+@pytest.mark.slow
 def test_a_time_limit_does_not_count_the_wait(
     runner: Runner, make_job: Callable[..., Job], source_of: Any
 ) -> None:

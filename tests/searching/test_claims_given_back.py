@@ -88,6 +88,7 @@ def raise_interrupt() -> None:
 def nothing() -> None: ...
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "ending", [(raise_error, ZeroDivisionError), (raise_interrupt, KeyboardInterrupt)]
 )

@@ -92,6 +92,7 @@ def test_facts_decide_before_any_cost(
     assert "space exhausted: all 4 combinations" in (done.note or "")
 
 
+@pytest.mark.slow
 def test_a_measured_bound_acts_before_the_training(
     study: ReadStudy, folder: Any, run: Run, store: Store, trials_table: Callable[[Store], Table]
 ) -> None:
@@ -124,6 +125,7 @@ def test_an_infeasible_space_says_how_close_it_came(
     assert "but params <= 10 is asked for" in message
 
 
+@pytest.mark.slow
 def test_the_only_feasible_candidate_of_a_large_space_is_found(
     study: ReadStudy, write_values: Callable[[CheckedStudy], None], run: Run, store: Store
 ) -> None:
@@ -159,6 +161,7 @@ def test_a_base_outside_the_space_is_counted_apart(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
 def test_a_search_learns_from_broken_latency_bounds(
     study: ReadStudy, run: Run, store: Store, folder: Path, sampler: str

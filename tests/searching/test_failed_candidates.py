@@ -95,6 +95,7 @@ def fates(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("archdsl_fates")
 
 
+@pytest.mark.slow
 def test_every_end_is_recorded_and_the_study_goes_on(
     study: Callable[..., CheckedStudy], begin: Begin, store: Store, fates: Any
 ) -> None:
@@ -129,6 +130,7 @@ BAD = (64, 96)
 LEARNT_FROM = (State.OUT_OF_MEMORY, State.DIVERGED, State.TIMED_OUT, State.CRASHED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", LEARNT_FROM)
 def test_samplers_keep_away_from_what_comes_to_a_bad_end(
     study: Callable[..., CheckedStudy], begin: Begin, store: Store, state: State

@@ -30,6 +30,7 @@ memory:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
 def test_every_trial_comes_back(
     *, study: ReadStudy, run: Run, store: Store, write_values: Any, folder: Path, sampler: str
@@ -67,6 +68,7 @@ def test_every_trial_comes_back(
             assert theirs.system_attrs["constraints"][0] > 0
 
 
+@pytest.mark.slow
 def test_it_can_be_gone_on_with(
     study: ReadStudy, run: Run, store: Store, write_values: Any, folder: Path
 ) -> None:

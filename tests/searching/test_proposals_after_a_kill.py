@@ -49,6 +49,7 @@ def go_on(source: JobSource, jobs: int) -> None:
         source.on_outcome(job, answer(job))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["random", "nsga2", "tpe"])
 def test_the_next_fifty_proposals_are_those_that_would_have_come(
     study: Callable[..., CheckedStudy], begin: Begin, store: Store, sampler: str,

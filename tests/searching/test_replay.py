@@ -85,6 +85,7 @@ def prepared(
     return made
 
 
+@pytest.mark.slow
 def test_raising_the_budget_again_and_again_changes_nothing(
     prepared: Callable[..., CheckedStudy], run: Run, sampler: str, store: Store,
     trials_table: TableOf,
@@ -99,6 +100,7 @@ def test_raising_the_budget_again_and_again_changes_nothing(
         assert trials_table(pieces) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_as_if_it_had_not_been(
     prepared: Callable[..., CheckedStudy], run: Run, sampler: str, store: Store,
     trials_table: TableOf,
@@ -121,6 +123,7 @@ def test_a_killed_search_goes_on_as_if_it_had_not_been(
         assert trials_table(again) == undisturbed
 
 
+@pytest.mark.slow
 def test_seeds(
     prepared: Callable[..., CheckedStudy], run: Run, store: Store, trials_table: TableOf
 ) -> None:
@@ -147,6 +150,7 @@ def test_the_base_is_trial_zero_and_nothing_is_tried_twice(
     assert [trial["number"] for trial in trials] == list(range(len(trials)))
 
 
+@pytest.mark.slow
 def test_a_search_learns_from_what_is_infeasible(
     study: ReadStudy, run: Run, store: Store, trials_table: TableOf
 ) -> None:

@@ -155,6 +155,7 @@ def test_nothing_beyond_the_bill_is_bought(store: Store, searched: StudyRow) -> 
     assert rows == 2 * 6 + 3
 
 
+@pytest.mark.slow
 def test_a_killed_settling_goes_on_as_if_it_had_not_been(
     store: Store,
     searched: StudyRow,

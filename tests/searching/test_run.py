@@ -80,6 +80,7 @@ def test_a_test_score_of_another_training_is_not_taken(
     assert score.value == 33
 
 
+@pytest.mark.slow
 def test_another_space_under_an_old_name_is_refused(study: ReadStudy, run: Run) -> None:
     run(study(SPACE, trials=2))
     with pytest.raises(StudyChangedError) as caught:

@@ -131,6 +131,7 @@ def test_a_trial_that_cannot_reach_the_front_is_stopped_at_once(
     assert (count.states[State.STOPPED], count.counted) == (1, EVIDENCE + 1), "it uses up budget"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("final", "latency", "why"),
     [
@@ -240,6 +241,7 @@ def live(source: JobSource, *, reports: int | None) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
 @pytest.mark.parametrize("words", [{"evaluate": EVALUATE, "stopping": FRONT}, ASHA])
 def test_a_search_that_dies_again_and_again_stops_the_same_trials(

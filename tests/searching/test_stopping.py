@@ -121,6 +121,7 @@ def benchmark() -> Any:
     return module
 
 
+@pytest.mark.slow
 def test_recorded_trainings_are_shortened_and_the_front_stays(benchmark: Any) -> None:
     recorded = benchmark.read(CURVES)
     assert len(recorded) >= 60

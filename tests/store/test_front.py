@@ -170,6 +170,7 @@ def _points() -> st.SearchStrategy[list[list[tuple[float, float, float]]]]:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(points=_points())
 def test_views_agree_with_brute_force(

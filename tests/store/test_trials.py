@@ -59,6 +59,7 @@ def test_a_second_trial_of_an_architecture_is_refused_per_study(
     assert store.trials.arch_ids(study.id) == {"aa"}
 
 
+@pytest.mark.slow
 def test_history_is_in_commit_order_and_incremental(
     store: Store, study: StudyRow, add: Add
 ) -> None:
@@ -195,6 +196,7 @@ def test_values_are_exact(store: Store, complete: Complete) -> None:
     assert value["top1"].value == math.nextafter(80.0, 81.0)
 
 
+@pytest.mark.slow
 def test_a_trial_costs_the_same_among_many(tmp_path: Path, measure: Measure) -> None:
     """Taken in turns with a small study, so that other load on the machine meets both alike."""
     with (

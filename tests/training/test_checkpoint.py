@@ -73,6 +73,7 @@ def names_at(url: str) -> list[str]:
     return sorted(Path(name).name for name in system.ls(path, detail=False))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("early", [False, True])
 @pytest.mark.parametrize("last", [1, 2, 3])
 def test_an_upload_that_breaks_down_costs_one_epoch(

@@ -74,6 +74,7 @@ def stop_at(last: int) -> Callable[[int, Values], None]:
     return report
 
 
+@pytest.mark.slow
 def test_it_learns_and_says_how_well(
     digits: Dataset, make_model: MakeModel, tmp_path: Path
 ) -> None:
@@ -100,6 +101,7 @@ def test_it_learns_and_says_how_well(
     assert all(torch.equal(stored[name], value) for name, value in model.state_dict().items())
 
 
+@pytest.mark.slow
 def test_the_seed_decides_everything(digits: Dataset, make_model: MakeModel) -> None:
     first, again, other = make_model(), make_model(), make_model()
     train(first, digits, seed=1)
@@ -110,6 +112,7 @@ def test_the_seed_decides_everything(digits: Dataset, make_model: MakeModel) -> 
     assert not same_weights(first, other)
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on(
     digits: Dataset, make_model: MakeModel, tmp_path: Path
 ) -> None:
@@ -146,6 +149,7 @@ def test_a_finished_training_is_not_repeated(
     assert (tmp_path / "weights.safetensors").stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", ["seed", "recipe", "data", "architecture", "setting"])
 @pytest.mark.parametrize("finished", [True, False])
 def test_a_state_of_other_arguments_is_not_used(
@@ -175,6 +179,7 @@ def test_a_state_of_other_arguments_is_not_used(
     assert same_weights(model, fresh)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_as_none(
     digits: Dataset, make_model: MakeModel, tmp_path: Path
 ) -> None:

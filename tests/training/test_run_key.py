@@ -52,6 +52,7 @@ def keys(
     return list(run_keys(model, data, task=task, recipe=recipe, seed=seed))
 
 
+@pytest.mark.slow
 def test_everything_that_decides_the_course_makes_another(digits: Dataset) -> None:
     made = [
         keys(network(), digits),

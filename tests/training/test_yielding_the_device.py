@@ -20,6 +20,7 @@ CPU = torch.device("cpu")
 HELD_SECONDS = 1.0
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_after_a_measurement(
     make_model: Callable[..., torch.nn.Module],
     digits: Dataset,

@@ -40,6 +40,7 @@ def lattice(made: Made, *, count: int = 24, **words: Any) -> list[Any]:
     return trials
 
 
+@pytest.mark.slow
 def test_a_search_is_told_whole(fill: Any, report: Any, made: Made) -> None:
     device = {"name": "Toy CPU", "logical_cores": 2, "torch": "9.9"}
     words = {
@@ -84,6 +85,7 @@ def test_a_search_is_told_whole(fill: Any, report: Any, made: Made) -> None:
     assert {str(link)[1:] for link in links} <= anchors, "no link leads nowhere"
 
 
+@pytest.mark.slow
 def test_marks_say_what_they_are_and_members_are_reached_by_keyboard(
     fill: Any, report: Any, made: Made
 ) -> None:
@@ -184,6 +186,7 @@ def test_characters_that_no_page_can_hold(fill: Any, report: Any, made: Made) ->
     assert "a\ufffdb\ufffdc" in page.text
 
 
+@pytest.mark.slow
 def test_equal_studies_are_equal_pages(fill: Any, made: Made, store: Any) -> None:
     from archdsl.reporting.pages.findings import read_findings
     from archdsl.reporting.pages.report_page import report_html
@@ -193,6 +196,7 @@ def test_equal_studies_are_equal_pages(fill: Any, made: Made, store: Any) -> Non
     assert report_html(read_findings(store, study)) == first
 
 
+@pytest.mark.slow
 def test_many_members_are_thinned_and_it_is_said(fill: Any, report: Any, made: Made) -> None:
     trials = [
         made(sets=(f"depth={1 + n % 20}", f"process.dim={16 * (1 + n // 20)}"),

@@ -24,7 +24,7 @@ def picture(*counts: int, front: Sequence[int] = (), base: float | None = None) 
         for place, count in enumerate(counts)
     )
     return choices_picture(
-        [Choice(name="depth", options=options, conditional=False)],
+        [Choice(name="depth", options=options)],
         axes={"latency": LATENCY},
         members=front,
         base={} if base is None else {"latency": base},
