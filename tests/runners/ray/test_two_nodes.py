@@ -140,7 +140,7 @@ def test_real_trainings_go_on_elsewhere_from_their_checkpoints(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    trials = 8
+    trials = 6
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(before, "make_runner", noted_trainings.make_noted_runner)
     other = cluster.add_node(num_cpus=2, env_vars={noted_trainings.MACHINE: "away"})
