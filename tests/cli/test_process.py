@@ -141,7 +141,7 @@ def test_signals_end_a_search_that_can_go_on(start: Start, run: Run, number: int
         while not begun() and time.monotonic() < deadline:
             time.sleep(0.1)
         command.send_signal(number)
-        out, err = command.communicate(timeout=30)
+        out, err = command.communicate(timeout=120)
     assert command.returncode == 128 + number
     assert out == ""
     assert "0 of 2 trials of 'digits' are finished" in err

@@ -71,8 +71,8 @@ def interrupted(command: subprocess.Popen[str], *, whom: str, epochs: int) -> st
             os.killpg(command.pid, signal.SIGINT)
         else:
             command.send_signal(signal.SIGINT)
-        out, err = command.communicate(timeout=30)
-        _, alive = psutil.wait_procs(family, timeout=20)
+        out, err = command.communicate(timeout=120)
+        _, alive = psutil.wait_procs(family, timeout=60)
         assert not alive
     assert command.returncode == 130
     assert out == ""

@@ -98,7 +98,7 @@ def test_it_waits_for_its_search_and_ends_with_it(run: Run, start: Start, tabula
         assert watch.poll() is None
         assert not Path("archdsl.db").exists()
         run("search", "study.yaml", "--json")
-        out, err = watch.communicate(timeout=30)
+        out, err = watch.communicate(timeout=120)
     assert (watch.returncode, err) == (0, "")
     assert "6/6 trials" in out.splitlines()[-1]
 
@@ -132,7 +132,7 @@ def test_ctrl_c_is_no_error(start: Start, number: int, code: int) -> None:
         assert watch.stderr is not None
         watch.stderr.readline()
         watch.send_signal(number)
-        _, err = watch.communicate(timeout=30)
+        _, err = watch.communicate(timeout=120)
     assert watch.returncode == code
     assert "Traceback" not in err
 
@@ -178,7 +178,7 @@ def test_a_search_goes_its_way_while_it_is_watched(
     assert seen["members"] == alone["members"]
     os.kill(watches[0].pid, signal.SIGCONT)
     for watch in watches:
-        watch.communicate(timeout=30)
+        watch.communicate(timeout=120)
         assert watch.returncode == 0
 
 

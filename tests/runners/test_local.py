@@ -279,7 +279,7 @@ def test_the_death_of_the_parent_leaves_no_orphan(
         assert alive(child) and alive(helper)
         os.killpg(parent.pid, ending)
         assert parent.wait(timeout=60) == -ending
-        assert wait_until(lambda: not alive(child) and not alive(helper), seconds=5)
+        assert wait_until(lambda: not alive(child) and not alive(helper), seconds=20)
 
 
 def table_profile_evaluate(folder: Path) -> Mapping[str, Mapping[str, Any]]:

@@ -111,7 +111,7 @@ def test_the_job_of_a_batch_system_does_not_wait_for_ever(home: Path, tmp_path: 
         env=environment(home, **variables, **room, PATH=path, SECONDS="301"),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 1
