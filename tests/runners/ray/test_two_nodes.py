@@ -110,7 +110,7 @@ def test_a_machine_lost_in_the_middle_changes_only_the_speed(
 
 
 class Saboteur:
-    """Takes a machine away once some trials have ended and one is in the middle of its training."""
+    """Takes a machine away once trials have ended there and one is in the midst of training."""
 
     def __init__(self, noted: Any, folder: Path, remove: Callable[[], None]) -> None:
         self._noted, self._folder, self._remove = noted, folder, remove
@@ -120,15 +120,18 @@ class Saboteur:
     def on_start(self, job: Job) -> None: ...
 
     def on_epoch(self, job: Job, epoch: int, name: str, value: float) -> None:
-        if self.interrupted is not None or self._ended < 3 or epoch not in (2, 3):
+        if self.interrupted is not None or not self._ended or epoch not in (2, 3):
             return
-        where = {each[0]: each[2] for each in self._noted.epochs(self._folder)}
-        if where[job.number] == "away":
+        if self._is_away(job):
             self.interrupted = job.number
             self._remove()
 
     def on_end(self, job: Job, outcome: Outcome) -> None:
-        self._ended += 1
+        self._ended += self._is_away(job)
+
+    def _is_away(self, job: Job) -> bool:
+        where = {each[0]: each[2] for each in self._noted.epochs(self._folder)}
+        return where[job.number] == "away"
 
 
 def test_real_trainings_go_on_elsewhere_from_their_checkpoints(
@@ -140,14 +143,14 @@ def test_real_trainings_go_on_elsewhere_from_their_checkpoints(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    trials = 6
+    trials = 12
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(before, "make_runner", noted_trainings.make_noted_runner)
     other = cluster.add_node(num_cpus=2, env_vars={noted_trainings.MACHINE: "away"})
     Path("tiny.yaml").write_text(diary_toys.BASE)
     study = {
         **diary_toys.STUDY,
-        "space": {"process": {"block": {"mlp_ratio": {"range": [1, 8]}}}},
+        "space": {"process": {"block": {"mlp_ratio": {"range": [1, 12]}}}},
         "evaluate": noted_trainings.EVALUATE,
         "budget": {"trials": trials},
     }
