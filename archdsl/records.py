@@ -14,7 +14,7 @@ Json = Any
 
 
 MOST_FRUITLESS = 3
-"""So many attempts at a trial that died without a new epoch, and it is given up."""
+"""So many searches that died with a trial, without a new epoch, and it is given up."""
 
 
 class State(StrEnum):
@@ -33,7 +33,8 @@ class State(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     TIMED_OUT = "timed_out"
     CRASHED = "crashed"
-    """Its process died (segmentation fault, kill), or its owner did three times."""
+    """Its worker died (segmentation fault, kill), and a second one, too; or the search itself did
+    three times."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 from archdsl.records import Job, Outcome
 from archdsl.runners.interfaces import JobSource
+from archdsl.runners.repeating import RepeatingSource, repeated
 from archdsl.runners.slot import WorkerSlot
 from archdsl.runners.threaded_slot import (
     ErrorEvent,
@@ -44,6 +45,7 @@ class LocalRunner:
 
     def run(self, source: JobSource) -> None:
         """Evaluate jobs until the source has no more; see `Runner.run`."""
+        source = RepeatingSource(source)
         if len(self._slots) > 1:
             _SlotPool(self._slots, source).run()
             return
@@ -58,7 +60,7 @@ class LocalRunner:
     def score(self, jobs: Sequence[Job], quantity: str) -> Iterator[tuple[Job, Outcome]]:
         """Measure one quantity of each job; see `Runner.score`."""
         for job in jobs:
-            yield job, self._slots[0].score(job, quantity)
+            yield job, repeated(partial(self._slots[0].score, job, quantity))
 
     def close(self) -> None:
         """End the child processes, if there are any."""

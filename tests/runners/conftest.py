@@ -72,6 +72,21 @@ class Toy:
     def kill(self, candidate, report):
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def kill_once(self, candidate, report):
+        note = Path(candidate.folder, f"killed-{candidate.number}")
+        if note.exists():
+            return 1.0
+        note.touch()
+        return self.kill(candidate, report)
+
+    def kill_after_each_epoch(self, candidate, report):
+        note = Path(candidate.folder, f"epochs-{candidate.number}")
+        told = int(note.read_text()) if note.exists() else 0
+        for epoch in range(1, told + 2):
+            report(epoch, 50.0)
+        note.write_text(str(told + 1))
+        return 60.0 if told == 4 else self.kill(candidate, report)
+
     def exit(self, candidate, report):
         os._exit(3)
 

@@ -75,9 +75,9 @@ def test_every_end_has_its_state(
     source_of: Any,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    words = [*ENDS, "two_epochs", "two_epochs", "chatter"]
+    words = [*ENDS, "two_epochs", "two_epochs", "chatter", "kill_once", "kill_after_each_epoch"]
     source = source_of([make_job(number, top1=word) for number, word in enumerate(words)])
-    stopped, trained, last = len(ENDS), len(ENDS) + 1, len(ENDS) + 2
+    stopped, trained = len(ENDS), len(ENDS) + 1
     source.stops = {(stopped, 1): "too little"}
     evaluate: dict[str, dict[str, Any]] = {"latency": {}, "top1": {}}
     with closing(make_runner(profile, evaluate=evaluate, make=toys.make)) as runner:
@@ -88,11 +88,15 @@ def test_every_end_has_its_state(
     assert source.outcomes[stopped].state is State.STOPPED
     assert source.outcomes[stopped].reason == "too little"
     assert [m.quantity for m in source.outcomes[stopped].measurements] == ["latency"]
-    assert source.outcomes[trained].state is source.outcomes[last].state is State.COMPLETE
+    assert {source.outcomes[n].state for n in range(trained, len(words))} == {State.COMPLETE}
+    assert "died 2 times without a new epoch in between, last: the worker process ended: SIGKILL" in (
+        source.outcomes[words.index("kill")].reason
+    )
     assert [report[1] for report in source.reports if report[0] == stopped] == [1]
     assert [report[1] for report in source.reports if report[0] == trained] == [1, 2]
     assert sorted(source.outcomes) == list(range(len(words)))
-    assert {number for number, *_ in source.measured} == set(range(len(words)))
+    measured = [number for number, *_ in source.measured]
+    assert sorted(measured) == list(range(len(words))), "none is made again after a death"
     assert scored[0][1].measurements[0].value == 71.0
     assert capfd.readouterr().out == "", "standard output is the command's"
 

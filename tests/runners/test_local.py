@@ -195,10 +195,11 @@ def test_a_child_leaves_ctrl_c_to_its_parent(
 
 def test_scores_of_one_quantity_know_no_bounds(make_runner: MakeRunner, make_job: MakeJob) -> None:
     runner = make_runner(bounds=[Bound(quantity="top1", operator=">=", limit=99)])
-    jobs = [make_job(0, latency="kill", top1=70.0), make_job(1, latency="kill", top1=71.0)]
-    scored = list(runner.score(jobs, "top1"))
-    assert [job.number for job, _ in scored] == [0, 1]
-    assert [outcome.measurements[0].value for _, outcome in scored] == [70.0, 71.0]
+    jobs = [make_job(0, latency="kill", top1=70.0), make_job(1, top1="kill_once")]
+    scored = list(runner.score([*jobs, make_job(2, top1="kill")], "top1"))
+    assert [job.number for job, _ in scored] == [0, 1, 2]
+    assert [outcome.measurements[0].value for _, outcome in scored[:2]] == [70.0, 1.0]
+    assert scored[2][1].state is State.CRASHED
     with pytest.raises(MeasureError, match="cannot measure test_top1; it measures: latency, top1"):
         next(runner.score(jobs, "test_top1"))
 

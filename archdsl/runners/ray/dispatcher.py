@@ -1,16 +1,17 @@
 """The driver's side of a cluster: gives jobs to its trials, commits what they tell, in one thread.
 
 A trial of the cluster's own is one attempt at a job. A job whose machine is lost is given out
-again; nothing is lost, for what it told is committed and its checkpoint lies in the storage.
+again, as `RepeatingSource` says; nothing is lost, for what it told is committed and its checkpoint
+lies in the storage.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from archdsl.records import MOST_FRUITLESS, Job, Measurement, Outcome, State
+from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.interfaces import JobSource
+from archdsl.runners.repeating import RepeatingSource
 from archdsl.runners.threaded_slot import (
     ErrorEvent,
     Event,
@@ -41,11 +42,8 @@ class Dispatcher:
     """
 
     def __init__(self, source: JobSource, *, room: Callable[[], int]) -> None:
-        self._source, self._room = source, room
+        self._source, self._room = RepeatingSource(source), room
         self._attempts: dict[str, _Attempt] = {}
-        self._lost: list[Job] = []
-        self._fruitless: dict[int, int] = {}
-        self._furthest: dict[int, int] = {}
         self._drained = False
         self.error: Exception | None = None
 
@@ -56,17 +54,13 @@ class Dispatcher:
     @property
     def finished(self) -> bool:
         """Whether nothing is under way and nothing is to come."""
-        done = self._drained and not self._attempts and not self._lost
-        return done or self.error is not None
+        return (self._drained and not self._attempts) or self.error is not None
 
     def give(self, trial: str) -> Job | None:
         """A job for a new trial; None when there is none now."""
         job: Job | None = None
-        if self.error is None and len(self._attempts) < self._room():
-            if self._lost:
-                job = self._lost.pop(0)
-            elif not self._drained:
-                job = self._next_job()
+        if self.error is None and not self._drained and len(self._attempts) < self._room():
+            job = self._next_job()
         if job is not None:
             self._attempts[trial] = _Attempt(job)
         return job
@@ -83,7 +77,6 @@ class Dispatcher:
                     attempt.measured.append(measurement)
                 case ReportEvent(name=name, epoch=epoch, value=value):
                     attempt.stop = self._source.on_report(attempt.job, name, epoch, value)
-                    self._note_progress(attempt.job, epoch)
                 case OutcomeEvent(outcome=outcome):
                     self._end(trial, outcome)
                 case ErrorEvent(error=refused):
@@ -109,20 +102,8 @@ class Dispatcher:
         self.take(trial, OutcomeEvent(outcome=outcome))
 
     def lose(self, trial: str, reason: str) -> None:
-        """A trial's machine or process is gone: its job goes to another, but not for ever."""
-        attempt = self._attempts[trial]
-        job = attempt.job
-        fruitless = self._fruitless[job.trial_id] = self._fruitless.get(job.trial_id, 0) + 1
-        if fruitless < MOST_FRUITLESS:
-            del self._attempts[trial]
-            self._lost.append(replace(job, known=(*job.known, *attempt.measured)))
-            return
-        lost = f"its machine was lost {fruitless} times without a new checkpoint, last: {reason}"
-        outcome = Outcome(
-            state=State.CRASHED,
-            measurements=(*job.known, *attempt.measured),
-            reason=lost,
-        )
+        """A trial's machine or process is gone."""
+        outcome = Outcome(state=State.CRASHED, reason=f"its machine was lost: {reason}")
         self.take(trial, OutcomeEvent(outcome=outcome))
 
     def _next_job(self) -> Job | None:
@@ -134,15 +115,7 @@ class Dispatcher:
         self._drained = job is None
         return job
 
-    def _note_progress(self, job: Job, epoch: int) -> None:
-        """A training that goes on from a checkpoint first tells what it had told before."""
-        if epoch > self._furthest.get(job.trial_id, 0):
-            self._furthest[job.trial_id] = epoch
-            self._fruitless.pop(job.trial_id, None)
-
     def _end(self, trial: str, outcome: Outcome) -> None:
         job = self._attempts.pop(trial).job
-        self._fruitless.pop(job.trial_id, None)
-        self._furthest.pop(job.trial_id, None)
-        self._drained = False  # an outcome may free room in the budget
+        self._drained = False  # it may be given out again, or free room in the budget
         self._source.on_outcome(job, outcome)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ray import tune
 from ray.exceptions import RayError
 
 from archdsl.metrics import TRAINED, trained_for
-from archdsl.records import MOST_FRUITLESS, Job, Outcome, State
+from archdsl.records import Job, Outcome, State
 from archdsl.runners.child import WorkerConfig
 from archdsl.runners.evaluation import one_line
 from archdsl.runners.interfaces import JobSource, RunnerError
@@ -39,6 +40,7 @@ from archdsl.runners.ray.resources import (
 from archdsl.runners.ray.slot import SlotConfig
 from archdsl.runners.ray.survey import look_at, machines
 from archdsl.runners.ray.tuning import tune_all
+from archdsl.runners.repeating import repeated
 from archdsl.runners.slot import refuse_unmeasured
 from archdsl.runners.threaded_slot import OutcomeEvent
 from archdsl.version import __version__
@@ -104,20 +106,18 @@ class RayRunner:
         """Measure one quantity of each job; see `Runner.score`."""
         refuse_unmeasured(quantity, self.protocols())
         for job in jobs:
-            yield job, self._score(job, quantity)
+            yield job, repeated(partial(self._score, job, quantity))
 
     def _score(self, job: Job, quantity: str) -> Outcome:
-        known, reason = self.protocols(), ""
-        for _ in range(MOST_FRUITLESS):
-            where = self._lane if quantity in self._lane_protocols else self._any_slot()
-            try:
-                event: OutcomeEvent = unwrapped(ray.get(where.measure.remote(job, known, quantity)))
-            except RayError as error:
-                self._slot, reason = None, one_line(error)
-            else:
-                return event.outcome
-        lost = f"its machine was lost {MOST_FRUITLESS} times, last: {reason}"
-        return Outcome(state=State.CRASHED, reason=lost)
+        known = self.protocols()
+        where = self._lane if quantity in self._lane_protocols else self._any_slot()
+        try:
+            event: OutcomeEvent = unwrapped(ray.get(where.measure.remote(job, known, quantity)))
+        except RayError as error:
+            self._slot = None
+            reason = f"its machine was lost: {one_line(error)}"
+            return Outcome(state=State.CRASHED, reason=reason)
+        return event.outcome
 
     def close(self) -> None:
         """Leave the cluster; a Ray that was started here ends."""

@@ -50,7 +50,7 @@ def test_a_lost_process_is_made_good_and_one_that_always_is_is_given_up(
         State.CRASHED,
         State.COMPLETE,
     ]
-    assert "lost 3 times without a new checkpoint" in source.outcomes[1].reason
+    assert "died 2 times without a new epoch in between" in source.outcomes[1].reason
     assert [report[:2] for report in source.reports] == [(0, 1), (2, 1), (2, 2)]
     assert source.measured == [(n, "latency", 1.0) for n in range(3)], "none was made again"
 
