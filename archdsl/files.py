@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all; why one cannot be written."""
+"""Files that are there whole or not at all, and never in the place of what a command works with."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +17,50 @@ from archdsl.errors import WriteError
 NEARLY_FULL = 1 << 20
 """Bytes; with less left, a file that could not be written is put down to that."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_IN_USE: ContextVar[dict[Path, str] | None] = ContextVar("in_use", default=None)
+"""What the command under way reads or has open, and what each is; None outside of commands."""
+
+
+@contextmanager
+def noting_use() -> Iterator[None]:
+    """For one command: what it says to be in use, none of its outputs may replace."""
+    token = _IN_USE.set({})
+    try:
+        yield
+    finally:
+        _IN_USE.reset(token)
+
+
+def in_use(path: Path, kind: str) -> None:
+    """Say that a file is read or open, there or not; `kind` says what it is."""
+    known = _IN_USE.get()
+    if known is not None:
+        known.setdefault(path.absolute(), kind)
+
+
+def refuse_in_use(outputs: Iterable[Path]) -> None:
+    """See that no output is what the command works with, or another output, by whatever name.
+
+    Raises:
+        WriteError: names each output that is.
+    """
+    taken = dict(_IN_USE.get() or {})
+    found = []
+    for output in outputs:
+        same = next((path for path in taken if _is_same(path, output)), None)
+        if same is not None:
+            found.append(f"cannot write {str(output)!r}: it is {taken[same]}; name another file")
+        taken.setdefault(output.absolute(), f"another output of this command, {str(output)!r}")
+    if found:
+        raise WriteError("\n".join(found))
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two names are of one file, which need not be there."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one.resolve() == other.resolve()
 
 
 def write_whole(path: str | Path, content: bytes | str) -> None:

@@ -16,6 +16,7 @@ from archdsl.cli.writing import safe_stem, write_files
 from archdsl.document.text import read_text
 from archdsl.document.write import to_yaml
 from archdsl.errors import ArchdslError
+from archdsl.files import refuse_in_use
 from archdsl.plan.read import check_model
 from archdsl.reporting.certificate import certificate
 from archdsl.reporting.trials_table import csv_table, parquet_table, trial_columns
@@ -92,6 +93,7 @@ def write_tables(
         WriteError: a file is there that holds something else, or one cannot be written.
         ArchdslError: a package that is needed is not installed.
     """
+    refuse_in_use([path for path in (csv, parquet, optuna) if path])
     row = pick_study(store, study, db=db)
     trials = list_trials(store, row)
     columns = trial_columns(row, trials)

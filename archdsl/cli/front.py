@@ -12,6 +12,7 @@ from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, StudyName
 from archdsl.cli.printing import print_json, print_table
 from archdsl.cli.stores import opened_study
+from archdsl.cli.writing import refuse_foreign
 from archdsl.errors import ArchdslError
 
 if TYPE_CHECKING:
@@ -74,9 +75,10 @@ def command(
     if not settling and (rounds or runner or any_device):
         raise ArchdslError("--rounds, --runner and --any-device have an effect only with --settle")
     plots = plot or []
-    check_plots(plots, published=published, force=force)
+    check_plots(plots, published=published)
     settled: dict[str, Any] = {}
     with opened_study(db, study, read_only=not settling) as (store, row):
+        refuse_foreign(plots, force=force)
         if settling:
             from archdsl.cli.settle import settle_front
 

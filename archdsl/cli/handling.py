@@ -14,6 +14,7 @@ import typer
 
 from archdsl.cli.process import behind
 from archdsl.errors import ArchdslError
+from archdsl.files import noting_use
 
 USERS_MISTAKE = 2
 OURS = 1
@@ -27,7 +28,7 @@ def handled(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        with explained(debug=bool(kwargs.get("debug"))):
+        with explained(debug=bool(kwargs.get("debug"))), noting_use():
             command(*args, **kwargs)
             sys.stdout.flush()
 

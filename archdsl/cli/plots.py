@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archdsl.cli.writing import refuse_foreign, safe_stem
+from archdsl.cli.writing import safe_stem
 from archdsl.errors import ArchdslError, WriteError
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def plot_folder(folder: Path) -> Path:
     return folder
 
 
-def check_plots(paths: Sequence[Path], *, published: bool, force: bool) -> None:
-    """See that plots can be written as asked, before anything is read.
+def check_plots(paths: Sequence[Path], *, published: bool) -> None:
+    """See that plots can be drawn as asked, before anything is read.
 
     Raises:
-        ArchdslError: of another kind, or in the place of something that is no plot.
+        ArchdslError: of another kind.
     """
     if published and not paths:
         raise ArchdslError("--published has an effect only with --plot")
@@ -46,7 +46,6 @@ def check_plots(paths: Sequence[Path], *, published: bool, force: bool) -> None:
             raise ArchdslError(
                 f"cannot plot into {path}: say a file that ends in {' or '.join(KINDS)}"
             )
-        refuse_foreign(path, force=force)
 
 
 def write_front(front: StudyResults, paths: Sequence[Path], *, published: bool) -> None:
@@ -73,11 +72,8 @@ def write_front(front: StudyResults, paths: Sequence[Path], *, published: bool) 
             write_figure(plot_front(**found), path)
 
 
-def write_plots(front: StudyResults, folder: Path) -> list[Path]:
+def plot_paths(study: str, objectives: Collection[str], folder: Path) -> list[Path]:
     """A PNG and an HTML page of the first two objectives; none for a single objective."""
-    if len(front.study.objectives) < 2:
+    if len(objectives) < 2:
         return []
-    safe = safe_stem(front.study.name)
-    paths = [folder / f"{safe}-front.png", folder / f"{safe}-front.html"]
-    write_front(front, paths, published=False)
-    return paths
+    return [folder / f"{safe_stem(study)}-front{suffix}" for suffix in (".png", ".html")]

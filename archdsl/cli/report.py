@@ -35,8 +35,8 @@ def command(
     from archdsl.reporting.pages.findings import read_findings
     from archdsl.reporting.pages.report_page import report_html
 
-    refuse_foreign(output, force=force)
     with opened_study(db, study) as (store, row):
+        refuse_foreign([output], force=force)
         page = report_html(read_findings(store, row)).encode()
     write_whole(output, page)
     if as_json:

@@ -11,12 +11,13 @@ import typer
 
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, Output, Sets
-from archdsl.cli.plots import plot_folder, write_plots
+from archdsl.cli.plots import plot_folder, plot_paths, write_front
 from archdsl.cli.printing import print_json, say
 from archdsl.cli.process import Interruption, behind
-from archdsl.cli.search_input import Asked, Found, resolve_study
+from archdsl.cli.search_input import Asked, Found, keep_values_apart, resolve_study
 from archdsl.cli.stores import existing_store
 from archdsl.errors import DataError, DeviceError
+from archdsl.files import refuse_in_use
 from archdsl.records import State
 from archdsl.runners.profile import RunProfile
 from archdsl.runners.read import read_profile
@@ -68,7 +69,7 @@ def command(
     study of handwritten digits (about three minutes on two cores). With --dry-run, -o writes the
     study as a document to edit; otherwise -o is the folder of the plots.
     """
-    from archdsl.store.location import shown
+    from archdsl.store.location import keep_apart, locate, shown
 
     profile = read_profile(runner)
     asked = Asked(
@@ -82,6 +83,8 @@ def command(
     found = resolve_study(asked, profile)
     say(found.message)
     checked = check_study(found.tree, folder=found.folder)
+    keep_apart(locate(db))
+    keep_values_apart(checked.study, profile)
     if dry_run:
         from archdsl.cli.dry_run import dry_run as estimate
         from archdsl.cli.dry_run import write_document
@@ -92,10 +95,13 @@ def command(
             estimate(checked, profile, as_json=as_json, any_device=any_device)
         return
     folder = plot_folder(output or Path())
+    plots = plot_paths(checked.study.name, checked.study.objectives, folder)
+    refuse_in_use(plots)
     with _remedies(checked, found, any_device=any_device):
         front, ran, note = _searched(checked, profile, db, any_device)
     db = shown(db)
-    plots = write_plots(front, folder)
+    if plots:
+        write_front(front, plots, published=False)
     if as_json:
         from archdsl.cli.front import front_json
 

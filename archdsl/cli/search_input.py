@@ -13,6 +13,7 @@ from archdsl.document.shelves import find
 from archdsl.document.text import read_file
 from archdsl.document.tree import Tree, tree_of
 from archdsl.errors import StudyError
+from archdsl.files import in_use
 from archdsl.metrics import TRAINED, trained_metric
 from archdsl.plan.read import read_model
 from archdsl.runners.profile import RunProfile
@@ -119,6 +120,17 @@ def _around(
         data=_data(asked, profile) if _trains(asked) else None,
     )
     return tree_of(document, source=f"the neighbourhood of {path}"), Path()
+
+
+def keep_values_apart(study: Study, profile: RunProfile) -> None:
+    """Say that the files a study takes its values and images from are in use."""
+    for settings in study.evaluate.given().values():
+        table, data = getattr(settings, "table", None), getattr(settings, "data", "")
+        kind, _, place = profile.data.get(data, data).partition(":")
+        if table is not None:
+            in_use(Path(table), f"the table {table}")
+        elif kind == "npz":
+            in_use(Path(place).expanduser(), f"the data {place}")
 
 
 def _trains(asked: Asked) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from archdsl.errors import WriteError
-from archdsl.files import write_whole
+from archdsl.files import refuse_in_use, write_whole
 from archdsl.identity import digest
 from archdsl.reporting.formatting import SOFTWARE
 
@@ -41,9 +41,14 @@ def refuse_others(contents: Mapping[Path, bytes], *, force: bool) -> None:
         force: lose whatever is there.
 
     Raises:
-        WriteError: names the files that hold something else.
+        WriteError: names the files that hold something else, or that the command works with.
     """
-    others = [] if force else [path for path, new in contents.items() if not _holds(path, new)]
+    changed = [path for path, new in contents.items() if not _holds(path, new)]
+    refuse_in_use(changed)
+    _refuse([] if force else [path for path in changed if path.is_file()])
+
+
+def _refuse(others: Sequence[Path]) -> None:
     if others:
         several = len(others) > 1
         raise WriteError(
@@ -53,27 +58,24 @@ def refuse_others(contents: Mapping[Path, bytes], *, force: bool) -> None:
         )
 
 
-def refuse_foreign(path: Path, *, force: bool) -> None:
-    """See that a picture or page replaces none but an earlier one.
+def refuse_foreign(paths: Sequence[Path], *, force: bool) -> None:
+    """See that pictures and pages replace none but earlier ones.
 
     Raises:
-        WriteError: the file is there and was not written by archdsl's plots and reports.
+        WriteError: files that are there were not written by archdsl's plots and reports, or are
+            those that the command works with.
     """
-    if force or not path.is_file():
-        return
+    refuse_in_use(paths)
+    _refuse([] if force else [path for path in paths if path.is_file() and not _is_ours(path)])
+
+
+def _is_ours(path: Path) -> bool:
     with path.open("rb") as there:
-        if SOFTWARE.encode() not in there.read(BEGINNING):
-            raise WriteError(
-                f"{path} exists and holds something else; replace it with --force, or write "
-                "elsewhere"
-            )
+        return SOFTWARE.encode() in there.read(BEGINNING)
 
 
 def _holds(path: Path, content: bytes) -> bool:
-    """Whether writing the content would lose nothing."""
-    return not path.is_file() or (
-        path.stat().st_size == len(content) and path.read_bytes() == content
-    )
+    return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
 
 
 def safe_stem(name: str) -> str:

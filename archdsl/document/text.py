@@ -8,6 +8,7 @@ from pathlib import Path
 from archdsl.document.reader import Draft, fatal, read
 from archdsl.document.tree import Tree
 from archdsl.errors import NameNotFoundError
+from archdsl.files import in_use
 
 MOST_BYTES = 1 << 20
 EMPTY = "the document is empty; it starts with 'archdsl: 1'"
@@ -35,6 +36,7 @@ def read_draft(path: Path) -> Draft:
     except OSError as error:
         reason = error.strerror or str(error)
         raise NameNotFoundError(f"cannot read {path}: {reason.lower()}") from None
+    in_use(path, f"the document {path}")
     if len(raw) > MOST_BYTES:
         raise fatal(str(path), f"larger than {MOST_BYTES // 1024} KiB; a document is a short text")
     try:

@@ -46,7 +46,7 @@ def copy_study(name: str, *, source: Database, target: Database) -> int:
         StoreError: the source has no such study, or it is searched right now; the target has one
             of this name, or holds another value of the same architecture under the same key.
     """
-    if source.location == target.location:
+    if source.location.is_same(target.location):
         raise StoreError(f"{target.place} is the database that the study is in; name another")
     with source.read() as here:
         found = here.execute(select(studies).where(studies.c.name == name)).one_or_none()

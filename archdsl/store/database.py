@@ -13,7 +13,7 @@ from archdsl.store import liveness, postgres, sqlite
 from archdsl.store.engines import Engines
 from archdsl.store.errors import EmptyDatabaseError
 from archdsl.store.failures import explained
-from archdsl.store.location import Location, check_file, locate
+from archdsl.store.location import Location, check_file, keep_apart, locate
 from archdsl.store.owner import Owner, is_alive, shares_kernel
 from archdsl.store.schema import is_current, present_revision, upgrade
 
@@ -79,6 +79,7 @@ def open_database(text: str, *, create: bool, read_only: bool) -> Database:
             check_file(location.path, create=create, read_only=read_only)
         except OSError as error:
             raise StoreError(f"{location.path} cannot be reached: {error.strerror}") from error
+    keep_apart(location)
     database = Database(
         engines=_engines(location, create=create, read_only=read_only),
         location=location,

@@ -11,6 +11,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from archdsl.errors import StoreError
+from archdsl.files import in_use
 from archdsl.store.errors import NoDatabaseError
 
 _EXAMPLE = (
@@ -19,6 +20,8 @@ _EXAMPLE = (
 )
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+]+:")  # two letters at least: `C:` is a drive
+_PARTS = ("-wal", "-shm", "-journal")
+"""Ends of the names of the files that SQLite keeps beside a database."""
 _NETWORK = re.compile(
     r"nfs\d?|cifs|smb\w*|9p|afs|ceph|lustre|gpfs|beegfs|glusterfs|pvfs2|orangefs|ncpfs"
     r"|fuse\.(sshfs|glusterfs|cephfs|cephfs-fuse|ceph-fuse|s3fs|gcsfuse|rclone|juicefs)"
@@ -36,6 +39,12 @@ class Location:
 
     url: URL
     path: Path | None
+
+    def is_same(self, other: Location) -> bool:
+        """Whether it is the same database, by whatever name; both are there."""
+        if self.path is None or other.path is None:
+            return self == other
+        return self.path.samefile(other.path)
 
     def __str__(self) -> str:
         """Without any password."""
@@ -71,6 +80,14 @@ def shown(text: str) -> str:
     """
     location = locate(text)
     return text if location.path else str(location)
+
+
+def keep_apart(location: Location) -> None:
+    """Say that a database's files are in use, so that none of the command's outputs is one."""
+    if location.path is not None:
+        in_use(location.path, f"the database {location.path}")
+        for end in _PARTS:
+            in_use(Path(f"{location.path}{end}"), f"part of the database {location.path}")
 
 
 def is_new_file(text: str) -> bool:
@@ -129,9 +146,13 @@ def check_file(path: Path, *, create: bool, read_only: bool) -> None:
     """Refuse what can be seen to be no place for a database, without opening it.
 
     Raises:
-        StoreError: a folder, a missing file or folder, one that cannot be read or written, or a
-            network file system (for writing).
+        StoreError: part of another database, a folder, a missing file or folder, one that cannot
+            be read or written, or a network file system (for writing).
     """
+    for end in _PARTS:
+        whole = Path(str(path).removesuffix(end))
+        if whole != path and whole.is_file():
+            raise StoreError(f"{path} is part of the database {whole}; say --db {whole}")
     if path.is_dir():
         raise StoreError(f"{path} is a folder; a database is a file: try --db {path}/archdsl.db")
     if not path.parent.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from archdsl.cli.writing import safe_stem
+from archdsl.document.shelves import packaged
 
 Run = Callable[..., Any]
 WORDS = {
@@ -46,8 +48,55 @@ def test_what_is_there_is_kept(run: Run, searched: Any, folder: Path, words: lis
 def test_a_study_is_not_written_over_itself(run: Run, tabular: Path) -> None:
     before = tabular.read_text()
     done = run("search", "study.yaml", "--dry-run", "-o", "study.yaml", code=2)
-    assert "study.yaml exists and holds something else" in done.err
+    assert "cannot write 'study.yaml': it is the document study.yaml" in done.err
     assert tabular.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        (["export", "--csv", "archdsl.db"], "the database"),
+        (["export", "--optuna", "./archdsl.db", "--csv", "new.csv"], "the database"),
+        (["export", "--parquet", "linked.db"], "the database"),
+        (["export", "1", "-o", "second-name.db"], "the database"),
+        (["export", "1", "-o", "archdsl.db-wal"], "part of the database"),
+        (["export", "1", "-o", "archdsl.db-journal"], "part of the database"),
+        (["report", "-o", "archdsl.db"], "the database"),
+        (["export", "--front", "--db", "tabular-0.yaml", "-o", "."], "the database"),
+        (["front", "--db", "front.svg", "--plot", "front.svg"], "the database"),
+        (["search", "study.yaml", "--db", "tabular-front.png"], "the database"),
+        (["search", "study.yaml", "--dry-run", "-o", "archdsl.db"], "the database"),
+        (["search", "study.yaml", "--dry-run", "-o", "values.csv"], "the table"),
+        (["search", "study.yaml", "--dry-run", "-o", "base.yaml"], "the document"),
+        (["compile", "spec.yaml", "-o", "."], "the document"),
+        (["show", "spec.svg", "--diagram", "spec.svg"], "the document"),
+        (["export", "--csv", "new", "--parquet", "./new"], "another output"),
+        (["front", "--plot", "new.svg", "--plot", "./new.svg"], "another output"),
+        (["studies", "copy", "tabular", "--to", "second-name.db"], "the database"),
+        (["studies", "copy", "tabular", "--to", "archdsl.db-wal"], "part of the database"),
+    ],
+)
+def test_no_output_is_what_the_command_works_with(
+    run: Run, searched: Any, folder: Path, words: list[str], kept: str
+) -> None:
+    """By whatever name, and forced to or not."""
+    for copy in ("tabular-0.yaml", "front.svg", "tabular-front.png"):
+        shutil.copy("archdsl.db", copy)
+    (folder / "linked.db").symlink_to("archdsl.db")
+    (folder / "second-name.db").hardlink_to("archdsl.db")
+    for name in ("base.yaml", "spec.yaml", "spec.svg"):
+        shutil.copy(packaged("specs") / "vittm-digits.yaml", name)
+    document = (folder / "study.yaml").read_text()
+    (folder / "study.yaml").write_text(document.replace("base: vittm-digits", "base: base"))
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.stat().st_size}
+    for force in ([], ["--force"]):
+        if force and words[0] == "studies":
+            continue
+        done = run(*words, *force, code=2)
+        assert f"is {kept}" in done.err
+        after = {path: path.read_bytes() for path in folder.iterdir() if path.stat().st_size}
+        assert {path: after.get(path) for path in before} == before
+        assert {path.name.endswith(("-shm", "-wal")) for path in after.keys() - before} <= {True}
 
 
 def test_pipes_and_devices_are_no_files(run: Run, tabular: Path, folder: Path) -> None:
