@@ -14,6 +14,7 @@ from archdsl.store.engines import Engines
 from archdsl.store.errors import EmptyDatabaseError
 from archdsl.store.failures import explained
 from archdsl.store.location import Location, check_file, keep_apart, locate
+from archdsl.store.open_file import OpenFile
 from archdsl.store.owner import Owner, is_alive, shares_kernel
 from archdsl.store.schema import is_current, present_revision, upgrade
 
@@ -32,10 +33,17 @@ class Database:
         self.place = str(location)
         self.read_only = read_only
         self.engines = engines
+        self._file: OpenFile | None = None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the database, whatever others commit meanwhile."""
+        """A transaction that sees one state of the database, whatever others commit meanwhile.
+
+        Raises:
+            StoreError: a file that is open for writing is not in its place any more.
+        """
+        if self._file is not None:
+            self._file.check()
         with explained(self.place), self.engines.reader.begin() as connection:
             yield connection
 
@@ -45,6 +53,10 @@ class Database:
 
         Args:
             claimant: who may be given a claim in it; from now on others can tell that it runs.
+
+        Raises:
+            StoreError: the database is not in its place any more, which is found out after the
+                commit: what was committed is saved when the database is closed.
         """
         if self.read_only:
             raise StoreError(f"database {self.place} was opened for reading only")
@@ -53,6 +65,8 @@ class Database:
                 self.engines.liveness.keep(claimant)
             with self.engines.writer.begin() as connection:
                 yield connection
+        if self._file is not None:
+            self._file.check()
 
     def living(self, connection: Connection) -> Callable[[Owner], bool]:
         """Whether an owner still runs, as far as can be known; for one transaction."""
@@ -60,10 +74,23 @@ class Database:
         elsewhere = shares_kernel if self.engines.liveness is None else by_session
         return cache(partial(is_alive, elsewhere=elsewhere))
 
+    def hold_file(self) -> None:
+        """From now on notice when the file, which is ready to be written, is taken away."""
+        if self.location.path is not None:
+            with explained(self.place):
+                self._file = OpenFile(self.location.path)
+
     def close(self) -> None:
+        """
+        Raises:
+            StoreError: the file was removed or replaced; says where what it held was saved.
+        """
         if self.engines.liveness is not None:
             self.engines.liveness.close()
         self.engines.reader.dispose()
+        if self._file is not None:
+            with explained(self.place):
+                self._file.close()
 
 
 def open_database(text: str, *, create: bool, read_only: bool) -> Database:
@@ -122,3 +149,4 @@ def _prepare(database: Database, revision: str | None) -> None:
             # Another process may have been quicker.
             if not is_current(present_revision(connection, place=database.place)):
                 upgrade(connection)
+    database.hold_file()

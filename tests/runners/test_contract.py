@@ -89,8 +89,9 @@ def test_every_end_has_its_state(
     assert source.outcomes[stopped].reason == "too little"
     assert [m.quantity for m in source.outcomes[stopped].measurements] == ["latency"]
     assert {source.outcomes[n].state for n in range(trained, len(words))} == {State.COMPLETE}
-    assert "died 2 times without a new epoch in between, last: the worker process ended: SIGKILL" in (
-        source.outcomes[words.index("kill")].reason
+    assert (
+        "died 2 times without a new epoch in between, last: the worker process ended: SIGKILL"
+        in (source.outcomes[words.index("kill")].reason)
     )
     assert [report[1] for report in source.reports if report[0] == stopped] == [1]
     assert [report[1] for report in source.reports if report[0] == trained] == [1, 2]
