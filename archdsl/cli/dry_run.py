@@ -152,7 +152,7 @@ def _training_seconds(
 ) -> float:
     from archdsl.compiler.build import build_plan
     from archdsl.training.data.source import open_data
-    from archdsl.training.device import choose_device
+    from archdsl.training.device import choose_device, cpu_threads, threads_for
     from archdsl.training.preflight import training_seconds
     from archdsl.training.tasks import TASKS
 
@@ -162,12 +162,18 @@ def _training_seconds(
         split_seed=settings.split_seed,
         image_size=model.spec.image.size,
     )
-    one = training_seconds(
-        build_plan(model.plan),
-        model.spec,
-        dataset,
-        task=TASKS[metric],
-        recipe=settings.resolved_recipe(),
-        device=choose_device(profile.training.device, profile=profile.name),
+    recipe = settings.resolved_recipe()
+    device = choose_device(profile.training.device, profile=profile.name)
+    threads = threads_for(
+        model.plan, batch=recipe.batch, most=profile.training_threads, device=device
     )
+    with cpu_threads(threads):
+        one = training_seconds(
+            build_plan(model.plan),
+            model.spec,
+            dataset,
+            task=TASKS[metric],
+            recipe=recipe,
+            device=device,
+        )
     return one * len(settings.seeds)

@@ -18,6 +18,7 @@ from archdsl.measuring.latency import (
     throughput_protocol,
 )
 from archdsl.measuring.peak_memory import measure_memory, memory_protocol
+from archdsl.nn.network import Network
 from archdsl.records import Job, Measurement
 from archdsl.spec.model import ModelSpec
 
@@ -25,7 +26,7 @@ ImageShape = tuple[int, int, int]
 """(channels, height, width)."""
 
 
-def build_candidate(candidate: Job, *, seed: int) -> tuple[nn.Module, ImageShape]:
+def build_candidate(candidate: Job, *, seed: int) -> tuple[Network, ImageShape]:
     """The network, its weights drawn from `seed`, and the shape of its images."""
     spec = ModelSpec.model_validate(candidate.spec)
     torch.manual_seed(seed)

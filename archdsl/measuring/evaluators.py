@@ -56,6 +56,10 @@ class Workplace(Protocol):
         """Where candidates are trained."""
 
     @property
+    def training_threads(self) -> int:
+        """CPU threads of one training."""
+
+    @property
     def data(self) -> Mapping[str, str]:
         """Name of a data set to its source."""
 
@@ -128,6 +132,7 @@ def _trained(metric: str, settings: Mapping[str, Any], workplace: Workplace) -> 
         metric,
         settings_of(AccuracySettings, settings, f"evaluate.{metric}"),
         device=choose_device(workplace.training.device, profile=workplace.name),
+        threads=workplace.training_threads,
         names=workplace.data,
         storage=storage_at(workplace.storage),
     )

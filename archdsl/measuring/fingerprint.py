@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from archdsl.identity import digest
+from archdsl.usable_cores import usable_cores
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _NVIDIA_QUERY = ["nvidia-smi", "--query-gpu=uuid,driver_version,power.limit"]
@@ -26,13 +27,17 @@ def fingerprint(device: torch.device) -> dict[str, Any]:
     """Identity of `device` as plain JSON data.
 
     `threads` is the number torch uses now, so a caller that sets it asks inside that setting.
-    `power_limit_w` is in watts. What the device does not have or does not tell is None.
+    `usable_cores` is there only where this process may not use all `logical_cores`. `power_limit_w`
+    is in watts. What the device does not have or does not tell is None.
     """
+    cores, usable = os.cpu_count(), usable_cores()
     own = _cuda_identity(device) if device.type == "cuda" else _cpu_identity()
     return {
         "kind": device.type,
         **own,
-        "logical_cores": os.cpu_count(),
+        "logical_cores": cores,
+        # Younger than what is stored, so it is left out at its default.
+        **({} if usable == cores else {"usable_cores": usable}),
         "threads": torch.get_num_threads(),
         "system": f"{platform.system()} {platform.machine()}",
         "torch": str(torch.__version__),

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import psutil
 import torch
 
+from archdsl.usable_cores import affinity
+
 SHORTEST_WINDOW_SECONDS = 0.08
 """The system counts processor time in steps of 10 ms on each core: in less, they are too coarse."""
 _IDLE = frozenset({"idle", "iowait", "guest", "guest_nice"})
@@ -44,7 +46,7 @@ class CpuLoad:
 
     def __init__(self, *, threads: int) -> None:
         self._threads = threads
-        self._cores = _usable_cores()
+        self._cores = affinity()
         self._last = self._snapshot()
 
     @property
@@ -81,12 +83,6 @@ class _Snapshot:
     process: float
     thread: float
     busy: float | None
-
-
-def _usable_cores() -> frozenset[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return frozenset(os.sched_getaffinity(0))
-    return frozenset(range(os.cpu_count() or 1))
 
 
 def _busy_seconds(cores: frozenset[int]) -> float | None:

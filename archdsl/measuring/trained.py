@@ -7,11 +7,11 @@ which is scored on it with the weights it was selected with.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from statistics import fmean
 from typing import Any
 
 import torch
-from torch import nn
 
 from archdsl.analysis.statistics import mean_interval
 from archdsl.device_lock import SharedDeviceLock
@@ -19,12 +19,13 @@ from archdsl.identity import digest
 from archdsl.measuring.candidate import build_candidate
 from archdsl.measuring.settings import AccuracySettings
 from archdsl.metrics import METRICS, on_test_images
+from archdsl.nn.network import Network
 from archdsl.records import Job, Measurement
 from archdsl.spec.model import ModelSpec
 from archdsl.storage.storage import Storage
 from archdsl.training.data.dataset import Dataset, check_data
 from archdsl.training.data.source import open_data
-from archdsl.training.device import lock_names
+from archdsl.training.device import cpu_threads, lock_names, threads_for
 from archdsl.training.loop import FitResult, evaluate, fit
 from archdsl.training.tasks import TASKS
 from archdsl.training.tasks.task import Counts
@@ -42,6 +43,7 @@ class Trainings:
         metric: the one that is measured.
         settings: what the study's `evaluate` says of it.
         device: where they are trained.
+        threads: most of the processors that decoding and training may use at a time.
         names: data sets of the run profile, name to source.
         storage: folder for weights, one folder per architecture, protocol and seed; it is
             tried out.
@@ -59,6 +61,7 @@ class Trainings:
         settings: AccuracySettings,
         *,
         device: torch.device,
+        threads: int,
         names: Mapping[str, str],
         storage: Storage,
     ) -> None:
@@ -66,6 +69,7 @@ class Trainings:
         self.seeds = settings.seeds
         self.recipe = settings.resolved_recipe()
         self.device = device
+        self.threads = threads
         self._settings = settings
         self._names = dict(names)
         self._storage = storage
@@ -82,7 +86,7 @@ class Trainings:
 
     def train(
         self, candidate: Job, *, seed: int, report: OnEpoch
-    ) -> tuple[nn.Module, Dataset, FitResult]:
+    ) -> tuple[Network, Dataset, FitResult]:
         """The trained network and its data; a training that is on disk is not repeated.
 
         What is reported are epochs counted on from one seed to the next.
@@ -94,17 +98,24 @@ class Trainings:
         dataset = self._dataset_for(candidate)
         model, _ = build_candidate(candidate, seed=seed)
         before = self.seeds.index(seed) * self.recipe.epochs
-        result = fit(
-            model,
-            dataset,
-            task=self.task,
-            recipe=self.recipe,
-            seed=seed,
-            device=self.device,
-            storage=self.folder(candidate) / f"seed-{seed}",
-            report=lambda epoch, values: report(before + epoch, values[self.metric]),
-        )
+        with self.processors(model):
+            result = fit(
+                model,
+                dataset,
+                task=self.task,
+                recipe=self.recipe,
+                seed=seed,
+                device=self.device,
+                storage=self.folder(candidate) / f"seed-{seed}",
+                report=lambda epoch, values: report(before + epoch, values[self.metric]),
+            )
         return model, dataset, result
+
+    def processors(self, model: Network) -> AbstractContextManager[None]:
+        """While `model` is trained or scored: as many threads as that is worth."""
+        return cpu_threads(
+            threads_for(model.plan, batch=self.recipe.batch, most=self.threads, device=self.device)
+        )
 
     def check(self, candidate: Job) -> None:
         """
@@ -162,12 +173,13 @@ class Trainings:
         return self._datasets.setdefault(size, dataset)
 
     def _open(self, image_size: tuple[int, int] | None) -> Dataset:
-        return open_data(
-            self._settings.data,
-            names=self._names,
-            split_seed=self._settings.split_seed,
-            image_size=image_size,
-        )
+        with cpu_threads(self.threads):
+            return open_data(
+                self._settings.data,
+                names=self._names,
+                split_seed=self._settings.split_seed,
+                image_size=image_size,
+            )
 
 
 class ValidationEvaluator:
@@ -222,7 +234,8 @@ class FinalEvaluator:
         trainings, counted = self._trainings, []
         for seed in trainings.seeds:
             model, dataset, _ = trainings.train(candidate, seed=seed, report=report)
-            with SharedDeviceLock(lock_names(trainings.device)) as lock:
+            lock = SharedDeviceLock(lock_names(trainings.device))
+            with lock, trainings.processors(model):
                 counts = evaluate(
                     model,
                     dataset.test,

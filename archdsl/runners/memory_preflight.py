@@ -29,7 +29,7 @@ def make_preflight(
     from archdsl.measuring.candidate import build_candidate
     from archdsl.measuring.settings import AccuracySettings, settings_of
     from archdsl.spec.model import ModelSpec
-    from archdsl.training.device import choose_device
+    from archdsl.training.device import choose_device, cpu_threads
     from archdsl.training.preflight import check_fits, try_step
     from archdsl.training.tasks import TASKS
 
@@ -48,6 +48,7 @@ def make_preflight(
             device=device,
         )
         model, _ = build_candidate(job, seed=0)
-        try_step(model, task=task, image_shape=shape, recipe=recipe, device=device)
+        with cpu_threads(profile.training_threads):
+            try_step(model, task=task, image_shape=shape, recipe=recipe, device=device)
 
     return preflight

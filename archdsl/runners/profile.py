@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, model_
 
 from archdsl.spec.base import Node
 from archdsl.spec.values import Name
+from archdsl.usable_cores import usable_cores
 
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h)")
@@ -118,6 +119,12 @@ class RunProfile(Node):
     """Of one trial; a longer one ends as `timed_out`."""
 
     @property
+    def training_threads(self) -> int:
+        """CPU threads of one training: the cores that it has to itself. Those of a latency are a
+        condition of it, and the study's."""
+        raise NotImplementedError
+
+    @property
     def time_limit_s(self) -> float | None:
         """`time_limit` in seconds."""
         return None if self.time_limit is None else seconds_of(self.time_limit)
@@ -129,6 +136,11 @@ class LocalProfile(RunProfile):
     executor: Literal["local"]
     workers: Annotated[int, Field(ge=1)] = 1
     """Child processes, each with one candidate at a time."""
+
+    @property
+    def training_threads(self) -> int:
+        """An equal share of this machine's usable cores."""
+        return max(1, usable_cores() // self.workers)
 
 
 class Slot(Training):
@@ -183,6 +195,11 @@ class RayProfile(RunProfile):
     """Without it each training slot measures its own candidates, under the lock of its device."""
     concurrent: Annotated[int, Field(ge=1)] | None = None
     """Most trials at once; as many as there are slots unless given."""
+
+    @property
+    def training_threads(self) -> int:
+        """What a training holds; one where it holds a share of a core, or a GPU alone."""
+        return max(1, int(self.training.cpus))
 
 
 def profile_schema() -> dict[str, Any]:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from archdsl.device_lock import CPU
 from archdsl.errors import DeviceError
+from archdsl.plan.cost import cost
+from archdsl.plan.plan import Plan
+
+MACS_PER_THREAD = 10**9
+"""Of a batch's forward pass. With less, a second thread saves little (a tenth to a third of the
+time on a quiet machine) and waits for the first, spinning, when anything else runs: ten times as
+long (`benchmarks/training_threads.py`)."""
 
 
 class TrainingDeviceError(DeviceError):
@@ -47,3 +57,28 @@ def synchronize(device: torch.device) -> None:
     """Wait until `device` has finished what it was asked to do."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """Let torch use `count` threads of the processors at the most; set back afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(before, count))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def threads_for(plan: Plan, *, batch: int, most: int, device: torch.device) -> int:
+    """How many threads the training of a network is worth, for `cpu_threads`; the same each time.
+
+    Args:
+        plan: the network's.
+        batch: images of a step.
+        most: cores that the training has to itself.
+        device: where it runs; what a GPU is fed by does not depend on the network's size.
+    """
+    if device.type == "cuda":
+        return most
+    return max(1, min(most, round(batch * cost(plan).macs / MACS_PER_THREAD)))

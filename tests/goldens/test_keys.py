@@ -89,6 +89,7 @@ def training_folder(settings: Mapping[str, Any]) -> str:
         "top1",
         AccuracySettings.model_validate(settings),
         device=CPU,
+        threads=1,
         names={},
         storage=Folder("files"),
     )

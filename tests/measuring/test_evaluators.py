@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from archdsl.errors import (
     ArchdslError,
@@ -51,6 +52,7 @@ class Place:
     storage: str = "unused"
     training: Training = Training()
     data: Mapping[str, str] = field(default_factory=dict)
+    training_threads: int = 1
 
 
 def job(spec: Mapping[str, Any] = SPEC) -> Job:
@@ -161,6 +163,19 @@ def test_the_protocol_of_an_accuracy_knows_no_device_and_no_candidate(tmp_path: 
     assert protocol["recipe"]["epochs"] == 1
     other = by_quantity({"top1": {**TOP1, "split_seed": 1}}, tmp_path)["top1"].protocol()
     assert other["data"] != protocol["data"]
+
+
+def test_a_training_takes_the_threads_that_it_is_worth_and_leaves_those_of_a_latency(
+    tmp_path: Path,
+) -> None:
+    before, seen = torch.get_num_threads(), []
+    torch.set_num_threads(3)
+    try:
+        made = make_evaluators({"top1": TOP1}, Place(storage=str(tmp_path), training_threads=2))
+        made[0].measure(job(), report=lambda *_: seen.append(torch.get_num_threads()))
+        assert (seen, torch.get_num_threads()) == ([1], 3)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_data_that_do_not_fit_the_candidate(tmp_path: Path) -> None:

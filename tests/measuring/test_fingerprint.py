@@ -8,6 +8,7 @@ import os
 import pytest
 import torch
 
+from archdsl import usable_cores
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.devices import applied, find_device, tf32
 from archdsl.measuring.fingerprint import fingerprint, fingerprint_id, parse_nvidia
@@ -38,6 +39,36 @@ def test_the_number_of_threads_is_identity_and_comes_back() -> None:
     assert inside["threads"] == before + 1
     assert torch.get_num_threads() == before
     assert fingerprint_id(inside) != fingerprint_id(fingerprint(CPU))
+
+
+def test_fewer_usable_cores_are_identity_and_all_of_them_leave_it_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(usable_cores, "affinity", lambda: frozenset(range(64)))
+    everything = fingerprint(CPU)
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "4")
+    few = fingerprint(CPU)
+    assert "usable_cores" not in everything
+    assert few == {**everything, "usable_cores": 4}
+    assert fingerprint_id(few) != fingerprint_id(everything)
+
+
+def test_torchs_own_threads_are_bounded_by_the_usable_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.setattr(usable_cores, "affinity", lambda: frozenset(range(64)))
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "2")
+    torch.set_num_threads(8)
+    try:
+        with applied(Conditions(device="cpu", batch=1), CPU):
+            assert torch.get_num_threads() == 2
+        with applied(Conditions(device="cpu", batch=1, threads=5), CPU):
+            assert torch.get_num_threads() == 5, "what a study says stays"
+        assert torch.get_num_threads() == 8
+    finally:
+        torch.set_num_threads(before)
 
 
 NVIDIA = """\

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from archdsl.document.text import read_file
 from archdsl.document.tree import tree_of
 from archdsl.errors import DocumentError
+from archdsl.runners import profile as module
 from archdsl.runners.profile import LocalProfile, RayProfile, RunProfile
 from archdsl.runners.read import profile_of
 
@@ -30,6 +31,27 @@ def test_defaults() -> None:
     assert profile.storage == "archdsl-files"
     assert profile.data == {}
     assert profile.time_limit_s is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "threads"),
+    [
+        (LocalProfile, {}, 6),
+        (LocalProfile, {"workers": 2}, 3),
+        (LocalProfile, {"workers": 4}, 1),
+        (LocalProfile, {"workers": 16}, 1),
+        (RayProfile, {}, 1),
+        (RayProfile, {"training": {"cpus": 4}}, 4),
+        (RayProfile, {"training": {"cpus": 0.5}}, 1),
+        (RayProfile, {"training": {"cpus": 0, "gpus": 0.25}}, 1),
+    ],
+)
+def test_a_training_has_the_cores_of_its_slot(
+    monkeypatch: pytest.MonkeyPatch, kind: type[RunProfile], words: dict[str, object], threads: int
+) -> None:
+    monkeypatch.setattr(module, "usable_cores", lambda: 6)
+    executor = "local" if kind is LocalProfile else "ray"
+    assert kind.model_validate(LEAST | {"executor": executor} | words).training_threads == threads
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import ray
 
 from archdsl.runners.evaluation import one_line
 from archdsl.runners.interfaces import RunnerError
+from archdsl.usable_cores import usable_cores
 
 _SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",  # its tables go to standard output whatever `verbose` says
@@ -61,8 +62,12 @@ def connect(address: str | None) -> None:
         os.environ.setdefault(name, value)
     words: dict[str, Any]
     if address is None:
-        words = {"address": "local", "include_dashboard": False}
-        words["object_store_memory"] = _OBJECT_STORE_BYTES
+        words = {
+            "address": "local",
+            "include_dashboard": False,
+            "num_cpus": usable_cores(),  # Ray itself looks past an affinity
+            "object_store_memory": _OBJECT_STORE_BYTES,
+        }
     else:
         if _check_answers(address):
             _show_token()

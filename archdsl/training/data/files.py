@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -18,9 +17,6 @@ from torch import Tensor
 from archdsl.errors import DataError
 from archdsl.training.data.dataset import Normalisation, normalisation_of
 from archdsl.training.data.pictures import decode
-
-THREADS = os.cpu_count() or 1
-"""Pillow decodes outside the interpreter lock, so threads are enough."""
 
 CACHE_BYTES = 2**28
 """A split whose decoded pictures fit in this is decoded once and kept."""
@@ -53,13 +49,18 @@ class Files:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FileSplit:
-    """A split of picture files (see `archdsl.training.data.dataset.Split`)."""
+    """A split of picture files (see `archdsl.training.data.dataset.Split`).
+
+    They are decoded by as many threads as torch might use where the split was made: a small network
+    may be trained by fewer.
+    """
 
     files: Files
     channels: int
     image_size: tuple[int, int]
     normalisation: Normalisation
     device: torch.device = CPU
+    threads: int = field(default_factory=torch.get_num_threads)
     cache: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -77,7 +78,9 @@ class FileSplit:
         wanted = indices.tolist()
         absent = [index for index in wanted if index not in self.cache]
         paths = [self.files.paths[index] for index in absent]
-        pixels = decode_all(paths, channels=self.channels, image_size=self.image_size)
+        pixels = decode_all(
+            paths, channels=self.channels, image_size=self.image_size, threads=self.threads
+        )
         decoded = dict(zip(absent, pixels, strict=True))
         if self.cached:
             self.cache.update(decoded)
@@ -88,18 +91,30 @@ class FileSplit:
 
 
 def decode_all(
-    paths: Sequence[Path], *, channels: int, image_size: tuple[int, int]
+    paths: Sequence[Path],
+    *,
+    channels: int,
+    image_size: tuple[int, int],
+    threads: int | None = None,
 ) -> list[npt.NDArray[np.uint8]]:
     """Decode pictures side by side to (channels, height, width) each.
 
     Raises:
         DataError: files that cannot be decoded, all at once.
     """
-    return for_all(paths, lambda path: decode(path, channels=channels, image_size=image_size))
+    work = partial(decode, channels=channels, image_size=image_size)
+    return for_all(paths, work, threads=threads)
 
 
-def for_all(paths: Sequence[Path], work: Callable[[Path], T]) -> list[T]:
-    """The same work for many files, several side by side.
+def for_all(
+    paths: Sequence[Path], work: Callable[[Path], T], *, threads: int | None = None
+) -> list[T]:
+    """The same work for many files.
+
+    Args:
+        paths: of the files.
+        work: on one file.
+        threads: files side by side; as many as torch may use threads here unless given.
 
     Raises:
         DataError: what is wrong with any of them, the first few by name.
@@ -111,7 +126,8 @@ def for_all(paths: Sequence[Path], work: Callable[[Path], T]) -> list[T]:
         except DataError as error:
             return error
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    # Pillow decodes outside the interpreter lock, so threads are enough.
+    with ThreadPoolExecutor(threads or torch.get_num_threads()) as pool:
         results = list(pool.map(attempt, paths))
     errors = [str(each) for each in results if isinstance(each, DataError)]
     if errors:
