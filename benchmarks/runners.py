@@ -1,8 +1,9 @@
 """The default study, whole, on each runner of this machine: how long the user waits.
 
-`archdsl search` as a command of its own, a fresh database and storage each time, the runners in turns.
-The yardstick is one worker whose process has one thread for everything. Aims: two workers take at
-most 0.6 of it, `local` no more than it, and Ray at most 1.3 times two workers beside its start.
+`archdsl search` as a command of its own, a fresh database and storage each time, the runners in
+turns. The yardstick is one worker whose process has one thread for everything. Aims: two workers
+take at most 0.6 of it, `local` no more than it, and Ray at most 1.3 times two workers beside its
+start.
 
     python benchmarks/runners.py --trials 24 --rounds 1
 """

@@ -1,9 +1,9 @@
 """What a second thread does for a training step, by the size of the work.
 
 Steps of networks with one thread and with all usable cores, in turns in one process; the median of
-each, their ratio, and what `archdsl.training.device.threads_for` makes of it. A ratio far above 1 is a
-thread that waits, spinning, for another that is not running: with as many threads as cores, whatever
-else runs can cause it.
+each, their ratio, and what `archdsl.training.device.threads_for` makes of it. A ratio far above 1
+is a thread that waits, spinning, for another that is not running: with as many threads as cores,
+whatever else runs can cause it.
 
     python benchmarks/training_threads.py --seconds 5
 """
