@@ -25,6 +25,13 @@ def usable_cores() -> int:
     return max(1, int(min(bounds)))
 
 
+def restriction() -> int | None:
+    """The usable cores, where they are fewer than the host's: else nothing restricts the process,
+    and what was measured before there was this question stays what it is."""
+    usable = usable_cores()
+    return usable if usable < (os.cpu_count() or 1) else None
+
+
 def _quotas() -> Iterator[float]:
     """Cores' worth of time that each control group around this process grants, if it says so."""
     try:

@@ -13,7 +13,7 @@ from archdsl.errors import DeviceError
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.fingerprint import cpu_name
 from archdsl.training.device import lock_names
-from archdsl.usable_cores import usable_cores
+from archdsl.usable_cores import restriction
 
 _settings = threading.RLock()
 
@@ -69,13 +69,13 @@ def locked(device: torch.device) -> Iterator[None]:
 def applied(conditions: Conditions, device: torch.device) -> Iterator[None]:
     """Torch's thread count and float32 precision as the conditions say, and `device` as its
     current one if it is a GPU; set back afterwards. Torch's own count knows no quota of time, so
-    it is bounded by the usable cores.
+    it is bounded where the process may not use all of the host's cores.
 
     They are the whole process's: other threads that want them otherwise wait.
     """
     with _settings:
         threads = torch.get_num_threads()
-        torch.set_num_threads(conditions.threads or min(threads, usable_cores()))
+        torch.set_num_threads(conditions.threads or min(threads, restriction() or threads))
         try:
             with ExitStack() as on_gpu:
                 if device.type == "cuda":

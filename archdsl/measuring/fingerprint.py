@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from archdsl.identity import digest
-from archdsl.usable_cores import usable_cores
+from archdsl.usable_cores import restriction
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _NVIDIA_QUERY = ["nvidia-smi", "--query-gpu=uuid,driver_version,power.limit"]
@@ -30,14 +30,14 @@ def fingerprint(device: torch.device) -> dict[str, Any]:
     `usable_cores` is there only where this process may not use all `logical_cores`. `power_limit_w`
     is in watts. What the device does not have or does not tell is None.
     """
-    cores, usable = os.cpu_count(), usable_cores()
+    usable = restriction()
     own = _cuda_identity(device) if device.type == "cuda" else _cpu_identity()
     return {
         "kind": device.type,
         **own,
-        "logical_cores": cores,
+        "logical_cores": os.cpu_count(),
         # Younger than what is stored, so it is left out at its default.
-        **({} if usable == cores else {"usable_cores": usable}),
+        **({} if usable is None else {"usable_cores": usable}),
         "threads": torch.get_num_threads(),
         "system": f"{platform.system()} {platform.machine()}",
         "torch": str(torch.__version__),

@@ -58,6 +58,7 @@ def test_torchs_own_threads_are_bounded_by_the_usable_cores(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = torch.get_num_threads()
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
     monkeypatch.setattr(usable_cores, "affinity", lambda: frozenset(range(64)))
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "2")
     torch.set_num_threads(8)
@@ -67,6 +68,9 @@ def test_torchs_own_threads_are_bounded_by_the_usable_cores(
         with applied(Conditions(device="cpu", batch=1, threads=5), CPU):
             assert torch.get_num_threads() == 5, "what a study says stays"
         assert torch.get_num_threads() == 8
+        monkeypatch.delenv("SLURM_CPUS_PER_TASK")
+        with applied(Conditions(device="cpu", batch=1), CPU):
+            assert torch.get_num_threads() == 8, "nothing restricts the process"
     finally:
         torch.set_num_threads(before)
 
