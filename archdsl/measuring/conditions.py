@@ -71,8 +71,8 @@ class Conditions(CallConditions):
     tf32: bool = False
     """Whether float32 products may run in TensorFloat-32 (NVIDIA, Ampere and later)."""
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
-    """CPU threads; torch's own default unless given, but no more than the cores that this process may
-    use where they are fewer than the host's."""
+    """CPU threads; torch's own default unless given, bounded by the cores that this process may use
+    where they are fewer than the host's."""
     compile: Annotated[Literal["default", "reduce-overhead", "max-autotune"] | None, YOUNGER] = None
     """Mode of torch.compile; the network runs as it is unless given."""
     cuda_graphs: Annotated[bool, YOUNGER] = False
