@@ -1,9 +1,9 @@
 """What becomes of a candidate whose worker died: the one rule of all runners.
 
 A worker may be killed by what is no fault of its candidate's: somebody's `kill`, a machine that
-went down, a memory that others filled. So the candidate is evaluated once more, by a fresh worker, with
-what was measured already; of a second death it is the cause. A training that dies after a new epoch
-has a new checkpoint to go on from: progress is never held against it.
+went down, a memory that others filled. So the candidate is evaluated once more, by a fresh worker,
+with what was measured already; of a second death it is the cause. A training that dies after a new
+epoch has a new checkpoint to go on from: progress is never held against it.
 """
 
 from __future__ import annotations
