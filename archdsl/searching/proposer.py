@@ -72,7 +72,7 @@ class Proposer:
         for proposal in islice(sampler.propose(self._space, History(), number=-1), count):
             if proposal.candidate.is_valid:
                 model = proposal.candidate.model
-                yield model, self._refused(model) is None
+                yield model, self._refused(facts(model.plan)) is None
 
     def _is_new(self, candidate: Candidate, seen: set[str]) -> bool:
         """Whether it is valid and not in the study."""
@@ -84,13 +84,14 @@ class Proposer:
         return arch_id is not None and arch_id not in seen
 
     def _new(self, model: Checked, proposal: Proposal | None = None, *, attempt: int) -> NewTrial:
-        outcome = self._refused(model)
+        known = facts(model.plan)
+        outcome = self._refused(known)
         return NewTrial(
             architecture=Architecture(
                 arch_id=model.plan.arch_id,
                 spec=model.spec.document(),
                 plan=model.plan.canonical(),
-                facts=dict(facts(model.plan)),
+                facts=dict(known),
             ),
             params=proposal.candidate.params if proposal else {},
             distributions=distributions(proposal.candidate.holes) if proposal else {},
@@ -101,9 +102,8 @@ class Proposer:
             outcome=outcome,
         )
 
-    def _refused(self, model: Checked) -> Outcome | None:
+    def _refused(self, known: Mapping[str, float]) -> Outcome | None:
         """What becomes of a model whose facts break constraints; None where they keep them."""
-        known = facts(model.plan)
         broken = [(c, excess) for c in self._constraints if (excess := c.violation(known)) > 0]
         if not broken:
             return None
@@ -120,7 +120,7 @@ class Proposer:
             tried += 1
             if not self._is_new(candidate, seen):
                 continue
-            if not only_feasible or self._refused(candidate.model) is None:
+            if not only_feasible or self._refused(facts(candidate.model.plan)) is None:
                 proposal = Proposal(candidate=candidate)
                 return self._new(candidate.model, proposal, attempt=MOST_REDRAWS)
         size = self._space.size
