@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-import psutil
 import typer
 
 from archdsl.cli.handling import handled
@@ -14,6 +13,7 @@ from archdsl.cli.options import Debug, Force, Json, Output, Sets
 from archdsl.cli.printing import billions, millions, print_json, print_table, say
 from archdsl.cli.writing import refuse_others
 from archdsl.errors import WriteError
+from archdsl.free_memory import free_memory
 from archdsl.plan.read import Checked, read_model
 
 EXAMPLE = "Example: archdsl compile vittm-b-32-16 --set exchange.read.latent_ratio=0.5 -o out/"
@@ -72,7 +72,7 @@ def _refuse_beyond_memory(params: int) -> None:
     Raises:
         WriteError: they do not fit into the memory there is.
     """
-    needed, free = params * 8, psutil.virtual_memory().available
+    needed, free = params * 8, free_memory()
     if needed > free:
         raise WriteError(
             f"writing {millions(params)} weights takes {needed / 1e9:.1f} GB of memory, and "

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Hashable
-from pathlib import Path
 
-import psutil
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from archdsl.device_lock import SharedDeviceLock
+from archdsl.free_memory import free_memory
 from archdsl.spec.model import ModelSpec
 from archdsl.training.data.dataset import Dataset, check_data
 from archdsl.training.device import lock_names, synchronize
@@ -26,7 +25,6 @@ COPIES = 4
 TIMED_STEPS = 3
 # Given a type here: torch leaves this constructor without any.
 _reference: Callable[[torch.UntypedStorage], Hashable] = StorageWeakRef
-_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _GIB = 2**30
 
 
@@ -93,9 +91,7 @@ def _free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    available: int = psutil.virtual_memory().available
-    limit = _CGROUP_LIMIT.read_text().strip() if _CGROUP_LIMIT.exists() else "max"
-    return available if limit == "max" else min(available, int(limit))
+    return free_memory()
 
 
 def try_step(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from archdsl.errors import DataError
+from archdsl.free_memory import free_memory
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.in_memory import Labelled, memory_dataset
 from archdsl.training.data.split import VALIDATION_SHARE, stratified_split
@@ -20,6 +24,8 @@ Array = npt.NDArray[Any]
 
 REQUIRED = ("x_train", "y_train", "x_test", "y_test")
 VALIDATION = ("x_val", "y_val")
+ARRAYS = (*REQUIRED, *VALIDATION)
+UNREADABLE = (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def open_npz(path: Path, *, name: str, split_seed: int) -> Dataset:
@@ -30,8 +36,11 @@ def open_npz(path: Path, *, name: str, split_seed: int) -> Dataset:
     Raises:
         DataError: one error with everything that is wrong with the archive.
     """
-    arrays = read_arrays(path)
-    problems = [*key_problems(arrays), *array_problems(arrays)] or [*agreement_problems(arrays)]
+    with opened_archive(path) as archive:
+        headers = {key: read_header(archive, key, path) for key in ARRAYS if key in archive}
+        problems = [*key_problems(headers), *array_problems(headers), *size_problems(headers)]
+        arrays = {} if problems else {key: read_array(archive, key, path) for key in headers}
+    problems = problems or [*agreement_problems(arrays)]
     if problems:
         raise DataError("\n  ".join([f"{path} cannot be used as data:", *problems]))
     num_classes = int(arrays["y_train"].max()) + 1
@@ -57,8 +66,9 @@ def open_npz(path: Path, *, name: str, split_seed: int) -> Dataset:
     )
 
 
-def read_arrays(path: Path) -> dict[str, Array]:
-    """Read the arrays that are looked for; pickled objects are never loaded."""
+@contextmanager
+def opened_archive(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
+    """The archive, of which pickled objects are never loaded."""
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; npz:FILE needs a NumPy archive (.npz)")
     try:
@@ -66,29 +76,61 @@ def read_arrays(path: Path) -> dict[str, Array]:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise not_an_archive(path)
-            wanted = [key for key in (*REQUIRED, *VALIDATION) if key in archive]
-            return {key: read_array(archive, key, path) for key in wanted}
+            yield archive
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise not_an_archive(path) from error
 
 
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What an archive says of one array before its values: their type, and how many there are."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return prod(self.shape) * self.dtype.itemsize
+
+
+def read_header(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> Header:
+    """Read what stands before the values, which are not unpacked."""
+    try:
+        with cast(zipfile.ZipFile, archive.zip).open(f"{key}.npy") as member:
+            version = np.lib.format.read_magic(member)
+            one = version == (1, 0)
+            read = (
+                np.lib.format.read_array_header_1_0 if one else np.lib.format.read_array_header_2_0
+            )
+            shape, _, dtype = read(member)
+    except UNREADABLE as error:
+        raise unreadable(path, key, error) from error
+    if dtype.hasobject:
+        raise unreadable(path, key, "it holds Python objects")
+    return Header(dtype=dtype, shape=shape)
+
+
 def read_array(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> Array:
     try:
         array: Array = archive[key]
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{path}: {key} cannot be read ({error}); it must be a plain array of numbers"
-        ) from error
+    except UNREADABLE as error:
+        raise unreadable(path, key, error) from error
     return array
+
+
+def unreadable(path: Path, key: str, reason: object) -> DataError:
+    return DataError(
+        f"{path}: {key} cannot be read ({reason}); it must be a plain array of numbers"
+    )
 
 
 def not_an_archive(path: Path) -> DataError:
     return DataError(f"{path} is not a NumPy archive; write it with numpy.savez(FILE, x_train=…)")
 
 
-def key_problems(arrays: dict[str, Array]) -> Iterator[str]:
+def key_problems(arrays: Collection[str]) -> Iterator[str]:
     """Which arrays are missing."""
     for key in REQUIRED:
         if key not in arrays:
@@ -98,16 +140,28 @@ def key_problems(arrays: dict[str, Array]) -> Iterator[str]:
         yield f"{present[0]} stands alone; x_val and y_val come together or not at all"
 
 
-def array_problems(arrays: dict[str, Array]) -> Iterator[str]:
+def array_problems(headers: Mapping[str, Header]) -> Iterator[str]:
     """What is wrong with single arrays: their type and shape."""
-    for key, array in arrays.items():
+    for key, array in headers.items():
         found = f"{key} is {array.dtype} of shape {array.shape}"
         if key.startswith("x_"):
-            grey_or_rgb = array.ndim == 3 or (array.ndim == 4 and array.shape[3] == 3)
-            if array.dtype != np.uint8 or not grey_or_rgb or array.size == 0:
+            grey_or_rgb = len(array.shape) == 3 or (len(array.shape) == 4 and array.shape[3] == 3)
+            if array.dtype != np.uint8 or not grey_or_rgb or 0 in array.shape:
                 yield f"{found}; expected uint8 (count, height, width) or (count, height, width, 3)"
-        elif array.dtype.kind not in "iu" or array.ndim != 1:
+        elif array.dtype.kind not in "iu" or len(array.shape) != 1:
             yield f"{found}; expected whole numbers (count,)"
+
+
+def size_problems(headers: Mapping[str, Header]) -> Iterator[str]:
+    """Whether the arrays fit into memory, where they are held twice while they are split."""
+    needed, free = 2 * sum(each.nbytes for each in headers.values()), free_memory()
+    if needed > free:
+        largest = max(headers, key=lambda key: headers[key].nbytes)
+        yield (
+            f"it unpacks to {needed / 2e9:.1f} GB, most of it {largest} of shape "
+            f"{headers[largest].shape}; twice that is needed, and {free / 1e9:.1f} GB of memory "
+            "are free: write fewer or smaller images, or a folder of them"
+        )
 
 
 def agreement_problems(arrays: dict[str, Array]) -> Iterator[str]:

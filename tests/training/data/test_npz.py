@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,27 @@ def test_a_single_array_is_no_archive(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.npz: there is no such file"):
         open_data(f"npz:{tmp_path / 'gone.npz'}")
+
+
+def test_what_unpacks_to_more_than_memory_is_not_unpacked(
+    arrays: Arrays, npz: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = npz(arrays)
+    header = "{'descr': '|u1', 'fortran_order': False, 'shape': (10000000000000, 8, 8, 3), }"
+    claim = b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + header.ljust(117).encode() + b"\n"
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("x_val.npy", claim)
+        archive.writestr("y_val.npy", claim)
+    with pytest.raises(DataError) as caught:
+        open_data(f"npz:{path}")
+    message = str(caught.value)
+    assert "y_val is uint8 of shape (10000000000000, 8, 8, 3); expected whole numbers" in message
+    assert "it unpacks to 3840000.0 GB, most of it x_val of shape (10000000000000, 8" in message
+    path = npz(arrays)
+    monkeypatch.setattr("archdsl.training.data.npz.free_memory", lambda: 20_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(np.lib.npyio.NpzFile, "__getitem__", lambda *_: pytest.fail("unpacked"))
+        with pytest.raises(DataError, match=r"twice that is needed, and 0\.0 GB of memory"):
+            open_data(f"npz:{path}")
+    monkeypatch.setattr("archdsl.training.data.npz.free_memory", lambda: 30_000)
+    assert len(open_data(f"npz:{path}").test) == 9
