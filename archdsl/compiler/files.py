@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save
 
 from archdsl.compiler.build import build_plan
+from archdsl.compiler.weights.reading import told_of
 from archdsl.document.write import to_yaml
 from archdsl.errors import ArchdslError
 from archdsl.files import write_whole
@@ -37,7 +38,7 @@ def write_compiled(spec: ModelSpec, plan: Plan, folder: Path, *, seed: int) -> l
     torch.manual_seed(seed)
     network = build_plan(plan)
     # One entry: safetensors writes several in an order that differs from run to run.
-    metadata = {"archdsl": canonical_json({"arch_id": plan.arch_id, "seed": seed})}
+    metadata = {"archdsl": canonical_json({"arch_id": plan.arch_id, "seed": seed, **told_of(plan)})}
     write_whole(paths[2], save(network.state_dict(), metadata=metadata))
     write_whole(paths[0], to_yaml(spec.document()))
     write_whole(paths[1], json.dumps({"arch_id": plan.arch_id, "plan": plan.canonical()}, indent=2))

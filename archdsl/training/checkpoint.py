@@ -14,7 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from archdsl.compiler.weights.reading import told_of
 from archdsl.identity import canonical_json
+from archdsl.nn.network import Network
 from archdsl.storage.storage import Storage
 from archdsl.training.tasks.task import Counts
 
@@ -89,7 +91,9 @@ class Checkpoints:
 
     def finish(self, progress: Progress, model: nn.Module) -> None:
         """Write the final weights with the progress in their metadata; drop the checkpoint."""
-        content = save(weights_of(model), {PROGRESS_KEY: canonical_json(asdict(progress))})
+        told = told_of(model.plan) if isinstance(model, Network) else {}
+        text = canonical_json({**asdict(progress), **told})
+        content = save(weights_of(model), {PROGRESS_KEY: text})
         self._storage.write(WEIGHTS, lambda stream: stream.write(content))
         self._drop()
 

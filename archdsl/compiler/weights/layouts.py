@@ -8,6 +8,8 @@ joined along their second axis, in that order. Nothing here knows shapes or valu
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from itertools import takewhile
 from typing import Literal
 
 Layout = Literal["archdsl", "timm", "vittm"]
@@ -72,12 +74,29 @@ _PATTERNS: dict[Layout, list[tuple[re.Pattern[str], str]]] = {
     "timm": [(re.compile(pattern), name) for pattern, name in _TIMM],
     "vittm": [(re.compile(pattern), name) for pattern, name in _VITTM],
 }
+_OURS = ("embeds.", "layers.", "classifiers.")
 _PIECE = re.compile(r"(.+)\[(\d+)\]")
 
 
-def guess(names: set[str]) -> Layout:
+def prefix_of(names: Collection[str]) -> str:
+    """What stands before all names and keeps them from being known: `module.`, `_orig_mod.`, any
+    such path. Empty where some name is known as it is, or none is without it."""
+    levels = zip(*(name.split(".")[:-1] for name in names), strict=False)
+    shared = [parts[0] for parts in takewhile(lambda parts: len(set(parts)) == 1, levels)]
+    starts = ["".join(f"{part}." for part in shared[:count]) for count in range(len(shared) + 1)]
+    known = (
+        start for start in starts if any(_is_known(name.removeprefix(start)) for name in names)
+    )
+    return next(known, "")
+
+
+def _is_known(name: str) -> bool:
+    return name.startswith(_OURS) or any(renamed(name, layout) != name for layout in LAYOUTS)
+
+
+def guess(names: Collection[str]) -> Layout:
     """The layout that a set of tensor names is written in."""
-    if any(name.startswith(("embeds.", "layers.", "classifiers.")) for name in names):
+    if any(name.startswith(_OURS) for name in names):
         return "archdsl"
     return "vittm" if "memory_pos_embed" in names else "timm"
 

@@ -4,6 +4,7 @@ ViTTMs."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -11,27 +12,48 @@ import torch
 from torch import Tensor
 
 from archdsl.compiler.weights.layouts import LAYOUTS, Layout, guess, renamed, whole
-from archdsl.compiler.weights.mismatch import kernel_shape, mismatches
-from archdsl.compiler.weights.positions import on_grid
+from archdsl.compiler.weights.mismatch import kernel_shape, mismatches, tensors_listed
+from archdsl.compiler.weights.positions import Grids, bring_tables, grids_of
 from archdsl.compiler.weights.reading import StateDict, read_state
+from archdsl.compiler.weights.values import is_floating, not_finite, not_floating
 from archdsl.document.messages import one_of
 from archdsl.errors import WeightsError
 from archdsl.nn.network import Network
 from archdsl.plan.plan import ExchangeStep, Plan, word_steps
-from archdsl.plan.published import BASE_PATCH
+from archdsl.spec.shapes import Grid
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedWeights:
+    """How weights were read.
+
+    Args:
+        layout: that their tensors are named in.
+        prefix: what was taken off every name; empty where nothing was.
+        resampled: position tables that were brought from another grid, by name.
+    """
+
+    layout: Layout
+    prefix: str
+    resampled: tuple[str, ...]
 
 
 def load_weights(
     model: Network,
     weights: str | Path | StateDict,
     layout: Literal["auto", "archdsl", "timm", "vittm"] = "auto",
-) -> None:
+    *,
+    grid: Grid | Grids | None = None,
+) -> LoadedWeights:
     """Copy published weights into `model`, tensor by tensor, in the type and on the device of its
     own.
 
-    Position tables of another grid are resampled (bicubic, in float32, as timm does); a table of as
-    many tokens is taken as it is. Tensors that published checkpoints hold and never use are taken
-    where the model allocates them (`published_layout: true`) and left out otherwise.
+    Position tables of another grid are resampled (bicubic, in float32, as timm does). Files that
+    archdsl wrote say the grid of theirs; a table of others is taken for square. Where it may be as
+    well of the model's own grid, which is not square, or is of no square one, `grid` is needed.
+    What stands before every name (`module.`, `_orig_mod.`) is taken off. Tensors that published
+    checkpoints hold and never use are taken where the model allocates them
+    (`published_layout: true`) and left out otherwise.
 
     Args:
         model: a compiled document.
@@ -39,30 +61,44 @@ def load_weights(
         layout: how the tensors are named: `archdsl` (as here), `timm` (its ViTs, DeiTs with and
             without distillation, CrossViTs), `vittm` (published ViTTMs); `auto` tells from the
             names.
+        grid: (rows, columns) of the patches that the position tables in `weights` are for, or one
+            for each stream: `{"process": (4, 16), "memory": (8, 32)}`.
 
     Raises:
-        WeightsError: the file cannot be read, or any tensor is missing, surplus or of another
-            shape; all of them are named. The model is then unchanged.
+        WeightsError: the file cannot be read; any tensor is missing, surplus or of another shape,
+            holds anything but finite floating-point numbers, or is a position table of an unknown
+            grid; all of them are named. The model is then unchanged.
     """
     state = read_state(weights)
-    chosen = guess(set(state)) if layout == "auto" else layout
+    chosen = guess(state.tensors) if layout == "auto" else layout
     if chosen not in LAYOUTS:
         raise WeightsError(f"layout {one_of(chosen, ('auto', *LAYOUTS))}")
-    found = _translated(state, model, chosen)
-    problems = mismatches(found, model)
+    plan, own = model.plan, model.state_dict()
+    found = _translated(state.tensors, plan, chosen)
+    grids = grids_of(plan) if state.arch_id == plan.arch_id else state.grids
+    placed, problems = bring_tables(found, plan, stored=grids, said=grid)
+    resampled = tuple(name for name in placed if placed[name] is not found[name])
+    placed = {name: _shaped(name, tensor, plan) for name, tensor in placed.items()}
+    problems = [*mismatches(placed, model), *problems]
+    if others := not_floating(placed):
+        problems.append(f"  not floating-point: {tensors_listed(others)}")
+    problems = problems or not_finite(placed, own)
     if problems:
-        if chosen == "timm" and "memory" in model.plan.streams and "pos_embed" in state:
+        if chosen == "timm" and "memory" in plan.streams and "pos_embed" in state.tensors:
             problems.append("  archdsl.warm_start takes what fits of a ViT")
+        off = f", {state.prefix!r} taken off every name" if state.prefix else ""
         raise WeightsError(
-            f"these weights ({chosen} layout) are not of this architecture:\n" + "\n".join(problems)
+            f"these weights ({chosen} layout{off}) are not of this architecture:\n"
+            + "\n".join(problems)
         )
-    model.load_state_dict(found)
+    model.load_state_dict(placed)
+    return LoadedWeights(layout=chosen, prefix=state.prefix, resampled=resampled)
 
 
-def _translated(state: StateDict, model: Network, layout: Layout) -> dict[str, Tensor]:
-    """The tensors under our names, shaped as ours where only the form differs."""
-    unused = {name: f"unused.{name.replace('.', '/')}" for name in model.plan.unused}
-    known_dead = _known_dead(state, model.plan, layout)
+def _translated(state: StateDict, plan: Plan, layout: Layout) -> dict[str, Tensor]:
+    """The tensors under our names."""
+    unused = {name: f"unused.{name.replace('.', '/')}" for name in plan.unused}
+    known_dead = _known_dead(state, plan, layout)
     sources: dict[str, str] = {}
     for name in state:
         ours = unused.get(name) or renamed(name, layout)
@@ -71,8 +107,7 @@ def _translated(state: StateDict, model: Network, layout: Layout) -> dict[str, T
                 both = f"{sources[ours]} and {name}"
                 raise WeightsError(f"{both} of these weights ({layout} layout) are both {ours}")
             sources[ours] = name
-    found = _joined({ours: state[name] for ours, name in sources.items()})
-    return {name: _shaped(name, tensor, model.plan) for name, tensor in found.items()}
+    return _joined({ours: state[name] for ours, name in sources.items()})
 
 
 def _joined(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -91,7 +126,7 @@ def _joined(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _fit_together(tensors: Iterable[Tensor]) -> bool:
     shapes = [tuple(each.shape) for each in tensors]
-    return all(len(shape) == 3 and shape[::2] == shapes[0][::2] for shape in shapes)
+    return all(shape == shapes[0] and shape[:-1] == (1, 1) for shape in shapes)
 
 
 def _known_dead(state: StateDict, plan: Plan, layout: Layout) -> set[str]:
@@ -110,14 +145,9 @@ def _known_dead(state: StateDict, plan: Plan, layout: Layout) -> set[str]:
 
 
 def _shaped(name: str, tensor: Tensor, plan: Plan) -> Tensor:
-    """A convolution's kernel as a linear map, a position table on the grid of ours."""
-    if name == "unused.pos_embed":
-        grid = (plan.image[1] // BASE_PATCH, plan.image[2] // BASE_PATCH)
-        return on_grid(tensor, prefix=1, grid=grid)
+    """A convolution's kernel as a linear map."""
     for stream_name, stream in plan.streams.items():
-        if name == f"embeds.{stream_name}.position" and tensor.shape[-1:] == (stream.dim,):
-            return on_grid(tensor, prefix=len(stream.prefix_tokens), grid=stream.grid)
         if name == f"embeds.{stream_name}.embed.proj.weight":
-            fits = tuple(tensor.shape) == kernel_shape(stream)
+            fits = is_floating(tensor) and tuple(tensor.shape) == kernel_shape(stream)
             return tensor.flatten(1) if fits else tensor
     return tensor

@@ -2,54 +2,107 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from archdsl.compiler.weights.layouts import prefix_of
+from archdsl.compiler.weights.positions import Grids, grids_of, is_grid
 from archdsl.errors import WeightsError
+from archdsl.free_memory import free_memory
+from archdsl.plan.plan import Plan
 
 StateDict = Mapping[str, Tensor]
 """Tensors by name."""
 
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")
+_COUNTER = "n_averaged"
+"""What torch's AveragedModel counts beside the weights it averages."""
 _CODE = re.compile(r"GLOBAL|Unsupported (global|class)")
 """torch's words about a pickle that names a function or a class of its own."""
 
 
-def read_state(weights: str | Path | StateDict) -> dict[str, Tensor]:
-    """The tensors of a state dict, or of a file: safetensors, or torch's format read without
-    unpickling; bare, or inside a training checkpoint.
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What some weights hold.
+
+    Args:
+        tensors: by name.
+        prefix: what stood before every name, such as `module.`; empty where nothing did.
+        grids: stream -> grid of its position table, where the file says it.
+        arch_id: of the architecture they were written for, where the file says it.
+    """
+
+    tensors: dict[str, Tensor]
+    prefix: str = ""
+    grids: Grids = field(default_factory=dict)
+    arch_id: str = ""
+
+
+def read_state(weights: str | Path | StateDict) -> State:
+    """What a state dict holds, or a file: safetensors, or torch's format read without unpickling;
+    bare, or inside a training checkpoint.
+
+    What stands before every name is taken off: `module.` of models that train on several devices,
+    `_orig_mod.` of compiled ones, both.
 
     Raises:
         WeightsError: the file cannot be read, or there is no state dict.
     """
-    if isinstance(weights, str | Path):
-        return _state_dict(_read(weights), str(weights))
-    return _state_dict(weights, "what was given")
+    if not isinstance(weights, str | Path):
+        return _named(_state_dict(weights, "what was given"), {})
+    loaded, told = _read(Path(weights))
+    return _named(_state_dict(loaded, str(weights)), told)
 
 
-def _read(path: str | Path) -> Any:
+def told_of(plan: Plan) -> dict[str, Any]:
+    """What a file of a plan's weights says of its position tables, as part of its metadata."""
+    return {"grids": {stream: list(grid) for stream, grid in grids_of(plan).items()}}
+
+
+def _named(tensors: dict[str, Tensor], told: Mapping[str, Any]) -> State:
+    tensors.pop(_COUNTER, None)
+    prefix = prefix_of(tensors)
+    found = told.get("grids")
+    grids = found.items() if isinstance(found, dict) else ()
+    return State(
+        tensors={name.removeprefix(prefix): tensor for name, tensor in tensors.items()},
+        prefix=prefix,
+        grids={stream: (grid[0], grid[1]) for stream, grid in grids if is_grid(grid)},
+        arch_id=str(told.get("arch_id", "")),
+    )
+
+
+def _read(path: Path) -> tuple[Any, Mapping[str, Any]]:
+    """What torch makes of a file, and what a file of ours says beside its tensors."""
     try:
-        with Path(path).open("rb"):
+        with path.open("rb"):
             pass
-        if Path(path).suffix == ".safetensors":
-            return load_file(path)
+        if path.suffix == ".safetensors":
+            return load_file(path), _metadata(path)
+        _refuse_beyond_memory(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the version of a pickle
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True), {}
     except OSError as error:
         raise WeightsError(f"cannot read {path}: {error.strerror or error}") from None
     except (SafetensorError, EOFError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it ends too early"
         raise WeightsError(f"{path} is damaged or no file of weights: {reason}") from None
+    except WeightsError:
+        raise
     except Exception as error:
         # Damaged pickles lead torch's reader astray in many ways: KeyError, IndexError, TypeError.
         if isinstance(error, pickle.UnpicklingError) and _CODE.search(str(error)):
@@ -58,6 +111,31 @@ def _read(path: str | Path) -> Any:
                 "Save its state dict as safetensors"
             ) from None
         raise WeightsError(f"{path} is damaged or no file of weights") from None
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    """The one entry of ours in a file's metadata; nothing in a file of others."""
+    with safe_open(path, "pt") as file:
+        entries = file.metadata() or {}
+    for name, text in entries.items():
+        if name.partition(".")[0] == "archdsl":
+            with suppress(ValueError):
+                told = json.loads(text)
+                return told if isinstance(told, dict) else {}
+    return {}
+
+
+def _refuse_beyond_memory(path: Path) -> None:
+    """torch's format is a zip archive, which may unpack to any size."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        needed = sum(each.file_size for each in archive.infolist())
+    free = free_memory()
+    if needed > free:
+        raise WeightsError(
+            f"{path} unpacks to {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB of memory are free"
+        )
 
 
 def _state_dict(loaded: Any, source: str) -> dict[str, Tensor]:

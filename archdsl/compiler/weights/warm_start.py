@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 
 import torch
@@ -13,11 +12,13 @@ from torch import Tensor
 
 from archdsl.compiler.weights.layouts import renamed
 from archdsl.compiler.weights.mismatch import differences, kernel_shape, tensors_listed
-from archdsl.compiler.weights.positions import on_grid, prefix_rows
+from archdsl.compiler.weights.positions import Table, grids_said, read_table
 from archdsl.compiler.weights.reading import StateDict, read_state
+from archdsl.compiler.weights.values import not_finite, not_floating
 from archdsl.errors import WeightsError
 from archdsl.nn.network import Network
 from archdsl.plan.plan import BlocksStep, Plan, StreamName, StreamPlan, word_steps
+from archdsl.spec.shapes import Grid
 
 _NEEDED = ("patch_embed.proj.weight", "patch_embed.proj.bias", "pos_embed")
 _BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
@@ -33,51 +34,63 @@ class WarmStart:
         loaded: those that hold the ViT's values.
         resampled: position tables brought from the ViT's grid to another.
         fresh: all others, as they were drawn.
+        prefix: what was taken off every name; empty where nothing was.
     """
 
     loaded: tuple[str, ...]
     resampled: tuple[str, ...]
     fresh: tuple[str, ...]
+    prefix: str = ""
 
     def __str__(self) -> str:
         groups = {"loaded": self.loaded, "resampled": self.resampled, "fresh": self.fresh}
-        return "\n".join(
+        lines = [
             f"{len(names)} {what}"
             + (f": {tensors_listed(names)}" if names and what != "loaded" else "")
             for what, names in groups.items()
-        )
+        ]
+        return "\n".join(lines + [f"{self.prefix!r} taken off every name"] * bool(self.prefix))
 
 
-def warm_start(model: Network, weights: str | Path | StateDict) -> WarmStart:
+def warm_start(
+    model: Network, weights: str | Path | StateDict, *, grid: Grid | None = None
+) -> WarmStart:
     """Copy what fits of a trained ViT (timm's layout; DeiTs too) into `model`.
 
     Taken are: the ViT's blocks, as the process stream's; the patch embedding, for each stream whose
     patches and width are the ViT's; its position table, for each stream of its width that has one,
     resampled to the stream's grid (bicubic, in float32), whether or not the patches agree; prefix
     tokens, and their rows of the table, where a stream has the same; its final norms, where the
-    process stream's classifier has them. Classifiers stay as they are.
+    process stream's classifier has them. Classifiers stay as they are. What stands before every
+    name (`module.`, `_orig_mod.`) is taken off.
+
+    The table is taken for square; where it may be as well of a stream's grid that is not, or is of
+    no square one, `grid` is needed.
 
     Args:
         model: a compiled document whose process stream has as many blocks as the ViT, all with
             weights of their own.
         weights: a state dict, or a file (safetensors, or torch's format read without unpickling).
+        grid: (rows, columns) of the ViT's patches.
 
     Returns:
         What became of every parameter; tensors that nothing uses, as `published_layout` allocates
         them, are left out.
 
     Raises:
-        WeightsError: the file cannot be read, it holds no plain ViT, or its blocks are not those of
-            the process stream. The model is then unchanged.
+        WeightsError: the file cannot be read, it holds no plain ViT or anything but finite
+            floating-point numbers, the grid of its table is not known, or its blocks are not those
+            of the process stream. The model is then unchanged.
     """
-    vit = _Vit(_checked(read_state(weights)))
+    state = read_state(weights)
+    vit = _Vit(_checked(state.tensors), _table(state.tensors, model.plan, grid))
     wanted = dict(model.named_parameters())
     found = vit.blocks(model.plan) | vit.norms(wanted)
     resampled: set[str] = set()
     for stream_name, stream in model.plan.streams.items():
         found |= vit.embedding(stream_name, stream)
         table = f"embeds.{stream_name}.position"
-        value = vit.table(stream, wanted[table]) if table in wanted else None
+        value = vit.table_for(stream, wanted[table]) if table in wanted else None
         if value is not None:
             found[table] = value
             resampled |= set() if vit.has_grid_of(stream) else {table}
@@ -90,14 +103,16 @@ def warm_start(model: Network, weights: str | Path | StateDict) -> WarmStart:
         loaded=tuple(name for name in used if name in found and name not in resampled),
         resampled=tuple(name for name in used if name in resampled),
         fresh=tuple(name for name in used if name not in found),
+        prefix=state.prefix,
     )
 
 
 @dataclass(frozen=True)
 class _Vit:
-    """The tensors of a plain ViT under timm's names."""
+    """The tensors of a plain ViT under timm's names, and its position table."""
 
     state: Mapping[str, Tensor]
+    table: Table | None
 
     @property
     def dim(self) -> int:
@@ -156,27 +171,36 @@ class _Vit:
             taken[f"embeds.{name}.prefix"] = torch.cat(tokens, dim=1)
         return taken
 
-    def table(self, stream: StreamPlan, own: Tensor) -> Tensor | None:
+    def table_for(self, stream: StreamPlan, own: Tensor) -> Tensor | None:
         """The position table on a stream's grid; None where that cannot be."""
-        table = self.state["pos_embed"]
-        if stream.dim != self.dim:
+        if self.table is None or stream.dim != self.dim:
             return None
         if stream.prefix_tokens == self.prefix:
-            brought = on_grid(table, prefix=len(self.prefix), grid=stream.grid)
-        else:
-            patches = on_grid(table[:, self._prefix_rows(stream) :], prefix=0, grid=stream.grid)
-            rows = own[:, : len(stream.prefix_tokens)].to(patches)
-            brought = torch.cat([rows, patches], dim=1)
-        return brought if brought.shape == own.shape else None
+            return self.table.on_grid(stream.grid, prefix=len(self.prefix))
+        patches = self.table.without_prefix().on_grid(stream.grid, prefix=0)
+        return torch.cat([own[:, : len(stream.prefix_tokens)].to(patches), patches], dim=1)
 
     def has_grid_of(self, stream: StreamPlan) -> bool:
-        """Whether the table is for the stream's number of patches."""
-        rows = self.state["pos_embed"].shape[1]
-        return rows - self._prefix_rows(stream) == prod(stream.grid)
+        """Whether the table is for the stream's grid."""
+        return self.table is not None and self.table.grid == stream.grid
 
-    def _prefix_rows(self, stream: StreamPlan) -> int:
-        rows = self.state["pos_embed"].shape[1]
-        return prefix_rows(rows, prefix=len(self.prefix), grid=stream.grid) or 0
+
+def _table(state: StateDict, plan: Plan, grid: Grid | None) -> Table | None:
+    """The position table of a ViT; None where no stream takes it.
+
+    Raises:
+        WeightsError: its grid is not known.
+    """
+    values, said = state["pos_embed"], grids_said(grid, plan).get("process")
+    takers = [stream for stream in plan.streams.values() if stream.dim == values.shape[2]]
+    wanted = [each.grid for each in takers if each.embed.type not in ("copy", "learned")]
+    if not wanted:
+        return None
+    prefix = sum(name in state for name in _PREFIX)
+    table = read_table(values, prefix=prefix, wanted=wanted, said=said)
+    if isinstance(table, str):
+        raise WeightsError(f"pos_embed of these weights cannot be taken: {table}")
+    return table
 
 
 def _check_fits(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], own: list[str]) -> None:
@@ -188,6 +212,7 @@ def _check_fits(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], own: 
         if name in found or name.startswith(starts)
     }
     lines = differences(found, needed)
+    lines = lines or not_finite(found, wanted)
     if lines:
         text = "these weights do not fit the process stream:\n"
         raise WeightsError(text + "\n".join(lines))
@@ -203,6 +228,7 @@ def _checked(state: dict[str, Tensor]) -> dict[str, Tensor]:
         "missing": [name for name in _NEEDED if name not in state],
         "surplus": [name for name in state if renamed(name, "timm") == name],
         "of another shape": _misshapen(state),
+        "not floating-point": not_floating(state),
     }
     if any(lines.values()):
         found = "; ".join(
