@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -136,6 +136,8 @@ def print_front(front: StudyResults, *, robust: bool = False, settled: bool = Fa
             f"{UNSTEADY} not steady: the machine was not ours alone, or the interval did not close "
             "in time; archdsl report says which"
         )
+    for line in _unused(listed):
+        print(line)
     print(describe_hypervolume(front))
     print(front.conditions)
 
@@ -177,6 +179,20 @@ def _others(front: StudyResults) -> Iterator[str]:
         yield f"  trial {trial.number} {trial.state.value}: {trial.reason}"
     if len(front.lost) > MOST_LOST:
         yield f"  and {len(front.lost) - MOST_LOST} more; archdsl front --json names them all"
+
+
+def _unused(listed: Sequence[CompleteTrial]) -> Iterator[str]:
+    """What of some networks has no influence on what they predict, each such sentence once."""
+    from archdsl.reporting.front_table import UNUSED
+
+    by_sentence: dict[str, list[str]] = {}
+    for row in listed:
+        if row.unused:
+            by_sentence.setdefault(row.unused, []).append(str(row.trial.number))
+    for sentence, numbers in by_sentence.items():
+        yield f"{UNUSED} trial {', '.join(numbers)}: {sentence}"
+    if by_sentence:
+        yield "  the constraint unused_share <= 0 in a study keeps such networks out"
 
 
 def _format_indistinguishable(front: StudyResults) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from math import prod
 
@@ -94,6 +94,26 @@ def cost(plan: Plan) -> Cost:
     return costs(plan).total
 
 
+def params_of(plan: Plan, parts: Collection[str], *, norms: Collection[str]) -> int:
+    """Parameters of some parts of a network; what several of them share counts once.
+
+    Args:
+        plan: of the network.
+        parts: paths as in `PartCost`.
+        norms: paths of words of whose parameters only those of the norms count.
+    """
+    found, layers = costs(plan), _Layers(plan)
+    total = sum(each.cost.params for each in found.embeds + found.classifiers if each.path in parts)
+    for number, layer in enumerate(plan.layers):
+        for step in word_steps(layer):
+            path = f"layers.{number}.{step.word}"
+            if path in parts:
+                total += layers.step(step).params
+            elif path in norms and isinstance(step, ExchangeStep):
+                total += layers.norms(step).params
+    return total
+
+
 def params_allocated(plan: Plan) -> int:
     """Parameters that exist, the unused tensors of the published layout included."""
     return cost(plan).params + sum(prod(shape) for shape in plan.unused.values())
@@ -130,7 +150,7 @@ class _Layers:
         )
         fusion = FUSIONS[step.fusion.type](**step.fusion.arguments)
         return (
-            self._norms(step)
+            self.norms(step)
             + self._once(head, step.head, f"{step.word}_head", step.takes_map_of)
             + self._once(fusion, step.fusion, f"{step.word}_fusion")
         )
@@ -142,7 +162,7 @@ class _Layers:
             total += self._once(each, block, f"{step.word}_block")
         return total
 
-    def _norms(self, step: ExchangeStep) -> Cost:
+    def norms(self, step: ExchangeStep) -> Cost:
         total = Cost()
         for position, name in enumerate(step.normalised):
             stream = self.plan.streams[name]

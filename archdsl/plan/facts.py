@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archdsl.plan.cost import cost
+from archdsl.plan.influence import influence
 from archdsl.plan.plan import Plan
 
 FACTS = {
@@ -16,6 +17,7 @@ FACTS = {
     "macs": "multiply-adds for one image",
     "macs_g": "the same in billions (GMACs)",
     "macs_fvcore": "multiply-adds as fvcore counts them",
+    "unused_share": "share of the parameters, 0 to 1, that cannot influence the prediction",
 }
 """Names and meanings, in the order they are listed to users."""
 
@@ -35,4 +37,5 @@ def facts(plan: Plan) -> dict[str, int | float]:
         "macs": total.macs,
         "macs_g": total.macs / 1e9,
         "macs_fvcore": total.macs_fvcore,
+        "unused_share": influence(plan).unused_share,
     }

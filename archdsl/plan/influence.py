@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from archdsl.plan.cost import cost, params_of
 from archdsl.plan.plan import (
     BlocksStep,
     ExchangeStep,
@@ -33,18 +34,21 @@ class Influence:
         reaching: paths of their modules: `embeds.memory`, `layers.3.read`, `classifiers.process`.
         only_norm: paths of words of which nothing reaches it but the norm that replaces a stream.
         idle: paths of the others. Their weights get no gradient from the predicted output.
+        unused_share: of the parameters, from 0 to 1, that of those that `sentences` names.
     """
 
     reaching: tuple[str, ...]
     only_norm: tuple[str, ...]
     idle: tuple[str, ...]
+    unused_share: float
 
     def sentences(self) -> list[str]:
         """What is computed for nothing, on one line; none where all reaches the prediction.
         Classifiers are trained for their own sake and not among it."""
         idle = [path for path in self.idle if not path.startswith("classifiers.")]
         parts = _ranges(idle) + [f"{each} (but for its norm)" for each in _ranges(self.only_norm)]
-        return [f"no influence on the prediction: {', '.join(parts)}"] if parts else []
+        share = f"{100 * self.unused_share:.1f} % of the parameters"
+        return [f"no influence on the prediction: {', '.join(parts)}; {share}"] if parts else []
 
 
 def influence(plan: Plan) -> Influence:
@@ -60,10 +64,13 @@ def influence(plan: Plan) -> Influence:
             (reaching if whole else only_norm).add(f"layers.{number}.{word}")
     reaching |= {f"embeds.{name}" for name in _embeds(plan, live)}
     paths = list(_paths(plan))
+    trained = reaching | {path for path in paths if path.startswith("classifiers.")}
+    total = cost(plan).params
     return Influence(
         reaching=tuple(path for path in paths if path in reaching),
         only_norm=tuple(path for path in paths if path in only_norm),
         idle=tuple(path for path in paths if path not in reaching | only_norm),
+        unused_share=(total - params_of(plan, trained, norms=only_norm)) / total,
     )
 
 

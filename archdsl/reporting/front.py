@@ -11,11 +11,14 @@ from typing import Any
 from archdsl.analysis.hypervolume import Growth, growth
 from archdsl.analysis.indistinguishable import indistinguishable
 from archdsl.metrics import METRICS, as_loss, trained_for
+from archdsl.plan.expand import expand
+from archdsl.plan.influence import influence
 from archdsl.records import Measurement, State
 from archdsl.reporting.formatting import counted
 from archdsl.searching.study import reference_point
 from archdsl.searching.test_score import final_quantity, final_scores
 from archdsl.space.difference import Differences
+from archdsl.spec.model import ModelSpec
 from archdsl.store.rows import StudyRow, Trial
 from archdsl.store.store import Store
 
@@ -60,6 +63,13 @@ class CompleteTrial:
     def difference(self) -> str:
         """What distinguishes it from the base; empty for the base itself."""
         return self.differences.to(self.spec) if self.differences else ""
+
+    @cached_property
+    def unused(self) -> str:
+        """What of the network has no influence on its prediction, in words; empty where all has."""
+        if self.facts.get("unused_share") == 0 or not self.spec:
+            return ""
+        return "".join(influence(expand(ModelSpec.model_validate(self.spec))).sentences())
 
     @property
     def steady(self) -> bool:

@@ -14,6 +14,8 @@ from archdsl.store.rows import Value
 
 UNSTEADY = "~"
 """Before a latency that was not steady."""
+UNUSED = "*"
+"""Behind a number of parameters some of which have no influence on the prediction."""
 
 
 Column = tuple[str, Callable[[CompleteTrial], str]]
@@ -82,7 +84,11 @@ class FrontTable:
         return listed(row.indistinguishable)
 
     def params(self, row: CompleteTrial) -> str:
-        return f"{number(row.facts['params'] / 1e6)} M" if "params" in row.facts else ""
+        found = row.facts.get("params")
+        return "" if found is None else f"{self.in_millions(found)} M{UNUSED if row.unused else ''}"
+
+    def in_millions(self, params: float) -> str:
+        return number(params / 1e6)
 
     def difference(self, row: CompleteTrial) -> str:
         return row.difference
@@ -126,8 +132,8 @@ class TerminalTable(FrontTable):
     def indistinguishable(self, row: CompleteTrial) -> str:
         return listed(row.indistinguishable, most=self.MOST_LISTED, rest=" +{}")
 
-    def params(self, row: CompleteTrial) -> str:
-        return f"{row.facts['params'] / 1e6:.2f} M" if "params" in row.facts else ""
+    def in_millions(self, params: float) -> str:
+        return f"{params / 1e6:.2f}"
 
     def difference(self, row: CompleteTrial) -> str:
         return "the base itself" if row.base else row.difference

@@ -81,6 +81,34 @@ def test_a_latency_that_is_not_steady_is_marked(run: Run) -> None:
     assert "~ not steady" in table
 
 
+def test_a_member_that_mostly_does_nothing_is_marked(run: Run) -> None:
+    last = "layers=[{at: [-1], exchange: {write: null}}]"
+    models = [read_model("vittm-digits", ["depth=1", *sets]) for sets in ([last], [])]
+    with open_store("idle.db") as store:
+        row = store.studies.ensure(
+            name="idle", document={"base": "vittm-digits"}, objectives={"params": "minimize"}
+        )
+        for model in models:
+            trial = store.trials.add(_new(model), study_id=row.id, budget=2, owner=Owner.current())
+            assert trial is not None
+            made = Measurement(quantity="params", value=7, low=7, high=7, unit="", protocol={})
+            store.trials.finish(
+                trial_id=trial.id,
+                token=trial.token or "",
+                outcome=Outcome(state=State.COMPLETE, measurements=(made,)),
+                values={"params": made},
+            )
+    out = run("front", "--db", "idle.db").out
+    assert [line.count("0.00 M*") for line in out.splitlines() if "0.00 M" in line] == [1, 0]
+    what = "embeds.process, layers.0.process, layers.0.read (but for its norm)"
+    assert f"* trial 0: no influence on the prediction: {what}; 93.2 % of the parameters\n" in out
+    assert "  the constraint unused_share <= 0 in a study keeps such networks out\n" in out
+    run("report", "--db", "idle.db", "-o", "idle.html")
+    page = Path("idle.html").read_text()
+    assert what in page
+    assert "its card says which" in page
+
+
 def test_trials_that_did_not_end_well_are_named(run: Run, found: Any) -> None:
     assert found["not_complete"] == {}
     assert found["lost"] == []

@@ -35,8 +35,9 @@ def test_what_is_computed_for_nothing_is_said(run: Run, folder: Path) -> None:
     said = "no influence on the prediction: layers.3.write (but for its norm)"
     shelf = read_model("vittm-digits", ["output.predict=process"]).spec.document()
     (folder / "mine.yaml").write_text(to_yaml(shelf))
-    assert f"# {said}" in run("show", "mine.yaml").out.splitlines()
-    assert run("check", "mine.yaml").out.endswith(f"multiply-adds; {said}\n")
+    shown, checked = run("show", "mine.yaml").out, run("check", "mine.yaml").out
+    assert f"# {said}; 4.0 % of the parameters" in shown.splitlines()
+    assert checked.endswith(f"multiply-adds; {said}; 4.0 % of the parameters\n")
     assert "influence" not in run("show", "vittm-digits").out + run("check", "vittm-digits").out
 
 

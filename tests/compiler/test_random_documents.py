@@ -21,6 +21,7 @@ from archdsl.errors import DocumentError
 from archdsl.measuring.count import count
 from archdsl.nn.layer import Borrowed
 from archdsl.nn.network import Network
+from archdsl.plan.cost import cost
 from archdsl.plan.influence import influence
 from archdsl.plan.plan import ExchangeStep, Plan, word_steps
 from archdsl.plan.read import Checked, check_model
@@ -418,6 +419,12 @@ def test_influence_is_where_gradients_of_the_prediction_go(document: Document) -
         else:
             assert not {name for name in learn if not name.startswith("norms.")}, path
             assert path in found.only_norm or not learn, path
+    unused = sum(
+        each.numel()
+        for name, each in network.named_parameters()
+        if each.grad is None and not name.startswith(("classifiers.", "unused."))
+    )
+    assert 0 <= round(found.unused_share * cost(plan).params) <= unused
 
 
 MUTATIONS: list[tuple[tuple[str, ...], list[Any]]] = [

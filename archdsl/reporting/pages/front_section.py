@@ -23,7 +23,7 @@ from archdsl.reporting.front import (
     describe_hypervolume,
     hypervolume_unit,
 )
-from archdsl.reporting.front_table import UNSTEADY, FrontTable, page_table
+from archdsl.reporting.front_table import UNSTEADY, UNUSED, FrontTable, page_table
 from archdsl.reporting.pages.findings import Findings
 from archdsl.reporting.pages.page import STOPS_HINT
 from archdsl.reporting.plots.front_picture import front_picture
@@ -136,6 +136,8 @@ def _table(found: Findings) -> dict[str, Any]:
         note = f"{len(members):,} of the {len(results.members):,} members, all along the front. "
     if any(not row.steady for row in rows):
         note += f"{UNSTEADY} not steady; the part on how it was measured says why."
+    if any(row.unused for row in rows):
+        note += f" {UNUSED} part of it has no influence on the prediction; its card says which."
     caption = "The front"
     if len(rows) > len(members):
         caption += ", and the base, which is not on it"

@@ -103,6 +103,9 @@ def _facts(member: Member) -> Iterator[tuple[str, str]]:
     facts = member.row.facts
     if "params" in facts:
         yield "params", f"{facts['params']:,.0f}"
+    if member.row.unused:
+        what, _, which = member.row.unused.partition(": ")
+        yield what, which
     if "macs" in facts:
         yield "MACs for one image", f"{_macs(facts['macs'])}, everything counted"
     if "macs_fvcore" in facts:
