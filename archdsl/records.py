@@ -37,6 +37,11 @@ class State(StrEnum):
     three times."""
 
 
+RETRIABLE = (State.FAILED, State.OUT_OF_MEMORY, State.TIMED_OUT, State.CRASHED)
+"""Ends that say as much of the place as of the candidate: another compiler, time limit or memory
+might change them. No other place makes a network converge, or a constraint hold."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """One quantity of one architecture under a stated protocol.
@@ -106,6 +111,7 @@ class Outcome:
         reason: for every state but COMPLETE, one line a person understands.
         seconds: wall time the evaluation took (virtual seconds for a table).
         violation: by how much constraints are broken, summed relative to their bounds; 0 when kept.
+        anywhere: whether a failure would be the same in every place: a table has no row.
     """
 
     state: State
@@ -113,3 +119,4 @@ class Outcome:
     reason: str | None = None
     seconds: float = 0.0
     violation: float = 0.0
+    anywhere: bool = False

@@ -136,6 +136,7 @@ def search(
     any_device: bool = False,
     observer: Observer | None = None,
     sampler: Sampler | None = None,
+    retry: Sequence[str] = (),
 ) -> SearchResult:
     """Search for the Pareto front: start, resume or find complete, as `archdsl search` does.
 
@@ -151,16 +152,20 @@ def search(
         observer: told of every step.
         sampler: proposes candidates, in place of the one that the study names; see
             `archdsl.searching.samplers`.
+        retry: ends of trials that another place might change, and which are tried again: some of
+            `failed`, `out_of_memory`, `timed_out` and `crashed`.
 
     Returns:
         How many trials this call ran, and why it ended before its budget, if it did.
 
     Raises:
-        StudyError: the study cannot go on as it is, or is being searched in this process already.
+        StudyError: the study cannot go on as it is, its base cannot be evaluated here, or it is
+            being searched in this process already.
         SpaceExhaustedError: no candidate keeps the constraints.
         ArchdslError: data or devices that are not there, a store that cannot be written.
     """
     from archdsl.runners.read import read_profile
+    from archdsl.searching.retry import retried_states
     from archdsl.searching.run import run_search, watched_by
 
     return run_search(
@@ -170,6 +175,7 @@ def search(
         observe=watched_by(observer),
         any_device=any_device,
         sampler=sampler,
+        retry=retried_states(retry),
     )
 
 

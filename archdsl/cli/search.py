@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +14,7 @@ from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, Output, Sets
 from archdsl.cli.plots import plot_folder, plot_paths, write_front
 from archdsl.cli.printing import print_json, say
 from archdsl.cli.process import Interruption, behind
-from archdsl.cli.search_input import Asked, Found, keep_values_apart, resolve_study
+from archdsl.cli.search_input import Asked, Found, keep_values_apart, names_in, resolve_study
 from archdsl.cli.stores import existing_store
 from archdsl.errors import DataError, DeviceError
 from archdsl.files import refuse_in_use
@@ -54,6 +54,14 @@ def command(
     any_device: Annotated[
         bool, typer.Option("--any-device", help="Measure on the device there is, under its name.")
     ] = False,
+    retry: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENDS",
+            help="Try again what ended so: failed, out_of_memory, timed_out, crashed; such as "
+            "failed,timed_out.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Size and cost of the search; trains nothing.")
     ] = False,
@@ -69,8 +77,10 @@ def command(
     study of handwritten digits (about three minutes on two cores). With --dry-run, -o writes the
     study as a document to edit; otherwise -o is the folder of the plots.
     """
+    from archdsl.searching.retry import retried_states
     from archdsl.store.location import keep_apart, locate, shown
 
+    again = retried_states(names_in(retry or ""))
     profile = read_profile(runner)
     asked = Asked(
         what=what,
@@ -98,7 +108,7 @@ def command(
     plots = plot_paths(checked.study.name, checked.study.objectives, folder)
     refuse_in_use(plots)
     with _remedies(checked, found, any_device=any_device):
-        front, ran, note = _searched(checked, profile, db, any_device)
+        front, ran, note = _searched(checked, profile, db, any_device, again)
     db = shown(db)
     if plots:
         write_front(front, plots, published=False)
@@ -149,14 +159,20 @@ def _to_fit(error: DataError, checked: CheckedStudy, found: Found) -> str:
 
 
 def _searched(
-    checked: CheckedStudy, profile: RunProfile, db: str, any_device: bool
+    checked: CheckedStudy,
+    profile: RunProfile,
+    db: str,
+    any_device: bool,
+    retry: Sequence[State],
 ) -> tuple[StudyResults, int, str | None]:
     from archdsl.reporting.front import read_front
     from archdsl.searching.run import run_search
 
-    watch = _Watch(checked)
+    watch = _Watch(checked, retry)
     try:
-        done = run_search(checked, db=db, profile=profile, observe=watch, any_device=any_device)
+        done = run_search(
+            checked, db=db, profile=profile, observe=watch, any_device=any_device, retry=retry
+        )
         with existing_store(db, read_only=False) as store:
             return read_front(store, done.row), done.ran, done.note
     except KeyboardInterrupt as interrupt:
@@ -171,8 +187,8 @@ def _searched(
 class _Watch:
     """Shows how the search of a study gets on."""
 
-    def __init__(self, checked: CheckedStudy) -> None:
-        self._checked = checked
+    def __init__(self, checked: CheckedStudy, retry: Sequence[State]) -> None:
+        self._checked, self._retry = checked, retry
         self.has_store = False
 
     def __call__(self, store: Store | None) -> AbstractContextManager[Progress | None]:
@@ -184,7 +200,7 @@ class _Watch:
             return starting(study.name)
         self.has_store = True
         row = begun(self._checked, store)
-        if row and not work_left(study, row, store):
+        if row and not self._retry and not work_left(study, row, store):
             say(
                 f"the budget of '{study.name}' is spent ({study.budget.trials} trials); "
                 "raise it with --trials N to go on"

@@ -82,7 +82,7 @@ def resolve_study(asked: Asked, profile: RunProfile) -> Found:
     if asked.seed is not None:
         tree = merge_trees(tree, tree_of({"sampler": {"seed": asked.seed}}, source="--seed"))
     if asked.objectives is not None:
-        tree = with_objectives(tree, _names(asked.objectives), source="--objective")
+        tree = with_objectives(tree, names_in(asked.objectives), source="--objective")
     return Found(tree=tree, folder=folder, message=message, around=kind == "model")
 
 
@@ -134,11 +134,12 @@ def keep_values_apart(study: Study, profile: RunProfile) -> None:
 
 
 def _trains(asked: Asked) -> bool:
-    return asked.objectives is None or trained_metric(_names(asked.objectives)) is not None
+    return asked.objectives is None or trained_metric(names_in(asked.objectives)) is not None
 
 
-def _names(objectives: str) -> list[str]:
-    return [name.strip() for name in objectives.split(",") if name.strip()]
+def names_in(text: str) -> list[str]:
+    """The words of an option such as `latency,top1`."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _data(asked: Asked, profile: RunProfile) -> str:

@@ -36,6 +36,10 @@ _AS_JSON = {"True": "true", "False": "false", "None": "null"}
 Key = tuple[str, ...]
 
 
+class RowError(MeasureError):
+    """A table does not know a candidate, wherever it is read."""
+
+
 class Table:
     """The rows of a CSV file, found in constant time.
 
@@ -99,7 +103,7 @@ class Table:
         """Line number and cells of a candidate's row.
 
         Raises:
-            MeasureError: no such row, or a decision the table has no column for.
+            RowError: no such row, or a decision the table has no column for.
         """
         params = candidate.params
         if self.by_arch_id:
@@ -107,7 +111,7 @@ class Table:
         else:
             unknown = [hole for hole in params if hole not in self.holes]
             if unknown:
-                raise MeasureError(
+                raise RowError(
                     f"{self.path}: no column for the hole {', '.join(unknown)}; "
                     f"columns are: {', '.join(self.columns)}"
                 )
@@ -115,7 +119,7 @@ class Table:
         name += f", repeat = {repeat}" if repeat else ""
         found = self._rows.get(self._key({**params, "arch_id": candidate.arch_id}, repeat))
         if found is None:
-            raise MeasureError(f"{self.path}: no row for {name}")
+            raise RowError(f"{self.path}: no row for {name}")
         return found
 
 
@@ -157,7 +161,7 @@ class TableEvaluator:
     def measure(self, candidate: Job, *, report: Callable[[int, float], None]) -> Measurement:
         """
         Raises:
-            MeasureError: no row of this candidate, or its cell is not a finite number.
+            RowError: no row of this candidate, or its cell is not a finite number.
         """
         line, row = self._table.row(candidate, repeat=self._repeat)
         value = self._number(line, row, self.quantity)
@@ -183,7 +187,7 @@ class TableEvaluator:
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise MeasureError(
+            raise RowError(
                 f"{self._table.path}:{line}: {column} is '{row[column]}', not a finite number"
             )
         return number

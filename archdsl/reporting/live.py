@@ -30,6 +30,8 @@ class Snapshot:
         ended: the trials that ended since the last look, in commit order.
         front: the members so far, by number.
         failures: the last trials that ended in an error, latest last.
+        done: trials that have used up budget.
+        over: whether nothing runs any more and no search would go on: see `StudySnapshot.over`.
         seconds_left: estimate; None before a trial has ended, and where no search is at work.
     """
 
@@ -39,18 +41,9 @@ class Snapshot:
     ended: tuple[EndedTrial, ...]
     front: tuple[Trial, ...]
     failures: tuple[EndedTrial, ...]
+    done: int
+    over: bool
     seconds_left: float | None
-
-    @property
-    def done(self) -> int:
-        """Trials that have used up budget."""
-        return self.counts.counted - self.counts.states[State.RUNNING]
-
-    @property
-    def over(self) -> bool:
-        """Whether the budget is spent and nothing runs any more."""
-        budget = self.study.budget
-        return budget is not None and self.done >= budget and not self.running
 
 
 class Follower:
@@ -97,17 +90,18 @@ class Follower:
             ended=now.ended,
             front=self._front,
             failures=tuple(self._failures),
+            done=now.done,
+            over=now.over,
             seconds_left=self._seconds_left(now),
         )
 
     def _seconds_left(self, now: StudySnapshot) -> float | None:
         left_alone = bool(now.running) and not any(trial.alive for trial in now.running)
-        if now.study.budget is None or left_alone:
+        if now.study.budget is None or now.over or left_alone:
             return None
-        done = now.counts.counted - now.counts.states[State.RUNNING]
         return seconds_left(
             self._paid,
-            left=now.study.budget - done,
+            left=now.study.budget - now.done,
             running=bool(now.running),
             now=datetime.now(UTC),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from archdsl.device_lock import DeviceLockError
 from archdsl.errors import WriteError
 from archdsl.identity import digest
 from archdsl.measuring.evaluators import Evaluator
+from archdsl.measuring.table import RowError
 from archdsl.metrics import TRAINED
 from archdsl.records import Job, Measurement, Outcome, State
 from archdsl.runners.interfaces import Bound
@@ -143,7 +145,8 @@ def evaluate_job(
             return end(State.STOPPED, str(stop))
         except Exception as error:
             seconds += time.perf_counter() - started
-            return end(state_of(error), one_line(error))
+            ended = end(state_of(error), one_line(error))
+            return replace(ended, anywhere=isinstance(error, RowError))
         if not math.isfinite(measurement.value):
             return end(State.DIVERGED, f"{measurement.quantity} is {measurement.value}")
         measurements.append(measurement)

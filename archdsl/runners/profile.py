@@ -84,6 +84,8 @@ def _share(value: float) -> float:
     return value
 
 
+_WHERE = {"archdsl", "kind", "name", "data", "storage", "address"}
+
 Time = Annotated[str, BeforeValidator(_time_text)]
 """A number and its unit: `90s`, `30min`, `2h`."""
 DataName = Annotated[str, AfterValidator(_data_name)]
@@ -117,6 +119,10 @@ class RunProfile(Node):
     all reach, such as `s3://bucket/files`: any that fsspec knows."""
     time_limit: Time | None = None
     """Of one trial; a longer one ends as `timed_out`."""
+
+    def place(self) -> dict[str, Any]:
+        """The words that may decide how a trial ends, without those that only say what is where."""
+        return self.model_dump(mode="json", exclude_none=True, exclude=_WHERE)
 
     @property
     def training_threads(self) -> int:

@@ -13,8 +13,10 @@ from archdsl.errors import SpaceExhaustedError, StoreError
 from archdsl.identity import digest
 from archdsl.metrics import METRICS
 from archdsl.records import Job, Measurement, Outcome, State
+from archdsl.runners.profile import RunProfile
 from archdsl.searching.proposer import Proposer
 from archdsl.searching.read import CheckedStudy
+from archdsl.searching.retry import BaseFailedError, depends_on_place
 from archdsl.searching.samplers import History, HistoryRow, Sampler
 from archdsl.searching.stopper import Stopper
 from archdsl.store.errors import DuplicateTrialError, StaleClaimError
@@ -50,7 +52,7 @@ class Search:
         owner: this process.
         budget: total of counted trials.
         protocols: quantity to protocol of each evaluator, to look values up before measuring.
-        folder: where weights and checkpoints live.
+        profile: where candidates run, and weights and checkpoints live.
         observer: told of every step, if there is one.
         sampler: in place of the one that the study names.
     """
@@ -64,7 +66,7 @@ class Search:
         owner: Owner,
         budget: int,
         protocols: Mapping[str, Mapping[str, Any]],
-        folder: str,
+        profile: RunProfile,
         observer: Observer | None,
         sampler: Sampler | None = None,
     ) -> None:
@@ -72,7 +74,8 @@ class Search:
         self._objectives = list(checked.study.objectives)
         self._row, self._store, self._owner, self._budget = row, store, owner, budget
         self._keys = {quantity: digest(dict(p)) for quantity, p in protocols.items()}
-        self._folder, self._observer = folder, observer
+        self._profile, self._observer = profile, observer
+        self._has_base = bool(checked.space.bases)
         self._running: dict[int, tuple[str, Mapping[str, float]]] = {}
         self._stopper = Stopper(study=checked.study, study_id=row.id, store=store)
         self._finished: list[HistoryRow] = []
@@ -88,7 +91,8 @@ class Search:
             return None
         trial, architecture = begun
         self._running[trial.id] = (trial.token or "", architecture.facts)
-        job = job_of(trial, architecture, known=self._known(trial.arch_id), folder=self._folder)
+        known, folder = self._known(trial.arch_id), self._profile.storage
+        job = job_of(trial, architecture, known=known, folder=folder)
         if self._observer:
             self._observer.on_start(job)
         return job
@@ -111,7 +115,14 @@ class Search:
         return self._stopper.reason(job.trial_id, self._exact(job.arch_id, facts))
 
     def on_outcome(self, job: Job, outcome: Outcome) -> None:
-        """Commit the end of a trial."""
+        """Commit the end of a trial.
+
+        Raises:
+            BaseFailedError: the base came to an end that another place might change, so that
+                whatever is tried here says nothing; it is not committed.
+        """
+        if job.number == 0 and self._has_base and depends_on_place(outcome):
+            raise BaseFailedError(outcome)
         token, known = self._running[job.trial_id]
         measured = {each.quantity: each for each in outcome.measurements}
         values = {
@@ -120,7 +131,11 @@ class Search:
             if outcome.state is State.COMPLETE
         }
         self._store.trials.finish(
-            trial_id=job.trial_id, token=token, outcome=outcome, values=values
+            trial_id=job.trial_id,
+            token=token,
+            outcome=outcome,
+            values=values,
+            profile=self._profile.place(),
         )
         del self._running[job.trial_id]
         self.ended += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from threading import Lock
@@ -17,7 +17,9 @@ from archdsl.runners.profile import RunProfile
 from archdsl.searching.before import check_runs, refuse_others, runner_of
 from archdsl.searching.loop import Observer, Search, job_of
 from archdsl.searching.read import CheckedStudy
+from archdsl.searching.retry import BaseFailedError, elsewhere, undo, ways_on
 from archdsl.searching.samplers import Sampler
+from archdsl.searching.stored import why_nothing
 from archdsl.searching.study import Study
 from archdsl.searching.test_score import final_quantity, final_score
 from archdsl.store.location import is_new_file
@@ -85,6 +87,7 @@ def run_search(
     observe: Observe = lambda _: nullcontext(),
     any_device: bool = False,
     sampler: Sampler | None = None,
+    retry: Collection[State] = (),
 ) -> SearchResult:
     """Search until the budget of the study is spent, then score the front on test images.
 
@@ -98,8 +101,10 @@ def run_search(
         observe: opens whoever is told of every step.
         any_device: measure latency on whatever device is here, instead of only the one asked for.
         sampler: proposes candidates, in place of the one that the study names.
+        retry: ends of trials that are tried again: some of `RETRIABLE`.
 
     Raises:
+        BaseFailedError: the base cannot be evaluated here.
         StudyError: the study cannot go on as it is.
         SpaceExhaustedError: no candidate keeps the constraints.
         ArchdslError: data or devices that are not there, a store that cannot be written.
@@ -113,9 +118,10 @@ def run_search(
                 runner,
                 checked,
                 store=store,
-                folder=profile.storage,
+                profile=profile,
                 observer=observer,
                 sampler=sampler,
+                retry=retry,
             )
 
 
@@ -150,19 +156,21 @@ def _search(
     checked: CheckedStudy,
     *,
     store: Store,
-    folder: str,
+    profile: RunProfile,
     observer: Observer | None,
     sampler: Sampler | None,
+    retry: Collection[State],
 ) -> SearchResult:
     study, row = checked.study, begun(checked, store)
     ran, note = 0, None
-    if row is None or work_left(study, row, store):
+    if row is None or retry or work_left(study, row, store):
         # A study that cannot run leaves nothing behind, so that its document can be mended.
         protocols = check_runs(checked, runner)
         row = _begin(checked, store, budget=study.budget.trials)
         refuse_others(row, store, protocols)
         owner = Owner.current()
         store.claims.give_back_all(study_id=row.id, owner=owner)
+        again = store.retries.begin(row.id, retry, owner=owner) if retry else None
         search = Search(
             checked=checked,
             row=row,
@@ -170,30 +178,43 @@ def _search(
             owner=owner,
             budget=study.budget.trials,
             protocols=protocols,
-            folder=folder,
+            profile=profile,
             observer=observer,
             sampler=sampler,
         )
         try:
             runner.run(search)
-        except BaseException:
+        except BaseException as error:
             try:
                 runner.close()  # whoever goes on with a trial must not meet our worker there
             finally:
                 search.give_back()
+            if isinstance(error, BaseFailedError):
+                undo(row, store, owner)
             raise
         ran, note = search.ended, search.exhausted
+        if note is not None:
+            store.studies.end(row.id, note)
+        if again == 0:
+            note = _lines(note, f"no trial had ended as {' or '.join(retry)}: none was tried again")
     # Test images are for the members of a finished front: the last process scores them.
     last = not store.trials.count(row.id).states[State.RUNNING]
     members = store.trials.front(row.id)
+    trials = store.trials.all(row.id)
+    other_profile = elsewhere(trials, profile.place())
     if last and not members:
-        raise SpaceExhaustedError(_nothing_found(row, store, note))
+        found = why_nothing(trials, note=note)
+        raise SpaceExhaustedError(_lines(found, other_profile or ways_on(trials)) or found)
     if last and trained_metric(study.evaluate.given()) is not None:
-        _score(members, runner, store, folder)
+        _score(members, runner, store, profile.storage)
     if not last and note is None:
         runner.close()  # which may take longer than the trials of the others
         note = _left_to_others(store.trials.count(row.id).states[State.RUNNING])
-    return SearchResult(row=row, ran=ran, note=note)
+    return SearchResult(row=row, ran=ran, note=_lines(note, other_profile))
+
+
+def _lines(*said: str | None) -> str | None:
+    return "\n".join(filter(None, said)) or None
 
 
 def work_left(study: Study, row: StudyRow, store: Store) -> bool:
@@ -222,19 +243,3 @@ def _left_to_others(running: int) -> str:
         return "another process had the last trial, and scores the front"
     trials = "1 trial is" if running == 1 else f"{running} trials are"
     return f"{trials} still at work in another process; the same command later scores the front"
-
-
-def _nothing_found(row: StudyRow, store: Store, note: str | None) -> str:
-    trials = store.trials.all(row.id)
-    infeasible = [trial for trial in trials if trial.state is State.INFEASIBLE]
-    lines = [note or f"no trial of {len(trials)} gave a result"]
-    if infeasible:
-        closest = min(infeasible, key=lambda trial: trial.violation)
-        lines.append(
-            f"{len(infeasible)} of {len(trials)} tried break a constraint; the closest: "
-            f"{closest.reason} (trial {closest.number})"
-        )
-    others = [t for t in trials if t.state not in (State.INFEASIBLE, State.COMPLETE)]
-    if others:
-        lines.append(f"trial {others[0].number} {others[0].state.value}: {others[0].reason}")
-    return "\n".join(lines)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from archdsl.document.messages import nearest
 from archdsl.errors import StudyError
+from archdsl.records import State
 from archdsl.searching.test_score import final_scores
 from archdsl.space.difference import Differences
 from archdsl.store.rows import StudyRow, Trial
@@ -81,3 +82,24 @@ def list_trials(store: Store, study: StudyRow) -> list[ListedTrial]:
         )
         for trial in trials
     ]
+
+
+def why_nothing(trials: Sequence[Trial], *, note: str | None) -> str:
+    """Why a search has found nothing.
+
+    Args:
+        trials: all of the study, of which none is complete.
+        note: why it ended before its budget, if it did.
+    """
+    infeasible = [trial for trial in trials if trial.state is State.INFEASIBLE]
+    lines = [note or f"no trial of {len(trials)} gave a result"]
+    if infeasible:
+        closest = min(infeasible, key=lambda trial: trial.violation)
+        lines.append(
+            f"{len(infeasible)} of {len(trials)} tried break a constraint; the closest: "
+            f"{closest.reason} (trial {closest.number})"
+        )
+    others = [t for t in trials if t.state not in (State.INFEASIBLE, State.COMPLETE)]
+    if others:
+        lines.append(f"trial {others[0].number} {others[0].state.value}: {others[0].reason}")
+    return "\n".join(lines)

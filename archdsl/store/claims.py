@@ -119,14 +119,16 @@ def grant(connection: Connection, *, trial_id: int, owner: Owner) -> str:
     return token
 
 
+def give_out(connection: Connection, *, trial_id: int, owner: Owner) -> None:
+    """A claim that was given back at once: whoever asks next may have the trial."""
+    told = {"trial_id": trial_id, "fruitless": 0, "epochs": _told(connection, trial_id)}
+    connection.execute(insert(claims), told | _claimed(owner=owner, token=_GIVEN_BACK))
+
+
 def pass_on(connection: Connection, *, claim: Claim, owner: Owner) -> str | None:
     """Claim a dead owner's trial again; None when that has been fruitless too often."""
-    epochs = connection.scalar(
-        select(func.count(epoch_values.c.epoch.distinct())).where(
-            epoch_values.c.trial_id == claim.trial_id
-        )
-    )
-    progressed = epochs is not None and epochs > claim.epochs
+    epochs = _told(connection, claim.trial_id)
+    progressed = epochs > claim.epochs
     fruitless = 1 if progressed else claim.fruitless + (not _lost_power(claim.owner, owner))
     if fruitless > MOST_FRUITLESS:
         return None
@@ -137,6 +139,12 @@ def pass_on(connection: Connection, *, claim: Claim, owner: Owner) -> str | None
         .values(fruitless=fruitless, epochs=epochs, **_claimed(owner=owner, token=token))
     )
     return token
+
+
+def _told(connection: Connection, trial_id: int) -> int:
+    """How many epochs a trial has reported."""
+    epochs = func.count(epoch_values.c.epoch.distinct())
+    return connection.scalar(select(epochs).where(epoch_values.c.trial_id == trial_id)) or 0
 
 
 def check(connection: Connection, *, trial_id: int, token: str) -> Row[Any]:

@@ -20,6 +20,7 @@ class StudyRow:
         document: the study document without its budget.
         objectives: name to `minimize` or `maximize`, in the order of the document.
         budget: total of counted trials that was asked for last; None where no search has said so.
+        ended: why the last search ended before that, in a line; None where it did not, or goes on.
     """
 
     id: int
@@ -28,6 +29,7 @@ class StudyRow:
     document: Mapping[str, Any]
     objectives: Mapping[str, str]
     budget: int | None = None
+    ended: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +111,8 @@ class Trial:
         finish_order: place in the order of commit, from 1; None while running.
         started: when it was begun, ISO 8601 in UTC.
         finished: when it ended; None while running.
+        ended_under: of an end that another environment might change its `state` and the run
+            `profile`'s words; kept while it is tried again, None of all others.
         values: objective to value; empty unless complete.
         token: proves the claim; None except from `Trials.add` and `take_over`.
     """
@@ -129,6 +133,7 @@ class Trial:
     finish_order: int | None
     started: str
     finished: str | None
+    ended_under: Mapping[str, Any] | None = None
     values: Mapping[str, Value] = field(default_factory=dict)
     token: str | None = None
 
@@ -211,6 +216,18 @@ class StudySnapshot:
     counts: TrialCounts
     running: tuple[RunningTrial, ...]
     ended: tuple[EndedTrial, ...]
+
+    @property
+    def done(self) -> int:
+        """Trials that have used up budget."""
+        return self.counts.counted - self.counts.states[State.RUNNING]
+
+    @property
+    def over(self) -> bool:
+        """Whether the budget is spent, or no search can spend it, and nothing runs any more."""
+        budget = self.study.budget
+        spent = budget is not None and self.done >= budget
+        return (spent or self.study.ended is not None) and not self.running
 
 
 @dataclass(frozen=True, kw_only=True)

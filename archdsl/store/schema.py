@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect
 from archdsl.errors import StoreError
 from archdsl.store.front import create_views, drop_views
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every schema so far, oldest first; the last one is this version's."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")

@@ -9,6 +9,7 @@ from archdsl.store.claims import Claims
 from archdsl.store.database import Database, open_database
 from archdsl.store.epochs import Epochs
 from archdsl.store.measurements import Measurements
+from archdsl.store.retries import Retries
 from archdsl.store.samples import Samples
 from archdsl.store.snapshots import Snapshots
 from archdsl.store.studies import Studies
@@ -47,6 +48,7 @@ class Store:
         self.architectures = Architectures(database=database)
         self.measurements = Measurements(database=database)
         self.trials = Trials(database=database)
+        self.retries = Retries(database=database)
         self.claims = Claims(database=database)
         self.epochs = Epochs(database=database)
         self.samples = Samples(database=database)

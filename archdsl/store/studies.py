@@ -53,7 +53,8 @@ class Studies:
             name: unique in the database.
             document: the study document without its budget.
             objectives: name to `minimize` or `maximize`.
-            budget: kept as the total of trials asked for; None leaves what is kept.
+            budget: kept as the total of trials asked for, by a search that begins; None leaves what
+                is kept.
 
         Raises:
             StudyChangedError: it is stored with another document or other objectives.
@@ -77,12 +78,18 @@ class Studies:
                     f"{_difference(stored, given)}\n"
                     "give the study another name, or say another database with --db"
                 )
-            if budget is None or budget == stored.budget:
+            if budget is None or (budget, None) == (stored.budget, stored.ended):
                 return stored
+            going_on: dict[str, Any] = {"budget": budget, "ended": None}
             connection.execute(
-                update(studies).where(studies.c.id == stored.id).values(budget=budget)
+                update(studies).where(studies.c.id == stored.id).values(**going_on)
             )
-            return replace(stored, budget=budget)
+            return replace(stored, **going_on)
+
+    def end(self, study_id: int, why: str | None) -> None:
+        """Keep why the last search of a study ended before its budget, for whoever looks on."""
+        with self.database.write() as connection:
+            connection.execute(update(studies).where(studies.c.id == study_id).values(ended=why))
 
     def find(self, name: str) -> StudyRow:
         """The study of this name.

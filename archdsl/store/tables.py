@@ -36,7 +36,8 @@ metadata = MetaData(
     }
 )
 
-# `budget` is the total of counted trials that was asked for last; it is no part of `document`.
+# `budget` is the total of counted trials that was asked for last, and `ended` why the last search
+# ended before that, if it did; they are no part of `document`.
 studies = Table(
     "studies",
     metadata,
@@ -47,6 +48,7 @@ studies = Table(
     Column("objectives", JSON, nullable=False),
     Column("created", String(32), nullable=False),
     Column("budget", Integer),
+    Column("ended", Text),
     UniqueConstraint("name"),
 )
 
@@ -80,6 +82,8 @@ measurements = Table(
     UniqueConstraint("arch_id", "quantity", "key"),
 )
 
+# `ended_under` is of those whose end another place might change: `{"state": …, "profile": …}`, the
+# end and the words of the run profile there. It stays while such a trial is tried again.
 trials = Table(
     "trials",
     metadata,
@@ -99,6 +103,7 @@ trials = Table(
     Column("finish_order", Integer),
     Column("started", String(32), nullable=False),
     Column("finished", String(32)),
+    Column("ended_under", JSON(none_as_null=True)),
     UniqueConstraint("study_id", "number"),
     UniqueConstraint("study_id", "arch_id"),
     UniqueConstraint("study_id", "finish_order"),

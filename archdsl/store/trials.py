@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from archdsl.errors import StoreError
-from archdsl.records import Measurement, Outcome, State
+from archdsl.records import RETRIABLE, Measurement, Outcome, State
 from archdsl.store.architectures import add_architecture
 from archdsl.store.claims import Claim, check, claims_of, grant, pass_on
 from archdsl.store.database import Database
@@ -84,13 +84,20 @@ class Trials:
             return replace(_without_values(connection, trial_id), token=token)
 
     def finish(
-        self, *, trial_id: int, token: str, outcome: Outcome, values: Mapping[str, Measurement]
+        self,
+        *,
+        trial_id: int,
+        token: str,
+        outcome: Outcome,
+        values: Mapping[str, Measurement],
+        profile: Mapping[str, Any] | None = None,
     ) -> None:
         """Commit what became of a claimed trial.
 
         All measurements are kept; where one of the same protocol is stored, that one stands, here
         too. `values`, objective to measurement, is written for complete trials only, which need
-        exactly the study's objectives.
+        exactly the study's objectives. `profile`, the words of the run profile, is kept with an end
+        that another one might change.
 
         Raises:
             StaleClaimError: `token` is not the present one.
@@ -101,7 +108,13 @@ class Trials:
             if outcome.state is State.COMPLETE:
                 rows = {name: kept[each.quantity, each.key] for name, each in values.items()}
                 _write_values(connection, trial=trial, rows=rows)
-            _end(connection, study_id=trial.study_id, trial_id=trial_id, outcome=outcome)
+            _end(
+                connection,
+                study_id=trial.study_id,
+                trial_id=trial_id,
+                outcome=outcome,
+                profile=profile,
+            )
 
     def take_over(self, *, study_id: int, owner: Owner) -> Trial | None:
         """Claim the lowest-numbered running trial that was given back or whose owner is dead; with
@@ -251,11 +264,18 @@ def _add(connection: Connection, new: NewTrial, *, study_id: int, budget: int | 
     return trial_id
 
 
-def _end(connection: Connection, *, study_id: int, trial_id: int, outcome: Outcome) -> None:
+def _end(
+    connection: Connection,
+    *,
+    study_id: int,
+    trial_id: int,
+    outcome: Outcome,
+    profile: Mapping[str, Any] | None = None,
+) -> None:
     """Finish a running trial, next in commit order, and drop its claim if it has one."""
     if outcome.state is State.RUNNING:
         raise ValueError("a trial does not end as running")
-    end = {
+    end: dict[str, Any] = {
         "study": study_id,
         "trial": trial_id,
         "state": outcome.state,
@@ -264,7 +284,10 @@ def _end(connection: Connection, *, study_id: int, trial_id: int, outcome: Outco
         "seconds": outcome.seconds,
         "violation": outcome.violation,
         "finished": now(),
+        "ended_under": None,
     }
+    if outcome.state in RETRIABLE:
+        end["ended_under"] = {"state": outcome.state, "profile": profile and dict(profile)}
     connection.execute(_END, end)
     connection.execute(_UNCLAIM, {"trial": trial_id})
 
