@@ -49,7 +49,8 @@ def picture(now: Snapshot, *, idle: str = "") -> RenderableType:
     if len(now.running) > MOST_RUNNING:
         parts.append(line(f"and {len(now.running) - MOST_RUNNING} more"))
     if not now.running:
-        parts.append(line(idle or ("the budget is spent" if now.over else "nothing runs now")))
+        over = "the space is spent" if now.study.ended else "the budget is spent"
+        parts.append(line(idle or (over if now.over else "nothing runs now")))
     parts += [_front(now)] if now.front else []
     parts += [line(format_ended(each), style="red") for each in now.failures]
     return Group(*parts)

@@ -38,8 +38,8 @@ def list_studies(
 ) -> None:
     """List the studies of a store; delete, rename or copy one.
 
-    The state is `running` while a process works on it, `complete` once its budget is spent, else
-    `unfinished`: the same `archdsl search` goes on with it.
+    The state is `running` while a process works on it, `complete` once its budget or its space is
+    spent, else `unfinished`: the same `archdsl search` goes on with it.
     """
     if context.invoked_subcommand:
         if db != DEFAULT_DB or as_json:
@@ -175,8 +175,7 @@ def _summary(store: Store, study: StudyRow) -> dict[str, Any]:
 def _state(now: StudySnapshot) -> str:
     if any(each.alive for each in now.running):
         return "running"
-    spent = now.study.budget is not None and now.counts.counted >= now.study.budget
-    return "complete" if spent and not now.running else "unfinished"
+    return "complete" if now.over else "unfinished"
 
 
 def _cells(study: dict[str, Any]) -> list[str]:

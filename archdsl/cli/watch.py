@@ -16,6 +16,7 @@ from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, StudyName
 from archdsl.cli.printing import print_json, say
 from archdsl.cli.process import Interruption
 from archdsl.cli.stores import existing_store, opened_study
+from archdsl.reporting.formatting import clean
 
 if TYPE_CHECKING:
     from archdsl.reporting.live import Follower, Snapshot
@@ -38,7 +39,8 @@ def command(
 
     Reads the database once a second, in transactions that keep no search waiting, and writes
     nothing. The time left is an estimate: what the last 20 trials took, times those that are left.
-    Ends when the budget is spent, or with Ctrl-C. Without a terminal: one line for each change.
+    Ends when the search has: its budget or its space is spent; or with Ctrl-C. Without a terminal:
+    one line for each change.
     """
     if once or as_json:
         now, _ = _look(db, study, None)
@@ -84,14 +86,27 @@ def _follow(db: str, study: str | None) -> None:
             for text in changes(before, now):
                 print(text, flush=True)
             if now.over:
-                return
+                break
             time.sleep(SECONDS)
             before, (now, follower) = now, _look(db, study, follower)
-    with Live(picture(now), auto_refresh=False) as live:
-        while not now.over:
-            time.sleep(SECONDS)
-            now, follower = _look(db, study, follower)
-            live.update(picture(now), refresh=True)
+    else:
+        with Live(picture(now), auto_refresh=False) as live:
+            while not now.over:
+                time.sleep(SECONDS)
+                now, follower = _look(db, study, follower)
+                live.update(picture(now), refresh=True)
+    for why in _why_over(db, now):
+        print(clean(why))
+
+
+def _why_over(db: str, now: Snapshot) -> list[str]:
+    """What the search itself says at its end, in lines; none where all went as asked for."""
+    from archdsl.searching.stored import why_nothing
+
+    if now.front:
+        return (now.study.ended or "").splitlines()
+    with opened_study(db, now.study.name) as (store, row):
+        return why_nothing(store.trials.all(row.id), note=row.ended).splitlines()
 
 
 def _look(db: str, study: str | None, follower: Follower | None) -> tuple[Snapshot, Follower]:

@@ -103,6 +103,29 @@ def test_it_waits_for_its_search_and_ends_with_it(run: Run, start: Start, tabula
     assert "6/6 trials" in out.splitlines()[-1]
 
 
+def test_it_ends_with_a_search_that_cannot_spend_its_budget(run: Run, tabular: Path) -> None:
+    """The space has 8 combinations, the base among them."""
+    exhausted = "space exhausted: all 8 combinations give no new model; 8 architectures were"
+    found = run("search", "study.yaml", "--trials", "99", "--json").json()
+    assert (found["ran"], found["note"][: len(exhausted)]) == (8, exhausted)
+    *_, where, why = run("watch").out.splitlines()
+    assert "8/99 trials" in where and exhausted in why
+    assert "the space is spent" in run("watch", "--once").out
+    assert run("watch", "--json").json()["over"] is True
+    [listed] = run("studies", "--json").json()["studies"]
+    assert listed["state"] == "complete"
+    assert run("search", "study.yaml", "--trials", "8", "--json").json()["note"] is None
+
+
+def test_it_ends_with_a_search_that_found_nothing(run: Run, tabular: Path) -> None:
+    words = ["--set", "constraints=[params <= 1]", "--trials", "99"]
+    said = run("search", "study.yaml", *words, code=2)
+    watched = run("watch")
+    for line in watched.out.splitlines()[1:]:
+        assert line in said.err
+    assert "break a constraint; the closest: params is " in watched.out
+
+
 def test_one_line_for_each_change(start: Start, folder: Path) -> None:
     with open_store("archdsl.db") as store:
         store.studies.ensure(
@@ -122,7 +145,7 @@ def test_one_line_for_each_change(start: Start, folder: Path) -> None:
             line = next(lines)
             assert line.startswith(f"trial {number} {state.value}{': 60 s' if reason else ''} (")
             assert f"({number + 1}/2 trials" in line
-        assert list(lines) == []
+        assert list(lines) == ["no trial of 2 gave a result\n", "trial 0 timed_out: 60 s\n"]
     assert watch.returncode == 0
 
 
