@@ -81,9 +81,7 @@ class Studies:
             if budget is None or (budget, None) == (stored.budget, stored.ended):
                 return stored
             going_on: dict[str, Any] = {"budget": budget, "ended": None}
-            connection.execute(
-                update(studies).where(studies.c.id == stored.id).values(**going_on)
-            )
+            connection.execute(update(studies).where(studies.c.id == stored.id).values(**going_on))
             return replace(stored, **going_on)
 
     def end(self, study_id: int, why: str | None) -> None:
