@@ -88,6 +88,7 @@ class Job:
         arch_id: identity of the architecture.
         spec: the normalised model document.
         params: the decisions that led to it, hole name to value.
+        also: of a base, which no decisions led to, those that would.
         known: measurements the store already holds; not made again.
         folder: where its checkpoints live.
     """
@@ -99,6 +100,7 @@ class Job:
     params: Mapping[str, Any]
     known: tuple[Measurement, ...]
     folder: str
+    also: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,11 @@
 """Values read from a CSV file in place of measuring and training; imports no torch.
 
 A row is found by its `arch_id`, or by the candidate's decisions: one column per hole, named as the
-hole is, empty where the row's branch does not have that hole. The other columns are quantities
-(`latency`, `memory`, `throughput`, `top1`, `test_top1`), the ends of their intervals where known
-(`latency_low`, `latency_high`) and `seconds`, the virtual time of the row's training, spent when
-its `top1` is read. Floats are compared as numbers: `0.50` is the decision 0.5.
+hole is, empty where the row's branch does not have that hole. A base, which no decisions led to,
+has a row without any, or else that of the decisions that would lead to it. The other columns are
+quantities (`latency`, `memory`, `throughput`, `top1`, `test_top1`), the ends of their intervals
+where known (`latency_low`, `latency_high`) and `seconds`, the virtual time of the row's training,
+spent when its `top1` is read. Floats are compared as numbers: `0.50` is the decision 0.5.
 
 Where the same candidate was measured or trained again, a column `repeat` counts its rows from 0.
 """
@@ -105,22 +106,29 @@ class Table:
         Raises:
             RowError: no such row, or a decision the table has no column for.
         """
-        params = candidate.params
+        if self.by_arch_id:
+            ways: list[Mapping[str, Any]] = [{"arch_id": candidate.arch_id}]
+        else:
+            ways = [candidate.params, *filter(None, [candidate.also])]
+        for way in ways:
+            self._refuse_unknown(way)
+            found = self._rows.get(self._key(way, repeat))
+            if found is not None:
+                return found
+        name = ", ".join(f"{hole} = {value}" for hole, value in ways[-1].items())
         if self.by_arch_id:
             name = f"arch_id {candidate.arch_id}"
-        else:
-            unknown = [hole for hole in params if hole not in self.holes]
-            if unknown:
-                raise RowError(
-                    f"{self.path}: no column for the hole {', '.join(unknown)}; "
-                    f"columns are: {', '.join(self.columns)}"
-                )
-            name = ", ".join(f"{hole} = {params[hole]}" for hole in params) or "no decisions"
+        name = name or "no decisions (the base, whose values are not all among the options)"
         name += f", repeat = {repeat}" if repeat else ""
-        found = self._rows.get(self._key({**params, "arch_id": candidate.arch_id}, repeat))
-        if found is None:
-            raise RowError(f"{self.path}: no row for {name}")
-        return found
+        raise RowError(f"{self.path}: no row for {name}")
+
+    def _refuse_unknown(self, way: Mapping[str, Any]) -> None:
+        unknown = [hole for hole in way if hole not in self.holes]
+        if unknown:
+            raise RowError(
+                f"{self.path}: no column for the hole {', '.join(unknown)}; "
+                f"columns are: {', '.join(self.columns)}"
+            )
 
 
 class TableEvaluator:

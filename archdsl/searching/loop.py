@@ -13,12 +13,12 @@ from archdsl.errors import SpaceExhaustedError, StoreError
 from archdsl.identity import digest
 from archdsl.metrics import METRICS
 from archdsl.records import Job, Measurement, Outcome, State
-from archdsl.runners.profile import RunProfile
 from archdsl.searching.proposer import Proposer
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.retry import BaseFailedError, depends_on_place
 from archdsl.searching.samplers import History, HistoryRow, Sampler
 from archdsl.searching.stopper import Stopper
+from archdsl.searching.stored import decisions_of_base
 from archdsl.store.errors import DuplicateTrialError, StaleClaimError
 from archdsl.store.owner import Owner
 from archdsl.store.rows import Architecture, StudyRow, Trial
@@ -52,9 +52,10 @@ class Search:
         owner: this process.
         budget: total of counted trials.
         protocols: quantity to protocol of each evaluator, to look values up before measuring.
-        profile: where candidates run, and weights and checkpoints live.
+        folder: where weights and checkpoints live.
         observer: told of every step, if there is one.
         sampler: in place of the one that the study names.
+        profile: words of the run profile, kept with ends that another one might change.
     """
 
     def __init__(
@@ -66,15 +67,16 @@ class Search:
         owner: Owner,
         budget: int,
         protocols: Mapping[str, Mapping[str, Any]],
-        profile: RunProfile,
+        folder: str,
         observer: Observer | None,
         sampler: Sampler | None = None,
+        profile: Mapping[str, Any] | None = None,
     ) -> None:
         self._proposer = Proposer(checked=checked, sampler=sampler)
         self._objectives = list(checked.study.objectives)
         self._row, self._store, self._owner, self._budget = row, store, owner, budget
         self._keys = {quantity: digest(dict(p)) for quantity, p in protocols.items()}
-        self._profile, self._observer = profile, observer
+        self._folder, self._profile, self._observer = folder, profile, observer
         self._has_base = bool(checked.space.bases)
         self._running: dict[int, tuple[str, Mapping[str, float]]] = {}
         self._stopper = Stopper(study=checked.study, study_id=row.id, store=store)
@@ -91,8 +93,8 @@ class Search:
             return None
         trial, architecture = begun
         self._running[trial.id] = (trial.token or "", architecture.facts)
-        known, folder = self._known(trial.arch_id), self._profile.storage
-        job = job_of(trial, architecture, known=known, folder=folder)
+        known = self._known(trial.arch_id)
+        job = job_of(trial, architecture, self._row, known=known, folder=self._folder)
         if self._observer:
             self._observer.on_start(job)
         return job
@@ -135,7 +137,7 @@ class Search:
             token=token,
             outcome=outcome,
             values=values,
-            profile=self._profile.place(),
+            profile=self._profile,
         )
         del self._running[job.trial_id]
         self.ended += 1
@@ -244,9 +246,14 @@ class Search:
 
 
 def job_of(
-    trial: Trial, architecture: Architecture, *, known: tuple[Measurement, ...], folder: str
+    trial: Trial,
+    architecture: Architecture,
+    study: StudyRow,
+    *,
+    known: tuple[Measurement, ...],
+    folder: str,
 ) -> Job:
-    """A trial as a worker gets it."""
+    """A trial of a study as a worker gets it; see `Job`."""
     return Job(
         trial_id=trial.id,
         number=trial.number,
@@ -255,6 +262,7 @@ def job_of(
         params=trial.params,
         known=known,
         folder=folder,
+        also=decisions_of_base(study) if trial.number == 0 and not trial.params else {},
     )
 
 

@@ -64,7 +64,7 @@ class Remeasurer:
             arch_id=trial.arch_id, quantity=objective, key=digest(protocol)
         )
         if made is None:
-            job = job_of(trial, architecture, known=(), folder=self._profile.storage)
+            job = job_of(trial, architecture, self._study, known=(), folder=self._profile.storage)
             [(_, outcome)] = runner.score([job], objective)
             if outcome.state is not State.COMPLETE:
                 return outcome.reason or outcome.state.value

@@ -178,9 +178,10 @@ def _search(
             owner=owner,
             budget=study.budget.trials,
             protocols=protocols,
-            profile=profile,
+            folder=profile.storage,
             observer=observer,
             sampler=sampler,
+            profile=profile.place(),
         )
         try:
             runner.run(search)
@@ -206,7 +207,7 @@ def _search(
         found = why_nothing(trials, note=note)
         raise SpaceExhaustedError(_lines(found, other_profile or ways_on(trials)) or found)
     if last and trained_metric(study.evaluate.given()) is not None:
-        _score(members, runner, store, profile.storage)
+        _score(members, runner, store, row, profile.storage)
     if not last and note is None:
         runner.close()  # which may take longer than the trials of the others
         note = _left_to_others(store.trials.count(row.id).states[State.RUNNING])
@@ -223,14 +224,14 @@ def work_left(study: Study, row: StudyRow, store: Store) -> bool:
     return count.counted < study.budget.trials or bool(count.states.get(State.RUNNING))
 
 
-def _score(members: list[Trial], runner: Runner, store: Store, folder: str) -> None:
+def _score(members: list[Trial], runner: Runner, store: Store, row: StudyRow, folder: str) -> None:
     """Test accuracy of the members that have none yet: test images are seen only here."""
     missing = [member for member in members if final_score(store, member) is None]
     final = final_quantity(runner.protocols())
     if not missing or final not in runner.protocols():
         return
     jobs = [
-        job_of(member, store.architectures.find(member.arch_id), known=(), folder=folder)
+        job_of(member, store.architectures.find(member.arch_id), row, known=(), folder=folder)
         for member in missing
     ]
     for job, outcome in runner.score(jobs, final):

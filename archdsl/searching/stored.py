@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.document.messages import nearest
+from archdsl.document.tree import Scalar, tree_of
 from archdsl.errors import StudyError
 from archdsl.records import State
 from archdsl.searching.test_score import final_scores
+from archdsl.space.base_decisions import base_decisions
 from archdsl.space.difference import Differences
+from archdsl.space.holes import parse
+from archdsl.space.space import Space
 from archdsl.store.rows import StudyRow, Trial
 from archdsl.store.store import Store
 
@@ -43,6 +47,19 @@ def find_study(
         ending = f"did you mean '{hint}'?" if hint else f"it has: {', '.join(names)}"
         raise StudyError(f"{db} has no study '{name}'; {ending}")
     return studies[names.index(name)]
+
+
+def decisions_of_base(study: StudyRow) -> Mapping[str, Scalar]:
+    """The decisions that would lead to the base of a study, where a table may know it by them."""
+    document: Mapping[str, Any] = study.document
+    bases: Mapping[str, Any] = document.get("bases", {})
+    if not bases or not any("table" in each for each in document["evaluate"].values()):
+        return {}
+    overlay, _ = parse(tree_of(document["space"], source="space"))
+    trees = {
+        label: tree_of({"name": label, **base}, source="base") for label, base in bases.items()
+    }
+    return base_decisions(Space(bases=trees, overlay=overlay))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -123,6 +123,23 @@ def test_only_what_cannot_be_told_apart_is_paid_for(store: Store, searched: Stud
     )
 
 
+def test_a_base_is_measured_again_by_the_decisions_that_lead_to_it(
+    study: Callable[..., CheckedStudy],
+    run: Callable[..., SearchResult],
+    store: Store,
+    folder: Path,
+) -> None:
+    """The base is of depth 2."""
+    rows = [
+        each.replace("1,", "2,", 1) if each[0] == "1" else each for each in SEARCHED[:2] + AGAIN
+    ]
+    (folder / "values.csv").write_text("\n".join([HEAD.strip(), *rows]) + "\n")
+    row = run(study("depth: {choose: [2, 3]}", trials=2)).row
+    done = settled(store, row, rounds=1)
+    assert {each.trial.number for each in done.made} == {0, 1} and not done.failed
+    assert store.trials.get(row.id, 0).values["latency"].value == pytest.approx(0.95)
+
+
 def test_what_is_settled_on_the_way_is_not_paid_for(store: Store, searched: StudyRow) -> None:
     """One round settles depths 1 and 3; in the second a latency of depth 5 is enough."""
     agreed = replication_cost(store, searched, rounds=2)

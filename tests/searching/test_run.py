@@ -129,6 +129,32 @@ def test_a_failed_trial_is_kept_with_its_reason_and_the_search_goes_on(
     assert failed[0].counted
 
 
+def test_a_base_is_found_by_the_decisions_that_lead_to_it(
+    study: ReadStudy, run: Run, store: Store, values: Path
+) -> None:
+    values.write_text(TABLE.replace("\n,2,60", "\n2,2,60"))
+    row = run(study(SPACE, trials=4)).row
+    base = store.trials.get(row.id, 0)
+    assert (base.state, base.params) == (State.COMPLETE, {})
+    assert base.values["top1"].value == 60
+    score = final_score(store, base)
+    assert score and score.value == 59, "on test images, too"
+
+
+def test_a_base_with_a_row_of_its_own_or_none_at_all(
+    study: ReadStudy, run: Run, store: Store, values: Path
+) -> None:
+    values.write_text(TABLE + "2,9,9,9\n")
+    assert store.trials.get(run(study(SPACE, trials=1)).row.id, 0).values["top1"].value == 60
+    values.write_text(TABLE.replace("\n,2,60,59", ""))
+    row = run(study("depth: {choose: [1, 3, 4]}", trials=4, name="outside")).row
+    base = store.trials.get(row.id, 0)
+    assert base.state is State.FAILED
+    assert "no decisions (the base, whose values are not all among the options)" in (
+        base.reason or ""
+    )
+
+
 def test_a_search_without_any_result_says_why(study: ReadStudy, run: Run, values: Path) -> None:
     values.write_text("depth,latency,top1\n9,1,1\n")
     with pytest.raises(SpaceExhaustedError) as caught:
