@@ -80,8 +80,22 @@ METRICS: Mapping[str, Metric] = {
         evaluated="Validation accuracy after a training.",
     ),
     "params": Metric(unit="", direction="minimize", source="plan", meaning="parameters in use"),
+    "params_m": Metric(
+        unit="M",
+        units={"": 1.0, "M": 1.0},
+        direction="minimize",
+        source="plan",
+        meaning="the same in millions",
+    ),
     "macs": Metric(
         unit="", direction="minimize", source="plan", meaning="multiply-adds for one image"
+    ),
+    "macs_g": Metric(
+        unit="G",
+        units={"": 1.0, "G": 1.0},
+        direction="minimize",
+        source="plan",
+        meaning="the same in billions",
     ),
 }
 

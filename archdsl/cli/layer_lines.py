@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from archdsl.cli.printing import aligned
+from archdsl.document.messages import rounded
 from archdsl.reporting.drawing.layer_table import LayerTable
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _notes(table: LayerTable, times: PartTimes | None) -> list[str]:
     if times:
         notes.append(
             f"time: shares of an eager forward call in float32, batch {times.batch}, median "
-            f"{times.call_ms:.4g} ms with"
+            f"{rounded(times.call_ms)} ms with"
         )
         notes.append(
             f"the clocks in it; {times.device}, {times.threads} threads, torch {times.torch}; "

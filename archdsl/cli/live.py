@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from archdsl.cli.printing import duration
-from archdsl.document.messages import shortened
+from archdsl.document.messages import rounded, shortened
 from archdsl.metrics import MEASURED, METRICS, TRAINED, as_loss, trained_for
 from archdsl.records import State
 from archdsl.reporting.formatting import clean
@@ -120,7 +120,7 @@ def doing(trial: RunningTrial, study: StudyRow) -> str:
 def format_value(name: str, value: float) -> str:
     """A value with its unit."""
     unit = METRICS[name].unit if name in METRICS else ""
-    return f"{value:.4g} {unit}".rstrip()
+    return f"{rounded(value)} {unit}".rstrip()
 
 
 def line(text: str, style: str = "") -> Text:

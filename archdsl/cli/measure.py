@@ -10,6 +10,7 @@ import typer
 from archdsl.cli.handling import handled
 from archdsl.cli.options import Debug, Json, Sets
 from archdsl.cli.printing import print_json, say
+from archdsl.document.messages import rounded
 from archdsl.errors import ArchdslError
 from archdsl.measuring.conditions import Conditions
 from archdsl.plan.read import read_model
@@ -123,23 +124,23 @@ def _one(subject: Subject, conditions: Conditions, db: str | None, as_json: bool
         print_json({**_as_json(subject, found), "memory_mib": memory.value})
         return
     detail = found.detail
-    low, high = found.low, found.high
-    print(f"{subject.label}  arch_id {subject.identity}")
-    print(f"latency  {found.value:.4g} ms per batch of {conditions.batch} (median)", end="")
-    print("" if detail["steady"] else "  UNSTEADY")
-    print(
-        f"         95 % interval {low:.4g} to {high:.4g} ms, p95 {detail['p95_ms']:.4g} ms, ",
-        end="",
+    low, high = rounded(found.low), rounded(found.high)
+    p95, low_here, high_here = (
+        rounded(detail[f"{name}_ms"]) for name in ("p95", "low_here", "high_here")
     )
-    print(f"{detail['count']} samples, {detail['images_per_s']:.4g} images/s")
+    print(f"{subject.label}  arch_id {subject.identity}")
+    print(f"latency  {rounded(found.value)} ms per batch of {conditions.batch} (median)", end="")
+    print("" if detail["steady"] else "  UNSTEADY")
+    print(f"         95 % interval {low} to {high} ms, p95 {p95} ms, ", end="")
+    print(f"{detail['count']} samples, {rounded(detail['images_per_s'])} images/s")
     print(
-        f"         in this process {detail['low_here_ms']:.4g} to {detail['high_here_ms']:.4g} ms; "
+        f"         in this process {low_here} to {high_here} ms; "
         f"others differ by {detail['between_processes_percent']:.2g} %"
     )
     for reason in detail["unsteady"]:
         print(f"unsteady {reason}")
     uncompiled = ", uncompiled" if conditions.compile else ""
-    print(f"memory   {memory.value:.4g} MiB at its peak{uncompiled}")
+    print(f"memory   {rounded(memory.value)} MiB at its peak{uncompiled}")
     print(f"device   {_device(found.protocol)}")
 
 

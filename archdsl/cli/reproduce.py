@@ -12,6 +12,7 @@ from archdsl.cli.handling import OURS, handled
 from archdsl.cli.options import DEFAULT_DB, Debug, Json
 from archdsl.cli.printing import billions, print_json, print_table
 from archdsl.cli.stores import existing_store
+from archdsl.document.messages import rounded
 from archdsl.reporting.formatting import format_place
 from archdsl.reproduction.published import TITLES
 
@@ -138,7 +139,8 @@ def _print_table(number: int, figures: list[Figure]) -> None:
         print(f"[{position}] {note}")
     for figure in figures:
         for ours in figure.measured:
-            value = f"{ours.value:.4g} {ours.unit} ({ours.low:.4g} to {ours.high:.4g})"
+            low, high = rounded(ours.low), rounded(ours.high)
+            value = f"{rounded(ours.value)} {ours.unit} ({low} to {high})"
             name = f"{figure.row.label}, {UNITS[figure.quantity]}"
             print(f"{name}: measured {value} on {format_place(ours)}")
     print()

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from archdsl.cli.printing import print_json, print_table, say
+from archdsl.document.messages import rounded
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.settings import settings_of
 from archdsl.reproduction.published import TITLES, Row
@@ -75,7 +76,7 @@ def _print_shares(found: Shares) -> None:
             share.row.label,
             share.published_ms,
             f"{share.published_share:.3f}",
-            f"{share.latency_ms:.4g}",
+            rounded(share.latency_ms),
             f"{share.share:.3f}",
             f"{share.low:.3f} to {share.high:.3f}",
             "UNSTEADY" if share.disturbances else "",

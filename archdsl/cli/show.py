@@ -16,6 +16,7 @@ from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, StudyName
 from archdsl.cli.printing import print_json, say
 from archdsl.cli.stores import existing_store, pick_study
 from archdsl.cli.writing import write_files
+from archdsl.document.messages import rounded
 from archdsl.document.shelves import find as find_document
 from archdsl.document.tree import tree_of
 from archdsl.document.write import to_yaml
@@ -153,7 +154,8 @@ def find(
 
 def _measured(store: Store, architecture: Architecture) -> str:
     return ", ".join(
-        f"{each.quantity} {each.value:.4g} {each.unit} ({each.low:.4g} to {each.high:.4g})"
+        f"{each.quantity} {rounded(each.value)} {each.unit} "
+        f"({rounded(each.low)} to {rounded(each.high)})"
         for each in store.measurements.of_arch(architecture.arch_id)
     )
 
@@ -192,8 +194,8 @@ def _lines(shown: Shown, times: PartTimes | None) -> list[str]:
         lines.append(f"{name}: {value:g}" if isinstance(value, float) else f"{name}: {value}")
     lines += influence(plan).sentences()
     lines += [
-        f"{each.quantity}: {each.value:.4g} {each.unit} "
-        f"(95 % interval {each.low:.4g} to {each.high:.4g})"
+        f"{each.quantity}: {rounded(each.value)} {each.unit} "
+        f"(95 % interval {rounded(each.low)} to {rounded(each.high)})"
         for each in shown.measurements
     ]
     drawn = diagram_text(plan)

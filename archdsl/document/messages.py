@@ -61,6 +61,12 @@ def shortened(text: str, *, limit: int, ending: str = "…") -> str:
     return text if len(text) <= limit else text[: limit - len(ending)] + ending
 
 
+def rounded(value: float) -> str:
+    """Four significant digits, or all of a larger whole number: `0.5`, `21.48`, `205,800`."""
+    short = f"{value:.4g}"
+    return f"{value:,.0f}" if "e+" in short else short
+
+
 def listed(names: Sequence[object], *, most: int = 20, rest: str = " and {:,} more") -> str:
     """`3, 7, 9 and 12 more`.
 

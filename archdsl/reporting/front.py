@@ -10,6 +10,7 @@ from typing import Any
 
 from archdsl.analysis.hypervolume import Growth, growth
 from archdsl.analysis.indistinguishable import indistinguishable
+from archdsl.document.messages import rounded
 from archdsl.metrics import METRICS, as_loss, trained_for
 from archdsl.plan.expand import expand
 from archdsl.plan.influence import influence
@@ -227,12 +228,12 @@ def describe_hypervolume(results: StudyResults) -> str:
             "in its place"
         )
     point = ", ".join(
-        f"{name} {value:.4g} {METRICS[name].unit}".rstrip()
+        f"{name} {rounded(value)} {METRICS[name].unit}".rstrip()
         for name, value in found.reference.items()
     )
     if found.last_grew is None:
         worst = "the stated reference" if found.stated else "the base"
         return f"hypervolume 0: no trial is better in every objective than {worst} ({point})"
     place = "the stated reference" if found.stated else "the base, as the study states no reference"
-    value = f"{found.value:.4g} {hypervolume_unit(found)}".rstrip()
+    value = f"{rounded(found.value)} {hypervolume_unit(found)}".rstrip()
     return f"hypervolume {value} from {place} ({point}); last grew at trial {found.last_grew}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
-from archdsl.document.messages import listed
+from archdsl.document.messages import listed, rounded
 from archdsl.metrics import METRICS
 from archdsl.reporting.formatting import number, title, with_interval
 from archdsl.reporting.front import CompleteTrial
@@ -51,7 +51,9 @@ class FrontTable:
             columns.append((self.heading(self.test_name, self._test_unit), self.test))
         if self.has_indistinguishable:
             columns.append((self.INDISTINGUISHABLE, self.indistinguishable))
-        return [*columns, ("params", self.params), (self.DIFFERENCE, self.difference)]
+        if not {"params", "params_m"} & set(self._objectives):
+            columns.append(("params", self.params))
+        return [*columns, (self.DIFFERENCE, self.difference)]
 
     @property
     def headings(self) -> list[str]:
@@ -66,7 +68,7 @@ class FrontTable:
     def value(self, objective: str, row: CompleteTrial) -> str:
         """An objective's value; a latency that was not steady is marked."""
         mark = UNSTEADY if objective == "latency" and not row.steady else ""
-        return mark + self.figure(row.trial.values[objective])
+        return mark + self.rounded(row.trial.values[objective])
 
     def heading(self, name: str, unit: str) -> str:
         return f"{name} ({unit})" if unit else name
@@ -74,7 +76,7 @@ class FrontTable:
     def label(self, row: CompleteTrial) -> str:
         return row.label
 
-    def figure(self, value: Value) -> str:
+    def rounded(self, value: Value) -> str:
         return with_interval(value)
 
     def test(self, row: CompleteTrial) -> str:
@@ -115,10 +117,10 @@ class TerminalTable(FrontTable):
     def label(self, row: CompleteTrial) -> str:
         return str(row.trial.number)
 
-    def figure(self, value: Value) -> str:
+    def rounded(self, value: Value) -> str:
         """`4.57 ±0.12`, or `4.57 -0.05 +0.31`."""
         if value.low == value.high:
-            return f"{value.value:.4g}"
+            return rounded(value.value)
         below, above = value.value - value.low, value.high - value.value
         digits = 2 if value.value >= 10 else 3
         shown = f"{value.value:.{digits}f}"

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from archdsl.device_lock import DeviceLockError
+from archdsl.document.messages import rounded
 from archdsl.errors import WriteError
 from archdsl.identity import digest
 from archdsl.measuring.evaluators import Evaluator
@@ -153,7 +154,7 @@ def evaluate_job(
         concerned = [bound for bound in bounds if bound.quantity == measurement.quantity]
         broken = [bound for bound in concerned if bound.excess(measurement.value) > 0]
         if broken:
-            found = f"{measurement.quantity} is {measurement.value:.4g} {measurement.unit}"
+            found = f"{measurement.quantity} is {rounded(measurement.value)} {measurement.unit}"
             asked = " and ".join(f"{bound} {measurement.unit}" for bound in broken)
             excess = sum(bound.excess(measurement.value) for bound in broken)
             return end(State.INFEASIBLE, f"{found}, but {asked} is asked for", excess)

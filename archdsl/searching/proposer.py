@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
+from archdsl.document.messages import rounded
 from archdsl.errors import SpaceExhaustedError
 from archdsl.identity import canonical_json
 from archdsl.plan.facts import facts
@@ -138,5 +139,5 @@ class Proposer:
 def _format_broken(constraint: Constraint, known: Mapping[str, float]) -> str:
     left, right = constraint.values(known)
     compared = f"{constraint.right} is {right:g}" if isinstance(constraint.right, str) else ""
-    found = f"{constraint.left} is {left:.4g}" + (f" and {compared}" if compared else "")
+    found = f"{constraint.left} is {rounded(left)}" + (f" and {compared}" if compared else "")
     return f"{found}, but {constraint.text} is asked for"

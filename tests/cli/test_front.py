@@ -355,6 +355,30 @@ def test_fewer_objectives_keep_their_part_of_the_reference(run: Run, folder: Pat
     assert other.json()["hypervolume"]["reference_from"] == "base"
 
 
+@pytest.mark.slow
+def test_a_picture_of_two_of_three_objectives_says_so(run: Run, folder: Path) -> None:
+    run("search", "study.yaml", "--db", "t.db", "--objective", "latency,top1,params")
+    run("front", "--db", "t.db", "--plot", "three.html", "--plot", "three.svg")
+    run("front", "--plot", "two.html")
+    words = "a projection onto latency and top1: members that look dominated are better in params"
+    assert words in (folder / "three.html").read_text()
+    assert "a projection onto latency and top1" in (folder / "three.svg").read_text()
+    assert "projection" not in (folder / "two.html").read_text()
+
+
+@pytest.mark.slow
+def test_parameters_as_an_objective_stand_in_one_column_and_without_an_exponent(run: Run) -> None:
+    run("search", "study.yaml", "--db", "t.db", "--objective", "latency,params")
+    told = run("front", "--db", "t.db").out
+    assert told.splitlines()[1].split()[:4] == ["trial", "latency", "ms", "params"]
+    assert told.splitlines()[1].count("params") == 1
+    assert "e+0" not in told
+    run("search", "study.yaml", "--db", "m.db", "--objective", "latency,params_m,macs_g")
+    millions = run("front", "--db", "m.db").out
+    assert "params_m M" in millions and "macs_g G" in millions
+    assert " params " not in millions
+
+
 def test_a_module_has_no_document_to_show(run: Run) -> None:
     made = Measurement(quantity="latency", value=3.0, low=2.5, high=3.5, unit="ms", protocol={})
     with open_store("archdsl.db") as store:

@@ -98,14 +98,26 @@ def plot_arguments(results: StudyResults, *, published: bool = False) -> dict[st
             f"a plot of the front needs two objectives, and '{study.name}' has one, "
             f"{x.objective}; `archdsl report` shows how it got better"
         )
+    notes = [results.conditions, describe_hypervolume(results)]
+    if len(study.objectives) > 2:
+        notes.insert(0, _projection(study.objectives))
     return {
         "rows": results.rows,
         "x": x,
         "y": others[0],
         "title": f"front of {study.name}",
-        "note": f"{results.conditions}; {describe_hypervolume(results)}",
+        "note": "; ".join(notes),
         "published": published,
     }
+
+
+def _projection(objectives: Iterable[str]) -> str:
+    """What a picture of the first two of more objectives leaves out."""
+    drawn, rest = [*objectives][:2], [*objectives][2:]
+    return (
+        f"a projection onto {' and '.join(drawn)}: members that look dominated are better in "
+        f"{' or '.join(rest)} (archdsl report draws every two objectives)"
+    )
 
 
 T = TypeVar("T")
