@@ -227,8 +227,10 @@ def work_left(study: Study, row: StudyRow, store: Store) -> bool:
 def _score(members: list[Trial], runner: Runner, store: Store, row: StudyRow, folder: str) -> None:
     """Test accuracy of the members that have none yet: test images are seen only here."""
     missing = [member for member in members if final_score(store, member) is None]
+    if not missing:
+        return  # before the runner is asked anything, which may start a process
     final = final_quantity(runner.protocols())
-    if not missing or final not in runner.protocols():
+    if final not in runner.protocols():
         return
     jobs = [
         job_of(member, store.architectures.find(member.arch_id), row, known=(), folder=folder)
