@@ -1,7 +1,7 @@
 """Figures that the paper prints in its Tables 1 to 5, and the document that stands for each.
 
-Source: "Vision Token Turing Machines" (arXiv 2409.07613), every row as printed. ViTTM's rows of
-Table 5 are labelled with patch sizes; Table 3 with numbers of tokens.
+Source: "Token Turing Machines are Efficient Vision Models" (arXiv 2409.07613), every row as
+printed. ViTTM's rows of Table 5 are labelled with patch sizes; Table 3 with numbers of tokens.
 """
 
 from __future__ import annotations
