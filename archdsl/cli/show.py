@@ -191,7 +191,8 @@ def _lines(shown: Shown, times: PartTimes | None) -> list[str]:
         reason = f": {clean(trial.reason)}" if trial.reason else ""
         lines.append(f"trial {trial.number}, {trial.state.value}{reason}")
     for name, value in _facts(shown).items():
-        lines.append(f"{name}: {value:g}" if isinstance(value, float) else f"{name}: {value}")
+        said = " (LayerNorms at 5 an element)" if name == "macs" else ""
+        lines.append(f"{name}: {value:g}" if isinstance(value, float) else f"{name}: {value}{said}")
     lines += influence(plan).sentences()
     lines += [
         f"{each.quantity}: {rounded(each.value)} {each.unit} "

@@ -4,6 +4,7 @@ Two conventions (one multiply-add counts 1):
     macs_fvcore: what fvcore counts, and timm's tables and the paper print as GMACs and GFLOPs; the
         products inside fused attention count nothing.
     macs: the same with those products counted.
+A LayerNorm counts 5 an element in both, as fvcore has it.
 """
 
 from __future__ import annotations

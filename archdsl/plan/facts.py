@@ -14,9 +14,9 @@ FACTS = {
     "depth": "number of layers",
     "params": "parameters the forward pass uses",
     "params_m": "the same in millions",
-    "macs": "multiply-adds for one image",
+    "macs": "multiply-adds for one image, LayerNorms at 5 an element",
     "macs_g": "the same in billions (GMACs)",
-    "macs_fvcore": "multiply-adds as fvcore counts them",
+    "macs_fvcore": "the same as fvcore counts them: without the products inside fused attention",
     "unused_share": "share of the parameters, 0 to 1, that cannot influence the prediction",
 }
 """Names and meanings, in the order they are listed to users."""

@@ -107,7 +107,7 @@ def _facts(member: Member) -> Iterator[tuple[str, str]]:
         what, _, which = member.row.unused.partition(": ")
         yield what, which
     if "macs" in facts:
-        yield "MACs for one image", f"{_macs(facts['macs'])}, everything counted"
+        yield "MACs for one image", f"{_macs(facts['macs'])}, LayerNorms at 5 an element"
     if "macs_fvcore" in facts:
         yield "MACs as fvcore counts", _macs(facts["macs_fvcore"])
     if "process_tokens" in facts:
