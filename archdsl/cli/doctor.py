@@ -18,12 +18,16 @@ from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json
 from archdsl.cli.printing import print_json
 from archdsl.cli.stores import existing_store
 from archdsl.errors import ArchdslError
+from archdsl.reporting.formatting import counted
 
 EXAMPLE = "Example: archdsl doctor --runner local"
 PACKAGES = (
     "torch", "torchvision", "timm", "fvcore", "safetensors", "scikit-learn", "pydantic", "optuna",
     "sqlalchemy", "alembic", "matplotlib", "psutil",
 )  # fmt: skip
+
+
+_MEND = "mend these rows, or bring back a copy of the database"
 
 
 @handled
@@ -136,6 +140,10 @@ def _store(db: str) -> list[Finding]:
             found = f"no {shown(db)} yet; search makes it"
             return [*findings, Finding(name="store", ok=True, found=found)]
         with existing_store(db) as store:
+            if damage := store.database.damages():
+                found = "\n".join(map(str, damage))
+                found = f"{shown(db)}: {counted(len(damage), 'damaged value')}\n{found}"
+                return [*findings, Finding(name="store", ok=False, found=found, remedy=_MEND)]
             found = f"{shown(db)}: {len(store.studies.all())} studies"
         findings.append(Finding(name="store", ok=True, found=found))
     except EmptyDatabaseError:

@@ -58,6 +58,7 @@ def write_members(
     """Write every member of a study's front with its certificate; all are made before any is
     written."""
     row = pick_study(store, study, db=db)
+    store.refuse_damaged(study_id=row.id)
     members = store.trials.front(row.id)
     if not members:
         raise ArchdslError(f"the front of '{row.name}' is empty: no trial is complete yet")

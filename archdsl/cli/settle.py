@@ -35,6 +35,7 @@ def settle_front(
     Raises:
         ArchdslError: interrupted, or what cannot be measured here.
     """
+    store.refuse_damaged(study_id=study.id)
     profile = read_profile(runner)
     agreed = replication_cost(store, study, rounds=rounds)
     say(_format_budget(agreed, study, rounds))

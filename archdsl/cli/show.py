@@ -142,13 +142,16 @@ def find(
     """
     if not _NUMBER.fullmatch(what):
         architecture = store.architectures.find(what)
+        store.refuse_damaged(arch_id=architecture.arch_id)
         if architecture.kind == "module":
             raise ArchdslError(
                 f"{architecture.arch_id} is {architecture.label}, a module that was measured: it "
                 f"has no document, and nothing is known of it but {_measured(store, architecture)}"
             )
         return architecture, None
-    trial = store.trials.get(pick_study(store, study, db=db).id, int(what))
+    study_id, number = pick_study(store, study, db=db).id, int(what)
+    store.refuse_damaged(study_id=study_id, number=number)
+    trial = store.trials.get(study_id, number)
     return store.architectures.find(trial.arch_id), trial
 
 

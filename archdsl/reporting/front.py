@@ -143,7 +143,12 @@ class StudyResults:
 
 
 def read_front(store: Store, study: StudyRow) -> StudyResults:
-    """Read the front of a study from the store."""
+    """Read the front of a study from the store.
+
+    Raises:
+        StoreError: rows of it are damaged.
+    """
+    store.refuse_damaged(study_id=study.id)
     plain, robust = (store.trials.front_rows(study.id, robust=kind) for kind in (False, True))
     trials = store.trials.all(study.id)
     complete = [t for t in trials if t.state is State.COMPLETE]

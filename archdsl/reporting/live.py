@@ -69,6 +69,8 @@ class Follower:
         Raises:
             StoreError: the database cannot be read.
         """
+        if not self._rows:
+            store.refuse_damaged(study_id=self._study_id)
         now = store.snapshots.take(self._study_id, after=self._last)
         if sum(now.counts.states.values()) < self._rows:  # the database was made anew
             self._forget()

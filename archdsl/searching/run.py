@@ -163,6 +163,8 @@ def _search(
 ) -> SearchResult:
     study, row = checked.study, begun(checked, store)
     ran, note = 0, None
+    if row is not None:
+        store.refuse_damaged(study_id=row.id)
     if row is None or retry or work_left(study, row, store):
         # A study that cannot run leaves nothing behind, so that its document can be mended.
         protocols = check_runs(checked, runner)

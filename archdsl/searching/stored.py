@@ -82,7 +82,12 @@ class ListedTrial:
 
 
 def list_trials(store: Store, study: StudyRow) -> list[ListedTrial]:
-    """Every trial of a study, by number, whatever became of it."""
+    """Every trial of a study, by number, whatever became of it.
+
+    Raises:
+        StoreError: rows of it are damaged.
+    """
+    store.refuse_damaged(study_id=study.id)
     trials = store.trials.all(study.id)
     architectures = store.architectures.of_study(study.id)
     behind = store.measurements.by_trial(study.id)

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, Table, insert, select
 
 from archdsl.errors import StoreError
+from archdsl.store.damage import Within, damages
 from archdsl.store.database import Database
 from archdsl.store.rows import StudyRow
+from archdsl.store.soundness import damaged
 from archdsl.store.studies import refuse_working
 from archdsl.store.tables import (
     architectures,
@@ -54,6 +56,9 @@ def copy_study(name: str, *, source: Database, target: Database) -> int:
             raise StoreError(f"{source.place} holds no study {name!r}")
         study = record_of(StudyRow, found)
         refuse_working(source, here, study)
+        within = Within(study_id=study.id)
+        if damage := damages(here, within):
+            raise damaged(here, damage, place=source.place, within=within)
         with target.write() as there:
             taken = select(studies.c.id).where(studies.c.name == name)
             if there.execute(taken).first() is not None:

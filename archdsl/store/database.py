@@ -8,15 +8,17 @@ from functools import cache, partial
 
 from sqlalchemy import Connection
 
-from archdsl.errors import StoreError
+from archdsl.errors import ArchdslError, StoreError
 from archdsl.store import liveness, postgres, sqlite
+from archdsl.store.damage import ALL, Damage, Within, damages
 from archdsl.store.engines import Engines
 from archdsl.store.errors import EmptyDatabaseError
 from archdsl.store.failures import explained
 from archdsl.store.location import Location, check_file, keep_apart, locate
 from archdsl.store.open_file import OpenFile
 from archdsl.store.owner import Owner, is_alive, shares_kernel
-from archdsl.store.schema import is_current, present_revision, upgrade
+from archdsl.store.schema import has_views, is_current, present_revision, upgrade
+from archdsl.store.soundness import damaged
 
 
 class Database:
@@ -44,7 +46,7 @@ class Database:
         """
         if self._file is not None:
             self._file.check()
-        with explained(self.place), self.engines.reader.begin() as connection:
+        with self._diagnosed(), self._reading() as connection:
             yield connection
 
     @contextmanager
@@ -60,13 +62,44 @@ class Database:
         """
         if self.read_only:
             raise StoreError(f"database {self.place} was opened for reading only")
-        with explained(self.place):
+        with self._diagnosed(), explained(self.place):
             if self.engines.liveness is not None:
                 self.engines.liveness.keep(claimant)
             with self.engines.writer.begin() as connection:
                 yield connection
         if self._file is not None:
             self._file.check()
+
+    def refuse_damaged(self, within: Within) -> None:
+        """See that rows hold what archdsl writes; others might be shown, or paid for in vain.
+
+        Raises:
+            StoreError: they do not; says which, and what can be read all the same.
+        """
+        with self._reading() as connection:
+            if found := damages(connection, within):
+                raise damaged(connection, found, place=self.place, within=within)
+
+    def damages(self) -> list[Damage]:
+        """All values of the database that cannot be right."""
+        with self._reading() as connection:
+            return damages(connection)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with explained(self.place), self.engines.reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _diagnosed(self) -> Iterator[None]:
+        """What a row makes of us that no archdsl wrote is told as damage, where there is some."""
+        try:
+            yield
+        except ArchdslError:
+            raise
+        except Exception:
+            self.refuse_damaged(ALL)
+            raise
 
     def living(self, connection: Connection) -> Callable[[Owner], bool]:
         """Whether an owner still runs, as far as can be known; for one transaction."""
@@ -115,13 +148,14 @@ def open_database(text: str, *, create: bool, read_only: bool) -> Database:
     try:
         with database.read() as connection:
             revision = present_revision(connection, place=database.place)
+            whole = is_current(revision) and has_views(connection)
         if revision is None and (read_only or not create):
             raise EmptyDatabaseError(
                 f"database {location} is empty; `archdsl search` fills one, or say another --db"
             )
         if not read_only:
-            _prepare(database, revision)
-        elif not is_current(revision):
+            _prepare(database, whole=whole)
+        elif not whole:
             # Only the tables of this version can be read, so an old database is upgraded first.
             open_database(text, create=False, read_only=False).close()
     except BaseException:
@@ -138,15 +172,16 @@ def _engines(location: Location, *, create: bool, read_only: bool) -> Engines:
     return sqlite.engines_of(location.path, mode="rwc" if create else "rw")
 
 
-def _prepare(database: Database, revision: str | None) -> None:
-    """Make a database that is known to be ours, of a `revision`, ready to be written."""
+def _prepare(database: Database, *, whole: bool) -> None:
+    """Make a database that is known to be ours ready to be written; `whole`: its schema is."""
     # Not before it is known to be ours, as this changes the file.
     if database.location.path is not None:
         with explained(database.place):
             sqlite.use_wal(database.engines)
-    if not is_current(revision):
+    if not whole:
         with database.write() as connection:
             # Another process may have been quicker.
-            if not is_current(present_revision(connection, place=database.place)):
+            revision = present_revision(connection, place=database.place)
+            if not (is_current(revision) and has_views(connection)):
                 upgrade(connection)
     database.hold_file()

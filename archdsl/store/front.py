@@ -17,6 +17,8 @@ from sqlalchemy import Connection
 _VIEWS = {"front": ("loss", "loss"), "front_robust": ("loss_low", "loss_high")}
 """Name to the columns with the lower and the upper end that it compares."""
 
+VIEWS = frozenset(_VIEWS)
+
 _JSON_OBJECT = {"sqlite": "json_group_object", "postgresql": "json_object_agg"}
 
 _SELECT = """

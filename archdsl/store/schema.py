@@ -11,10 +11,14 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect
 
 from archdsl.errors import StoreError
-from archdsl.store.front import create_views, drop_views
+from archdsl.store.front import VIEWS, create_views, drop_views
+from archdsl.store.tables import metadata
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every schema so far, oldest first; the last one is this version's."""
+
+_OURS_ALONE = frozenset({"architectures", "claims", "epoch_values", "trial_values"})
+"""Tables of every schema, which no other program's database holds all of."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -26,24 +30,38 @@ def present_revision(connection: Connection, *, place: str) -> str | None:
     """The schema of a database; None when it is empty.
 
     Raises:
-        StoreError: the tables are another program's, or of a later version of this one.
+        StoreError: the tables are another program's, of a later version of this one, or damaged.
     """
     tables = inspect(connection).get_table_names()
     if not tables:
         return None
-    if VERSION_TABLE not in tables:
+    if VERSION_TABLE not in tables and not _OURS_ALONE.issubset(tables):
         shown = ", ".join(sorted(tables)[:3]) + (", …" if len(tables) > 3 else "")
         raise StoreError(
             f"database {place} belongs to another program (it holds the tables {shown}); "
             "nothing was changed: say another --db"
         )
-    found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()
+    versioned = VERSION_TABLE in tables
+    read_version = f"SELECT version_num FROM {VERSION_TABLE}"
+    found = connection.exec_driver_sql(read_version).scalar() if versioned else None
+    lost = sorted(metadata.tables.keys() - tables) if is_current(found) else []
+    if lost or (found is None and _OURS_ALONE.issubset(tables)):
+        what = f"table {', '.join(lost)}" if lost else f"version (the row of {VERSION_TABLE})"
+        raise StoreError(
+            f"database {place} is damaged: its {what} is gone; nothing was changed: bring back a "
+            "copy of it"
+        )
     if found is not None and found not in REVISIONS:
         raise StoreError(
             f"database {place} has schema {found}, later than this archdsl's {REVISIONS[-1]}; "
             "nothing was changed: upgrade archdsl (pip install --upgrade archdsl)"
         )
     return None if found is None else str(found)
+
+
+def has_views(connection: Connection) -> bool:
+    """Whether the views are there, which are made anew where they are not: they hold no data."""
+    return set(inspect(connection).get_view_names()) >= VIEWS
 
 
 def is_current(revision: str | None) -> bool:

@@ -6,6 +6,7 @@ from typing import Self
 
 from archdsl.store.architectures import Architectures
 from archdsl.store.claims import Claims
+from archdsl.store.damage import Within
 from archdsl.store.database import Database, open_database
 from archdsl.store.epochs import Epochs
 from archdsl.store.measurements import Measurements
@@ -53,6 +54,16 @@ class Store:
         self.epochs = Epochs(database=database)
         self.samples = Samples(database=database)
         self.snapshots = Snapshots(database=database)
+
+    def refuse_damaged(
+        self, *, study_id: int | None = None, number: int | None = None, arch_id: str | None = None
+    ) -> None:
+        """See that the rows of a study, of its trial of a number, or of an architecture are sound.
+
+        Raises:
+            StoreError: something else than archdsl wrote them; says which, and what is wrong.
+        """
+        self.database.refuse_damaged(Within(study_id=study_id, number=number, arch_id=arch_id))
 
     @property
     def place(self) -> str:

@@ -1,0 +1,130 @@
+"""Rows that something else than archdsl wrote: told before they are used, each by its key."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+
+TRIAL = "trial 3 of 'tabular': "
+DAMAGE = {
+    "text for a number": (
+        "UPDATE trials SET seconds = 'long' WHERE number = 3",
+        f"{TRIAL}trials id=4: seconds is 'long', not a number",
+    ),
+    "text for a measured number": (
+        "UPDATE measurements SET value = '?' WHERE id = 7",
+        f"{TRIAL}measurements id=7: value is '?', not a number",
+    ),
+    "negative latency": (
+        "UPDATE trial_values SET value = -4 WHERE trial_id = 4 AND objective = 'latency'",
+        f"{TRIAL}trial_values trial_id=4, objective=latency: value is '-4.0', not a possible value",
+    ),
+    "infinite latency": (
+        "UPDATE measurements SET value = 9e999 WHERE id = 7",
+        f"{TRIAL}measurements id=7: value is 'Inf', not a possible value",
+    ),
+    "unknown state": (
+        "UPDATE trials SET state = 'lost' WHERE number = 3",
+        f"{TRIAL}trials id=4: state is 'lost', none of: running, complete",
+    ),
+    "broken JSON": (
+        "UPDATE trials SET params = '{\"depth' WHERE number = 3",
+        f"{TRIAL}trials id=4: params is '{{\"depth', not a JSON object",
+    ),
+    "JSON of another kind": (
+        "UPDATE measurements SET detail = '[]' WHERE id = 7",
+        f"{TRIAL}measurements id=7: detail is '[]', not a JSON object",
+    ),
+    "no architecture": (
+        "DELETE FROM architectures WHERE arch_id = (SELECT arch_id FROM trials WHERE number = 3)",
+        "which no row of architectures has",
+    ),
+    "no measurement": (
+        "DELETE FROM measurements WHERE id = 7",
+        f"{TRIAL}trial_values trial_id=4, objective=latency: measurement_id is '7', which no row",
+    ),
+    "no values": (
+        "DELETE FROM trial_values WHERE trial_id = 4",
+        f"{TRIAL}trial_values: 0 of its 2 values are there",
+    ),
+    "no claim": (
+        "UPDATE trials SET state = 'running' WHERE number = 3",
+        f"{TRIAL}trials id=4: state is 'running', and no row of claims says whose it is",
+    ),
+    "no time": (
+        "UPDATE trials SET started = 'noon' WHERE number = 3",
+        f"{TRIAL}trials id=4: started is 'noon', not a time",
+    ),
+    "no trial": (
+        "DELETE FROM trial_values WHERE trial_id = 4; DELETE FROM trials WHERE id = 4",
+        "study 'tabular': trials: 5 rows, where trials 0 to 5 should be",
+    ),
+    "broken study": (
+        "UPDATE studies SET document = '{'",
+        "study 'tabular': studies id=1: document is '{', not a JSON object",
+    ),
+    "no version": ("DELETE FROM archdsl_version", "its version (the row of archdsl_version)"),
+    "no version table": ("DROP TABLE archdsl_version", "its version (the row of archdsl_version)"),
+    "no table": ("DROP TABLE claims", "its table claims is gone"),
+}
+
+
+def change(statements: str) -> None:
+    with closing(sqlite3.connect("archdsl.db")) as connection:
+        connection.executescript(statements)
+
+
+def count() -> int:
+    with closing(sqlite3.connect("archdsl.db")) as connection:
+        return int(connection.execute("SELECT count(*) FROM trials").fetchone()[0])
+
+
+@pytest.mark.parametrize(("statements", "message"), DAMAGE.values(), ids=DAMAGE)
+def test_damage_is_told_before_anything_is_paid(
+    run: Run, searched: Any, statements: str, message: str
+) -> None:
+    change(statements)
+    before = count()
+    for words in (["front"], ["search", "study.yaml", "--trials", "8"]):
+        done = run(*words, code=2)
+        assert message in done.err
+        assert "a copy" in done.err
+        assert done.out == ""
+    assert count() == before
+
+
+def test_all_of_it_at_once_and_what_can_be_read(run: Run, searched: Any) -> None:
+    change("UPDATE trials SET seconds = 'long', attempt = 'x' WHERE number IN (3, 4)")
+    done = run("report", code=2)
+    for trial in (3, 4):
+        for column in ("seconds", "attempt"):
+            assert f"trial {trial} of 'tabular': trials id={trial + 1}: {column} is" in done.err
+    assert "4 values are damaged" in done.err
+    assert "the other 4 of 6 trials of 'tabular' can be read one by one" in done.err
+    run("export", "2", "-o", "two.yaml")
+    assert "trial 5, complete" in run("show", "5").out
+    assert "seconds is 'long'" in run("show", "3", code=2).err
+    assert "seconds is 'long'" in run("studies", "copy", "tabular", "--to", "b.db", code=2).err
+    assert "seconds is 'long'" in run("watch", "--once", code=2).err
+
+
+def test_the_doctor_looks_at_a_whole_database(run: Run, searched: Any) -> None:
+    change("UPDATE measurements SET protocol = '' WHERE id IN (1, 9)")
+    found = run("doctor", "--json", code=1).json()["findings"]
+    [store] = [each for each in found if each["name"] == "store"]
+    assert "2 damaged values" in store["found"]
+    assert "measurements id=1: protocol is ''" in store["found"]
+    assert "measurements id=9: protocol is ''" in store["found"]
+    assert "bring back a copy" in store["remedy"]
+
+
+def test_views_hold_nothing_and_are_made_anew(run: Run, searched: Any) -> None:
+    before = run("front", "--robust", "--json").out
+    change("DROP VIEW front; DROP VIEW front_robust")
+    assert run("front", "--robust", "--json").out == before
