@@ -7,6 +7,7 @@ import platform
 import sqlite3
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json
 from archdsl.cli.printing import print_json
 from archdsl.cli.stores import existing_store
+from archdsl.document.masking import masked_message
 from archdsl.errors import ArchdslError
 from archdsl.reporting.formatting import counted
 
@@ -49,7 +51,11 @@ def command(
         lambda: profile_findings(runner),
         lambda: _store(db),
     ]
-    findings = [finding for check in checks for finding in check()]
+    findings = [
+        replace(finding, found=masked_message(finding.found))
+        for check in checks
+        for finding in check()
+    ]
     if as_json:
         print_json({"ok": all(f.ok for f in findings), "findings": [vars(f) for f in findings]})
     else:

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from archdsl.cli.process import behind
+from archdsl.document.masking import masked_message
 from archdsl.errors import ArchdslError
 from archdsl.files import noting_use
 
@@ -60,7 +61,7 @@ def explained(*, debug: bool) -> Iterator[None]:
 def explain(error: BaseException) -> tuple[str, int]:
     """The message and exit code of an error."""
     if isinstance(error, ArchdslError):
-        return f"archdsl: {error}", USERS_MISTAKE
+        return f"archdsl: {masked_message(str(error))}", USERS_MISTAKE
     if isinstance(error, KeyboardInterrupt):
         known = behind(error)
         return f"archdsl: {known.message}", BY_SIGNAL + known.number

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer._click.exceptions import UsageError
 from typer.core import TyperGroup
 
 from archdsl.cli.handling import explain, explained
 from archdsl.cli.process import prepare
+from archdsl.document.masking import masked_message
 from archdsl.version import __version__
 
 if TYPE_CHECKING:
@@ -49,6 +51,14 @@ COMMANDS = {
 
 class LazyGroup(TyperGroup):
     """Lists commands by name and summary, and imports the one that is called."""
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run the command; a mistake of its arguments shows no password."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            error.message = masked_message(error.message)
+            raise
 
     def resolve_command(
         self, ctx: Context, args: list[str]

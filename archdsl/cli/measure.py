@@ -119,7 +119,9 @@ def _one(subject: Subject, conditions: Conditions, db: str | None, as_json: bool
         memory = measure_memory_of(subject, conditions, fingerprint=found.protocol["fingerprint"])
         keep([found, memory])
     if db is not None:
-        say(f"kept in {db}")
+        from archdsl.store.location import shown
+
+        say(f"kept in {shown(db)}")
     if as_json:
         print_json({**_as_json(subject, found), "memory_mib": memory.value})
         return

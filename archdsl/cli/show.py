@@ -111,7 +111,7 @@ def _found(what: str, *, db: str, study: str | None) -> Shown:
     with existing_store(db) as store:
         architecture, trial = find(store, what, study, db=db)
         measurements = tuple(store.measurements.of_arch(architecture.arch_id))
-    model = check_model(tree_of(architecture.spec, source=f"{db}: {architecture.arch_id}"))
+    model = check_model(tree_of(architecture.spec, source=f"{store.place}: {architecture.arch_id}"))
     return Shown(model=model, architecture=architecture, trial=trial, measurements=measurements)
 
 

@@ -52,7 +52,9 @@ def list_studies(
         print_json({"studies": listed})
         return
     if not listed:
-        say(f"{db} holds no study yet; `archdsl search` starts one")
+        from archdsl.store.location import shown
+
+        say(f"{shown(db)} holds no study yet; `archdsl search` starts one")
         return
     columns = ("study", "state", "trials", "front", "last change", "database")
     print_table(columns, [_cells(each) for each in listed])

@@ -61,6 +61,7 @@ def command(
 def _wait_for_study(db: str, study: str | None) -> None:
     """A watch may begin before its search."""
     from archdsl.store.errors import NoDatabaseError
+    from archdsl.store.location import shown
 
     announced = False
     while True:
@@ -71,7 +72,7 @@ def _wait_for_study(db: str, study: str | None) -> None:
         except NoDatabaseError:
             pass
         if not announced:
-            say(f"{db} holds no study yet; waiting for `archdsl search` (Ctrl-C ends this)")
+            say(f"{shown(db)} holds no study yet; waiting for `archdsl search` (Ctrl-C ends this)")
             announced = True
         time.sleep(SECONDS)
 

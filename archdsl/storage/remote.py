@@ -18,6 +18,7 @@ import fsspec
 from fsspec.core import url_to_fs
 from fsspec.registry import registry
 
+from archdsl.document.masking import masked
 from archdsl.document.messages import nearest, shown
 from archdsl.errors import WriteError
 
@@ -35,7 +36,7 @@ def problem_of(url: str) -> str | None:
     """Why files can never be kept at a URL, as far as the URL itself tells; None if they can."""
     protocol, _, rest = url.partition("://")
     if "::" in url:
-        return f"'{url}' is several file systems in one; name the one that keeps the files"
+        return f"'{masked(url)}' is several file systems in one; name the one that keeps the files"
     missing = None
     try:
         fsspec.get_filesystem_class(protocol)
@@ -44,7 +45,7 @@ def problem_of(url: str) -> str | None:
     except ImportError as error:
         missing = str(error)
     if not rest.strip("/"):
-        return f"'{url}' names no folder; write {protocol}://PLACE/FOLDER"
+        return f"'{masked(url)}' names no folder; write {protocol}://PLACE/FOLDER"
     if protocol == "memory":
         return "memory:// is a place inside one process, and no other sees it"
     if "@" in rest and urlsplit(url).password is not None:

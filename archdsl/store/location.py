@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from archdsl.document.masking import SECRET_WORD, masked
 from archdsl.errors import StoreError
 from archdsl.files import in_use
 from archdsl.store.errors import NoDatabaseError
@@ -22,6 +23,12 @@ _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+]+:")  # two letters at least: `C:` is a drive
 _PARTS = ("-wal", "-shm", "-journal")
 """Ends of the names of the files that SQLite keeps beside a database."""
+_MISTYPED = re.compile(
+    r"\s+[a-z][\w+]*:|postgres\w*(\+\w+)?(:(?!//)|[;\\]|//)|//[^/]*@|[^/\\]*:[^/\\]*@"
+    r"|([^/]*\s)?(host|hostaddr|port|dbname|user|password|service)\s*=",
+    re.IGNORECASE,
+)
+"""What was meant for a server, and would be taken for the name of a file."""
 _NETWORK = re.compile(
     r"nfs\d?|cifs|smb\w*|9p|afs|ceph|lustre|gpfs|beegfs|glusterfs|pvfs2|orangefs|ncpfs"
     r"|fuse\.(sshfs|glusterfs|cephfs|cephfs-fuse|ceph-fuse|s3fs|gcsfuse|rclone|juicefs)"
@@ -50,7 +57,7 @@ class Location:
         """Without any password."""
         if self.path:
             return str(self.path)
-        secret = [name for name in self.url.query if "password" in name]
+        secret = [name for name in self.url.query if SECRET_WORD.search(name)]
         plain = self.url.set(drivername=self.url.get_backend_name()).difference_update_query(secret)
         return plain.render_as_string(hide_password=True)
 
@@ -63,12 +70,14 @@ def locate(text: str) -> Location:
     """
     if not text.strip():
         raise StoreError(f"the database has an empty name; {_EXAMPLE}")
+    if _MISTYPED.match(text):
+        raise StoreError(f"{masked(text)!r} is not a database URL; {_EXAMPLE}")
     if not _SCHEME.match(text):
         return _file(text)
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise StoreError(f"{_without_user(text)!r} is not a database URL; {_EXAMPLE}") from None
+        raise StoreError(f"{masked(text)!r} is not a database URL; {_EXAMPLE}") from None
     return _sqlite(text, url) if url.get_backend_name() == "sqlite" else _server(text, url)
 
 
@@ -106,33 +115,29 @@ def is_new_file(text: str) -> bool:
 def _server(text: str, url: URL) -> Location:
     if "@" in f"{url.host}{url.database}":
         raise StoreError(
-            f"{_without_user(text)!r} is unclear: write every @ but the one before the host as %40"
+            f"{masked(text)!r} is unclear: write every @ but the one before the host as %40"
         )
     if url.drivername not in _POSTGRES:
         raise StoreError(
-            f"{_without_user(text)!r} is not supported: archdsl is tested with SQLite and with "
+            f"{masked(text)!r} is not supported: archdsl is tested with SQLite and with "
             f"PostgreSQL by way of psycopg; {_EXAMPLE}"
         )
     return Location(url=url.set(drivername="postgresql+psycopg"), path=None)
 
 
-def _without_user(text: str) -> str:
-    """A URL of which it is not clear where a password begins and ends."""
-    scheme, _, rest = text.partition("//")
-    user, at, place = rest.rpartition("@")
-    place = place.partition("?")[0]
-    return f"{scheme}//{'…' if user else ''}{at}{place}" if rest else text
-
-
 def _sqlite(text: str, url: URL) -> Location:
     if url.host:
         raise StoreError(
-            f"{text!r} names no file: a path follows three slashes, sqlite:///{url.host}"
+            f"{masked(text)!r} names no file: a path follows three slashes, sqlite:///{url.host}"
         )
     if url.get_driver_name() != "pysqlite" or "?" in text:
-        raise StoreError(f"{text!r} has a driver or options that are not supported; {_EXAMPLE}")
+        raise StoreError(
+            f"{masked(text)!r} has a driver or options that are not supported; {_EXAMPLE}"
+        )
     if not url.database or url.database == ":memory:":
-        raise StoreError(f"{text!r} lives in memory and would be lost at the end; {_EXAMPLE}")
+        raise StoreError(
+            f"{masked(text)!r} lives in memory and would be lost at the end; {_EXAMPLE}"
+        )
     return _file(url.database)
 
 

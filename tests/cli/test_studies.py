@@ -130,3 +130,23 @@ def test_a_copied_study_is_shown_alike(run: Run, searched: Any) -> None:
     assert run("front", "--db", "other.db", "--json").json() == run("front", "--json").json()
     again = run("studies", "copy", "tabular", "--to", "other.db", code=2).err
     assert "holds a study 'tabular' already" in again
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["front", "postgresql://me:secret@host/x"],
+        ["show", "postgresql://me:secret@host/x"],
+        ["postgresql://me:secret@host/x"],
+        ["search", "postgresql+psycopg://me:s@cret:secret@host/x"],
+        ["studies", "--db", "postgresql:/me:secret@host/x"],
+        ["doctor", "--db", "host=h password=secret"],
+        ["measure", "vittm-digits", "--db", " postgresql://me:secret@host/x"],
+        ["doctor", "--runner", "sftp://me:secret@host/x"],
+    ],
+)
+def test_no_message_shows_a_password(run: Run, words: list[str]) -> None:
+    done = run(*words, code=None)
+    assert done.code in (1, 2)
+    assert "secret" not in done.out + done.err
+    assert "…" in done.out + done.err

@@ -1,0 +1,38 @@
+"""What a message may show of a URL: no credentials, however it is mistyped, and no password."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "…"
+
+_SCHEME = re.compile(
+    r"\s*(?:[a-z][\w+.-]*:[/\\]+|postgres\w*(?:\+\w+)?[:;]?[/\\]*|[/\\]+)?", re.IGNORECASE
+)
+SECRET_WORD = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
+_SECRET = re.compile(
+    rf"\w*(?:{SECRET_WORD.pattern})\w*(?:\s*=\s*|%3D)(.*?)(?=[\s&;]+\w+\s*=|$)",
+    re.IGNORECASE | re.DOTALL,
+)
+_IN_MESSAGE = re.compile(r"[a-z][\w+.-]*:[/\\]+[^\s@]*:(?!\*\*\*@)\S*@\S*", re.IGNORECASE)
+
+
+def masked(url: str) -> str:
+    """A URL, or what was meant for one, without what stands between its scheme and its last `@`,
+    and without the value of any word like `password`."""
+    spans = [found.span(1) for found in _SECRET.finditer(url)]
+    scheme, at = _SCHEME.match(url), url.rfind("@")
+    if scheme and at > 0:
+        spans.append((scheme.end(), at))
+    shown, position = "", 0
+    for start, end in sorted(spans):
+        if end > position:
+            shown += url[position : max(start, position)]
+            shown += "" if shown.endswith(HIDDEN) else HIDDEN
+            position = end
+    return shown + url[position:]
+
+
+def masked_message(text: str) -> str:
+    """A message with every URL in it `masked` that has a password."""
+    return _IN_MESSAGE.sub(lambda found: masked(found[0]), text)
