@@ -180,6 +180,8 @@ def _of_trials() -> list[Check]:
 def _rows(
     connection: Connection, table: Table, checks: Sequence[Check], within: Within
 ) -> Iterator[Damage]:
+    if not checks:
+        return
     source, number = _beside_trials(table)
     keys = [cast(key, String).label(f"key_{key.name}") for key in table.primary_key]
     texts = [cast(type_coerce(column, String), String) for column, _, _ in checks]

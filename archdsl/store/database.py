@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from archdsl.errors import ArchdslError, StoreError
 from archdsl.store import liveness, postgres, sqlite
+from archdsl.store.absence import Absence
 from archdsl.store.damage import ALL, Damage, Within, damages
 from archdsl.store.engines import Engines
-from archdsl.store.errors import EmptyDatabaseError
+from archdsl.store.errors import DamagedError, EmptyDatabaseError
 from archdsl.store.failures import explained
 from archdsl.store.location import Location, check_file, keep_apart, locate
 from archdsl.store.open_file import OpenFile
@@ -35,6 +37,7 @@ class Database:
         self.place = str(location)
         self.read_only = read_only
         self.engines = engines
+        self._absence = Absence(place=self.place)
         self._file: OpenFile | None = None
 
     @contextmanager
@@ -62,11 +65,12 @@ class Database:
         """
         if self.read_only:
             raise StoreError(f"database {self.place} was opened for reading only")
-        with self._diagnosed(), explained(self.place):
-            if self.engines.liveness is not None:
-                self.engines.liveness.keep(claimant)
-            with self.engines.writer.begin() as connection:
-                yield connection
+        with (
+            self._diagnosed(),
+            explained(self.place),
+            self._begun(self.engines.writer, claimant=claimant) as connection,
+        ):
+            yield connection
         if self._file is not None:
             self._file.check()
 
@@ -74,7 +78,7 @@ class Database:
         """See that rows hold what archdsl writes; others might be shown, or paid for in vain.
 
         Raises:
-            StoreError: they do not; says which, and what can be read all the same.
+            DamagedError: they do not; says which, and what can be read all the same.
         """
         with self._reading() as connection:
             if found := damages(connection, within):
@@ -87,7 +91,25 @@ class Database:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with explained(self.place), self.engines.reader.begin() as connection:
+        with explained(self.place), self._begun(self.engines.reader) as connection:
+            yield connection
+
+    @contextmanager
+    def _begun(self, engine: Engine, *, claimant: Owner | None = None) -> Iterator[Connection]:
+        """A transaction; a server that was there before is given some time to come back.
+
+        Only to its beginning: of what was under way, the caller alone knows whether to do it again.
+        """
+        with ExitStack() as stack:
+            deadline = None
+            while True:
+                try:
+                    if self.engines.liveness is not None and engine is self.engines.writer:
+                        self.engines.liveness.keep(claimant)
+                    connection = stack.enter_context(engine.begin())
+                    break
+                except SQLAlchemyError as error:
+                    deadline = self._absence.wait(error, deadline)
             yield connection
 
     @contextmanager
@@ -97,8 +119,13 @@ class Database:
             yield
         except ArchdslError:
             raise
-        except Exception:
-            self.refuse_damaged(ALL)
+        except Exception as error:
+            try:
+                self.refuse_damaged(ALL)
+            except DamagedError as damage:
+                raise damage from error
+            except StoreError:  # it cannot be looked at either
+                raise error from None
             raise
 
     def living(self, connection: Connection) -> Callable[[Owner], bool]:
@@ -107,9 +134,12 @@ class Database:
         elsewhere = shares_kernel if self.engines.liveness is None else by_session
         return cache(partial(is_alive, elsewhere=elsewhere))
 
-    def hold_file(self) -> None:
-        """From now on notice when the file, which is ready to be written, is taken away."""
-        if self.location.path is not None:
+    def hold(self) -> None:
+        """From now on the database, which is ready to be written, is missed when it goes away: its
+        file is watched, its server waited for."""
+        if self.location.path is None:
+            self._absence.expect()
+        else:
             with explained(self.place):
                 self._file = OpenFile(self.location.path)
 
@@ -184,4 +214,4 @@ def _prepare(database: Database, *, whole: bool) -> None:
             revision = present_revision(connection, place=database.place)
             if not (is_current(revision) and has_views(connection)):
                 upgrade(connection)
-    database.hold_file()
+    database.hold()

@@ -17,6 +17,10 @@ class StaleClaimError(StoreError):
     """The trial has been finished, or another process has taken it over since it was claimed."""
 
 
+class DamagedError(StoreError):
+    """Rows hold what no archdsl wrote."""
+
+
 class NoServerError(StoreError):
     """The server of a database does not answer, or lets nobody in."""
 

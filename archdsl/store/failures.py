@@ -35,6 +35,11 @@ _OF_SQLITE = {
 
 _NO_ANSWER = "no server answers there; start it, or correct host and port in --db"
 _LOST = f"the server ended the connection; {_AGAIN}"
+_SILENT = f"the server is busy or stopped, or its machine is lost; {_AGAIN}"
+_ENDING = "the server is just ending; start it, and run this again"
+_STARTING = "the server is just starting; run this again in a moment"
+_ABSENT = (_NO_ANSWER, _LOST, _SILENT, _ENDING, _STARTING)
+"""What a server may get over."""
 # Of a refused connection the driver gives the server's sentence alone, without its code.
 _OF_CONNECTIONS = {
     "Connection refused": _NO_ANSWER,
@@ -53,8 +58,10 @@ _OF_CONNECTIONS = {
     "permission denied": "this user may not connect to it; grant CONNECT, or say another --db",
     "too many": "the server has no connection left; end some, or raise its max_connections",
     "connection slots": "the server has no connection left; end some, or raise its max_connections",
-    "shutting down": "the server is just ending; start it, and run this again",
-    "starting up": "the server is just starting; run this again in a moment",
+    "shutting down": _ENDING,
+    "starting up": _STARTING,
+    "no answer since": _SILENT,
+    "invalid connection option": "correct the words behind the ? of --db",
     "server closed the connection": _LOST,
     "connection is lost": _LOST,
 }
@@ -78,13 +85,23 @@ def explained(place: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
-        origin = getattr(error, "orig", None) or error
-        cause = str(origin).splitlines()[0]
-        meaning = _meaning(origin, cause)
+        origin, cause, meaning = _understood(error)
         text = f"{meaning} ({cause})" if meaning else cause
         refused = getattr(origin, "sqlstate", "") is None
         kind = NoServerError if refused else StoreError
         raise kind(f"database {place}: {text}") from error
+
+
+def is_absence(error: SQLAlchemyError) -> bool:
+    """Whether a database server is away, and perhaps only for a while."""
+    return _understood(error)[2] in _ABSENT
+
+
+def _understood(error: BaseException) -> tuple[BaseException, str, str | None]:
+    """What a driver raised, its first line, and what that means."""
+    origin: BaseException = getattr(error, "orig", None) or error
+    cause = str(origin).splitlines()[0]
+    return origin, cause, _meaning(origin, cause)
 
 
 def _meaning(origin: BaseException, cause: str) -> str | None:

@@ -8,6 +8,8 @@ no statement that would have to be tried again. Readers wait for nobody: they se
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import URL, Connection, create_engine, event
 
 from archdsl.errors import StoreError
@@ -56,11 +58,16 @@ def engines_of(url: URL, *, place: str) -> Engines:
             pool_pre_ping=True,
             json_serializer=json_text,
         )
+        from archdsl.store.patience import PatientConnection
     except ImportError as error:
         raise StoreError(
             f"{place} needs a driver that is not installed ({str(error).splitlines()[0]}): "
             "pip install 'archdsl[postgres]', or say a file with --db archdsl.db"
         ) from None
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_: object, __: object, arguments: Any, words: Any) -> PatientConnection:
+        return PatientConnection.connect(*arguments, **words)
 
     reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     writer = engine.execution_options()

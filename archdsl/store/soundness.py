@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, select
 
-from archdsl.errors import StoreError
 from archdsl.store.damage import Damage, Within
+from archdsl.store.errors import DamagedError
 from archdsl.store.tables import studies, trials
 
 _MOST = 20
@@ -16,7 +16,7 @@ _MOST = 20
 
 def damaged(
     connection: Connection, found: Sequence[Damage], *, place: str, within: Within
-) -> StoreError:
+) -> DamagedError:
     """The error that names every damaged value, and what is whole.
 
     Args:
@@ -30,7 +30,7 @@ def damaged(
         more = f"and {len(found) - _MOST} more; archdsl doctor --db {place} says all"
         lines.append(f"  {more}")
     values = "a value is" if len(found) == 1 else f"{len(found)} values are"
-    return StoreError(
+    return DamagedError(
         "\n".join(
             [
                 f"database {place}: {values} damaged, so nothing was done with it",
