@@ -130,11 +130,15 @@ def _checks(column: Column[Any], *, lite: bool) -> Iterator[Check]:
             missing = and_(column.is_not(None), not_(there))
             yield column, missing, f"which no row of {key.column.table} has"
     elif isinstance(column.type, JSON):
-        yield column, func.json_typeof(column) != "object", "not a JSON object"
+        yield column, func.json_typeof(column).not_in(_kinds(column)), "not a JSON object"
     if column in _FINITE:
         yield column, _out_of_bounds(column), "not a possible value"
     if column is trials.c.state:
         yield column, column.not_in(list(State)), f"none of: {', '.join(State)}"
+
+
+def _kinds(column: Column[Any]) -> list[str]:
+    return ["object", "null"] if column.nullable else ["object"]
 
 
 def _of_type(column: Column[Any]) -> Iterator[Check]:
@@ -142,7 +146,8 @@ def _of_type(column: Column[Any]) -> Iterator[Check]:
     raw = type_coerce(column, String)
     kind, is_null = func.typeof(raw), false() if not column.nullable else column.is_(None)
     if isinstance(column.type, JSON):
-        whole = case((func.json_valid(raw) == 1, func.json_type(raw) == "object"), else_=false())
+        right = func.json_type(raw).in_(_kinds(column))
+        whole = case((func.json_valid(raw) == 1, right), else_=is_null)
         yield column, not_(whole), "not a JSON object"
     elif isinstance(column.type, Integer | Boolean):
         yield column, not_(or_(kind == "integer", is_null)), "not a whole number"
