@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from archdsl.analysis.dominance import Point, losses, no_worse
+from archdsl.metrics import as_loss
+from archdsl.records import State
 from archdsl.store.rows import StudyRow, Trial
 
 
@@ -19,14 +22,20 @@ class Growth:
 
     Args:
         reference: the point it is measured from, objective to value.
-        stated: whether the study says the reference; else it is the base's values.
+        reference_from: what that is: the one that the study states, the base's values, or the worst
+            value of each objective, where the base has come to an end without values.
         series: number of the trial, and the hypervolume once that was finished, in the product of
             the objectives' units.
     """
 
     reference: Mapping[str, float]
-    stated: bool
+    reference_from: Literal["study", "base", "worst"]
     series: Sequence[tuple[int, float]]
+
+    @property
+    def stated(self) -> bool:
+        """Whether the study says the reference."""
+        return self.reference_from == "study"
 
     @property
     def value(self) -> float:
@@ -46,27 +55,30 @@ def growth(
 
     Args:
         study: whose objectives are taken.
-        trials: all complete ones.
-        stated: the reference that the study states, if it does; else the base's values are taken.
+        trials: all of it.
+        stated: the reference that the study states, if it does.
 
     Returns:
-        The growth; None where the study states no reference and its base has no values.
+        The growth; None where the study states no reference and has no base, or one that runs, and
+        where nothing is complete.
     """
-    reference = stated or _base_values(study, trials)
-    if reference is None:
+    complete = [trial for trial in trials if trial.state is State.COMPLETE]
+    found = _reference(study, trials, complete, stated=stated)
+    if found is None:
         return None
+    reference_from, reference = found
     corner = losses(reference, study.objectives)
     front: list[Point] = []
     series: list[tuple[int, float]] = []
     volume = 0.0
-    for trial in sorted(trials, key=lambda each: each.finish_order or 0):
+    for trial in sorted(complete, key=lambda each: each.finish_order or 0):
         point = losses({name: each.value for name, each in trial.values.items()}, study.objectives)
         inside = all(loss < worst for loss, worst in zip(point, corner, strict=True))
         if inside and not any(no_worse(member, point) for member in front):
             front = [member for member in front if not no_worse(point, member)] + [point]
             volume = hypervolume(front, corner)
         series.append((trial.number, volume))
-    return Growth(reference=reference, stated=stated is not None, series=series)
+    return Growth(reference=reference, reference_from=reference_from, series=series)
 
 
 def hypervolume(points: Sequence[Point], reference: Point) -> float:
@@ -103,9 +115,29 @@ def _volume(points: Sequence[Point], reference: Point) -> float:
     return total
 
 
-def _base_values(study: StudyRow, trials: Sequence[Trial]) -> dict[str, float] | None:
-    """Those of trial 0, which is the base where the study has one."""
+def _reference(
+    study: StudyRow,
+    trials: Sequence[Trial],
+    complete: Sequence[Trial],
+    *,
+    stated: Mapping[str, float] | None,
+) -> tuple[Literal["study", "base", "worst"], Mapping[str, float]] | None:
+    """What is stated, the values of trial 0, which is the base where the study has one, or the
+    worst there are."""
+    if stated:
+        return "study", stated
     base = next((trial for trial in trials if trial.number == 0), None)
     if base is None or not study.document.get("base"):
         return None
-    return {name: base.values[name].value for name in study.objectives}
+    if base.values:
+        return "base", {name: base.values[name].value for name in study.objectives}
+    if base.state is State.RUNNING or not complete:
+        return None
+    worst = {
+        name: max(
+            (trial.values[name].value for trial in complete),
+            key=lambda value: as_loss(value, direction),
+        )
+        for name, direction in study.objectives.items()
+    }
+    return "worst", worst

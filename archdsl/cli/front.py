@@ -166,7 +166,7 @@ def _growth_json(growth: Growth) -> dict[str, Any]:
         "value": growth.value,
         "last_grew": growth.last_grew,
         "reference": dict(growth.reference),
-        "reference_from": "study" if growth.stated else "base",
+        "reference_from": growth.reference_from,
         "series": [{"trial": trial, "hypervolume": value} for trial, value in growth.series],
     }
 

@@ -160,8 +160,8 @@ def read_front(store: Store, study: StudyRow) -> StudyResults:
     behind = store.measurements.by_trial(study.id)
     scores = final_scores(store, on_front, behind)
     architectures = {t.number: by_identity[t.arch_id] for t in complete}
-    has_base = bool(study.document.get("base"))
-    base = Differences(architectures[0].spec) if has_base and 0 in architectures else None
+    has_base = bool(study.document.get("base")) and bool(trials)
+    base = Differences(by_identity[trials[0].arch_id].spec) if has_base else None
     rows = [
         CompleteTrial(
             trial=trial,
@@ -185,7 +185,7 @@ def read_front(store: Store, study: StudyRow) -> StudyResults:
         conditions=_conditions(study, list(behind.values())),
         growth=growth(
             study,
-            complete,
+            trials,
             stated=reference_point(study.document.get("reference"), study.objectives),
         ),
         others=[t for t in trials if t.state is not State.COMPLETE],
@@ -236,9 +236,21 @@ def describe_hypervolume(results: StudyResults) -> str:
         f"{name} {rounded(value)} {METRICS[name].unit}".rstrip()
         for name, value in found.reference.items()
     )
+    place, why = _measured_from(results, found)
     if found.last_grew is None:
-        worst = "the stated reference" if found.stated else "the base"
-        return f"hypervolume 0: no trial is better in every objective than {worst} ({point})"
-    place = "the stated reference" if found.stated else "the base, as the study states no reference"
+        no_better = f"hypervolume 0: no trial is better in every objective than {place}"
+        return f"{no_better}{why if found.reference_from == 'worst' else ''} ({point})"
     value = f"{rounded(found.value)} {hypervolume_unit(found)}".rstrip()
-    return f"hypervolume {value} from {place} ({point}); last grew at trial {found.last_grew}"
+    return f"hypervolume {value} from {place}{why} ({point}); last grew at trial {found.last_grew}"
+
+
+def _measured_from(results: StudyResults, found: Growth) -> tuple[str, str]:
+    """Where a hypervolume is measured from, and why there."""
+    if found.reference_from == "study":
+        return "the stated reference", ""
+    unstated = ", as the study states no reference"
+    if found.reference_from == "base":
+        return "the base", unstated
+    base = results.others[0]
+    ended = f"the base is {base.state.value}" + (f": {base.reason}" if base.reason else "")
+    return "the worst value of each objective", f"{unstated} and {ended}"

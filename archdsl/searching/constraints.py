@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt
 
-from archdsl.document.messages import one_of, shown
+from archdsl.document.messages import one_of, rounded, shown
 from archdsl.metrics import MEASURED, METRICS, relative_excess
 from archdsl.plan.facts import FACTS
 
@@ -47,6 +47,23 @@ class Constraint:
         if _HOLDS[self.operator](left, right):
             return 0.0
         return relative_excess(max(abs(left - right), _LEAST), right, at_zero=_LEAST)
+
+
+def broken(
+    constraints: Iterable[Constraint], known: Mapping[str, float]
+) -> tuple[str, float] | None:
+    """Which constraints on facts a model breaks, in words, and by how much in all; None if none."""
+    found = [(each, excess) for each in constraints if (excess := each.violation(known)) > 0]
+    if not found:
+        return None
+    return "; ".join(_format_broken(c, known) for c, _ in found), sum(excess for _, excess in found)
+
+
+def _format_broken(constraint: Constraint, known: Mapping[str, float]) -> str:
+    left, right = constraint.values(known)
+    compared = f"{constraint.right} is {right:g}" if isinstance(constraint.right, str) else ""
+    found = f"{constraint.left} is {rounded(left)}" + (f" and {compared}" if compared else "")
+    return f"{found}, but {constraint.text} is asked for"
 
 
 def parse_constraint(text: str) -> Constraint:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from archdsl.document.messages import rounded
 from archdsl.errors import SpaceExhaustedError
 from archdsl.identity import canonical_json
 from archdsl.plan.facts import facts
 from archdsl.plan.read import Checked
 from archdsl.records import Outcome, State
-from archdsl.searching.constraints import Constraint
+from archdsl.searching.constraints import broken
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.samplers import History, Proposal, Sampler
 from archdsl.searching.samplers.optuna import OptunaSampler, distributions
@@ -33,7 +32,7 @@ class Proposer:
     def __init__(self, *, checked: CheckedStudy, sampler: Sampler | None = None) -> None:
         self._space = checked.space
         study = checked.study
-        self._constraints = [c for c in study.parsed_constraints() if not c.measured]
+        self._constraints = study.fact_constraints()
         # Decisions made before, and what they came to: to find that out costs more than to draw.
         self._known: dict[str, str | None] = {}
         self._sampler = sampler or OptunaSampler(
@@ -105,14 +104,11 @@ class Proposer:
 
     def _refused(self, known: Mapping[str, float]) -> Outcome | None:
         """What becomes of a model whose facts break constraints; None where they keep them."""
-        broken = [(c, excess) for c in self._constraints if (excess := c.violation(known)) > 0]
-        if not broken:
+        found = broken(self._constraints, known)
+        if found is None:
             return None
-        return Outcome(
-            state=State.INFEASIBLE,
-            reason="; ".join(_format_broken(c, known) for c, _ in broken),
-            violation=sum(excess for _, excess in broken),
-        )
+        reason, violation = found
+        return Outcome(state=State.INFEASIBLE, reason=reason, violation=violation)
 
     def _first_left(self, seen: set[str], *, only_feasible: bool) -> NewTrial:
         """What is not proposed any more, an enumeration finds, or proves absent."""
@@ -134,10 +130,3 @@ class Proposer:
             f"{len(seen)} architectures were tried"
             + (", one of them the base, which lies outside the space" if outside else "")
         )
-
-
-def _format_broken(constraint: Constraint, known: Mapping[str, float]) -> str:
-    left, right = constraint.values(known)
-    compared = f"{constraint.right} is {right:g}" if isinstance(constraint.right, str) else ""
-    found = f"{constraint.left} is {rounded(left)}" + (f" and {compared}" if compared else "")
-    return f"{found}, but {constraint.text} is asked for"

@@ -15,6 +15,8 @@ from archdsl.document.validate import judge, located, problem, refuse_newer_vers
 from archdsl.errors import DocumentError, NameNotFoundError, Problem
 from archdsl.measuring.settings import AccuracySettings
 from archdsl.metrics import MEASURED, TRAINED, trained_metric
+from archdsl.plan.facts import facts
+from archdsl.searching.constraints import broken
 from archdsl.searching.stopping import AshaStopping, NoStopping
 from archdsl.searching.study import Study
 from archdsl.space import holes
@@ -28,6 +30,14 @@ class CheckedStudy:
 
     study: Study
     space: Space
+
+    def broken_by_base(self) -> str | None:
+        """What is said of a base whose facts break constraints; None of one that keeps them."""
+        base = self.space.base_candidate()
+        found = base and broken(self.study.fact_constraints(), facts(base.plan))
+        if not found:
+            return None
+        return f"the base breaks a constraint and will be on no front: {found[0]}"
 
 
 def read_study(name: str, sets: Sequence[str] = ()) -> CheckedStudy:

@@ -168,6 +168,10 @@ class Study(StoredNode):
         """The constraints, read."""
         return [parse_constraint(text) for text in self.constraints]
 
+    def fact_constraints(self) -> list[Constraint]:
+        """Those that facts decide before any cost."""
+        return [constraint for constraint in self.parsed_constraints() if not constraint.measured]
+
     def document(self) -> dict[str, Any]:
         """The normalised document."""
         fields: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)

@@ -72,6 +72,16 @@ def test_the_base_stands_in_for_a_reference(
     assert found.series[0] == (0, 0.0)
 
 
+def test_a_base_without_values_leaves_the_worst_there_are(
+    study: ReadStudy, run: Run, store: Store, folder: Any
+) -> None:
+    (folder / "values.csv").write_text(TABLE)
+    found = _grown(store, run(study(SPACE, trials=4, constraints=["depth >= 3", "depth <= 4"])))
+    assert (found.reference_from, found.reference) == ("worst", {"latency": 4.0, "top1": 55.0})
+    with_more = study(SPACE, trials=4, constraints=["latency >= 2.5ms"], name="again")
+    assert _grown(store, run(with_more)).reference_from == "worst"
+
+
 def test_without_reference_and_base_there_is_none(
     study: ReadStudy, run: Run, store: Store, folder: Any
 ) -> None:

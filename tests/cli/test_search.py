@@ -64,6 +64,28 @@ def test_a_space_that_is_used_up_is_no_failure(run: Run, tabular: Path) -> None:
     assert "space exhausted: all 8 combinations give no new model" in done.err
 
 
+@pytest.mark.parametrize("constraint", ["depth <= 3", "latency <= 1.9ms"])
+def test_a_base_that_breaks_a_constraint(run: Run, tabular: Path, constraint: str) -> None:
+    """What differs from it is told all the same, and the hypervolume is measured from elsewhere."""
+    words = ["--set", f"constraints=[{constraint}]", "--set", "budget.trials=9"]
+    broken = "the base breaks a constraint and will be on no front: depth is 4, but depth <= 3 is"
+    known = constraint.startswith("depth")
+    assert (broken in run("check", "study.yaml", *words[:2]).out) == known
+    assert (broken in run("search", "study.yaml", *words, "--dry-run").err) == known
+    searched = run("search", "study.yaml", *words)
+    assert (broken in searched.err) == known
+    assert "the worst value of each objective, as the study states no reference and the base is " in (
+        searched.out
+    )
+    assert f"infeasible: {constraint.split()[0]} is " in searched.out
+    found = run("front", "--json").json()
+    assert found["hypervolume"]["reference_from"] == "worst"
+    assert found["hypervolume"]["value"] > 0
+    assert all("depth 4 → " in member["difference"] for member in found["members"])
+    run("report", "-o", "report.html")
+    assert "depth 4 → 1" in Path("report.html").read_text()
+
+
 def test_an_infeasible_space_is(run: Run, tabular: Path) -> None:
     done = run("search", "study.yaml", "--set", "constraints=[params <= 5]", code=2)
     assert "space exhausted: all 8 combinations" in done.err
