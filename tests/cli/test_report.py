@@ -134,7 +134,7 @@ INSERT INTO measurements SELECT id + :shift, arch_id || :tag, quantity, key, val
   protocol, detail, created FROM measurements WHERE id < :shift0;
 INSERT INTO trials SELECT id + :shift, study_id, number + :count * :turn, arch_id || :tag, state,
   params, distributions, sampler_attrs, attempt, counted, violation, reason, seconds,
-  finish_order + :count * :turn, started, finished FROM trials WHERE number < :count;
+  finish_order + :count * :turn, started, finished, ended_under FROM trials WHERE number < :count;
 INSERT INTO trial_values SELECT trial_id + :shift, objective, study_id, position,
   measurement_id + :shift, value * :worse, low * :worse, high * :worse, loss * :worse,
   loss_low * :worse, loss_high * :worse FROM trial_values
