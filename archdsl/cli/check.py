@@ -73,10 +73,9 @@ def summarise(path: Path, sets: list[str]) -> tuple[str, str]:
 
         checked = read_study(str(path), sets)
         holes = sum(1 for _ in checked.space.holes())
-        beside = checked.broken_by_base()
         return kind, (
             f"study '{checked.study.name}': {holes} holes, {checked.space.size} combinations, "
-            f"{checked.study.budget.trials} trials" + (f"; {beside}" if beside else "")
+            f"{checked.study.budget.trials} trials" + "".join(f"; {w}" for w in checked.warnings())
         )
     if kind == "runner":
         from archdsl.runners.read import read_profile

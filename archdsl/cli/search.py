@@ -93,8 +93,8 @@ def command(
     found = resolve_study(asked, profile)
     say(found.message)
     checked = check_study(found.tree, folder=found.folder)
-    if broken := checked.broken_by_base():
-        say(broken)
+    for warning in checked.warnings():
+        say(warning)
     keep_apart(locate(db))
     keep_values_apart(checked.study, profile)
     if dry_run:

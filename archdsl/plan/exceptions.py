@@ -54,11 +54,14 @@ def layer_words(spec: ModelSpec, rules: Rules) -> list[LayerWords]:
         _selected(exception, spec.depth, rules.at("layers", number))
         for number, exception in enumerate(spec.layers)
     ]
+    of_layer: list[list[int]] = [[] for _ in range(spec.depth)]
+    for number, chosen in enumerate(selected):
+        for layer in chosen:
+            of_layer[layer].append(number)
     base = _base(spec)
     made: dict[tuple[int, ...], LayerWords] = {}
     layers = []
-    for layer in range(spec.depth):
-        applied = tuple(n for n, chosen in enumerate(selected) if layer in chosen)
+    for applied in map(tuple, of_layer):
         if applied not in made:
             patches = {n: spec.layers[n].patch() for n in applied}
             made[applied] = _merged(base, patches, rules)

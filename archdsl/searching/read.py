@@ -21,17 +21,35 @@ from archdsl.searching.stopping import AshaStopping, NoStopping
 from archdsl.searching.study import Study
 from archdsl.space import holes
 from archdsl.space.holes import Fixed, Hole, Part
+from archdsl.space.option_check import check_options
 from archdsl.space.space import Space
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedStudy:
-    """A study whose every option makes a valid model."""
+    """A study whose every option makes a valid model, as far as that was checked.
+
+    Args:
+        study: its document.
+        space: its models.
+        unchecked: how many options there are too many to check before a search.
+    """
 
     study: Study
     space: Space
+    unchecked: int = 0
 
-    def broken_by_base(self) -> str | None:
+    def warnings(self) -> list[str]:
+        """What may surprise whoever searches it, each in a line."""
+        found = [self._broken_by_base()]
+        if self.unchecked:
+            found.append(
+                f"{self.unchecked} options are too many to check before a search, which passes "
+                "over those that make no model"
+            )
+        return [each for each in found if each]
+
+    def _broken_by_base(self) -> str | None:
         """What is said of a base whose facts break constraints; None of one that keeps them."""
         base = self.space.base_candidate()
         found = base and broken(self.study.fact_constraints(), facts(base.plan))
@@ -68,15 +86,17 @@ def check_study(tree: Tree, *, folder: Path) -> CheckedStudy:
     if study:
         problems += _effects(tree, study) + _stopping(tree, study)
     space = _space(tree, folder, problems, refused)
-    if problems or study is None or space is None:
+    found = check_options(space) if space else None
+    problems += found.problems if found else ()
+    if problems or study is None or space is None or found is None:
         raise DocumentError(_in_order(problems))
-    return CheckedStudy(study=study, space=space)
+    return CheckedStudy(study=study, space=space, unchecked=found.unchecked)
 
 
 def _space(
     tree: Tree, folder: Path, problems: list[Problem], refused: set[tuple[str | int, ...]]
 ) -> Space | None:
-    """The space of a study, with every option of it checked; adds to `problems`.
+    """The space of a study, its options not checked yet; adds to `problems`.
 
     Args:
         refused: words whose values are known to be wrong, and of which nothing more is said.
@@ -91,9 +111,7 @@ def _space(
     problems += found
     if found or refused & {("base",), ("space",)}:
         return None
-    space = Space(bases=bases, overlay=overlay)
-    problems += space.check_options()
-    return space
+    return Space(bases=bases, overlay=overlay)
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:

@@ -73,8 +73,8 @@ class Hole:
         options = self.tree.child("choose")
         if options is None or self.span is not None:
             return self.tree.origin
-        labels = list(options.value) if isinstance(options.value, Mapping) else None
-        return options.nearest_origin([labels[index] if labels else index])
+        labelled = isinstance(options.value, Mapping)
+        return options.nearest_origin([str(self.labels[index]) if labelled else index])
 
 
 Part = Fixed | Branch | Same | Hole
@@ -204,9 +204,11 @@ class _Parser:
             self._refuse((*path, "choose"), "no options to choose from")
             return Fixed(tree=tree)
         labels = [label for label, _, _ in labelled]
-        for position, label in enumerate(labels):
-            if label in labels[:position]:
+        seen: set[Scalar] = set()
+        for label in labels:
+            if label in seen:
                 self._refuse((*path, "choose"), f"the option {shown(label)} stands there twice")
+            seen.add(label)
         options = tuple(
             self._option(child, (*path, "choose", step), f"{name}[{_written(label)}]")
             for label, step, child in labelled

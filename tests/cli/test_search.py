@@ -74,10 +74,11 @@ def test_a_base_that_breaks_a_constraint(run: Run, tabular: Path, constraint: st
     assert (broken in run("search", "study.yaml", *words, "--dry-run").err) == known
     searched = run("search", "study.yaml", *words)
     assert (broken in searched.err) == known
-    assert "the worst value of each objective, as the study states no reference and the base is " in (
-        searched.out
+    assert (
+        "the worst value of each objective, as the study states no reference and the base is "
+        in (searched.out)
     )
-    assert f"infeasible: {constraint.split()[0]} is " in searched.out
+    assert f"infeasible: {constraint.split(maxsplit=1)[0]} is " in searched.out
     found = run("front", "--json").json()
     assert found["hypervolume"]["reference_from"] == "worst"
     assert found["hypervolume"]["value"] > 0
