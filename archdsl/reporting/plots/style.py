@@ -11,7 +11,7 @@ from matplotlib.axis import Axis as Ticks
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from archdsl.reporting.formatting import plain_number
 
@@ -30,6 +30,9 @@ WIDTH = 8.4
 DPI = 200
 LOG_RATIO = 10.0
 """An axis whose largest value is more than this many times its smallest is logarithmic."""
+
+LARGE = 1e5
+"""From here on the numbers of an axis have a prefix: `200 k`, `1.5 M`."""
 
 Way = Literal["x", "y"]
 
@@ -123,7 +126,10 @@ def set_scale(axes: Axes, way: Way, values: Iterable[float], *, unit: str, ticks
         margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
         limit(low - margin, high + margin)
         line.set_major_locator(MaxNLocator(nbins=ticks, steps=[1, 2, 2.5, 5, 10]))
-    line.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
+    # Long numbers would overlap each other, or push the axis's name out of the picture.
+    large = max(map(abs, line.get_view_interval())) >= LARGE
+    plain = FuncFormatter(lambda value, _: plain_number(value))
+    line.set_major_formatter(EngFormatter() if large else plain)
 
 
 def sample(

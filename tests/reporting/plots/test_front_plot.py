@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,29 @@ def test_only_wide_ratios_take_a_logarithmic_axis(points: list[CompleteTrial], s
     (axes,) = plot_front(points, x=LATENCY, y=TOP1, title="", note="").axes
     assert axes.get_xscale() == scale
     assert axes.get_yscale() == "linear", "a percentage is never logarithmic"
+
+
+@pytest.mark.parametrize("largest", [9.5, 950.0, 99_000.0, 3.4e5, 2.6e6, 7.2e9, 1e12])
+@pytest.mark.parametrize("least", [0.9, 0.01])
+def test_large_values_leave_room_for_the_names_of_both_axes(least: float, largest: float) -> None:
+    x, y = (Axis(objective=name, goal="minimize") for name in ("params", "macs"))
+    rows = [
+        complete(number, {"params": share * largest, "macs": (1 + least - share) * largest})
+        for number, share in enumerate((least, (1 + least) / 2, 1.0))
+    ]
+    figure = plot_front(rows, x=x, y=y, title="Large", note=NOTE)
+    (axes,) = figure.axes
+    figure.draw_without_rendering()
+    renderer = figure.canvas.get_renderer()
+    whole = figure.bbox
+    for name in (axes.xaxis.label, axes.yaxis.label):
+        extent = name.get_window_extent(renderer)
+        assert whole.x0 <= extent.x0 and extent.x1 <= whole.x1, name.get_text()
+        assert whole.y0 <= extent.y0 and extent.y1 <= whole.y1, name.get_text()
+    numbers = [
+        each.get_window_extent(renderer) for each in axes.get_xticklabels() if each.get_text()
+    ]
+    assert not any(a.overlaps(b) for a, b in pairwise(numbers))
 
 
 @pytest.mark.parametrize("count", [25, 300])
