@@ -64,6 +64,10 @@ class ChildDied(Exception):
     """The child process ended by itself; says how."""
 
 
+class NotReadyError(MeasureError):
+    """The child process ended before it could evaluate anything."""
+
+
 class ChildTimedOut(Exception):
     """The child process did not answer in time."""
 
@@ -76,7 +80,7 @@ class Child:
 
     Raises:
         ArchdslError: whatever error of a user's the making of the evaluators met.
-        MeasureError: the process died in the midst of it.
+        NotReadyError: the process died in the midst of it.
     """
 
     protocols: Mapping[str, Mapping[str, Any]]
@@ -117,7 +121,7 @@ class Child:
         try:
             return self._answer(message)
         except ChildDied as death:
-            raise MeasureError(
+            raise NotReadyError(
                 f"the worker process ended while it was made ready: {death}; what it wrote to "
                 "standard error tells more"
             ) from None

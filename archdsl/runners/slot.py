@@ -7,7 +7,7 @@ from typing import Any
 
 from archdsl.errors import MeasureError
 from archdsl.records import Job, Outcome
-from archdsl.runners.child import Child, WorkerConfig
+from archdsl.runners.child import Child, NotReadyError, WorkerConfig
 from archdsl.runners.evaluation import InProcess, OnMeasurement, OnReport
 
 Worker = Child | InProcess
@@ -74,7 +74,10 @@ class WorkerSlot:
         config = self._config
         if all("table" in settings for settings in config.evaluate.values()):
             return InProcess(config.make(config.evaluate, config.profile))
-        return Child(config)
+        try:
+            return Child(config)
+        except NotReadyError:  # whoever kills workers may meet one that is just being made
+            return Child(config)
 
 
 def refuse_unmeasured(quantity: str, protocols: Mapping[str, Mapping[str, Any]]) -> None:

@@ -150,6 +150,13 @@ def make_bad_document(evaluate, profile):
 def make_a_mess(evaluate, profile):
     raise TypeError("a mistake of ours")
 
+def make_killed_once(evaluate, profile):
+    note = Path(profile.storage).with_name("made")
+    if not note.exists():
+        note.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return make(evaluate, profile)
+
 def make_nothing(evaluate, profile):
     os._exit(7)
 '''

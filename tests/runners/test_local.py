@@ -16,6 +16,7 @@ import pytest
 
 from archdsl.errors import ArchdslError, DataError, DeviceError, DocumentError, MeasureError
 from archdsl.records import Job, Outcome, State
+from archdsl.runners.child import NotReadyError
 from archdsl.runners.interfaces import Bound, Runner
 from archdsl.runners.make import make_runner as runner_of
 
@@ -209,8 +210,8 @@ def test_scores_of_one_quantity_know_no_bounds(make_runner: MakeRunner, make_job
     [
         ("make_no_data", DataError, "no such folder"),
         ("make_bad_document", DocumentError, "a.yaml: 1 problem\n  2:3  x  bad"),
-        ("make_a_mess", MeasureError, "exit status 1"),
-        ("make_nothing", MeasureError, "exit status 7"),
+        ("make_a_mess", NotReadyError, "exit status 1"),
+        ("make_nothing", NotReadyError, "exit status 7"),
     ],
 )
 def test_an_error_of_the_preparation_is_raised_here(
@@ -220,6 +221,14 @@ def test_an_error_of_the_preparation_is_raised_here(
         make_runner(of=getattr(toys, name)).protocols()
     assert type(caught.value) is kind
     assert message in str(caught.value)
+
+
+def test_a_worker_that_is_killed_while_it_is_made_ready_is_made_once_more(
+    make_runner: MakeRunner, toys: Any, make_job: MakeJob, source_of: Any
+) -> None:
+    source = source_of([make_job(0)])
+    make_runner(of=toys.make_killed_once).run(source)
+    assert source.outcomes[0].state is State.COMPLETE
 
 
 def test_an_error_of_the_source_ends_the_child(
