@@ -44,7 +44,12 @@ def asked(percent: int, *, swapped: bool, arguments: argparse.Namespace) -> dict
     found = compare_latency(
         *map(build_plan, plans), image_shape=plans[0].image, conditions=conditions
     )
-    true = {0: {Verdict.SAME}, 2: {Verdict.SLOWER if swapped else Verdict.FASTER}}[min(percent, 2)]
+    other = (
+        {Verdict.SLOWER, Verdict.SLOWER_THOUGH_BUSY}
+        if swapped
+        else {Verdict.FASTER, Verdict.FASTER_THOUGH_BUSY}
+    )
+    true = {0: {Verdict.SAME}, 2: other}[min(percent, 2)]
     return {
         "more_layers_percent": percent,
         "macs_ratio": macs[0] / macs[1],
@@ -89,7 +94,7 @@ def main() -> None:
         for some in ([row for row in rows if row["more_layers_percent"] == percent
                       and (row["macs_ratio"] > 1) is more] for more in (False, True)):  # fmt: skip
             if some:
-                counts = [sum(row["verdict"] == word for row in some) for word in words]
+                counts = [sum(row["verdict"].startswith(word) for row in some) for word in words]
                 counts += [sum(row[word] for row in some) for word in ("true", "wrong")]
                 cells = "".join(f"{number:>9}" for number in counts)
                 print(f"{f'+{percent} %':<8}{some[0]['macs_ratio']:>12.4f}{cells}")

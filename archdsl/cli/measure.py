@@ -107,7 +107,8 @@ def command(
     if versus is None:
         _one(subjects[0], conditions, db, as_json)
     else:
-        _two(subjects, conditions, as_json)
+        words = [" ".join([spec, *(f"--set {each}" for each in sets or [])]), versus]
+        _two(subjects, _told_apart(subjects, words), conditions, as_json)
 
 
 def _one(subject: Subject, conditions: Conditions, db: str | None, as_json: bool) -> None:
@@ -146,11 +147,21 @@ def _one(subject: Subject, conditions: Conditions, db: str | None, as_json: bool
     print(f"device   {_device(found.protocol)}")
 
 
-def _two(subjects: Sequence[Subject], conditions: Conditions, as_json: bool) -> None:
+def _told_apart(subjects: Sequence[Subject], words: Sequence[str]) -> list[str]:
+    """What two models are called: by their names, and what a user wrote where these are equal."""
+    names = [each.label for each in subjects]
+    if names[0] != names[1] or words[0] == words[1]:
+        return names
+    return [f"{name} ({said})" for name, said in zip(names, words, strict=True)]
+
+
+def _two(
+    subjects: Sequence[Subject], names: Sequence[str], conditions: Conditions, as_json: bool
+) -> None:
     from archdsl.measuring.measure import compare_subjects
 
     a, b = subjects
-    say(f"timing {a.label} and {b.label} in turns …")
+    say(f"timing {names[0]} and {names[1]} in turns …")
     found = compare_subjects(subjects, conditions)
     if as_json:
         print_json(
@@ -167,12 +178,12 @@ def _two(subjects: Sequence[Subject], conditions: Conditions, as_json: bool) -> 
             }
         )
         return
-    print(f"{found.verdict.value}: {a.label} takes {found.ratio:.3f} of the time of {b.label}")
+    print(f"{found.verdict.value}: {names[0]} takes {found.ratio:.3f} of the time of {names[1]}")
     print(f"         95 % interval of the ratio {found.low:.3f} to {found.high:.3f}")
     for reason in found.disturbances:
-        print(f"unclear  {reason}")
+        print(f"{'unclear' if found.verdict.value == 'UNCLEAR' else 'busy   '}  {reason}")
     if a.image_shape != b.image_shape:
-        shapes = (f"{each.label} {each.image_shape}" for each in subjects)
+        shapes = (f"{name} {each.image_shape}" for name, each in zip(names, subjects, strict=True))
         print(f"images   {', '.join(shapes)} (channels, height, width): each its own")
     print(f"device   {_device(found.protocol)}")
 

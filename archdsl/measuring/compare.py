@@ -22,6 +22,11 @@ from archdsl.measuring.timing import Workload
 SAME_WITHIN = 0.01
 """Two latencies are the same when their ratio is surely between 0.99 and 1.01."""
 LEAST_PAIRS = 8
+LEAST_HALF = 6
+"""So many ratios have an interval of 95 %."""
+BUSY_MARGIN = 0.1
+"""Beside a load, a ratio has to be surely a tenth away from 1, in the calmer pairs and in the
+busier ones: then it is not for what others took."""
 STOP_CONFIDENCE = 0.99
 """Of the interval that may end the timing early. Higher than the 95 % that is reported, because
 looking at the interval several times gives chance several tries."""
@@ -36,8 +41,12 @@ class Verdict(StrEnum):
     """The interval lies below 1."""
     SLOWER = "SLOWER"
     """The interval lies above 1."""
+    FASTER_THOUGH_BUSY = "FASTER, on a busy machine"
+    """The device was not ours alone, and the interval lies far below 1 whatever others took."""
+    SLOWER_THOUGH_BUSY = "SLOWER, on a busy machine"
+    """The same, and far above 1."""
     UNCLEAR = "UNCLEAR"
-    """None of these when the time was spent, or the device was not ours alone."""
+    """None of these when the time was spent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +61,8 @@ class Comparison:
         protocol: what both were timed under.
         blocks_a_ms: samples of A in ms, block by block.
         blocks_b_ms: samples of B; block i was timed right after block i of A.
-        disturbances: why the ratio cannot be trusted, in words; then the verdict is UNCLEAR.
+        disturbances: why the ratio cannot be trusted to a few percent, in words; then the verdict
+            is UNCLEAR, or one of those on a busy machine.
         telemetry: of the device around the blocks.
     """
 
@@ -78,7 +88,7 @@ def compare_latency(
     """Time two networks in alternating blocks until it is clear which is faster.
 
     Pairs of blocks in which the device was not ours alone are taken again, within limits; where
-    too few are left, the verdict is UNCLEAR whatever the ratio.
+    too few are left, only a ratio far from 1 is a verdict, and said to be one on a busy machine.
 
     Args:
         model_a: takes images (batch, channels, height, width); left as it is.
@@ -112,7 +122,7 @@ def compare_latency(
     samples_a, samples_b = _samples(pairs.kept)
     ratio, (low, high, _) = ratio_of_pairs(samples_a, samples_b)
     return Comparison(
-        verdict=Verdict.UNCLEAR if disturbances else verdict_of(low, high),
+        verdict=busy_verdict(pairs.kept) if disturbances else verdict_of(low, high),
         ratio=ratio,
         low=low,
         high=high,
@@ -135,6 +145,24 @@ def verdict_of(low: float, high: float) -> Verdict:
 
 Pair = tuple[Block, ...]
 """A block of A and the block of B right after it."""
+
+
+def busy_verdict(pairs: Sequence[Pair]) -> Verdict:
+    """What pairs say about A that were taken while others used the device.
+
+    Both networks of a pair see the same load, but need not suffer alike. So the pairs are parted by
+    the load that they saw, as the probes beside them tell it, and both halves have to agree.
+    """
+    by_load = sorted(pairs, key=lambda pair: max(ms for block in pair for ms in block.probe_ms))
+    calmer, busier = by_load[: len(by_load) // 2], by_load[len(by_load) // 2 :]
+    if len(calmer) < LEAST_HALF:
+        return Verdict.UNCLEAR
+    intervals = [ratio_of_pairs(*_samples(half)).interval for half in (calmer, busier)]
+    if all(each.high < 1 - BUSY_MARGIN for each in intervals):
+        return Verdict.FASTER_THOUGH_BUSY
+    if all(each.low > 1 / (1 - BUSY_MARGIN) for each in intervals):
+        return Verdict.SLOWER_THOUGH_BUSY
+    return Verdict.UNCLEAR
 
 
 def _take_pairs(

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 import archdsl
 from archdsl.compiler.files import write_compiled
+from archdsl.document.write import to_yaml
 from archdsl.plan.read import read_model
 
 Run = Callable[..., Any]
@@ -53,6 +54,17 @@ def test_weights_beyond_the_memory_are_refused_before_anything(run: Run, folder:
     assert "GB of memory" in done.err
     assert not (folder / "out").exists()
     assert run("compile", "vittm-digits", *words, "--json").json()["params"] > 1e12
+
+
+@pytest.mark.slow
+def test_two_models_of_one_name_are_told_apart(run: Run, folder: Path) -> None:
+    (folder / "a.yaml").write_text(to_yaml(read_model("vittm-digits").spec.document()))
+    words = ["--threads", "1", "--max-seconds", "0.05"]
+    out = run("measure", "a.yaml", "--set", "depth=1", "--vs", "a.yaml", *words).out
+    assert ": vittm-digits (a.yaml --set depth=1) takes 0." in out
+    assert " of the time of vittm-digits (a.yaml)\n" in out
+    out = run("measure", "a.yaml", "--vs", "a.yaml", *words).out
+    assert "of the time of vittm-digits\n" in out
 
 
 @pytest.mark.slow

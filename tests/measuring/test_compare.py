@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from itertools import groupby
 from typing import ClassVar
 
 import pytest
 from torch import Tensor, nn
 
-from archdsl.measuring.compare import Verdict, compare_latency, verdict_of
+from archdsl.measuring.compare import Verdict, busy_verdict, compare_latency, verdict_of
 from archdsl.measuring.conditions import Conditions
+from archdsl.measuring.interference import Block
+from archdsl.measuring.load import Load
 
 SHAPE = (1, 4, 4)
 CONDITIONS = Conditions(device="cpu", batch=1, heads="predicted", max_seconds=0.6)
+
+
+BUSY = [Verdict.UNCLEAR, Verdict.FASTER_THOUGH_BUSY, Verdict.SLOWER_THOUGH_BUSY]
 
 
 class Sleeper(nn.Module):
@@ -34,10 +40,10 @@ class Sleeper(nn.Module):
 def test_half_the_time_is_faster_and_twice_is_slower() -> None:
     short, long = Sleeper("short", 0.004), Sleeper("long", 0.008)
     faster = compare_latency(short, long, image_shape=SHAPE, conditions=CONDITIONS)
-    assert faster.verdict is (Verdict.UNCLEAR if faster.disturbances else Verdict.FASTER)
+    assert faster.verdict in (BUSY if faster.disturbances else [Verdict.FASTER])
     assert 0.4 < faster.low <= faster.ratio <= faster.high < 0.8
     slower = compare_latency(long, short, image_shape=SHAPE, conditions=CONDITIONS)
-    assert slower.verdict is (Verdict.UNCLEAR if slower.disturbances else Verdict.SLOWER)
+    assert slower.verdict in (BUSY if slower.disturbances else [Verdict.SLOWER])
     assert slower.ratio > 1.25
     assert slower.protocol == faster.protocol
 
@@ -77,3 +83,35 @@ def test_blocks_alternate() -> None:
 )
 def test_verdicts(low: float, high: float, verdict: Verdict) -> None:
     assert verdict_of(low, high) is verdict
+
+
+def pairs(ratios: Sequence[float], probes: Sequence[float]) -> list[tuple[Block, ...]]:
+    """A block of A and one of B for each ratio, beside probes that took so long."""
+    load = Load(foreign_cores=1.0, own_cores=0.0)
+    return [
+        tuple(
+            Block(samples_ms=[ms], probe_ms=(probe, probe), load=load) for ms in (10 * ratio, 10.0)
+        )
+        for ratio, probe in zip(ratios, probes, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("calmer", "busier", "verdict"),
+    [
+        (1.6, 1.7, Verdict.SLOWER_THOUGH_BUSY),
+        (0.6, 0.5, Verdict.FASTER_THOUGH_BUSY),
+        (1.05, 1.7, Verdict.UNCLEAR),  # it is the load that makes the difference
+        (0.95, 0.5, Verdict.UNCLEAR),
+        (0.6, 1.7, Verdict.UNCLEAR),
+        (1.05, 1.05, Verdict.UNCLEAR),  # as near as that may be the load's
+    ],
+)
+def test_beside_a_load_only_a_ratio_far_from_one_is_clear(
+    calmer: float, busier: float, verdict: Verdict
+) -> None:
+    spread = [0.97, 0.98, 0.99, 1.0, 1.01, 1.02]
+    ratios = [at * each for each in spread for at in (busier, calmer)]
+    assert busy_verdict(pairs(ratios, [30.0, 21.0] * 6)) is verdict
+    few = pairs(ratios[:10], [30.0, 21.0] * 5)
+    assert busy_verdict(few) is Verdict.UNCLEAR, "five ratios have no interval of 95 %"
