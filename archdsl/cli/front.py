@@ -136,6 +136,8 @@ def print_front(front: StudyResults, *, robust: bool = False, settled: bool = Fa
             f"{UNSTEADY} not steady: the machine was not ours alone, or the interval did not close "
             "in time; archdsl report says which"
         )
+    for line in _wide(listed):
+        print(line)
     for line in _unused(listed):
         print(line)
     print(describe_hypervolume(front))
@@ -179,6 +181,22 @@ def _others(front: StudyResults) -> Iterator[str]:
         yield f"  trial {trial.number} {trial.state.value}: {trial.reason}"
     if len(front.lost) > MOST_LOST:
         yield f"  and {len(front.lost) - MOST_LOST} more; archdsl front --json names them all"
+
+
+def _wide(listed: Sequence[CompleteTrial]) -> Iterator[str]:
+    """Which latencies are hardly known."""
+    from archdsl.reporting.front import WIDE_SHARE
+
+    found = [
+        f"trial {row.trial.number} ({100 * row.latency_width:.0f} %)"
+        for row in listed
+        if row.latency_width > WIDE_SHARE
+    ]
+    if found:
+        yield (
+            f"hardly known, its interval being more than {100 * WIDE_SHARE:.0f} % of it: "
+            f"the latency of {', '.join(found)}"
+        )
 
 
 def _unused(listed: Sequence[CompleteTrial]) -> Iterator[str]:

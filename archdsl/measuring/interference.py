@@ -25,6 +25,10 @@ FOREIGN_GPU_PERCENT = 5.0
 """Of a GPU's time that others may take: a screen's share, below a block's own spread."""
 PATIENCE_SHARE = 0.5
 """Of a measurement's `max_seconds`, for blocks that are discarded and the pauses after them."""
+ONE_THREAD = (
+    "beside others' load a call waits for the slowest of its {} threads: `threads: 1` "
+    "(--threads 1) is disturbed least"
+)
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
 
@@ -70,7 +74,8 @@ class InterferenceMonitor:
         self._patience = PATIENCE_SHARE * max_seconds
         self._pause = FIRST_PAUSE_SECONDS
         self._gpu = GpuLoad(device) if self._on_gpu else None
-        self._load = CpuLoad(threads=protocol["threads"])
+        self._threads = protocol["threads"]
+        self._load = CpuLoad(threads=self._threads)
         self.begin()
 
     def begin(self) -> None:
@@ -130,13 +135,14 @@ class InterferenceMonitor:
         return found
 
     def describe(self, blocks: Sequence[Block]) -> list[str]:
-        """What disturbed blocks in words, one line for each kind."""
+        """What disturbed blocks in words, one line for each kind, and what helps against it."""
         found = [self.disturbances(block) for block in blocks]
         lines = {}
         for kind in dict.fromkeys(kind for each in found for kind in each):
             words = [each[kind] for each in found if kind in each]
             lines[kind] = f"{words[-1]} ({len(words)} of {len(blocks)} blocks)"
-        return list(lines.values())
+        hint = self._threads > 1 and not self._on_gpu and lines.keys() & {"probe", "foreign"}
+        return [*lines.values(), *([ONE_THREAD.format(self._threads)] if hint else [])]
 
     def telemetry(self, blocks: Sequence[Block]) -> dict[str, Any]:
         """What was seen beside blocks, as plain data; what nothing here tells is `unknown`."""

@@ -23,6 +23,8 @@ from archdsl.spec.model import ModelSpec
 from archdsl.store.rows import StudyRow, Trial
 from archdsl.store.store import Store
 
+WIDE_SHARE = 0.2
+"""Of a latency: with a wider interval it is hardly known, and said to be."""
 _IN_ORDER = (State.RUNNING, State.INFEASIBLE, State.STOPPED)
 
 
@@ -77,6 +79,12 @@ class CompleteTrial:
         """Whether its latency closed and nothing disturbed it; True where that is unknown, too."""
         latency = self.measured.get("latency")
         return latency is None or latency.steady is not False
+
+    @property
+    def latency_width(self) -> float:
+        """Of the interval of its latency, as a share of the value; 0 without a latency."""
+        latency = self.trial.values.get("latency")
+        return (latency.high - latency.low) / latency.value if latency else 0.0
 
     def record(self) -> dict[str, Any]:
         """What is told of it alone, as plain data; nothing of its place among others."""

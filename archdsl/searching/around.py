@@ -22,6 +22,8 @@ from archdsl.spec.model import ModelSpec
 
 TRIALS = 24
 LATENCY_BATCH = 8
+LATENCY_THREADS = 1
+"""Of the processors: beside others' load, several wait for the slowest of them."""
 
 
 def neighbourhood_document(
@@ -34,7 +36,8 @@ def neighbourhood_document(
         base: its name or path as the study will say it, or its document.
         data: source of images, or a name from the run profile; None to train nothing.
     """
-    evaluate: dict[str, Any] = {"latency": {"device": "any", "batch": LATENCY_BATCH}}
+    latency = {"device": "any", "batch": LATENCY_BATCH, "threads": LATENCY_THREADS}
+    evaluate: dict[str, Any] = {"latency": latency}
     if data is not None:
         image_size = list(model.spec.image.size)
         evaluate[TRAINED[0]] = {"data": data, "recipe": "small-images", "image_size": image_size}

@@ -79,6 +79,8 @@ def test_a_latency_that_is_not_steady_is_marked(run: Run) -> None:
     table = run("front", "--db", "loose.db").out
     assert "~3.000 ±0.500" in table
     assert "~ not steady" in table
+    hardly = "hardly known, its interval being more than 20 % of it: the latency of trial 0 (33 %)"
+    assert hardly in table
 
 
 def test_a_member_that_mostly_does_nothing_is_marked(run: Run) -> None:

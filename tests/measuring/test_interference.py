@@ -60,8 +60,8 @@ def network() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 512), nn.Linear(512, 512))
 
 
-def monitor() -> InterferenceMonitor:
-    protocol = {"fingerprint": {"name": "test"}, "threads": 1}
+def monitor(threads: int = 1) -> InterferenceMonitor:
+    protocol = {"fingerprint": {"name": "test"}, "threads": threads}
     return InterferenceMonitor(CPU, protocol=protocol, max_seconds=1.0)
 
 
@@ -114,6 +114,15 @@ def test_what_disturbs_a_block() -> None:
     assert len(described) == 1 and described[0].endswith("(1 of 2 blocks)")
 
 
+def test_several_threads_beside_a_load_are_told_of_one() -> None:
+    many = monitor(threads=4)
+    calmest = many.telemetry([])["calmest_probe_ms"]
+    calm, slow = block((calmest, calmest)), block((calmest, 2 * calmest))
+    said = many.describe([calm, slow])
+    assert "waits for the slowest of its 4 threads: `threads: 1` (--threads 1)" in said[-1]
+    assert many.describe([calm]) == []
+
+
 def test_what_the_platform_does_not_tell_is_unknown() -> None:
     seen = monitor().telemetry([block((1.0, 1.0), foreign=None)])
     assert seen["foreign_cores"] == "unknown"
@@ -129,9 +138,9 @@ def test_a_latency_beside_foreign_processes_is_not_steady() -> None:
 
 
 @pytest.mark.usefixtures("spinners")
-def test_a_comparison_beside_foreign_processes_is_unclear() -> None:
+def test_a_comparison_beside_foreign_processes_is_said_to_be_one() -> None:
     slow = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 4096), nn.Linear(4096, 4096))
     result = compare_latency(network(), slow, image_shape=SHAPE, conditions=CONDITIONS)
-    assert result.verdict is Verdict.UNCLEAR
+    assert result.verdict in (Verdict.UNCLEAR, Verdict.FASTER_THOUGH_BUSY)
     assert result.disturbances
     assert result.ratio < 1, "the ratio is given all the same"

@@ -12,8 +12,11 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from archdsl.errors import DeviceError, MeasureError
+from archdsl.measuring import latency
 from archdsl.measuring.conditions import Conditions
-from archdsl.measuring.latency import measure_latency
+from archdsl.measuring.interference import Block
+from archdsl.measuring.latency import Taken, measure_latency
+from archdsl.measuring.load import Load
 
 SHAPE = (3, 8, 8)
 
@@ -245,3 +248,35 @@ def test_a_gpu_is_timed_to_the_end_of_its_work() -> None:
     )
     assert large.value > 3 * small.value
     assert large.protocol["fingerprint"]["kind"] == "cuda"
+
+
+def taken(*medians: float) -> Taken:
+    """Blocks of these medians, in ms."""
+    load = Load(foreign_cores=0.0, own_cores=0.0)
+    blocks = [
+        Block(samples_ms=[ms * each for each in (0.99, 1.0, 1.01)], probe_ms=(1.0, 1.0), load=load)
+        for ms in medians
+    ]
+    return Taken(blocks=blocks, discarded=(), precise=False, disturbances=())
+
+
+@pytest.mark.parametrize(
+    ("takes", "value", "wide"),
+    [
+        ([taken(4.0, 4.1, 4.0)], 4.0, False),
+        ([taken(4.0, 9.0, 6.0), taken(4.0, 4.1, 4.0)], 4.0, False),
+        ([taken(4.0, 9.0, 6.0), taken(3.0, 30.0, 9.0)], 6.0, True),
+    ],
+)
+def test_what_is_hardly_known_is_measured_again(
+    takes: list[Taken], value: float, wide: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = list(takes)
+    monkeypatch.setattr(latency, "take_blocks", lambda *_, **__: left.pop(0))
+    found = measure_latency(nn.Identity(), image_shape=SHAPE, conditions=conditions())
+    assert not left, "once more, and no more"
+    assert found.value == pytest.approx(value, rel=0.02)
+    said = "of the median wide, also when measured again"
+    assert any(said in words for words in found.detail["unsteady"]) == wide
+    samples = [*found.detail["blocks_ms"], *found.detail["discarded_ms"]]
+    assert len(samples) == 3 * len(takes), "every sample is stored"

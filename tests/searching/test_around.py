@@ -31,6 +31,7 @@ def test_every_packaged_model_can_be_searched_around(name: str, folder: Path) ->
 def test_without_data_nothing_is_trained() -> None:
     document = neighbourhood_document(read_model("vittm-digits"), base="vittm-digits", data=None)
     assert list(document["objectives"]) == list(document["evaluate"]) == ["latency"]
+    assert document["evaluate"]["latency"] == {"device": "any", "batch": 8, "threads": 1}
 
 
 def test_a_model_with_little_to_change_still_has_a_neighbourhood(folder: Path) -> None:
