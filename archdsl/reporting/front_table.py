@@ -15,7 +15,7 @@ from archdsl.store.rows import Value
 UNSTEADY = "~"
 """Before a latency that was not steady."""
 UNUSED = "*"
-"""Behind a number of parameters some of which have no influence on the prediction."""
+"""Behind a trial part of whose network has no influence on the prediction."""
 
 
 Column = tuple[str, Callable[[CompleteTrial], str]]
@@ -43,7 +43,7 @@ class FrontTable:
     @property
     def columns(self) -> list[Column]:
         """Those that say something."""
-        columns: list[Column] = [("trial", self.label)]
+        columns: list[Column] = [("trial", self.marked)]
         for name in self._objectives:
             heading = self.heading(title(name), METRICS[name].unit)
             columns.append((heading, partial(self.value, name)))
@@ -73,6 +73,10 @@ class FrontTable:
     def heading(self, name: str, unit: str) -> str:
         return f"{name} ({unit})" if unit else name
 
+    def marked(self, row: CompleteTrial) -> str:
+        """Which trial it is; marked where it is partly computed for nothing."""
+        return f"{self.label(row)}{UNUSED if row.unused else ''}"
+
     def label(self, row: CompleteTrial) -> str:
         return row.label
 
@@ -86,11 +90,7 @@ class FrontTable:
         return listed(row.indistinguishable)
 
     def params(self, row: CompleteTrial) -> str:
-        found = row.facts.get("params")
-        return "" if found is None else f"{self.in_millions(found)} M{UNUSED if row.unused else ''}"
-
-    def in_millions(self, params: float) -> str:
-        return number(params / 1e6)
+        return f"{number(row.facts['params'] / 1e6)} M" if "params" in row.facts else ""
 
     def difference(self, row: CompleteTrial) -> str:
         return row.difference
@@ -134,8 +134,8 @@ class TerminalTable(FrontTable):
     def indistinguishable(self, row: CompleteTrial) -> str:
         return listed(row.indistinguishable, most=self.MOST_LISTED, rest=" +{}")
 
-    def in_millions(self, params: float) -> str:
-        return f"{params / 1e6:.2f}"
+    def params(self, row: CompleteTrial) -> str:
+        return f"{row.facts['params'] / 1e6:.2f} M" if "params" in row.facts else ""
 
     def difference(self, row: CompleteTrial) -> str:
         return "the base itself" if row.base else row.difference
