@@ -5,13 +5,15 @@ it is done; `NAME.use` is locked by whoever uses the device: shared by trainers,
 measurer. A trainer looks at the intent between its steps and gives way while it is locked.
 
 The locks are flock(2)'s, so the kernel releases them when their holder dies, however it dies. They
-lie outside any study's database: all processes of one user on one host see the same files.
+lie outside any study's database: all processes of one user on one host see the same files, and
+those of several users where they name one folder.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import stat
 import tempfile
@@ -35,6 +37,8 @@ _FIRST_POLL_SECONDS = 0.005
 _LONGEST_POLL_SECONDS = 0.05
 """Whoever waits long looks rarely: each look wakes a core beside the measurement it waits for."""
 _REPORT_SECONDS = 0.5
+_TELL_SECONDS, _TELL_AGAIN_SECONDS = 15.0, 60.0
+"""After which a wait is put into words: longer than one measurement that closes as it should."""
 _LOCK_LIST = Path("/proc/locks")
 _SHARED_TEMPORARY = Path("/tmp")
 """Not TMPDIR: batch systems set it anew for each job, and the jobs of one host must meet."""
@@ -47,7 +51,8 @@ class DeviceLockError(ArchdslError):
 def lock_folder() -> Path:
     """The folder of this host's lock files, made where it is missing.
 
-    `$ARCHDSL_LEASES`, else `archdsl-UID` in the system's temporary folder.
+    `$ARCHDSL_LEASES`, else `archdsl-UID` in the system's temporary folder. The first may be one
+    that several users can write to; the second is for this user alone.
 
     Raises:
         DeviceLockError: it cannot be made, or somebody else made it.
@@ -57,7 +62,7 @@ def lock_folder() -> Path:
     folder = Path(given) if given else shared / f"archdsl-{os.getuid()}"
     remedy = f"name another folder in the environment variable {FOLDER_VARIABLE}"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o777 if given else 0o700, parents=True, exist_ok=True)
         found = folder.stat() if given else folder.lstat()
     except OSError as error:
         raise DeviceLockError(
@@ -150,11 +155,16 @@ class SharedDeviceLock:
             self.__enter__()
 
 
-@contextmanager
-def report_waits(listener: Callable[[float], None]) -> Iterator[None]:
-    """Have `listener` called with the seconds this process just waited, every half second or so.
+OnWait = Callable[[float, str], None]
+"""Takes the seconds this process just waited, and now and then words about it, else none."""
 
-    Whoever limits the time of this process's work need not count them.
+
+@contextmanager
+def report_waits(listener: OnWait) -> Iterator[None]:
+    """Have `listener` called while this process waits, every half second or so.
+
+    Whoever limits the time of this process's work need not count the seconds. Without a listener
+    the words go to this module's logger.
     """
     _listeners.append(listener)
     try:
@@ -163,7 +173,7 @@ def report_waits(listener: Callable[[float], None]) -> Iterator[None]:
         _listeners.remove(listener)
 
 
-_listeners: list[Callable[[float], None]] = []
+_listeners: list[OnWait] = []
 
 
 def _wanted(intent: _Lock) -> bool:
@@ -180,13 +190,18 @@ def _wait_for(locks: Sequence[_Lock], attempt: Callable[[], bool], wait_s: float
         locks: that are attempted, for the message.
     """
     started = reported = time.monotonic()
+    tell_after = _TELL_SECONDS
     pause = _FIRST_POLL_SECONDS
     while not attempt():
         now = time.monotonic()
         if now - started > wait_s:
             raise DeviceLockError(_refusal(locks, now - started))
         if now - reported >= _REPORT_SECONDS:
-            _report(now - reported)
+            words = ""
+            if now - started >= tell_after:
+                tell_after += _TELL_AGAIN_SECONDS
+                words = _waiting(locks, now - started)
+            _report(now - reported, words)
             reported = now
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_POLL_SECONDS)
@@ -196,9 +211,16 @@ def _wait_for(locks: Sequence[_Lock], attempt: Callable[[], bool], wait_s: float
     return ended - started
 
 
-def _report(seconds: float) -> None:
+def _report(seconds: float, words: str = "") -> None:
     for listener in _listeners:
-        listener(seconds)
+        listener(seconds, words)
+    if words and not _listeners:
+        tell_wait(words)
+
+
+def tell_wait(words: str) -> None:
+    """Put a wait into this module's log, of whichever process it is."""
+    logging.getLogger(__name__).warning(words)
 
 
 class _Lock:
@@ -218,7 +240,7 @@ class _Lock:
         """Take the lock if nobody holds it otherwise."""
         path = self.path
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = _opened(path)
         except OSError as error:
             raise DeviceLockError(_unusable(path, error)) from None
         try:
@@ -245,16 +267,55 @@ class _Lock:
         self._descriptor = None
 
 
+def _opened(path: Path) -> int:
+    """A descriptor of a lock file, which is made where it is missing.
+
+    Another user's file is locked by reading it: systems refuse to create what is there already in
+    a folder for everybody, and to write to it.
+    """
+    for how in (os.O_RDWR, os.O_RDONLY):
+        try:
+            return os.open(path, how | os.O_CLOEXEC)
+        except FileNotFoundError:
+            break
+        except PermissionError:
+            continue
+    shared = FOLDER_VARIABLE in os.environ
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:  # somebody was quicker, or it may not even be read
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    if shared:
+        os.fchmod(descriptor, 0o644)
+    return descriptor
+
+
+def _waiting(locks: Sequence[_Lock], seconds: float) -> str:
+    """What is being waited for."""
+    return f"waiting for {_names(locks)} for {seconds:.0f} s: {_whose(_all_holders(locks))}"
+
+
 def _refusal(locks: Sequence[_Lock], seconds: float) -> str:
     """Why locks were not to be had."""
-    holders = sorted({pid for lock in locks for pid in _holders(lock.path)})
-    who = " and ".join(f"process {pid}" for pid in holders) or "another process"
+    holders = _all_holders(locks)
     kill = f" or end it (kill {' '.join(map(str, holders))})" if holders else ""
-    names = " or ".join(dict.fromkeys(lock.device for lock in locks))
     return (
-        f"waited {seconds:.0f} s for {names}: {who}, which measures or trains there, holds its "
-        f"lock in {lock_folder()}; wait until it is done{kill}, then run the same command again"
+        f"waited {seconds:.0f} s for {_names(locks)}: {_whose(holders)}; wait until it is "
+        f"done{kill}, then run the same command again"
     )
+
+
+def _whose(holders: Sequence[int]) -> str:
+    who = " and ".join(f"process {pid}" for pid in holders) or "another process"
+    return f"{who}, which measures or trains there, holds its lock in {lock_folder()}"
+
+
+def _names(locks: Sequence[_Lock]) -> str:
+    return " or ".join(dict.fromkeys(lock.device for lock in locks))
+
+
+def _all_holders(locks: Sequence[_Lock]) -> list[int]:
+    return sorted({pid for lock in locks for pid in _holders(lock.path)})
 
 
 def _unusable(path: Path, error: OSError) -> str:

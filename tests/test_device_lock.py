@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from archdsl import device_lock
 from archdsl.device_lock import (
     FOLDER_VARIABLE,
     DeviceLockError,
@@ -20,6 +23,7 @@ from archdsl.device_lock import (
     lock_folder,
     report_waits,
 )
+from archdsl.measuring.fixed_work import KeptTimes
 
 pytestmark = pytest.mark.process
 
@@ -115,7 +119,8 @@ def test_a_trainer_waits_only_so_long(start: Start) -> None:
     measurer = start("exclusive", "cpu")
     assert line(measurer) == "held"
     told: list[float] = []
-    with report_waits(told.append), pytest.raises(DeviceLockError, match=f"process {measurer.pid}"):
+    listen = report_waits(lambda seconds, words: told.append(seconds))
+    with listen, pytest.raises(DeviceLockError, match=f"process {measurer.pid}"):
         SharedDeviceLock(["cpu"], wait_s=1.2).__enter__()
     assert 0.5 <= sum(told) <= 5, "who limits our time hears of the wait while it lasts"
 
@@ -134,9 +139,78 @@ def test_a_forked_child_holds_nothing() -> None:
         os.waitpid(child, 0)
 
 
-def test_the_folder_is_made_for_this_user_alone(folder: Path) -> None:
-    assert lock_folder() == folder
-    assert folder.stat().st_mode & 0o077 == 0
+def test_a_wait_is_put_into_words_while_it_lasts(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(device_lock, "_TELL_SECONDS", 0.5)
+    measurer = start("exclusive", "cpu")
+    assert line(measurer) == "held"
+    told: list[str] = []
+    listen = report_waits(lambda seconds, words: told.append(words))
+    with listen, pytest.raises(DeviceLockError), exclusive("cpu", wait_s=2.2):
+        pass
+    expected = f"waiting for cpu for 1 s: process {measurer.pid}, which measures or trains there"
+    assert [words.partition(", holds")[0] for words in told if words] == [expected], "told once"
+    assert not caplog.records, "who listens decides what is shown"
+    with pytest.raises(DeviceLockError), exclusive("cpu", wait_s=1.2):
+        pass
+    (record,) = caplog.records
+    assert record.getMessage().startswith(expected)
+
+
+def test_the_folder_is_made_for_this_user_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(FOLDER_VARIABLE)
+    monkeypatch.setattr(device_lock, "_SHARED_TEMPORARY", tmp_path)
+    made = lock_folder()
+    assert made == tmp_path / f"archdsl-{os.getuid()}"
+    assert made.stat().st_mode & 0o077 == 0
+    with exclusive("cpu"):
+        assert (made / "cpu.use").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become another user")
+@pytest.mark.parametrize("mode", [0o1777, 0o2777, 0o777])
+def test_several_users_share_a_folder_that_all_can_write_to(
+    monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as shared:  # which every user can reach
+        monkeypatch.setenv(FOLDER_VARIABLE, shared)
+        os.chmod(shared, mode)  # noqa: PTH101 - the path is a text
+        fingerprint = {"kind": "test"}
+        with exclusive("cpu"):
+            KeptTimes("x", version="x/1", fingerprint=fingerprint).write("ms", [1.0])
+            assert _as_another_user(_cannot_measure) == 0
+        assert _as_another_user(_measures) == 0
+        with exclusive("cpu", wait_s=1), SharedDeviceLock(["cuda-0"], wait_s=1):
+            assert KeptTimes("x", version="x/1", fingerprint=fingerprint).read("ms") == [1.0]
+
+
+def _cannot_measure() -> None:
+    with pytest.raises(DeviceLockError, match="waited"), exclusive("cpu", wait_s=0.3):
+        pass
+
+
+def _measures() -> None:
+    with exclusive("cpu", wait_s=1), SharedDeviceLock(["cuda-0"], wait_s=1):
+        kept = KeptTimes("x", version="x/1", fingerprint={"kind": "test"})
+        kept.write("ms", [2.0])
+        assert KeptTimes("x", version="x/1", fingerprint={"kind": "test"}).read("ms") == [2.0]
+
+
+def _as_another_user(work: Callable[[], None]) -> int:
+    """The exit status of a process of user `nobody` that does the work."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setuid(65534)
+            work()
+        except BaseException:  # the test's own process must not go on here
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

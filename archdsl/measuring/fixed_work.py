@@ -6,8 +6,10 @@ What its times were is kept beside the locks' lock files, for later processes on
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -58,6 +60,14 @@ class FixedWork:
         return median(samples)
 
 
+def _own(path: Path) -> Path:
+    """The file, or a name beside it where it is another user's, who may have it to write alone."""
+    uid = os.getuid()
+    if not path.exists() or path.stat().st_uid == uid:
+        return path
+    return path.with_name(f"{path.stem}-{uid}{path.suffix}")
+
+
 class KeptTimes:
     """What is known on this host of one fixed work's times, in a file.
 
@@ -71,7 +81,7 @@ class KeptTimes:
 
     def __init__(self, name: str, *, version: str, fingerprint: Json) -> None:
         key = digest({name: version, "fingerprint": fingerprint})
-        self._path = lock_folder() / f"{name}-{key}.json"
+        self._path = _own(lock_folder() / f"{name}-{key}.json")
         self._head, self._fingerprint = {name: version}, fingerprint
 
     def read(self, word: str) -> Any:

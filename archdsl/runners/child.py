@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Pipe
 from typing import Any
 
+from archdsl.device_lock import tell_wait
 from archdsl.errors import MeasureError
 from archdsl.measuring.evaluators import Evaluator
 from archdsl.records import Job, Outcome, State
@@ -196,8 +197,10 @@ class Child:
                     return answer
                 case ("refused", error):
                     raise error
-                case ("waited", seconds):
+                case ("waited", seconds, words):
                     deadline = None if deadline is None else deadline + seconds
+                    if words:
+                        tell_wait(words)
                 case ("measured", measurement):
                     measured(measurement)
                 case ("report", epoch, name, value):

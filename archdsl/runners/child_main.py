@@ -5,7 +5,8 @@ Messages over the pipe are tuples whose first item is a word:
     parent to child                          child to parent
     ("prepare", config)                      ("done", protocols) | ("refused", error)
     ("check", job)                           ("done", None) | ("refused", error)
-    ("evaluate", job, quantities, bounds)    ("measured", measurement)*, ("waited", seconds)*,
+    ("evaluate", job, quantities, bounds)    ("measured", measurement)*,
+                                                 ("waited", seconds, words)*,
                                                  ("report", epoch, name, value)*,
                                                  ("done", outcome) | ("refused", error)
     ("go_on", reason | None)                 what answers each report: why to stop now, if so
@@ -41,8 +42,8 @@ def serve(connection: Connection) -> NoReturn:
     def measured(measurement: Measurement) -> None:
         connection.send(("measured", measurement))
 
-    def waited(seconds: float) -> None:
-        connection.send(("waited", seconds))
+    def waited(seconds: float, words: str) -> None:
+        connection.send(("waited", seconds, words))
 
     def answer(message: tuple[Any, ...]) -> Any:
         nonlocal worker
