@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from archdsl.runners.profile import RayProfile
 from archdsl.runners.ray.actors import CandidateTrainable, prepared, ready, slot_actor, unwrapped
 from archdsl.runners.ray.connect import connect, leave
 from archdsl.runners.ray.dispatcher import Dispatcher
+from archdsl.runners.ray.processes import RayProcesses
 from archdsl.runners.ray.resources import (
     Machine,
     check_machines,
@@ -64,6 +65,7 @@ class RayRunner:
         self._config, self._profile = config, profile
         self._slot_holds = slot_resources(profile.training)
         self._connected = False
+        self._processes: RayProcesses | None = None
         self._lane: Any = None
         self._slot: Any = None
         self._lane_protocols: dict[str, Mapping[str, Any]] = {}
@@ -82,9 +84,10 @@ class RayRunner:
     def check(self, job: Job) -> None:
         """Refuse a candidate that can never be measured; see `Runner.check`."""
         self._join()
-        for each in (self._lane, self._any_slot()):
-            if each is not None:
-                unwrapped(ray.get(each.check.remote(job)))
+        with self._on_ray():
+            for each in (self._lane, self._any_slot()):
+                if each is not None:
+                    unwrapped(ray.get(each.check.remote(job)))
 
     def run(self, source: JobSource) -> None:
         """Evaluate jobs until the source has no more; see `Runner.run`."""
@@ -96,17 +99,20 @@ class RayRunner:
             lane=self._lane,
             expected=self.protocols(),
         )
-        tune_all(
-            trainable,
-            dispatcher=Dispatcher(source, room=self._slots_now),
-            resources=self._slot_holds,
-        )
+        with self._on_ray():
+            tune_all(
+                trainable,
+                dispatcher=Dispatcher(source, room=self._slots_now),
+                resources=self._slot_holds,
+            )
 
     def score(self, jobs: Sequence[Job], quantity: str) -> Iterator[tuple[Job, Outcome]]:
         """Measure one quantity of each job; see `Runner.score`."""
         refuse_unmeasured(quantity, self.protocols())
         for job in jobs:
-            yield job, repeated(partial(self._score, job, quantity))
+            with self._on_ray():
+                outcome = repeated(partial(self._score, job, quantity))
+            yield job, outcome
 
     def _score(self, job: Job, quantity: str) -> Outcome:
         known = self.protocols()
@@ -125,6 +131,9 @@ class RayRunner:
             self._connected = False
             self._lane = self._slot = None
             leave()
+            if self._processes is not None:
+                self._processes.close()
+                self._processes = None
 
     def _slot_config(self, *, on_lane: bool) -> SlotConfig:
         laned = self._profile.latency_lane is not None
@@ -145,6 +154,14 @@ class RayRunner:
             return
         connect(self._profile.address)
         self._connected = True
+        self._processes = RayProcesses()
+        with self._on_ray():
+            self._look_round()
+
+    def _on_ray(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._processes is None else self._processes.needed()
+
+    def _look_round(self) -> None:
         found = machines()
         check_room(found, self._profile)
         room = slots(found, self._profile)

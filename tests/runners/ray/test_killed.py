@@ -181,3 +181,22 @@ def test_a_driver_that_is_asked_to_end_ends_what_it_started(
     assert driver.returncode == 128 + number
     assert told.decode().splitlines()[-1].startswith(words)
     assert wait_until(partial(gone, started))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["raylet", "gcs_server"])
+def test_where_ray_itself_dies_the_last_word_is_ours(
+    start: Start, tmp_path: Path, diary_toys: Any, name: str
+) -> None:
+    driver = start()
+    assert wait_until(partial(written, diary_toys, tmp_path / "files", 9))
+    [victim] = [each for each in trainers(driver) if each.name() == name]
+    victim.kill()
+    _, told = driver.communicate(timeout=60)
+    assert driver.returncode == 2, told
+    last = told.decode().strip().splitlines()[-1]
+    assert last.startswith(f"archdsl: a process of Ray's own on this machine has died ({name}: ")
+    assert last.endswith("what is finished is stored, and the same command goes on from it")
+    with open_store(str(tmp_path / "a.db")) as store:
+        trials = store.trials.all(store.studies.find("diary").id)
+    assert any(trial.state is State.COMPLETE for trial in trials)

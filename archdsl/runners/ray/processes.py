@@ -1,0 +1,100 @@
+"""Ray's own processes on this machine: when one dies, Ray ends the driver soon after, in its words.
+
+Nothing raises then: what waits for Ray never returns, and some seconds later the process ends.
+Before that there is time to stop as after Ctrl-C, or else to say what has happened.
+"""
+
+from __future__ import annotations
+
+import _thread
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
+import ray
+
+from archdsl.runners.interfaces import RunnerError
+
+LOOK_SECONDS = 0.5
+STOP_SECONDS = 4.0
+"""So long the driver has to stop by itself; Ray ends it after ten or more."""
+_EXIT_CODE = 2
+"""Of an error that a user can mend, as the command line has it."""
+_LAST_WORD = (
+    "a process of Ray's own on this machine has died (%s: killed, or out of memory?), and nothing "
+    "can run without it; what is finished is stored, and the same command goes on from it"
+)
+_LOG = logging.getLogger(__name__)
+
+
+class RayProcesses:
+    """The processes of Ray's that this driver cannot do without, watched until `close`."""
+
+    def __init__(self) -> None:
+        self._closed = threading.Event()
+        self._lost = ""
+        # Elsewhere than in the main thread nothing could be interrupted.
+        if threading.current_thread() is threading.main_thread():
+            watch = threading.Thread(target=self._watch, args=[_needed()], daemon=True)
+            watch.start()
+
+    def close(self) -> None:
+        """Watch no longer."""
+        self._closed.set()
+
+    @contextmanager
+    def needed(self) -> Iterator[None]:
+        """What cannot go on without them.
+
+        Raises:
+            RunnerError: one died meanwhile.
+        """
+        try:
+            yield
+        except BaseException as error:
+            if not self._lost:
+                raise
+            raise RunnerError(_LAST_WORD % self._lost) from error
+
+    def _watch(self, needed: dict[str, psutil.Process]) -> None:
+        while not self._closed.wait(LOOK_SECONDS):
+            self._lost = next((name for name, each in needed.items() if not _lives(each)), "")
+            if self._lost:
+                _thread.interrupt_main()
+                if not self._closed.wait(STOP_SECONDS):
+                    _end(self._lost)
+                return
+
+
+def _needed() -> dict[str, psutil.Process]:
+    """The raylet that this process is connected to, and what it has started itself, by name."""
+    here = ray.get_runtime_context().get_node_id()
+    sockets = [each["RayletSocketName"] for each in ray.nodes() if each["NodeID"] == here]
+    needed = {}
+    for each in psutil.process_iter(["name", "cmdline", "ppid"]):
+        words = each.info["cmdline"] or []
+        ours = each.info["ppid"] == os.getpid() and each.info["name"] == "gcs_server"
+        if ours or any(word.endswith(f"={socket}") for socket in sockets for word in words[:2]):
+            needed[each.info["name"]] = each
+    return needed
+
+
+def _lives(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def _end(lost: str) -> None:
+    """End this process, which waits for Ray and cannot be interrupted, and what Ray started here.
+
+    What was committed is on disk, and the claims of a process that is gone pass on.
+    """
+    _LOG.error(f"archdsl: {_LAST_WORD}", lost)
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            child.kill()
+    os._exit(_EXIT_CODE)
