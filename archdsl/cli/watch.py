@@ -16,6 +16,7 @@ from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, StudyName
 from archdsl.cli.printing import print_json, say
 from archdsl.cli.process import Interruption
 from archdsl.cli.stores import existing_store, opened_study
+from archdsl.errors import StudyError
 from archdsl.reporting.formatting import clean
 
 if TYPE_CHECKING:
@@ -114,9 +115,17 @@ def _look(db: str, study: str | None, follower: Follower | None) -> tuple[Snapsh
     """Nothing stays open between two looks: a database may be moved, removed and made anew."""
     from archdsl.reporting.live import Follower
 
-    with opened_study(db, study) as (store, row):
-        follower = follower or Follower(study_id=row.id)
-        return follower.look(store), follower
+    try:
+        with opened_study(db, study) as (store, row):
+            follower = follower or Follower(study_id=row.id)
+            return follower.look(store), follower
+    except StudyError:
+        if follower is None:
+            raise
+        raise StudyError(
+            f"the study is gone from {db}: its search ended with nothing to keep, as where the "
+            "base cannot be evaluated, or somebody deleted it"
+        ) from None
 
 
 def snapshot_json(now: Snapshot) -> dict[str, Any]:

@@ -149,6 +149,19 @@ def test_one_line_for_each_change(start: Start, folder: Path) -> None:
     assert watch.returncode == 0
 
 
+def test_a_study_that_is_gone_is_not_waited_for(start: Start, folder: Path) -> None:
+    """As where a search ends because its base cannot be evaluated."""
+    with open_store("archdsl.db") as store:
+        store.studies.ensure(name="gone", document={}, objectives={"latency": "minimize"}, budget=2)
+        with start("watch") as watch:
+            assert watch.stdout is not None
+            assert watch.stdout.readline() == "gone: 0/2 trials\n"
+            store.studies.delete("gone")
+            _, err = watch.communicate(timeout=120)
+    assert watch.returncode == 2
+    assert "the study is gone from archdsl.db: its search ended with nothing to keep" in err
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
 def test_ctrl_c_is_no_error(start: Start, number: int, code: int) -> None:
     with start("watch", "--db", "other.db") as watch:
