@@ -20,6 +20,7 @@ from archdsl.device_lock import (
     DeviceLockError,
     SharedDeviceLock,
     exclusive,
+    lock_file,
     lock_folder,
     report_waits,
 )
@@ -162,7 +163,7 @@ def test_the_folder_is_made_for_this_user_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(FOLDER_VARIABLE)
-    monkeypatch.setattr(device_lock, "_SHARED_TEMPORARY", tmp_path)
+    monkeypatch.setattr(lock_file, "_SHARED_TEMPORARY", tmp_path)
     made = lock_folder()
     assert made == tmp_path / f"archdsl-{os.getuid()}"
     assert made.stat().st_mode & 0o077 == 0

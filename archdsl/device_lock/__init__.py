@@ -11,21 +11,31 @@ those of several users where they name one folder.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import logging
-import os
-import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
-from archdsl.errors import ArchdslError
+from archdsl.device_lock.lock_file import (
+    FOLDER_VARIABLE,
+    DeviceLockError,
+    LockFile,
+    holders_of,
+    lock_folder,
+)
 
-FOLDER_VARIABLE = "ARCHDSL_LEASES"
-"""Environment variable that names another folder for the lock files."""
+__all__ = [
+    "CPU",
+    "FOLDER_VARIABLE",
+    "DeviceLockError",
+    "SharedDeviceLock",
+    "exclusive",
+    "lock_folder",
+    "report_waits",
+    "tell_wait",
+]
+
 WAIT_SECONDS = 600.0
 """After which whoever waits gives up: many times what one measurement takes."""
 LOOK_SECONDS = 0.1
@@ -39,38 +49,6 @@ _LONGEST_POLL_SECONDS = 0.05
 _REPORT_SECONDS = 0.5
 _TELL_SECONDS, _TELL_AGAIN_SECONDS = 15.0, 60.0
 """After which a wait is put into words: longer than one measurement that closes as it should."""
-_LOCK_LIST = Path("/proc/locks")
-_SHARED_TEMPORARY = Path("/tmp")
-"""Not TMPDIR: batch systems set it anew for each job, and the jobs of one host must meet."""
-
-
-class DeviceLockError(ArchdslError):
-    """A device that others would not leave in time, or a folder that cannot hold its lock files."""
-
-
-def lock_folder() -> Path:
-    """The folder of this host's lock files, made where it is missing.
-
-    `$ARCHDSL_LEASES`, else `archdsl-UID` in the system's temporary folder. The first may be one
-    that several users can write to; the second is for this user alone.
-
-    Raises:
-        DeviceLockError: it cannot be made, or somebody else made it.
-    """
-    given = os.environ.get(FOLDER_VARIABLE)
-    shared = _SHARED_TEMPORARY if _SHARED_TEMPORARY.is_dir() else Path(tempfile.gettempdir())
-    folder = Path(given) if given else shared / f"archdsl-{os.getuid()}"
-    remedy = f"name another folder in the environment variable {FOLDER_VARIABLE}"
-    try:
-        folder.mkdir(mode=0o777 if given else 0o700, parents=True, exist_ok=True)
-        found = folder.stat() if given else folder.lstat()
-    except OSError as error:
-        raise DeviceLockError(
-            f"cannot make the folder {folder}: {error.strerror}; {remedy}"
-        ) from None
-    if not stat.S_ISDIR(found.st_mode) or (not given and found.st_uid != os.getuid()):
-        raise DeviceLockError(f"{folder} is not a folder of this user's; remove it, or {remedy}")
-    return folder
 
 
 @contextmanager
@@ -86,7 +64,7 @@ def exclusive(device: str, *, wait_s: float = WAIT_SECONDS) -> Iterator[None]:
     Raises:
         DeviceLockError: they did not; names their process numbers.
     """
-    intent, use = _Lock(device, "intent"), _Lock(device, "use")
+    intent, use = LockFile(device, "intent"), LockFile(device, "use")
     try:
         _wait_for([intent], lambda: intent.attempt(fcntl.LOCK_EX), wait_s)
         _wait_for([use], lambda: use.attempt(fcntl.LOCK_EX), wait_s)
@@ -114,7 +92,7 @@ class SharedDeviceLock:
         synchronize: Callable[[], None] = lambda: None,
         wait_s: float = WAIT_SECONDS,
     ) -> None:
-        self._locks = [(_Lock(device, "intent"), _Lock(device, "use")) for device in devices]
+        self._locks = [(LockFile(device, "intent"), LockFile(device, "use")) for device in devices]
         self._synchronize = synchronize
         self._wait_s = wait_s
         self._looked = 0.0
@@ -176,14 +154,14 @@ def report_waits(listener: OnWait) -> Iterator[None]:
 _listeners: list[OnWait] = []
 
 
-def _wanted(intent: _Lock) -> bool:
+def _wanted(intent: LockFile) -> bool:
     if not intent.attempt(fcntl.LOCK_SH):
         return True
     intent.release()
     return False
 
 
-def _wait_for(locks: Sequence[_Lock], attempt: Callable[[], bool], wait_s: float) -> float:
+def _wait_for(locks: Sequence[LockFile], attempt: Callable[[], bool], wait_s: float) -> float:
     """Attempt until it succeeds; the seconds it took.
 
     Args:
@@ -223,79 +201,12 @@ def tell_wait(words: str) -> None:
     logging.getLogger(__name__).warning(words)
 
 
-class _Lock:
-    """One lock file; its descriptor is open only while the lock is held."""
-
-    def __init__(self, device: str, name: str) -> None:
-        self.device = device
-        self._name = f"{device}.{name}"
-        self._descriptor: int | None = None
-
-    @property
-    def path(self) -> Path:
-        """The lock file."""
-        return lock_folder() / self._name
-
-    def attempt(self, how: int) -> bool:
-        """Take the lock if nobody holds it otherwise."""
-        path = self.path
-        try:
-            descriptor = _opened(path)
-        except OSError as error:
-            raise DeviceLockError(_unusable(path, error)) from None
-        try:
-            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-            # A cleaner of temporary files may have taken the name away in between.
-            held = os.fstat(descriptor).st_ino == path.stat().st_ino
-        except (BlockingIOError, FileNotFoundError):
-            held = False
-        except OSError as error:
-            os.close(descriptor)
-            raise DeviceLockError(_unusable(path, error)) from None
-        if not held:
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        _open_descriptors.add(descriptor)
-        return True
-
-    def release(self) -> None:
-        """Give the lock back; harmless when it is not held."""
-        if self._descriptor is not None and self._descriptor in _open_descriptors:
-            _open_descriptors.discard(self._descriptor)
-            os.close(self._descriptor)
-        self._descriptor = None
-
-
-def _opened(path: Path) -> int:
-    """A descriptor of a lock file, which is made where it is missing.
-
-    Another user's file is locked by reading it: systems refuse to create what is there already in
-    a folder for everybody, and to write to it.
-    """
-    for how in (os.O_RDWR, os.O_RDONLY):
-        try:
-            return os.open(path, how | os.O_CLOEXEC)
-        except FileNotFoundError:
-            break
-        except PermissionError:
-            continue
-    shared = FOLDER_VARIABLE in os.environ
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:  # somebody was quicker, or it may not even be read
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    if shared:
-        os.fchmod(descriptor, 0o644)
-    return descriptor
-
-
-def _waiting(locks: Sequence[_Lock], seconds: float) -> str:
+def _waiting(locks: Sequence[LockFile], seconds: float) -> str:
     """What is being waited for."""
     return f"waiting for {_names(locks)} for {seconds:.0f} s: {_whose(_all_holders(locks))}"
 
 
-def _refusal(locks: Sequence[_Lock], seconds: float) -> str:
+def _refusal(locks: Sequence[LockFile], seconds: float) -> str:
     """Why locks were not to be had."""
     holders = _all_holders(locks)
     kill = f" or end it (kill {' '.join(map(str, holders))})" if holders else ""
@@ -310,43 +221,9 @@ def _whose(holders: Sequence[int]) -> str:
     return f"{who}, which measures or trains there, holds its lock in {lock_folder()}"
 
 
-def _names(locks: Sequence[_Lock]) -> str:
+def _names(locks: Sequence[LockFile]) -> str:
     return " or ".join(dict.fromkeys(lock.device for lock in locks))
 
 
-def _all_holders(locks: Sequence[_Lock]) -> list[int]:
-    return sorted({pid for lock in locks for pid in _holders(lock.path)})
-
-
-def _unusable(path: Path, error: OSError) -> str:
-    reason = error.strerror or errno.errorcode.get(error.errno or 0, "unknown")
-    return (
-        f"cannot lock {path}: {reason}; name a folder on a local disk in the environment variable "
-        f"{FOLDER_VARIABLE}"
-    )
-
-
-def _holders(path: Path) -> list[int]:
-    """Numbers of the processes that lock a file, where the system lists them (Linux)."""
-    try:
-        inode = str(path.stat().st_ino)
-        lines = _LOCK_LIST.read_text().splitlines()
-    except OSError:
-        return []
-    # `1: FLOCK  ADVISORY  WRITE 4935 fe:00:2146409 0 EOF`; a waiting one has `->` before FLOCK.
-    rows = [line.split() for line in lines]
-    pids = {int(r[4]) for r in rows if r[1] == "FLOCK" and r[5].rpartition(":")[2] == inode}
-    return sorted(pid for pid in pids if pid > 0)
-
-
-_open_descriptors: set[int] = set()
-
-
-def _forget() -> None:
-    """A forked child must not keep its parent's locks alive."""
-    for descriptor in _open_descriptors:
-        os.close(descriptor)
-    _open_descriptors.clear()
-
-
-os.register_at_fork(after_in_child=_forget)
+def _all_holders(locks: Sequence[LockFile]) -> list[int]:
+    return sorted({pid for lock in locks for pid in holders_of(lock.path)})
