@@ -22,11 +22,9 @@ from archdsl.measuring.timing import Workload
 SAME_WITHIN = 0.01
 """Two latencies are the same when their ratio is surely between 0.99 and 1.01."""
 LEAST_PAIRS = 8
-LEAST_HALF = 6
-"""So many ratios have an interval of 95 %."""
 BUSY_MARGIN = 0.1
-"""Beside a load, a ratio has to be surely a tenth away from 1, in the calmer pairs and in the
-busier ones: then it is not for what others took."""
+"""Beside a load, a ratio has to be surely a tenth away from 1, and so has the median of the calmer
+pairs and that of the busier ones: then it is not for what others took."""
 STOP_CONFIDENCE = 0.99
 """Of the interval that may end the timing early. Higher than the 95 % that is reported, because
 looking at the interval several times gives chance several tries."""
@@ -154,13 +152,12 @@ def busy_verdict(pairs: Sequence[Pair]) -> Verdict:
     the load that they saw, as the probes beside them tell it, and both halves have to agree.
     """
     by_load = sorted(pairs, key=lambda pair: max(ms for block in pair for ms in block.probe_ms))
-    calmer, busier = by_load[: len(by_load) // 2], by_load[len(by_load) // 2 :]
-    if len(calmer) < LEAST_HALF:
-        return Verdict.UNCLEAR
-    intervals = [ratio_of_pairs(*_samples(half)).interval for half in (calmer, busier)]
-    if all(each.high < 1 - BUSY_MARGIN for each in intervals):
+    half = len(by_load) // 2
+    _, interval = ratio_of_pairs(*_samples(pairs))
+    medians = [ratio_of_pairs(*_samples(each)).value for each in (by_load[:half], by_load[half:])]
+    if max(interval.high, *medians) < 1 - BUSY_MARGIN:
         return Verdict.FASTER_THOUGH_BUSY
-    if all(each.low > 1 / (1 - BUSY_MARGIN) for each in intervals):
+    if min(interval.low, *medians) > 1 / (1 - BUSY_MARGIN):
         return Verdict.SLOWER_THOUGH_BUSY
     return Verdict.UNCLEAR
 

@@ -113,5 +113,5 @@ def test_beside_a_load_only_a_ratio_far_from_one_is_clear(
     spread = [0.97, 0.98, 0.99, 1.0, 1.01, 1.02]
     ratios = [at * each for each in spread for at in (busier, calmer)]
     assert busy_verdict(pairs(ratios, [30.0, 21.0] * 6)) is verdict
-    few = pairs(ratios[:10], [30.0, 21.0] * 5)
-    assert busy_verdict(few) is Verdict.UNCLEAR, "five ratios have no interval of 95 %"
+    ratios[0], ratios[1] = 9.0, 0.1
+    assert busy_verdict(pairs(ratios, [30.0, 21.0] * 6)) is verdict, "whatever single pairs say"
