@@ -101,6 +101,10 @@ class StudyError(ArchdslError):
     """A study that cannot run as written: a changed document, an unknown objective, …"""
 
 
+class ArgumentError(StudyError):
+    """Arguments of a function that are of another type or value than it takes; names them all."""
+
+
 class SpaceExhaustedError(StudyError):
     """No candidate is left that is new and keeps the constraints."""
 

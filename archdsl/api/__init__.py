@@ -5,17 +5,35 @@ Nothing is printed, no signal is handled, and torch is imported when something n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archdsl.api.results import Front
-from archdsl.document.tree import tree_of
+from archdsl.api.sources import (
+    DATA,
+    MODEL,
+    NAME,
+    OBJECTIVES,
+    OBSERVER,
+    RETRY,
+    RUNNER,
+    SAMPLER,
+    SEED,
+    SETS,
+    STUDY,
+    STUDY_DOCUMENT,
+    Document,
+    is_network,
+    profile_of,
+    spec_of,
+    study_of,
+)
+from archdsl.arguments import DB, arguments
 from archdsl.errors import StudyError
 from archdsl.metrics import trained_metric
 from archdsl.plan.expand import expand
-from archdsl.plan.read import check_model, read_model
 from archdsl.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -29,26 +47,28 @@ if TYPE_CHECKING:
 DEFAULT_DB = "archdsl.db"
 
 
-def load(source: str | Path | Mapping[str, Any]) -> ModelSpec:
+@arguments(source=MODEL)
+def load(source: Document | ModelSpec | Network) -> ModelSpec:
     """Read a model document and check it whole.
 
     Args:
-        source: a file, the name of a document on the `specs/` shelf, or the document itself.
+        source: a file, the name of a document on the `specs/` shelf, or the document itself as a
+            mapping; of a compiled network, its document.
 
     Raises:
         NameNotFoundError: nothing there of that name.
         DocumentError: every problem of the document, each with file:line:column.
+        ArgumentError: no document, as of every function here.
     """
-    if isinstance(source, Mapping):
-        return check_model(tree_of(dict(source), source="document")).spec
-    return read_model(str(source)).spec
+    return spec_of(source)
 
 
-def compile(spec: ModelSpec | str | Path, *, seed: int | None = None) -> Network:
+@arguments(spec=MODEL, seed=SEED | None)
+def compile(spec: Document | ModelSpec | Network, *, seed: int | None = None) -> Network:
     """Build the PyTorch module of a document, with fresh weights.
 
     Args:
-        spec: a document, its name or its path.
+        spec: as for `load`.
         seed: of the weights, which leaves torch's global seed as it is; they are drawn from the
             global one unless given.
 
@@ -59,14 +79,15 @@ def compile(spec: ModelSpec | str | Path, *, seed: int | None = None) -> Network
     """
     from archdsl.compiler.build import build
 
-    return build(spec if isinstance(spec, ModelSpec) else load(spec), seed=seed)
+    return build(spec_of(spec), seed=seed)
 
 
-def count(spec: ModelSpec | str | Path) -> Count:
+@arguments(spec=MODEL)
+def count(spec: Document | ModelSpec | Network) -> Count:
     """Parameters and multiply-adds of a document, exactly, by one traced pass without weights.
 
     Args:
-        spec: a document, its name or its path.
+        spec: as for `load`; a network that was changed since it was compiled is counted as it is.
 
     Returns:
         `params` that the forward pass uses and `params_allocated`; for one image `macs`, and
@@ -77,37 +98,38 @@ def count(spec: ModelSpec | str | Path) -> Count:
         DocumentError: every problem of the document.
         InvalidSpecError: the parts of `spec` do not fit together.
     """
-    from archdsl.measuring.count import count as count_plan
+    from archdsl.measuring.count import count as counted
 
-    return count_plan(expand(spec if isinstance(spec, ModelSpec) else load(spec)))
+    return counted(spec if is_network(spec) else expand(spec_of(spec)))
 
 
-def load_study(source: str | Path, *, sets: Sequence[str] = ()) -> CheckedStudy:
+@arguments(source=STUDY_DOCUMENT, sets=SETS)
+def load_study(source: Document, *, sets: str | Sequence[str] = ()) -> CheckedStudy:
     """Read a study document and check every option of its space.
 
     Args:
-        source: a file, or the name of a document on the `search/` shelf.
+        source: a file, the name of a document on the `search/` shelf, or the document itself as a
+            mapping.
         sets: settings laid over it, such as `evaluate.top1.epochs=2`.
 
     Raises:
         NameNotFoundError: nothing there of that name.
         DocumentError: every problem found, each with the file it is in.
     """
-    from archdsl.searching.read import read_study
-
-    return read_study(str(source), sets)
+    return study_of(source, sets)
 
 
+@arguments(spec=MODEL, objectives=OBJECTIVES, data=DATA | None)
 def study_around(
-    spec: ModelSpec | str | Path,
+    spec: Document | ModelSpec | Network,
     *,
-    objectives: Sequence[str] = ("latency", "top1"),
+    objectives: str | Sequence[str] = ("latency", "top1"),
     data: str | None = None,
 ) -> CheckedStudy:
     """A study of the neighbourhood of a model: its depth, widths, token counts, heads.
 
     Args:
-        spec: the base: a document, its name or its path.
+        spec: the base, as for `load`.
         objectives: what is minimised or maximised, each as is good for it.
         data: the images to train on: `digits`, `folder:DIR` or `npz:FILE`.
 
@@ -124,19 +146,30 @@ def study_around(
             f"{trained} is measured on images; say which: data='folder:DIR', data='npz:FILE' or "
             "data='digits', or leave it out of objectives"
         )
-    return checked_study_around(spec, objectives=objectives, data=data)
+    base = spec if isinstance(spec, str | Path) else spec_of(spec)
+    return checked_study_around(base, objectives=objectives, data=data)
 
 
+@arguments(
+    study=STUDY,
+    db=DB,
+    trials=int | None,
+    runner=RUNNER,
+    any_device=bool,
+    observer=OBSERVER | None,
+    sampler=SAMPLER | None,
+    retry=RETRY,
+)
 def search(
-    study: CheckedStudy,
+    study: Document | CheckedStudy,
     *,
-    db: str = DEFAULT_DB,
+    db: str | Path = DEFAULT_DB,
     trials: int | None = None,
-    runner: str = "local",
+    runner: Document = "local",
     any_device: bool = False,
     observer: Observer | None = None,
     sampler: Sampler | None = None,
-    retry: Sequence[str] = (),
+    retry: str | Sequence[str] = (),
 ) -> SearchResult:
     """Search for the Pareto front: start, resume or find complete, as `archdsl search` does.
 
@@ -144,10 +177,10 @@ def search(
     an interrupt or any exception, what is finished is stored, and the same call goes on.
 
     Args:
-        study: of `load_study` or `study_around`.
+        study: of `load_study` or `study_around`, or what `load_study` takes.
         db: path or URL of the database, made where there is none.
         trials: total budget, earlier searches included, in place of the study's.
-        runner: name or path of a run profile.
+        runner: name or path of a run profile, or the document itself as a mapping.
         any_device: measure latency on whatever device is here, instead of only the one asked for.
         observer: told of every step.
         sampler: proposes candidates, in place of the one that the study names; see
@@ -164,14 +197,14 @@ def search(
         SpaceExhaustedError: no candidate keeps the constraints.
         ArchdslError: data or devices that are not there, a store that cannot be written.
     """
-    from archdsl.runners.read import read_profile
     from archdsl.searching.retry import retried_states
     from archdsl.searching.run import run_search, watched_by
 
+    checked = study_of(study)
     return run_search(
-        study if trials is None else _with_budget(study, trials),
-        db=db,
-        profile=read_profile(runner),
+        checked if trials is None else _with_budget(checked, trials),
+        db=str(db),
+        profile=profile_of(runner),
         observe=watched_by(observer),
         any_device=any_device,
         sampler=sampler,
@@ -179,7 +212,8 @@ def search(
     )
 
 
-def front(db: str = DEFAULT_DB, *, study: str | None = None, robust: bool = False) -> Front:
+@arguments(db=DB, study=NAME | None, robust=bool)
+def front(db: str | Path = DEFAULT_DB, *, study: str | None = None, robust: bool = False) -> Front:
     """The Pareto front of a study, as it is now.
 
     Args:
@@ -195,7 +229,7 @@ def front(db: str = DEFAULT_DB, *, study: str | None = None, robust: bool = Fals
     from archdsl.searching.stored import find_study
     from archdsl.store.store import open_store
 
-    with open_store(db, create=False, read_only=True) as store:
+    with open_store(str(db), create=False, read_only=True) as store:
         row = find_study(store, study, option=lambda name: f"study={name!r}")
         return Front(read_front(store, row), robust=robust)
 

@@ -51,6 +51,8 @@ def shown(value: Any) -> str:
         return "a list"
     if value is None:
         return "nothing"
+    if not isinstance(value, bool | int | float | str):
+        return f"an object of class {type(value).__qualname__}"
     text = str(value).lower() if isinstance(value, bool) else str(value)
     text = shortened(text, limit=40, ending="...")
     return f"'{text}'" if isinstance(value, str) else text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any
 
 Scalar = None | bool | int | float | str
@@ -112,7 +113,16 @@ def tree_of(value: Any, *, source: str) -> Tree:
         return Tree(value=entries, origin=origin)
     if isinstance(value, list | tuple):
         return Tree(value=tuple(tree_of(child, source=source) for child in value), origin=origin)
-    return Tree(value=value, origin=origin)
+    return Tree(value=plain_scalar(value), origin=origin)
+
+
+def plain_scalar(value: Any) -> Any:
+    """Numbers of NumPy's as Python's own; everything else as it is."""
+    if isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else value
 
 
 def path_text(path: Iterable[str | int]) -> str:

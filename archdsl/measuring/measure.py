@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
+from archdsl.arguments import DB, arguments
 from archdsl.errors import MeasureError
 from archdsl.measuring.candidate import ImageShape
 from archdsl.measuring.compare import Comparison, compare_latency
 from archdsl.measuring.conditions import Conditions, MemoryConditions
+from archdsl.measuring.given import MODEL, WORDS
 from archdsl.measuring.latency import measure_latency
 from archdsl.measuring.models import Source, Subject, resolve_all
 from archdsl.measuring.peak_memory import measure_memory
@@ -28,17 +31,18 @@ LONGEST_LABEL = 200
 """Of a module's label in a database."""
 
 
+@arguments(model=MODEL, db=DB | None, **WORDS)
 def measure(
     model: Source,
     *,
     image_shape: ImageShape | None = None,
     batch: int = 1,
-    device: str = "cpu",
-    dtype: str = "float32",
+    device: str | torch.device = "cpu",
+    dtype: str | torch.dtype = "float32",
     threads: int | None = None,
     heads: Heads | None = None,
     max_seconds: float = 8.0,
-    db: str | None = None,
+    db: str | Path | None = None,
 ) -> Measurement:
     """The latency of a model: median of one batch in ms, with its 95 % interval and conditions.
 
@@ -47,12 +51,13 @@ def measure(
 
     Args:
         model: any `nn.Module` that takes images (batch, channels, height, width); a model document,
-            its name or its path; or `timm:NAME`, built with fresh weights.
+            its name, its path or what it says as a mapping; or `timm:NAME`. Of all but a module
+            the weights are fresh.
         image_shape: (channels, height, width), where neither the document nor timm's configuration
             of the model tells.
         batch: images per call.
-        device: `cpu`, `cuda`, a part of a GPU's name such as `A100`, or `any`.
-        dtype: `float32`, `bfloat16` or `float16`, of weights and images.
+        device: `cpu`, `cuda`, a part of a GPU's name such as `A100`, or `any`; or a torch.device.
+        dtype: `float32`, `bfloat16` or `float16`, or the torch.dtype, of weights and images.
         threads: of the CPU; torch's own number unless given.
         heads: run `all` classifiers or what the prediction needs (`predicted`); all, unless given,
             where the model has `forward_heads`.
@@ -62,7 +67,7 @@ def measure(
     Raises:
         NameNotFoundError: no document or model of timm's of that name.
         DocumentError: every problem of the document.
-        StudyError: every condition that is wrong.
+        ArgumentError: every argument and condition that is wrong.
         DeviceError: the device is not there.
         MeasureError: nothing tells the shape of the images, the model fails on them, or it is to
             be kept and its document is not known.
@@ -74,25 +79,26 @@ def measure(
         dtype=dtype,
         threads=threads,
         heads=heads,
-        max_seconds=float(max_seconds),
+        max_seconds=max_seconds,
     )
     [subject] = resolve_all([model], image_shape=image_shape)
     if heads is None:
         conditions = with_common_heads(conditions, [subject])
-    with keeping(subject, db) as keep:
+    with keeping(subject, None if db is None else str(db)) as keep:
         found = measure_subject(subject, conditions)
         keep([found])
     return found
 
 
+@arguments(a=MODEL, b=MODEL, **WORDS)
 def compare(
     a: Source,
     b: Source,
     *,
     image_shape: ImageShape | None = None,
     batch: int = 1,
-    device: str = "cpu",
-    dtype: str = "float32",
+    device: str | torch.device = "cpu",
+    dtype: str | torch.dtype = "float32",
     threads: int | None = None,
     heads: Heads | None = None,
     max_seconds: float = 8.0,
@@ -122,7 +128,7 @@ def compare(
         dtype=dtype,
         threads=threads,
         heads=heads,
-        max_seconds=float(max_seconds),
+        max_seconds=max_seconds,
     )
     subjects = resolve_all([a, b], image_shape=image_shape)
     if heads is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from archdsl.compiler.build import build
 from archdsl.compiler.plain import is_plain
@@ -16,13 +17,15 @@ from archdsl.errors import MeasureError, NameNotFoundError
 from archdsl.measuring.candidate import ImageShape
 from archdsl.measuring.module_identity import module_identity
 from archdsl.nn.network import Network
-from archdsl.plan.read import read_model
+from archdsl.plan.read import read_spec
 from archdsl.spec.model import ModelSpec
 
 TIMM = "timm:"
 """Before the name of one of timm's models: `timm:vit_base_patch16_224`."""
 
-Source = nn.Module | ModelSpec | str | Path
+_WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
+
+Source = nn.Module | ModelSpec | str | Path | Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +51,8 @@ def resolve(source: Source, *, image_shape: ImageShape | None = None) -> Subject
     """The module that `source` stands for, built with fresh weights where it is none yet.
 
     Args:
-        source: a module; a model document, or its name or path; or `timm:NAME`, which is built
-            without downloading anything.
+        source: a module; a model document, its name or path, or what it says as a mapping; or
+            `timm:NAME`, which is built without downloading anything.
         image_shape: (channels, height, width), where it is not that of the plan, nor the one that
             timm gives its models (`pretrained_cfg`).
 
@@ -62,8 +65,7 @@ def resolve(source: Source, *, image_shape: ImageShape | None = None) -> Subject
         return _of_module(source, image_shape)
     if isinstance(source, str) and source.startswith(TIMM):
         return _of_module(timm_model(source.removeprefix(TIMM)), image_shape, label=source)
-    spec = source if isinstance(source, ModelSpec) else read_model(str(source)).spec
-    return _of_module(build(spec), image_shape)
+    return _of_module(build(read_spec(source)), image_shape)
 
 
 def resolve_all(
@@ -153,13 +155,20 @@ def _of_network(network: Network, image_shape: ImageShape | None) -> Subject:
 
 
 def _known_shape(module: nn.Module) -> ImageShape | None:
-    if isinstance(module, Network):  # changed since it was compiled
+    while isinstance(inner := _inside(module), nn.Module):
+        module = inner
+    if isinstance(module, Network):  # changed since it was compiled, or wrapped
         return module.plan.image
     found = _configured(module, "input_size")
     if not isinstance(found, list | tuple) or len(found) != 3:
         return None
     channels, height, width = (int(size) for size in found)
     return channels, height, width
+
+
+def _inside(module: nn.Module) -> object:
+    """What a module wraps that only runs it otherwise: torch.compile, DataParallel and its kin."""
+    return module.module if isinstance(module, _WRAPPERS) else getattr(module, "_orig_mod", None)
 
 
 def _label(module: nn.Module) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from archdsl.document.merge import HOLES, without_nulls
 from archdsl.document.reader import Draft
 from archdsl.document.settings import lay_all
 from archdsl.document.shelves import find
 from archdsl.document.text import read_draft
-from archdsl.document.tree import KeyPath, Tree
+from archdsl.document.tree import KeyPath, Tree, tree_of
 from archdsl.document.validate import (
     Flaw,
     judge,
@@ -51,6 +53,20 @@ def read_model(name: str, sets: Sequence[str] = ()) -> Checked:
     nulls = [each for patch in laid.patches for each in _unknown_nulls(patch)]
     problems = (*draft.problems, *laid.problems, *nulls)
     return check_draft(replace(draft, tree=laid.tree, problems=problems))
+
+
+def read_spec(source: ModelSpec | str | Path | Mapping[str, Any]) -> ModelSpec:
+    """A model document, whatever it is handed in as: itself, its name or path, a mapping.
+
+    Raises:
+        NameNotFoundError: nothing there of that name.
+        DocumentError: every problem of the document.
+    """
+    if isinstance(source, ModelSpec):
+        return source
+    if isinstance(source, Mapping):
+        return check_model(tree_of(source, source="document")).spec
+    return read_model(str(source)).spec
 
 
 def _unknown_nulls(patch: Tree) -> list[Problem]:

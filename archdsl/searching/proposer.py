@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
-from archdsl.errors import SpaceExhaustedError
+from archdsl.errors import SpaceExhaustedError, StudyError
 from archdsl.identity import canonical_json
 from archdsl.plan.facts import facts
 from archdsl.plan.read import Checked
@@ -60,10 +60,29 @@ class Proposer:
                 return self._new(base, attempt=0)
         if not only_feasible:
             proposals = self._sampler.propose(self._space, history, number=number)
-            for attempt, proposal in enumerate(islice(proposals, MOST_REDRAWS)):
+            for attempt, proposal in enumerate(self._proposals(proposals)):
                 if self._is_new(proposal.candidate, seen):
                     return self._new(proposal.candidate.model, proposal, attempt=attempt)
         return self._first_left(seen, only_feasible=only_feasible)
+
+    def _proposals(self, found: object) -> Iterator[Proposal]:
+        """The first of what the sampler gave, which may be anyone's.
+
+        Raises:
+            StudyError: it is no proposals.
+        """
+        if not isinstance(found, Iterable):
+            raise self._refusal(found)
+        for proposal in islice(found, MOST_REDRAWS):
+            if not isinstance(proposal, Proposal):
+                raise self._refusal(proposal)
+            yield proposal
+
+    def _refusal(self, found: object) -> StudyError:
+        return StudyError(
+            f"the sampler {type(self._sampler).__qualname__} gave {type(found).__qualname__}; its "
+            "propose yields archdsl.searching.samplers.Proposal(candidate=space.walk(decider))"
+        )
 
     def sample(self, count: int) -> Iterator[tuple[Checked, bool]]:
         """The valid ones of `count` random models, and whether their facts keep the constraints:

@@ -11,10 +11,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from archdsl.arguments import arguments
 from archdsl.compiler.weights.layouts import LAYOUTS, Layout, guess, renamed, whole
 from archdsl.compiler.weights.mismatch import kernel_shape, mismatches, tensors_listed
 from archdsl.compiler.weights.positions import Grids, bring_tables, grids_of
-from archdsl.compiler.weights.reading import StateDict, read_state
+from archdsl.compiler.weights.reading import NETWORK, WEIGHTS, StateDict, read_state
 from archdsl.compiler.weights.values import is_floating, not_finite, not_floating
 from archdsl.document.messages import one_of
 from archdsl.errors import WeightsError
@@ -38,6 +39,7 @@ class LoadedWeights:
     resampled: tuple[str, ...]
 
 
+@arguments(model=NETWORK, weights=WEIGHTS)
 def load_weights(
     model: Network,
     weights: str | Path | StateDict,
@@ -65,6 +67,7 @@ def load_weights(
             for each stream: `{"process": (4, 16), "memory": (8, 32)}`.
 
     Raises:
+        ArgumentError: `model` is no compiled network, or `weights` are neither file nor mapping.
         WeightsError: the file cannot be read; any tensor is missing, surplus or of another shape,
             holds anything but finite floating-point numbers, or is a position table of an unknown
             grid; all of them are named. The model is then unchanged.

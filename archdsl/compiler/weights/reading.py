@@ -18,14 +18,26 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from archdsl.arguments import instance
 from archdsl.compiler.weights.layouts import prefix_of
 from archdsl.compiler.weights.positions import Grids, grids_of, is_grid
 from archdsl.errors import WeightsError
 from archdsl.free_memory import free_memory
+from archdsl.nn.network import Network
 from archdsl.plan.plan import Plan
 
 StateDict = Mapping[str, Tensor]
 """Tensors by name."""
+
+NETWORK = instance(
+    Network,
+    wanted="a compiled network; give what archdsl.compile made (of one that a DataParallel wraps, "
+    "its `module`)",
+)
+"""What weights are loaded into."""
+WEIGHTS = instance(
+    str, Path, Mapping, wanted="weights; give a file, or a state dict such as model.state_dict()"
+)
 
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")
 _COUNTER = "n_averaged"

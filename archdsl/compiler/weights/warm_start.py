@@ -10,10 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from archdsl.arguments import arguments
 from archdsl.compiler.weights.layouts import renamed
 from archdsl.compiler.weights.mismatch import differences, kernel_shape, tensors_listed
 from archdsl.compiler.weights.positions import Table, grids_said, read_table
-from archdsl.compiler.weights.reading import StateDict, read_state
+from archdsl.compiler.weights.reading import NETWORK, WEIGHTS, StateDict, read_state
 from archdsl.compiler.weights.values import not_finite, not_floating
 from archdsl.errors import WeightsError
 from archdsl.nn.network import Network
@@ -52,6 +53,7 @@ class WarmStart:
         return "\n".join(lines + [f"{self.prefix!r} taken off every name"] * bool(self.prefix))
 
 
+@arguments(model=NETWORK, weights=WEIGHTS)
 def warm_start(
     model: Network, weights: str | Path | StateDict, *, grid: Grid | None = None
 ) -> WarmStart:
@@ -78,6 +80,7 @@ def warm_start(
         them, are left out.
 
     Raises:
+        ArgumentError: `model` is no compiled network, or `weights` are neither file nor mapping.
         WeightsError: the file cannot be read, it holds no plain ViT or anything but finite
             floating-point numbers, the grid of its table is not known, or its blocks are not those
             of the process stream. The model is then unchanged.
@@ -189,6 +192,7 @@ def _table(state: StateDict, plan: Plan, grid: Grid | None) -> Table | None:
     """The position table of a ViT; None where no stream takes it.
 
     Raises:
+        ArgumentError: `model` is no compiled network, or `weights` are neither file nor mapping.
         WeightsError: its grid is not known.
     """
     values, said = state["pos_embed"], grids_said(grid, plan).get("process")
@@ -222,6 +226,7 @@ def _checked(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors, if they are those of a plain ViT.
 
     Raises:
+        ArgumentError: `model` is no compiled network, or `weights` are neither file nor mapping.
         WeightsError: one is missing, or no plain ViT has it.
     """
     lines = {
@@ -253,6 +258,7 @@ def _own_blocks(plan: Plan) -> list[str]:
     """Names of the process stream's blocks, in the order they run.
 
     Raises:
+        ArgumentError: `model` is no compiled network, or `weights` are neither file nor mapping.
         WeightsError: layers share one.
     """
     steps = [
