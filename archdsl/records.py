@@ -13,6 +13,8 @@ Json = Any
 """A JSON value: None, bool, int, float, str, or a list or dict of these."""
 
 
+_TOLD = ("batch", "dtype", "data")
+"""Of a protocol, in a word about a measurement."""
 MOST_FRUITLESS = 3
 """So many searches that died with a trial, without a new epoch, and it is given up."""
 
@@ -42,6 +44,10 @@ RETRIABLE = (State.FAILED, State.OUT_OF_MEMORY, State.TIMED_OUT, State.CRASHED)
 might change them. No other place makes a network converge, or a constraint hold."""
 
 
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """One quantity of one architecture under a stated protocol.
@@ -65,6 +71,14 @@ class Measurement:
     unit: str
     protocol: Mapping[str, Any]
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        value, low, high = map(_short, (self.value, self.low, self.high))
+        interval = f"({low} to {high})" if self.low < self.high else ""
+        found = " ".join(filter(None, (self.quantity, value, self.unit, interval)))
+        words = [f"{word} {self.protocol[word]}" for word in _TOLD if word in self.protocol]
+        words += ["unsteady"] if self.steady is False else []
+        return f"<Measurement: {', '.join([found, *words])}>"
 
     @property
     def steady(self) -> bool | None:

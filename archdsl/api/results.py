@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 from archdsl.errors import ArchdslError, WeightsError
@@ -45,8 +45,15 @@ class FrontRow:
     facts: Mapping[str, float]
     params: Mapping[str, Any]
     indistinguishable: Sequence[int]
-    spec: ModelSpec = field(repr=False)
-    _measured: Mapping[str, Measurement] = field(repr=False)
+    spec: ModelSpec
+    _measured: Mapping[str, Measurement]
+
+    def __repr__(self) -> str:
+        from archdsl.reporting.formatting import format_value
+
+        what = "the base" if self.base else self.difference
+        values = (f"{name} {format_value(name, each)}" for name, each in self.values.items())
+        return f"<FrontRow: trial {self.trial}, {what}: {', '.join(values)}>"
 
     def model(self, *, seed: int | None = None) -> Network:
         """The network with its trained weights, in eval mode. Never trains.

@@ -74,6 +74,10 @@ class Comparison:
     disturbances: Sequence[str]
     telemetry: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        ratio = f"{self.ratio:.3g} times as long ({self.low:.3g} to {self.high:.3g})"
+        return f"<Comparison: {'; '.join([f'{self.verdict}, {ratio}', *self.disturbances])}>"
+
 
 def compare_latency(
     model_a: nn.Module,

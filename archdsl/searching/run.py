@@ -42,6 +42,10 @@ class SearchResult:
     ran: int
     note: str | None
 
+    def __repr__(self) -> str:
+        note = f"; {self.note}" if self.note else ""
+        return f"<SearchResult of {self.row.name!r}: {self.ran:,} trials by this call{note}>"
+
 
 def begun(checked: CheckedStudy, store: Store) -> StudyRow | None:
     """The study's row in the store, if there is one.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from archdsl.document.merge import merge_trees
+from archdsl.document.messages import listed
 from archdsl.document.tree import Origin, Scalar, Tree
 from archdsl.errors import DocumentError
 from archdsl.plan.facts import facts
@@ -29,7 +30,7 @@ class Candidate:
         params: hole name to the label that was chosen.
     """
 
-    tree: Tree
+    tree: Tree = field(repr=False)
     holes: Sequence[Hole] = field(repr=False)
     params: Mapping[str, Scalar]
 
@@ -72,6 +73,10 @@ class Space:
 
     bases: Mapping[str, Tree]
     overlay: Part
+
+    def __repr__(self) -> str:
+        options = (f"{hole.name} ({len(hole.options)})" for hole in self.holes())
+        return f"<Space of {self.size:,} combinations: {listed(list(options), most=6)}>"
 
     @property
     def size(self) -> int:

@@ -26,7 +26,7 @@ class StudyRow:
     id: int
     name: str
     digest: str
-    document: Mapping[str, Any]
+    document: Mapping[str, Any] = field(repr=False)
     objectives: Mapping[str, str]
     budget: int | None = None
     ended: str | None = None
