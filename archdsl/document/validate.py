@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from archdsl.document.fields import field_names
+from archdsl.document.fields import field_names, members
 from archdsl.document.messages import nearest, sentence, shown
 from archdsl.document.tree import KeyPath, Tree, path_text
 from archdsl.errors import DocumentError, Problem
@@ -102,6 +102,7 @@ def found_in(tree: Tree, model: type[BaseModel], error: ValidationError) -> list
             found.append(_unknown_key(path, field_names(model, path[:-1], tags)))
             continue
         if kind in ("union_tag_invalid", "union_tag_not_found"):
+            found += _of_any_type(tree, model, path)
             path = (*path, "type")
         if path and path[-1] == "type" and _is_word(tree.at(path[:-1])):
             path = path[:-1]  # a word written in place of a mapping with its type
@@ -109,9 +110,32 @@ def found_in(tree: Tree, model: type[BaseModel], error: ValidationError) -> list
         if kind == "missing" and tree.is_removed(path):
             message = "missing: removed here"
         flaw = Flaw(path=path, message=message)
-        (missing if kind == "missing" else found).append(flaw)
+        absent = kind in ("missing", "union_tag_not_found")
+        (missing if absent else found).append(flaw)
     misspelt = {(*flaw.path[:-1], flaw.meant) for flaw in found if flaw.meant}
     return found + [flaw for flaw in missing if flaw.path not in misspelt]
+
+
+def _of_any_type(tree: Tree, model: type[BaseModel], path: KeyPath) -> list[Flaw]:
+    """What is wrong with a node whose `type` cannot be read, whichever it was meant to be: the
+    flaws that all members of its union find, such as of a word that all of them have."""
+    node = tree.at(path)
+    if node is None or not isinstance(node.value, Mapping):
+        return []
+    judged = [_as_type(node, word, each) for word, each in members(model, path).items()]
+    return [
+        replace(flaw, path=(*path, *flaw.path))
+        for flaw in (judged[0] if judged else ())
+        if all(flaw in others for others in judged)
+    ]
+
+
+def _as_type(node: Tree, word: str, member: type[BaseModel]) -> list[Flaw]:
+    try:
+        member.model_validate({**node.plain(), "type": word})
+    except ValidationError as error:
+        return found_in(node, member, error)
+    return []
 
 
 def unknown_nulls(tree: Tree, model: type[BaseModel]) -> list[Flaw]:

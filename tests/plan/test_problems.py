@@ -242,3 +242,40 @@ def test_layers_that_are_a_mapping_with_an_unknown_word(valid: str, refused: Ref
         "layers.read unknown key; known here: at, process, memory, exchange",
         "layers a mapping is not a list",
     }
+
+
+NODES = """\
+archdsl: 1
+name: x
+image: {size: 32}
+depth: 4
+process:
+  dim: 64
+  embed: {type: patch, patch_size: 8}
+  block: {type: transfomer, head_dim: 33, weights: sharred, mlp_ratio: -1}
+memory: {embed: {type: patch, patch_size: 4}}
+exchange:
+  read: {type: linear_atention, latent_ratio: -1, fusion: ad}
+  write: {fusion: {type: add, gate: shared}, weigths: shared}
+layers:
+  - {at: [-1], exchange: {write: {type: cros_attention, fusion: ad}}}
+"""
+
+
+def test_a_node_of_an_unknown_type_is_judged_by_what_all_types_share(refused: Refused) -> None:
+    """The type decides about other words, such as `latent_ratio`; not about these."""
+    found = {tuple(line.split()[:2]): line for line in refused(NODES)}
+    assert {path for _, path in found} == {
+        "process.block.type",
+        "process.block.weights",
+        "process.block.mlp_ratio",
+        "exchange.read.type",
+        "exchange.read.fusion",
+        "exchange.write.type",
+        "exchange.write.fusion.gate",
+        "exchange.write.weigths",
+        "layers[0].exchange.write.type",
+        "layers[0].exchange.write.fusion",
+    }
+    assert "'ad' is not one of: add, erase, add_erase" in found["11:59", "exchange.read.fusion"]
+    assert "did you mean 'weights'?" in found["12:46", "exchange.write.weigths"]
