@@ -17,9 +17,11 @@ from torch import nn
 
 import archdsl
 from archdsl.api.sources import spec_of
-from archdsl.arguments import arguments, several
+from archdsl.arguments import arguments
+from archdsl.arguments.kinds import several
+from archdsl.arguments.wording import in_python
 from archdsl.compiler.build import build_plan
-from archdsl.errors import ArgumentError, DeviceError, DocumentError, StudyError
+from archdsl.errors import ArchdslError, ArgumentError, DeviceError, DocumentError, StudyError
 from archdsl.measuring.models import resolve
 from archdsl.searching.samplers import History, Proposal
 from archdsl.space.deciders import FirstOption
@@ -307,3 +309,37 @@ def test_what_reads_documents_alone_needs_no_torch() -> None:
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
+def test_an_error_says_what_to_do_in_words_of_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = archdsl.load_study(STUDY)
+    archdsl.search(study, db="a.db")
+    other = archdsl.load_study(STUDY, sets="space.depth={choose: [1, 2]}")
+    Path("empty.db").touch()
+    calls: dict[str, Callable[[], object]] = {
+        "another database with db=": lambda: archdsl.search(other, db="a.db"),
+        "`archdsl.search` makes one, or name an existing one with db=": lambda: archdsl.front("b"),
+        "`archdsl.search` fills one": lambda: archdsl.front("empty.db"),
+        "try db='folder/archdsl.db'": lambda: archdsl.search(study, db=folder),
+        "sets='budget.trials=x'": lambda: archdsl.load_study(STUDY, sets="budget.trials=x"),
+    }
+    folder = Path("folder")
+    folder.mkdir()
+    for remedy, call in calls.items():
+        with pytest.raises(ArchdslError) as caught:
+            call()
+        said = str(caught.value)
+        assert remedy in said.replace(f"{tmp_path}/", "")
+        assert " --" not in said
+
+
+def test_a_command_keeps_its_options() -> None:
+    """What no function does is typed, and said as it is typed."""
+    said = "db is damaged; archdsl doctor --db a.db says all, or say another --db; (--set name=X)"
+    assert in_python(said) == (
+        "db is damaged; archdsl doctor --db a.db says all, or say another db=; (sets='name=X')"
+    )
+    assert in_python(5) == 5

@@ -30,7 +30,8 @@ from archdsl.api.sources import (
     spec_of,
     study_of,
 )
-from archdsl.arguments import DB, arguments
+from archdsl.arguments import arguments
+from archdsl.arguments.kinds import DB
 from archdsl.errors import StudyError
 from archdsl.metrics import trained_metric
 from archdsl.plan.expand import expand

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeGuard
 
 from pydantic import Field
 
-from archdsl.arguments import instance, offering, several, where
+from archdsl.arguments.kinds import instance, offering, several, where
 from archdsl.document.merge import without_nulls
 from archdsl.document.settings import lay_all
 from archdsl.document.tree import tree_of

@@ -10,7 +10,7 @@ import torch
 from pydantic import BeforeValidator
 from torch import nn
 
-from archdsl.arguments import instance, where, words_of
+from archdsl.arguments.kinds import instance, where, words_of
 from archdsl.document.tree import plain_scalar
 from archdsl.measuring.conditions import Conditions
 from archdsl.spec.model import ModelSpec

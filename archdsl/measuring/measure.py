@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import torch
 
-from archdsl.arguments import DB, arguments
+from archdsl.arguments import arguments
+from archdsl.arguments.kinds import DB
 from archdsl.errors import MeasureError
 from archdsl.measuring.candidate import ImageShape
 from archdsl.measuring.compare import Comparison, compare_latency
@@ -172,7 +173,7 @@ def compare_subjects(subjects: Sequence[Subject], conditions: Conditions) -> Com
     if a.kind == b.kind == "model" and a.image_shape != b.image_shape:
         raise MeasureError(
             f"{a.label} takes images {a.image_shape}, {b.label} {b.image_shape} (channels, height, "
-            "width); only models of the same images can be compared: --set image.size=… on one"
+            "width); only models of the same images can be compared: change image in one document"
         )
     with _called(subjects):
         return compare_latency(

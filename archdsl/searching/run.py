@@ -251,4 +251,4 @@ def _left_to_others(running: int) -> str:
     if not running:
         return "another process had the last trial, and scores the front"
     trials = "1 trial is" if running == 1 else f"{running} trials are"
-    return f"{trials} still at work in another process; the same command later scores the front"
+    return f"{trials} still at work in another process; the same search later scores the front"

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from archdsl.arguments import instance
+from archdsl.arguments.kinds import instance
 from archdsl.compiler.weights.layouts import prefix_of
 from archdsl.compiler.weights.positions import Grids, grids_of, is_grid
 from archdsl.errors import WeightsError

@@ -1,81 +1,23 @@
-"""Arguments of the functions that notebooks call: every wrong one at once, before anything is done.
-
-A parameter is described by a type of pydantic's, as the words of documents are; what is no plain
-data, by `instance` or `offering`.
-"""
+"""What arguments may be: types of pydantic's, as the words of documents are; what is no plain data,
+by `instance` or `offering`."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache, wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from archdsl.document.messages import sentence, shown
-from archdsl.document.tree import path_text, plain_scalar
-from archdsl.errors import ArgumentError
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from archdsl.document.messages import shown
 
 LONGEST_LIST = 40
 """Characters of a list that is shown whole."""
 OURS = "argument"
 """The type of errors whose message is a whole sentence already."""
-
-
-def arguments(**kinds: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Check arguments of a function before it runs; it is given what their types make of them.
-
-    Args:
-        kinds: parameter to the type of its values. Parameters without one the function checks
-            itself.
-
-    Raises:
-        ArgumentError: by the function, every argument that is refused.
-    """
-
-    @cache
-    def adapter(name: str) -> TypeAdapter[Any]:
-        return TypeAdapter(kinds[name], config=ConfigDict(strict=True))
-
-    def checked_by(function: Callable[P, R]) -> Callable[P, R]:
-        signature = inspect.signature(function)
-
-        @wraps(function)
-        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                given = signature.bind(*args, **kwargs)
-            except TypeError:
-                return function(*args, **kwargs)  # Python says best what is missing or surplus
-            problems: list[str] = []
-            for name, value in given.arguments.items():
-                if name in kinds:
-                    try:
-                        made = adapter(name).validate_python(plain_scalar(value))
-                    except ValidationError as error:
-                        problems += _lines(f"{function.__name__}.{name}", error)
-                    else:
-                        given.arguments[name] = made
-            if problems:
-                raise ArgumentError("\n".join(problems))
-            return function(*given.args, **given.kwargs)
-
-        return checked
-
-    return checked_by
 
 
 def words_of(model: type[BaseModel], *names: str) -> dict[str, Any]:
@@ -178,17 +120,6 @@ def _takes(method: Callable[..., Any], args: Sequence[str], kwargs: Sequence[str
     except ValueError:  # written in C, without a signature
         return True
     return True
-
-
-def _lines(place: str, error: ValidationError) -> list[str]:
-    found_here = error.errors(include_url=False)
-    return [f"{path_text((place, *item['loc']))}: {_sentence(item)}" for item in found_here]
-
-
-def _sentence(item: Any) -> str:
-    text = item["msg"] if item["type"] == OURS else sentence(item)
-    # In documents None is what nothing was written for.
-    return text.replace("nothing", "None", 1) if item["input"] is None else text
 
 
 DB = instance(str, Path, wanted="a database; give its path or its URL")
