@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,8 @@ _IGNORED = {"archdsl", "kind", "name", "published_layout"}
 def difference(base: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """`depth 4 → 3, process.dim 64 → 48`; empty for equal architectures.
 
-    Of a node that only one of them has, words at their defaults are left out.
+    Of a node that only one of them has, or that is of another type in each, words at their defaults
+    are left out.
     """
     return Differences(base).to(other)
 
@@ -40,13 +42,20 @@ def _format(before: _Words, after: _Words) -> str:
             continue
         if path not in before.every:
             if path in after.written:
-                parts.append(f"{path} {after.every[path]}")
+                parts.append(f"{path} {after.text(path)}")
         elif path not in after.every:
             if path in before.written:
                 parts.append(f"no {path}")
-        else:
-            parts.append(f"{path} {before.every[path]} → {after.every[path]}")
+        elif _is_told(path, before, after):
+            parts.append(f"{path} {before.text(path)} → {after.text(path)}")
     return ", ".join(parts)
+
+
+def _is_told(path: str, before: _Words, after: _Words) -> bool:
+    """Whether a word that both have with another value was chosen, and did not come with a type."""
+    node = path.rpartition(".")[0]
+    same = before.every.get(f"{node}.type") == after.every.get(f"{node}.type")
+    return same or path in before.written or path in after.written
 
 
 class _Words:
@@ -56,6 +65,11 @@ class _Words:
         model = ModelSpec.model_validate(document)
         self.every = dict(_words(model.model_dump(mode="json", exclude_none=True), ""))
         self.written = dict(_words(model.model_dump(mode="json", exclude_defaults=True), ""))
+
+    def text(self, path: str) -> str:
+        """The word as a document says it: `true`, not `True`."""
+        value = self.written.get(path, self.every[path])
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _words(document: Any, path: str) -> list[tuple[str, Any]]:
