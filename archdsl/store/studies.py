@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from archdsl.errors import StoreError
-from archdsl.identity import canonical_json, digest
+from archdsl.identity import canonical_json, differences, digest
 from archdsl.records import Json, Measurement
 from archdsl.store.claims import claims_of
 from archdsl.store.database import Database
@@ -30,6 +30,8 @@ from archdsl.store.tables import (
     trials,
 )
 
+_MOST_SETTINGS = 3
+"""Of what was changed, more of which are not put into words to type."""
 _MOST_DIFFERENCES = 40
 
 
@@ -76,7 +78,8 @@ class Studies:
                 raise StudyChangedError(
                     f"study {name!r} in {self.database.place} was begun with another document:\n"
                     f"{_difference(stored, given)}\n"
-                    "give the study another name, or say another database with --db"
+                    f"{_way_back(stored, given)}give the study another name, or say another "
+                    "database with --db"
                 )
             if budget is None or (budget, None) == (stored.budget, stored.ended):
                 return stored
@@ -216,6 +219,21 @@ def _difference(stored: StudyRow, given: StudyRow) -> str:
         rest = len(lines) - _MOST_DIFFERENCES
         lines = [*lines[:_MOST_DIFFERENCES], f"… and {rest} more lines"]
     return "\n".join(lines)
+
+
+def _way_back(stored: StudyRow, given: StudyRow) -> str:
+    """How to go on with the study as it was, where a few settings say so."""
+    changed = list(differences(stored.document, given.document))
+    if len(changed) > _MOST_SETTINGS or stored.objectives != given.objectives:
+        return ""
+    if any(path[0] not in ("evaluate", "sampler") or _is_nested(old) for path, old, _ in changed):
+        return ""
+    settings = " ".join(f"--set {'.'.join(path)}={json.dumps(old)}" for path, old, _ in changed)
+    return f"go on with it as it was by adding {settings}; or "
+
+
+def _is_nested(value: object) -> bool:
+    return isinstance(value, Mapping | list)
 
 
 def _yaml_lines(value: Json) -> list[str]:

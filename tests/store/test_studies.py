@@ -40,6 +40,18 @@ def test_changed_document_shows_the_difference_and_changes_nothing(store: Store)
     assert store.studies.all() == [before]
 
 
+def test_a_few_changed_settings_can_be_typed_to_go_on_as_before(store: Store) -> None:
+    def begin(**latency: object) -> None:
+        document = {**DOCUMENT, "evaluate": {"latency": {"device": "cpu", **latency}}}
+        store.studies.ensure(name="a", document=document, objectives=OBJECTIVES)
+
+    begin(batch=8)
+    with pytest.raises(StudyChangedError) as caught:
+        begin(batch=16, threads=1)
+    remedy = "--set evaluate.latency.batch=8 --set evaluate.latency.threads=null; or give"
+    assert f"by adding {remedy} the study another name" in str(caught.value)
+
+
 def test_changed_objectives_under_an_old_name_are_refused(store: Store) -> None:
     store.studies.ensure(name="a", document=DOCUMENT, objectives=OBJECTIVES)
     with pytest.raises(StudyChangedError, match=r"(?m)^-  top1: maximize"):
