@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl.metrics import METRICS
 from archdsl.records import Measurement
-from archdsl.searching.test_score import final_score
+from archdsl.searching.final_score import final_score
 from archdsl.store.rows import StudyRow, Trial, Value
 from archdsl.store.store import Store
 from archdsl.version import __version__

@@ -16,8 +16,8 @@ from archdsl.plan.expand import expand
 from archdsl.plan.influence import influence
 from archdsl.records import Measurement, State
 from archdsl.reporting.formatting import counted
+from archdsl.searching.final_score import final_quantity, final_scores
 from archdsl.searching.study import reference_point
-from archdsl.searching.test_score import final_quantity, final_scores
 from archdsl.space.difference import Differences
 from archdsl.spec.model import ModelSpec
 from archdsl.store.rows import StudyRow, Trial

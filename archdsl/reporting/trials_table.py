@@ -9,8 +9,8 @@ from typing import Any
 
 from archdsl.errors import ArchdslError
 from archdsl.identity import canonical_json
+from archdsl.searching.final_score import final_quantity
 from archdsl.searching.stored import ListedTrial
-from archdsl.searching.test_score import final_quantity
 from archdsl.store.rows import StudyRow
 
 Columns = Mapping[str, Sequence[Any]]

@@ -15,13 +15,13 @@ from archdsl.records import State
 from archdsl.runners.interfaces import Runner
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.before import check_runs, refuse_others, runner_of
+from archdsl.searching.final_score import final_quantity, final_score
 from archdsl.searching.loop import Observer, Search, job_of
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.retry import BaseFailedError, elsewhere, undo, ways_on
 from archdsl.searching.samplers import Sampler
 from archdsl.searching.stored import why_nothing
 from archdsl.searching.study import Study
-from archdsl.searching.test_score import final_quantity, final_score
 from archdsl.store.location import is_new_file
 from archdsl.store.owner import Owner
 from archdsl.store.rows import StudyRow, Trial

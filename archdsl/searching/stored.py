@@ -10,7 +10,7 @@ from archdsl.document.messages import nearest
 from archdsl.document.tree import Scalar, tree_of
 from archdsl.errors import StudyError
 from archdsl.records import State
-from archdsl.searching.test_score import final_scores
+from archdsl.searching.final_score import final_scores
 from archdsl.space.base_decisions import base_decisions
 from archdsl.space.difference import Differences
 from archdsl.space.holes import parse

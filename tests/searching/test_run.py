@@ -10,9 +10,9 @@ import pytest
 
 from archdsl.errors import MeasureError, SpaceExhaustedError, StudyError
 from archdsl.records import Measurement, State
+from archdsl.searching.final_score import final_score
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.run import SearchResult
-from archdsl.searching.test_score import final_score
 from archdsl.store.errors import StudyChangedError
 from archdsl.store.store import Store
 
