@@ -1,4 +1,6 @@
-"""Writes the pages that are made of the code and of the shelves into `docs/generated/`.
+"""Writes the pages that are made of the code and of the shelves.
+
+`docs/language.md` is part of the repository, the others go into `docs/generated/`.
 
 python docs/generate.py
 """
@@ -13,6 +15,7 @@ from commands_page import commands_page
 from language_page import language_page
 from python_page import python_page
 
+LANGUAGE = "language.md"
 FOLDER = "generated"
 SHELVES = {
     "specs/README.md": "models.md",
@@ -28,19 +31,18 @@ def write_pages(docs: Path) -> list[Path]:
     folder = docs / FOLDER
     folder.mkdir(exist_ok=True)
     texts = {
-        "language.md": language_page(),
-        "commands.md": commands_page(),
-        "python_reference.md": python_page(),
+        docs / LANGUAGE: language_page(),
+        folder / "commands.md": commands_page(),
+        folder / "python_reference.md": python_page(),
     }
     for readme, name in SHELVES.items():
         path = docs.parent / readme
         text = relinked(path.read_text(encoding="utf-8"), folder=path.parent, docs=docs, to=folder)
-        texts[name] = text
-    for name, text in texts.items():
-        path = folder / name
+        texts[folder / name] = text
+    for path, text in texts.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
-    return [folder / name for name in texts]
+    return list(texts)
 
 
 def relinked(text: str, *, folder: Path, docs: Path, to: Path | None = None) -> str:

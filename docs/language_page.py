@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from archdsl.cli.schema import Kind, schema
+from archdsl.training.recipe import RECIPES
 
 Json = Mapping[str, Any]
 
@@ -19,9 +20,12 @@ KINDS = {
 INTRODUCTION = """\
 # The language
 
-Generated from the schemas that documents are checked against (`archdsl schema model`, `study`,
-`runner`). Words under a `type` belong to that type alone; a word that has no effect is an error.
+Written by `python docs/generate.py` from the schemas that documents are checked against
+(`archdsl schema model`, `study`, `runner`): change the words there, not here. Words under a `type`
+belong to that type alone; a word that has no effect is an error.
 """
+RECIPE = "Recipe"
+"""The node that has names of its own."""
 # What the schemas derive from other definitions: partial documents, all words of them optional.
 _DERIVED = "Partial"
 
@@ -39,7 +43,7 @@ class _Kind:
     """The sections of one kind of document.
 
     Args:
-        name: of the kind; begins its anchors.
+        name: of the kind; stands in its headings, so that no two are equal.
         whole: its JSON schema.
     """
 
@@ -65,8 +69,12 @@ class _Kind:
                 yield self._section(key, self._nodes[key])
 
     def _section(self, key: str, node: Json) -> str:
-        heading = f"({self._anchor(key)})=\n### {_title(key, node)}\n\n{_text(node)}\n"
-        return f"{heading}\n{self._table(node)}"
+        parts = [f"### {self._heading(key)}", _name(key, node), _text(node), self._table(node)]
+        if parts[1] == _plain(key):
+            del parts[1]
+        if key == RECIPE:
+            parts.append(_named_recipes())
+        return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
     def _table(self, node: Json) -> str:
         words = node.get("properties", {})
@@ -133,15 +141,25 @@ class _Kind:
         partly = "parts of " if key != whole else ""
         return f"{partly}[{_name(whole, node)}](#{self._anchor(whole)})"
 
+    def _heading(self, key: str) -> str:
+        return f"{_plain(key)} ({self._name})"
+
     def _anchor(self, key: str) -> str:
-        return f"{self._name}-{re.sub(r'(?<!^)(?=[A-Z])', '-', key).lower()}"
+        """The slug of the heading, as GitHub and MyST make it."""
+        return re.sub(r"[^\w\- ]", "", self._heading(key).lower()).replace(" ", "-")
 
 
-def _title(key: str, node: Json) -> str:
-    """`Linear attention: {type: linear_attention, …}`, or `Image` where no type names it."""
-    plain = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key).capitalize()
-    name = _name(key, node)
-    return plain if name == plain else f"{plain}: {name}"
+def _named_recipes() -> str:
+    """Every word of each recipe that has a name."""
+    rows = [f"| word | {' | '.join(map(_code, RECIPES))} |", "|---" * (len(RECIPES) + 1) + "|"]
+    told = [recipe.model_dump(mode="json") for recipe in RECIPES.values()]
+    rows += [f"| `{word}` | {' | '.join(_code(each[word]) for each in told)} |" for word in told[0]]
+    return "What the named recipes hold:\n\n" + "\n".join(rows)
+
+
+def _plain(key: str) -> str:
+    """`LinearAttention` as `Linear attention`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key).capitalize()
 
 
 def _name(key: str, node: Json) -> str:
@@ -152,7 +170,7 @@ def _name(key: str, node: Json) -> str:
             return (
                 f"`{{{word}: {properties[word]['const']}{', …' if len(properties) > 1 else ''}}}`"
             )
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key).capitalize()
+    return _plain(key)
 
 
 def _text(node: Json) -> str:

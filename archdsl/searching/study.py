@@ -104,7 +104,9 @@ class Sampler(StoredNode):
     """Who proposes candidates."""
 
     type: Literal["tpe", "nsga2", "random"] = "tpe"
-    """tpe: multivariate tree-structured Parzen estimator; nsga2: the genetic algorithm."""
+    """tpe: Optuna's tree-structured Parzen estimator, multivariate: draws what resembles the better
+    trials. nsga2: Optuna's genetic algorithm: crosses decisions of the better trials, generation by
+    generation. random: every option is as likely, whatever was found; seeded, as a baseline."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Everything random in the search follows from it."""
 

@@ -20,13 +20,14 @@ from typer.testing import CliRunner
 
 from archdsl.cli.main import COMMANDS as SUMMARIES
 from archdsl.cli.main import app, load_command
+from archdsl.training.recipe import RECIPES
 
 ROOT = Path(__file__).parents[2]
 BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md",
           "specs/README.md", "search/README.md", "runners/README.md")  # fmt: skip
 WRITTEN = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
 PAGES = (*BESIDE, *WRITTEN)
-OF_CODE = ("language", "commands", "python_reference")
+OF_CODE = ("commands", "python_reference")
 OF_SHELVES = ("models", "studies", "profiles")
 GENERATED = [f"docs/generated/{name}.md" for name in (*OF_CODE, *OF_SHELVES)]
 
@@ -159,11 +160,20 @@ def test_every_command_and_every_word_is_documented(project: Path) -> None:
         section = commands.partition(f"## archdsl {name}\n")[2].partition("\n## ")[0]
         for parameter in command.params:
             assert parameter.opts[0] in section.lower() or parameter.metavar in section, name
-    language = (project / "docs/generated/language.md").read_text()
+    language = (project / "docs/language.md").read_text()
     for kind in ("model", "study", "runner"):
         schema = yaml.safe_load((ROOT / SCHEMAS[kind]).read_text())
         for word in words_of(schema):
             assert f"| `{word}` |" in language, f"{kind}: {word}"
+    for name, recipe in RECIPES.items():
+        table = language.partition("What the named recipes hold:")[2].partition("\n#")[0]
+        assert f" `{name}` |" in table
+        assert f"| `lr` | `{recipe.lr}` |" in table
+
+
+def test_the_language_in_the_repository_is_that_of_the_code(project: Path) -> None:
+    written = (project / "docs/language.md").read_text()
+    assert (ROOT / "docs/language.md").read_text() == written, "run: python docs/generate.py"
 
 
 SCHEMAS = {
