@@ -77,9 +77,9 @@ def measure_parts(
     with applied(Conditions(device=device, batch=batch), place):
         network = build_plan(plan).eval().to(place)
         images = torch.randn(batch, *plan.image, generator=torch.Generator().manual_seed(0))
-        sampler = _Sampler(network, images.to(place), clock=clock_of(place))
+        timer = _PartTimer(network, images.to(place), clock=clock_of(place))
         with locked(place), torch.inference_mode():
-            calls = sampler.calls_ms(max_seconds=max_seconds)
+            calls = timer.calls_ms(max_seconds=max_seconds)
         known = fingerprint(place)
         threads = torch.get_num_threads()
     calm = median(each[WHOLE] for each in calls)
@@ -95,7 +95,7 @@ def measure_parts(
     )
 
 
-class _Sampler:
+class _PartTimer:
     """Times the parts of a network in its forward calls, by hooks around each.
 
     Args:
