@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from archdsl.printable import one_line
+
 
 class ArchdslError(Exception):
     """Base of all errors that a user can cause and mend."""
@@ -65,11 +67,11 @@ class DocumentError(ArchdslError):
                 key=lambda p: (p.line, p.column),
             )
             count = f"{len(rows)} problem" + ("s" if len(rows) > 1 else "")
-            columns = [[row.path for row in rows], [row.message for row in rows]]
+            columns = [[one_line(row.path) for row in rows], [row.message for row in rows]]
             if any(row.line for row in rows):
                 columns.insert(0, [row.place for row in rows])
             widths = [max(map(len, column)) for column in columns]
-            lines = [f"{source}: {count}"]
+            lines = [f"{one_line(source)}: {count}"]
             for cells in zip(*columns, strict=True):
                 padded = (f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
                 lines.append(f"  {'  '.join(padded)}".rstrip())

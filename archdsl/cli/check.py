@@ -10,7 +10,7 @@ import typer
 from archdsl.cli.handling import handled
 from archdsl.cli.kinds import find_on, kind_of
 from archdsl.cli.options import Debug, Json, Sets
-from archdsl.cli.printing import billions, millions, print_json
+from archdsl.cli.printing import billions, millions, print_json, put, say
 from archdsl.document.shelves import SHELVES, documents, packaged
 from archdsl.errors import ArchdslError, DocumentError
 
@@ -35,9 +35,9 @@ def command(
     else:
         for result in results:
             if result["ok"]:
-                print(f"{result['source']}: ok  {result['summary']}")
+                put(f"{result['source']}: ok  {result['summary']}")
         for result in failed:
-            typer.echo(result["message"], err=True)
+            say(result["message"])
     if failed:
         raise typer.Exit(2)
 

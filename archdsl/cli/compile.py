@@ -10,7 +10,7 @@ import typer
 
 from archdsl.cli.handling import handled
 from archdsl.cli.options import Debug, Force, Json, Output, Sets
-from archdsl.cli.printing import billions, millions, print_json, print_table, say
+from archdsl.cli.printing import billions, millions, print_json, print_table, put, say
 from archdsl.cli.writing import refuse_others
 from archdsl.errors import WriteError
 from archdsl.free_memory import free_memory
@@ -56,12 +56,12 @@ def command(
         print_json(result)
         return
     rows = [[name, str(s["tokens"]), str(s["dim"])] for name, s in result["streams"].items()]
-    print(f"{model.spec.name}  arch_id {model.plan.arch_id}")
+    put(f"{model.spec.name}  arch_id {model.plan.arch_id}")
     print_table(["stream", "tokens", "width"], rows)
-    print(f"parameters     {millions(counted.params)} used, ", end="")
-    print(f"{millions(counted.params_allocated)} allocated")
-    print(f"multiply-adds  {billions(counted.macs)} for one image; ", end="")
-    print(f"{billions(counted.macs_fvcore)} as fvcore counts")
+    put(f"parameters     {millions(counted.params)} used, ", end="")
+    put(f"{millions(counted.params_allocated)} allocated")
+    put(f"multiply-adds  {billions(counted.macs)} for one image; ", end="")
+    put(f"{billions(counted.macs_fvcore)} as fvcore counts")
     for file in result.get("files", []):
         say(f"wrote {file}")
 

@@ -16,7 +16,7 @@ import typer
 from archdsl.cli.doctor_profile import Finding, profile_findings
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json
-from archdsl.cli.printing import print_json
+from archdsl.cli.printing import print_json, put_lines
 from archdsl.cli.stores import existing_store
 from archdsl.document.masking import masked_message
 from archdsl.errors import ArchdslError
@@ -61,9 +61,9 @@ def command(
     else:
         width = max(len(finding.name) for finding in findings)
         for finding in findings:
-            print(f"{'ok ' if finding.ok else 'BAD'}  {finding.name:<{width}}  {finding.found}")
+            put_lines(f"{'ok ' if finding.ok else 'BAD'}  {finding.name:<{width}}  {finding.found}")
             if not finding.ok:
-                print(f"     {'':<{width}}  remedy: {finding.remedy}")
+                put_lines(f"     {'':<{width}}  remedy: {finding.remedy}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archdsl.cli.printing import duration, print_json, say
+from archdsl.cli.printing import duration, print_json, put, say
 from archdsl.cli.writing import write_files
 from archdsl.document.write import to_yaml
 from archdsl.measuring.conditions import Conditions
@@ -86,14 +86,14 @@ def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_de
         print_json({**vars(estimate), "total_seconds": estimate.total_seconds})
         return
     holes = sum(1 for _ in checked.space.holes())
-    print(f"space      {estimate.size} combinations in {holes} holes")
-    print(
+    put(f"space      {estimate.size} combinations in {holes} holes")
+    put(
         f"feasible   {estimate.feasible:.0%} of {SAMPLES} random draws ({estimate.valid:.0%} valid)"
     )
     evaluate = checked.study.evaluate
-    print(f"latency    {_format_cost(evaluate.of('latency'), estimate.latency_seconds)}")
-    print(f"training   {_format_cost(_training(evaluate)[1], estimate.training_seconds)}")
-    print(f"budget     {estimate.trials} trials, about {duration(estimate.total_seconds)} in all")
+    put(f"latency    {_format_cost(evaluate.of('latency'), estimate.latency_seconds)}")
+    put(f"training   {_format_cost(_training(evaluate)[1], estimate.training_seconds)}")
+    put(f"budget     {estimate.trials} trials, about {duration(estimate.total_seconds)} in all")
 
 
 def _training(evaluate: EvaluateWords) -> tuple[str, object]:

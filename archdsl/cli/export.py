@@ -9,7 +9,7 @@ import typer
 
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, Output, StudyName
-from archdsl.cli.printing import print_json
+from archdsl.cli.printing import print_json, put
 from archdsl.cli.stores import existing_store
 from archdsl.errors import ArchdslError
 
@@ -69,7 +69,7 @@ def command(
         print_json({"files": written})
         return
     for each in written:
-        print(f"wrote {each['path']} ({each.get('arch_id') or each['study']})")
+        put(f"wrote {each['path']} ({each.get('arch_id') or each['study']})")
 
 
 def _check(what: str | None, *, front: bool, whole: bool, output: Path | None) -> None:

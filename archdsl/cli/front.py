@@ -10,7 +10,7 @@ import typer
 
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, StudyName
-from archdsl.cli.printing import print_json, print_table
+from archdsl.cli.printing import print_json, print_table, put
 from archdsl.cli.stores import opened_study
 from archdsl.cli.writing import refuse_foreign
 from archdsl.errors import ArchdslError
@@ -94,7 +94,7 @@ def command(
         return
     print_front(front, robust=robust, settled=settling)
     for path in plots:
-        print(f"plot      {path}")
+        put(f"plot      {path}")
 
 
 def print_front(front: StudyResults, *, robust: bool = False, settled: bool = False) -> None:
@@ -108,9 +108,9 @@ def print_front(front: StudyResults, *, robust: bool = False, settled: bool = Fa
     from archdsl.reporting.front_table import UNSTEADY, TerminalTable
 
     if not front.rows:
-        print(f"no trial of '{front.study.name}' is complete, so there is no front")
+        put(f"no trial of '{front.study.name}' is complete, so there is no front")
         for line in _others(front):
-            print(line)
+            put(line)
         return
     listed = front.robust_members if robust else front.members
     table = TerminalTable(listed, list(front.study.objectives))
@@ -120,28 +120,26 @@ def print_front(front: StudyResults, *, robust: bool = False, settled: bool = Fa
     base = front.base
     if base and base not in listed:
         values = ", ".join(table.named_values(base))
-        print(f"base (trial {base.trial.number}) is not on the {kind}: {values}")
+        put(f"base (trial {base.trial.number}) is not on the {kind}: {values}")
     for line in _others(front):
-        print(line)
+        put(line)
     unscored = [str(row.trial.number) for row in front.members if row.test is None]
     if table.has_test and unscored:
-        print(
-            f"no {table.test_name} yet for {', '.join(unscored)}: the same search command takes it"
-        )
+        put(f"no {table.test_name} yet for {', '.join(unscored)}: the same search command takes it")
     if table.has_indistinguishable:
         hint = "" if settled else "; archdsl front --settle measures them again"
-        print(f"{_format_indistinguishable(front)}{hint}")
+        put(f"{_format_indistinguishable(front)}{hint}")
     if any(not row.steady for row in listed):
-        print(
+        put(
             f"{UNSTEADY} not steady: the machine was not ours alone, or the interval did not close "
             "in time; archdsl report says which"
         )
     for line in _wide(listed):
-        print(line)
+        put(line)
     for line in _unused(listed):
-        print(line)
-    print(describe_hypervolume(front))
-    print(front.conditions)
+        put(line)
+    put(describe_hypervolume(front))
+    put(front.conditions)
 
 
 def front_json(front: StudyResults, *, robust: bool = False) -> dict[str, Any]:

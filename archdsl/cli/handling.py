@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from archdsl.cli.printing import say
 from archdsl.cli.process import behind
 from archdsl.document.masking import masked_message
 from archdsl.errors import ArchdslError
@@ -54,7 +55,7 @@ def explained(*, debug: bool) -> Iterator[None]:
         if debug and isinstance(error, Exception):
             raise
         message, code = explain(error)
-        print(message, file=sys.stderr)
+        say(message)
         raise typer.Exit(code) from None
 
 

@@ -15,8 +15,8 @@ from rich.text import Text
 from archdsl.cli.printing import duration
 from archdsl.document.messages import rounded, shortened
 from archdsl.metrics import MEASURED, METRICS, TRAINED, as_loss, trained_for
+from archdsl.printable import clean
 from archdsl.records import State
-from archdsl.reporting.formatting import clean
 
 if TYPE_CHECKING:
     from archdsl.reporting.live import Snapshot

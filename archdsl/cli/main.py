@@ -16,6 +16,7 @@ from typer._click.exceptions import UsageError
 from typer.core import TyperGroup
 
 from archdsl.cli.handling import explain, explained
+from archdsl.cli.printing import say
 from archdsl.cli.process import prepare
 from archdsl.document.masking import masked_message
 from archdsl.version import __version__
@@ -124,5 +125,5 @@ def app_main() -> None:
             sys.stdout.flush()
     except (OSError, KeyboardInterrupt) as error:  # of the help and of reading arguments
         message, code = explain(error)
-        print(message, file=sys.stderr)
+        say(message)
         sys.exit(code)

@@ -9,11 +9,12 @@ import typer
 
 from archdsl.cli.handling import handled
 from archdsl.cli.options import Debug, Json, Sets
-from archdsl.cli.printing import print_json, say
+from archdsl.cli.printing import print_json, put, say
 from archdsl.document.messages import rounded
 from archdsl.errors import ArchdslError
 from archdsl.measuring.conditions import Conditions
 from archdsl.plan.read import read_model
+from archdsl.printable import one_line
 from archdsl.records import Measurement
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def command(
 def _one(subject: Subject, conditions: Conditions, db: str | None, as_json: bool) -> None:
     from archdsl.measuring.measure import keeping, measure_memory_of, measure_subject
 
-    say(f"measuring {subject.label} …")
+    say(f"measuring {one_line(subject.label)} …")
     with keeping(subject, db) as keep:
         found = measure_subject(subject, conditions)
         memory = measure_memory_of(subject, conditions, fingerprint=found.protocol["fingerprint"])
@@ -131,20 +132,20 @@ def _one(subject: Subject, conditions: Conditions, db: str | None, as_json: bool
     p95, low_here, high_here = (
         rounded(detail[f"{name}_ms"]) for name in ("p95", "low_here", "high_here")
     )
-    print(f"{subject.label}  arch_id {subject.identity}")
-    print(f"latency  {rounded(found.value)} ms per batch of {conditions.batch} (median)", end="")
-    print("" if detail["steady"] else "  UNSTEADY")
-    print(f"         95 % interval {low} to {high} ms, p95 {p95} ms, ", end="")
-    print(f"{detail['count']} samples, {rounded(detail['images_per_s'])} images/s")
-    print(
+    put(f"{subject.label}  arch_id {subject.identity}")
+    put(f"latency  {rounded(found.value)} ms per batch of {conditions.batch} (median)", end="")
+    put("" if detail["steady"] else "  UNSTEADY")
+    put(f"         95 % interval {low} to {high} ms, p95 {p95} ms, ", end="")
+    put(f"{detail['count']} samples, {rounded(detail['images_per_s'])} images/s")
+    put(
         f"         in this process {low_here} to {high_here} ms; "
         f"others differ by {detail['between_processes_percent']:.2g} %"
     )
     for reason in detail["unsteady"]:
-        print(f"unsteady {reason}")
+        put(f"unsteady {reason}")
     uncompiled = ", uncompiled" if conditions.compile else ""
-    print(f"memory   {rounded(memory.value)} MiB at its peak{uncompiled}")
-    print(f"device   {_device(found.protocol)}")
+    put(f"memory   {rounded(memory.value)} MiB at its peak{uncompiled}")
+    put(f"device   {_device(found.protocol)}")
 
 
 def _told_apart(subjects: Sequence[Subject], words: Sequence[str]) -> list[str]:
@@ -161,7 +162,7 @@ def _two(
     from archdsl.measuring.measure import compare_subjects
 
     a, b = subjects
-    say(f"timing {names[0]} and {names[1]} in turns …")
+    say(one_line(f"timing {names[0]} and {names[1]} in turns …"))
     found = compare_subjects(subjects, conditions)
     if as_json:
         print_json(
@@ -178,14 +179,14 @@ def _two(
             }
         )
         return
-    print(f"{found.verdict.value}: {names[0]} takes {found.ratio:.3f} of the time of {names[1]}")
-    print(f"         95 % interval of the ratio {found.low:.3f} to {found.high:.3f}")
+    put(f"{found.verdict.value}: {names[0]} takes {found.ratio:.3f} of the time of {names[1]}")
+    put(f"         95 % interval of the ratio {found.low:.3f} to {found.high:.3f}")
     for reason in found.disturbances:
-        print(f"{'unclear' if found.verdict.value == 'UNCLEAR' else 'busy   '}  {reason}")
+        put(f"{'unclear' if found.verdict.value == 'UNCLEAR' else 'busy   '}  {reason}")
     if a.image_shape != b.image_shape:
         shapes = (f"{name} {each.image_shape}" for name, each in zip(names, subjects, strict=True))
-        print(f"images   {', '.join(shapes)} (channels, height, width): each its own")
-    print(f"device   {_device(found.protocol)}")
+        put(f"images   {', '.join(shapes)} (channels, height, width): each its own")
+    put(f"device   {_device(found.protocol)}")
 
 
 def _named(subject: Subject) -> dict[str, Any]:

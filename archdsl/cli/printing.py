@@ -12,18 +12,30 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from archdsl.printable import clean, escaped, one_line, printable
+
 PIPED_WIDTH = 160
 
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    print(json.dumps(value, indent=2, ensure_ascii=not unicode))
+    print(escaped(json.dumps(value, indent=2, ensure_ascii=not unicode)))
 
 
 def say(message: str) -> None:
     """A line for the person at the terminal; never part of the output."""
-    print(message, file=sys.stderr)
+    print(printable(message), file=sys.stderr)
+
+
+def put(text: str = "", *, end: str = "\n", flush: bool = False) -> None:
+    """A line of the output, or a part of one."""
+    print(one_line(text), end=end, flush=flush)
+
+
+def put_lines(text: str) -> None:
+    """Lines of the output."""
+    print(printable(text))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
@@ -31,6 +43,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title:
 
     Where a line would be wider than the terminal, the last column goes beneath its rows.
     """
+    rows = [[clean(cell) for cell in row] for row in rows]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPED_WIDTH
     lines = aligned(columns, rows)
     beneath = max(map(len, lines)) >= width
@@ -38,12 +51,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title:
         lines = aligned(columns[:-1], [row[:-1] for row in rows])
     console = Console(highlight=False)
     if title:
-        console.print(Text(title, style="italic"), soft_wrap=True)
+        console.print(Text(clean(title), style="italic"), soft_wrap=True)
     console.print(Text(f" {lines[0]}", style="bold"), soft_wrap=True)
     for line, row in zip(lines[1:], rows, strict=True):
-        print(f" {line}")
+        put(f" {line}")
         if beneath:
-            print(_wrapped(row[-1], width))
+            put_lines(_wrapped(row[-1], width))
 
 
 def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -9,7 +9,7 @@ import typer
 
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, StudyName
-from archdsl.cli.printing import print_json
+from archdsl.cli.printing import print_json, put
 from archdsl.cli.stores import opened_study
 from archdsl.cli.writing import refuse_foreign
 from archdsl.files import write_whole
@@ -42,4 +42,4 @@ def command(
     if as_json:
         print_json({"study": row.name, "file": str(output), "bytes": len(page)})
         return
-    print(f"report    {output}  ({len(page) / 1e6:.2g} MB)")
+    put(f"report    {output}  ({len(page) / 1e6:.2g} MB)")

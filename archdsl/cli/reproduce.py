@@ -10,7 +10,7 @@ import typer
 
 from archdsl.cli.handling import OURS, handled
 from archdsl.cli.options import DEFAULT_DB, Debug, Json
-from archdsl.cli.printing import billions, print_json, print_table
+from archdsl.cli.printing import billions, print_json, print_table, put
 from archdsl.cli.stores import existing_store
 from archdsl.document.messages import rounded
 from archdsl.reporting.formatting import format_place
@@ -136,18 +136,18 @@ def _print_table(number: int, figures: list[Figure]) -> None:
     columns = ["row", "quantity", "published", "computed", "with attention", "verdict", "note"]
     print_table(columns, rows, title=f"Table {number}: {TITLES[number]}")
     for position, note in enumerate(notes, start=1):
-        print(f"[{position}] {note}")
+        put(f"[{position}] {note}")
     for figure in figures:
         for ours in figure.measured:
             low, high = rounded(ours.low), rounded(ours.high)
             value = f"{rounded(ours.value)} {ours.unit} ({low} to {high})"
             name = f"{figure.row.label}, {UNITS[figure.quantity]}"
-            print(f"{name}: measured {value} on {format_place(ours)}")
-    print()
+            put(f"{name}: measured {value} on {format_place(ours)}")
+    put()
 
 
 def _print_summary(figures: list[Figure]) -> None:
     verdicts = [figure.verdict for figure in figures]
     counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts)]
-    print(f"{len(figures)} figures: {', '.join(counts)}")
-    print("--json adds the document and settings behind each figure")
+    put(f"{len(figures)} figures: {', '.join(counts)}")
+    put("--json adds the document and settings behind each figure")

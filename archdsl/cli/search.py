@@ -12,7 +12,7 @@ import typer
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, Output, Sets
 from archdsl.cli.plots import plot_folder, plot_paths, write_front
-from archdsl.cli.printing import print_json, say
+from archdsl.cli.printing import print_json, put, say
 from archdsl.cli.process import Interruption, behind
 from archdsl.cli.search_input import Asked, Found, keep_values_apart, names_in, resolve_study
 from archdsl.cli.stores import existing_store
@@ -241,5 +241,5 @@ def _report(front: StudyResults, plots: list[Path], db: str, note: str | None) -
         say(note)
     print_front(front)
     for path in plots:
-        print(f"plot      {path}")
-    print(f"database  {db}")
+        put(f"plot      {path}")
+    put(f"database  {db}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from archdsl.cli.printing import print_json, print_table, say
+from archdsl.cli.printing import print_json, print_table, put, say
 from archdsl.document.messages import rounded
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.settings import settings_of
@@ -87,7 +87,7 @@ def _print_shares(found: Shares) -> None:
     columns = ["row", "published ms", "of ViT-B/16", "ms here", "of ViT-B/16 here", "95 %", ""]
     print_table(columns, rows, title=f"Table {number}: {TITLES[number]}")
     for reason in dict.fromkeys(line for share in found.rows for line in share.disturbances):
-        print(f"unsteady {reason}")
+        put(f"unsteady {reason}")
     protocol, device = found.protocol, found.protocol["fingerprint"]
-    print(f"published: A100 80 GB, batch 256; here: {device['name']}, batch {protocol['batch']},")
-    print(f"{protocol['threads']} threads, {protocol['dtype']}, {found.rounds} rounds")
+    put(f"published: A100 80 GB, batch 256; here: {device['name']}, batch {protocol['batch']},")
+    put(f"{protocol['threads']} threads, {protocol['dtype']}, {found.rounds} rounds")

@@ -13,7 +13,7 @@ import typer
 from archdsl.cli.handling import handled
 from archdsl.cli.layer_lines import layer_lines
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, StudyName
-from archdsl.cli.printing import print_json, say
+from archdsl.cli.printing import print_json, put, say
 from archdsl.cli.stores import existing_store, pick_study
 from archdsl.cli.writing import write_files
 from archdsl.document.messages import rounded
@@ -24,11 +24,11 @@ from archdsl.errors import ArchdslError, NameNotFoundError
 from archdsl.plan.facts import facts
 from archdsl.plan.influence import influence
 from archdsl.plan.read import Checked, check_model, read_model
+from archdsl.printable import clean
 from archdsl.records import Measurement
 from archdsl.reporting.drawing.diagram import diagram_svg
 from archdsl.reporting.drawing.diagram_text import diagram_text
 from archdsl.reporting.drawing.layer_table import layer_table
-from archdsl.reporting.formatting import clean
 from archdsl.store.rows import Architecture, Trial
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _times(model: Checked, *, device: str, batch: int) -> PartTimes:
 
 def _print(shown: Shown, times: PartTimes | None, written: Path | None) -> None:
     for line in _lines(shown, times):
-        print(f"# {line}".rstrip())
+        put(f"# {line}".rstrip())
     if written:
         say(f"wrote {written}")
     print(to_yaml(_document(shown)), end="")

@@ -11,7 +11,7 @@ import typer
 
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json
-from archdsl.cli.printing import print_json, print_table, say
+from archdsl.cli.printing import print_json, print_table, put, say
 from archdsl.cli.stores import existing_store, opened_study
 from archdsl.errors import ArchdslError
 
@@ -97,7 +97,7 @@ def delete(
         )
         return
     files = f", and {len(removed)} files of weights" if weights else ""
-    print(
+    put(
         f"deleted {name}: {gone.trials} trials, {gone.architectures} architectures, "
         f"{len(gone.measurements)} measurements{files}"
     )
@@ -124,7 +124,7 @@ def rename(
     if as_json:
         print_json({"study": new, "before": name, "digest": renamed.digest})
     else:
-        print(f"{name} is called {new} now")
+        put(f"{name} is called {new} now")
     say(
         f"its YAML document still says {name}: change it there, or search with "
         f"--set {shlex.quote(f'name={new}')}"
@@ -157,7 +157,7 @@ def copy(
     if as_json:
         print_json({"study": name, "to": shown(to), "trials": trials})
     else:
-        print(f"copied {name} with {trials} trials to {shown(to)}")
+        put(f"copied {name} with {trials} trials to {shown(to)}")
 
 
 def _summary(store: Store, study: StudyRow) -> dict[str, Any]:

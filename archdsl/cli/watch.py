@@ -13,11 +13,11 @@ from rich.console import Console
 from archdsl.cli.handling import handled
 from archdsl.cli.live import changes, picture
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, StudyName
-from archdsl.cli.printing import print_json, say
+from archdsl.cli.printing import print_json, put, say
 from archdsl.cli.process import Interruption
 from archdsl.cli.stores import existing_store, opened_study
 from archdsl.errors import StudyError
-from archdsl.reporting.formatting import clean
+from archdsl.printable import clean
 
 if TYPE_CHECKING:
     from archdsl.reporting.live import Follower, Snapshot
@@ -86,7 +86,7 @@ def _follow(db: str, study: str | None) -> None:
         before = None
         while True:
             for text in changes(before, now):
-                print(text, flush=True)
+                put(text, flush=True)
             if now.over:
                 break
             time.sleep(SECONDS)
@@ -98,7 +98,7 @@ def _follow(db: str, study: str | None) -> None:
                 now, follower = _look(db, study, follower)
                 live.update(picture(now), refresh=True)
     for why in _why_over(db, now):
-        print(clean(why))
+        put(clean(why))
 
 
 def _why_over(db: str, now: Snapshot) -> list[str]:

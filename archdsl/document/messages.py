@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from archdsl.printable import one_line
+
 _EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -54,7 +56,7 @@ def shown(value: Any) -> str:
     if not isinstance(value, bool | int | float | str):
         return f"an object of class {type(value).__qualname__}"
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    text = shortened(text, limit=40, ending="...")
+    text = shortened(one_line(text), limit=40, ending="...")
     return f"'{text}'" if isinstance(value, str) else text
 
 
@@ -78,7 +80,9 @@ def listed(names: Sequence[object], *, most: int = 20, rest: str = " and {:,} mo
         rest: says how many more there are.
     """
     more = len(names) - most
-    return ", ".join(map(str, names[:most])) + (rest.format(more) if more > 0 else "")
+    return ", ".join(one_line(str(each)) for each in names[:most]) + (
+        rest.format(more) if more > 0 else ""
+    )
 
 
 def sentence(found: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from archdsl.document.scalars import resolve
+from archdsl.printable import escaped
 
 
 class _Dumper(yaml.SafeDumper):
@@ -20,7 +21,9 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
         plain = isinstance(resolve(value), str)
     except ValueError:
         plain = False
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else "'")
+    # What is escaped in the end stands between quotes in which escapes are read.
+    style = '"' if escaped(value) != value else None if plain else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
 _Dumper.add_representer(str, _text)
@@ -32,4 +35,4 @@ def to_yaml(document: Any) -> str:
         document, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=100,
         allow_unicode=True,
     )  # fmt: skip
-    return text
+    return escaped(text)

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Sequence
 from functools import cache
 
 from archdsl.document.messages import listed
 from archdsl.metrics import METRICS, TRAINED
+from archdsl.printable import REPLACEMENT, clean
 from archdsl.records import Measurement, State
 from archdsl.store.rows import Value
 
 SOFTWARE = "drawn by archdsl"
 """Stands at the beginning of every picture and page, so that a later one may replace it unasked."""
 
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 SIGNIFICANT = 3
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*(?:e[+-]?\d+)?", re.IGNORECASE)
-
-
-def clean(text: str) -> str:
-    """The text on one line, without what a file cannot hold: control characters, surrogates."""
-    spaced = " ".join(text.split())
-    return "".join(REPLACEMENT if unicodedata.category(c) in ("Cc", "Cs") else c for c in spaced)
 
 
 def drawable(text: str, *, limit: int) -> str:

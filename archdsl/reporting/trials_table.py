@@ -15,6 +15,7 @@ from archdsl.store.rows import StudyRow
 
 Columns = Mapping[str, Sequence[Any]]
 """Name to the value of each trial; None where there is none."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 TEXTS = ("state", "reason", "arch_id", "difference", "started", "finished")
 
 
@@ -36,11 +37,14 @@ def trial_columns(study: StudyRow, trials: Sequence[ListedTrial]) -> Columns:
 
 
 def csv_table(columns: Columns) -> str:
-    """The table as CSV with a heading; nothing where there is no value."""
+    """The table as CSV with a heading; nothing where there is no value.
+
+    A text that a spreadsheet would take for a formula has an apostrophe in front.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    texts = ([_text(value) for value in values] for values in columns.values())
+    writer.writerow(map(_cell, columns))
+    texts = ([_cell(value) for value in values] for values in columns.values())
     writer.writerows(zip(*texts, strict=True))
     return text.getvalue()
 
@@ -127,6 +131,17 @@ def _of_one_kind(values: Sequence[Any]) -> list[Any]:
     if kinds == {int, float}:
         return [None if value is None else float(value) for value in values]
     return [None if value is None else _text(value) for value in values]
+
+
+def _cell(value: Any) -> str:
+    text = _text(value)
+    if not isinstance(value, str) or not text.startswith(_FORMULA):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
 
 
 def _text(value: Any) -> str:

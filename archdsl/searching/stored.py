@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archdsl.document.messages import nearest
+from archdsl.document.messages import listed, nearest
 from archdsl.document.tree import Scalar, tree_of
 from archdsl.errors import StudyError
+from archdsl.printable import one_line
 from archdsl.records import State
 from archdsl.searching.final_score import final_scores
 from archdsl.space.base_decisions import base_decisions
@@ -44,8 +45,8 @@ def find_study(
         raise StudyError(f"{db} holds several studies; say which: {choices}")
     if name not in names:
         hint = nearest(name, names)
-        ending = f"did you mean '{hint}'?" if hint else f"it has: {', '.join(names)}"
-        raise StudyError(f"{db} has no study '{name}'; {ending}")
+        ending = f"did you mean '{hint}'?" if hint else f"it has: {listed(names)}"
+        raise StudyError(f"{db} has no study '{one_line(name)}'; {ending}")
     return studies[names.index(name)]
 
 

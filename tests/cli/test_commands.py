@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -17,6 +18,7 @@ from PIL import Image
 import archdsl
 from archdsl.cli.main import COMMANDS, load_command
 from archdsl.document.shelves import SHELVES, documents, packaged
+from archdsl.document.write import to_yaml
 from archdsl.store.store import open_store
 
 HEAVY = {
@@ -219,3 +221,26 @@ def test_a_closed_pipe_is_no_error(start: Callable[..., subprocess.Popen[str]]) 
         command.stdout.close()
         assert command.stderr.read() == ""
     assert command.returncode == 0
+
+
+EVIL = "a\x1b]0;x\x07\u202eb\narchdsl: all is well"
+
+
+def test_names_do_not_steer_the_terminal(run: Run, folder: Path) -> None:
+    named = archdsl.load("vittm-digits").document() | {"name": EVIL}
+    (folder / "named.yaml").write_text(to_yaml(named))
+    wrong = named | {"depth\x1b[2J": 1, "process": {**named["process"], "dim": "x\x9b\ny"}}
+    (folder / "wrong\x1b.yaml").write_text(to_yaml(wrong))
+    texts = [
+        run("check", "named.yaml").out,
+        run("compile", "named.yaml").out,
+        run("compile", "named.yaml", "--json").out,
+        run("show", "named.yaml").out,
+        run("check", "wrong\x1b.yaml", code=2).err,
+        run("check", "none\x1b\u202e", code=2).err,
+    ]
+    for text in texts:
+        assert text
+        assert text.replace("\n", "").replace("\t", "").isprintable()
+    assert json.loads(texts[2])["name"] == EVIL
+    assert not any("\narchdsl: all is well" in text for text in texts)

@@ -7,12 +7,12 @@ from html import escape
 from math import hypot
 
 from archdsl.plan.plan import ExchangeStep, Plan, Step, WordStep
+from archdsl.printable import REPLACEMENT, clean
 from archdsl.reporting.drawing import captions
 from archdsl.reporting.drawing.captions import Caption
 from archdsl.reporting.drawing.diagram_layout import layout
 from archdsl.reporting.drawing.outline import exchanges, from_one_state, sections
 from archdsl.reporting.drawing.shapes import Label, Panel, Point, Sketch, Wire
-from archdsl.reporting.formatting import REPLACEMENT, clean
 
 LONGEST_NAME = 300
 _NO_XML = dict.fromkeys((0xFFFE, 0xFFFF), REPLACEMENT)

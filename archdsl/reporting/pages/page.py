@@ -10,7 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from archdsl.reporting.formatting import SOFTWARE, clean, cut_with_count
+from archdsl.printable import clean
+from archdsl.reporting.formatting import SOFTWARE, cut_with_count
 
 LONGEST = 20_000
 """Of one text on a page, in characters; what is cut off is counted."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from archdsl.reporting.formatting import clean, with_interval
+from archdsl.printable import clean
+from archdsl.reporting.formatting import with_interval
 from archdsl.reporting.front import CompleteTrial
 from archdsl.reporting.plots.front_plot import groups, plot_front
 from archdsl.reporting.plots.points import Axis, FrontPoint, points_of

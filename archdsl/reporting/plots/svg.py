@@ -14,7 +14,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from archdsl.reporting.formatting import clean
+from archdsl.printable import clean
 
 _LINK = re.compile(r"url\(#([^)]+)\)")
 _LONG_DECIMAL = re.compile(r"(\d+\.\d{2})\d+")
