@@ -159,3 +159,24 @@ def test_a_cluster_that_is_not_there_is_told_with_a_remedy(run: Run, folder: Pat
     (folder / "away.yaml").write_text(f"{CLUSTER}address: 127.0.0.1:{port}\n")
     out = run("doctor", "--runner", "away", code=1, env=PATHS).out
     assert f"BAD  ray           nothing answers at 127.0.0.1:{port} (" in out
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_too_long_for_sockets_is_named(run: Run, folder: Path) -> None:
+    pytest.importorskip("ray.tune", reason="an extra")
+    long = str(folder / ("a" * 120))
+    out = run("doctor", "--runner", "ray-local", code=1, env={"RAY_TMPDIR": long}).out
+    assert "cannot start Ray here: RAY_TMPDIR is too long for the sockets that Ray keeps" in out
+    assert f"({long}; " in out and "set RAY_TMPDIR to a short folder" in out
+
+
+@pytest.mark.slow
+def test_sockets_are_elsewhere_where_temporary_files_have_a_long_path(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray.tune", reason="an extra")
+    monkeypatch.delenv("RAY_TMPDIR", raising=False)
+    long = folder / ("a" * 120)
+    long.mkdir()
+    out = run("doctor", "--runner", "ray-local", env={"TMPDIR": str(long)}).out
+    assert "\nok   machine " in out

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,9 @@ _ANSWER_SECONDS = 6.0
 _REASON_LENGTH = 160
 """Of what Ray says, which goes on for lines."""
 _REMEDY = "start one (`ray start --head`), or name the address of one in the run profile"
+_TOO_LONG = "AF_UNIX path length"
+_SHORT_SESSIONS = "/tmp/ray"
+"""Where Ray has its sessions where neither RAY_TMPDIR nor TMPDIR is set."""
 _OBJECT_STORE_BYTES = 1 << 27
 """Of a Ray started here: nothing large goes through it."""
 
@@ -75,10 +78,40 @@ def connect(address: str | None) -> None:
         words = {"address": address, "runtime_env": {"py_modules": [package]}}
     with _own_signals(), redirect_stdout(sys.stderr):
         try:
-            ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **words)
+            _join(words)
+        except RunnerError:
+            raise
         except Exception as error:
             place = f"join the Ray cluster at {address}" if address else "start Ray here"
             raise RunnerError(f"cannot {place}: {_first_words(one_line(error))}") from None
+
+
+def _join(words: Mapping[str, Any]) -> None:
+    """Ray's own start, with its sessions in a shorter folder where TMPDIR is too long for sockets.
+
+    Raises:
+        RunnerError: no folder is short enough.
+    """
+
+    def join(**more: Any) -> None:
+        ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **words, **more)
+
+    try:
+        join()
+    except OSError as error:
+        if _TOO_LONG not in str(error):
+            raise
+        name = next((each for each in ("RAY_TMPDIR", "TMPDIR") if each in os.environ), "/tmp")
+        if name == "TMPDIR":
+            with suppress(Exception):
+                join(_temp_dir=_SHORT_SESSIONS)
+                return
+        raise RunnerError(
+            f"cannot start Ray here: {name} is too long for the sockets that Ray keeps under it "
+            f"({os.environ.get(name, name)}; a socket's whole path has at most 107 bytes, of which "
+            "Ray needs about 70); set RAY_TMPDIR to a short folder that can be written, such as "
+            "/tmp"
+        ) from None
 
 
 def leave() -> None:
