@@ -235,6 +235,15 @@ def test_texts_may_stand_alone() -> None:
         archdsl.load_study({**STUDY, "budget": {"trials": 0}})
 
 
+def test_a_mapping_inside_itself_is_no_document() -> None:
+    circular: dict[str, Any] = {**STUDY}
+    circular["base"] = circular
+    calls = (archdsl.load, archdsl.count, archdsl.load_study, archdsl.measure)
+    for function in calls:
+        with pytest.raises(DocumentError, match="nested deeper than 40 levels"):
+            function(circular)
+
+
 @arguments(names=several(wanted="names"))
 def joined(names: str | Sequence[str]) -> str:
     return "+".join(names)

@@ -12,7 +12,7 @@ from pydantic import Field
 from archdsl.arguments.kinds import instance, offering, several, where
 from archdsl.document.merge import without_nulls
 from archdsl.document.settings import lay_all
-from archdsl.document.tree import tree_of
+from archdsl.document.text import read_mapping
 from archdsl.errors import ArgumentError
 from archdsl.plan.read import read_spec
 from archdsl.searching.read import CheckedStudy, check_study, read_study
@@ -104,7 +104,7 @@ def study_of(source: Document | CheckedStudy, sets: Sequence[str] = ()) -> Check
     if isinstance(source, CheckedStudy):
         return source
     if isinstance(source, Mapping):
-        laid = lay_all(tree_of(source, source="study"), sets)
+        laid = lay_all(read_mapping(source, source="study"), sets)
         return check_study(laid.whole(), folder=Path())
     return read_study(str(source), sets)
 
@@ -119,5 +119,5 @@ def profile_of(source: Document) -> RunProfile:
     from archdsl.runners import read
 
     if isinstance(source, Mapping):
-        return read.profile_of(without_nulls(tree_of(source, source="runner")))
+        return read.profile_of(without_nulls(read_mapping(source, source="runner")))
     return read.read_profile(str(source))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from archdsl.document.reader import Draft, fatal, read
-from archdsl.document.tree import Tree
+from archdsl.document.reader import DEEPEST, Draft, fatal, read
+from archdsl.document.tree import Tree, tree_of
 from archdsl.errors import NameNotFoundError
 from archdsl.files import in_use
 
@@ -65,6 +67,18 @@ def read_text(text: str, *, source: str) -> Tree:
         DocumentError: the text is not one YAML mapping; every problem found.
     """
     return _draft(text, source=source).whole()
+
+
+def read_mapping(document: Mapping[str, Any], *, source: str) -> Tree:
+    """A document that is plain data already; `source` names it in messages.
+
+    Raises:
+        DocumentError: it stands inside itself, or is far deeper than a text may be.
+    """
+    try:
+        return tree_of(document, source=source)
+    except RecursionError:
+        raise fatal(source, f"nested deeper than {DEEPEST} levels") from None
 
 
 def read_value(text: str, *, source: str) -> Tree:

@@ -11,8 +11,8 @@ from archdsl.document.merge import HOLES, without_nulls
 from archdsl.document.reader import Draft
 from archdsl.document.settings import lay_all
 from archdsl.document.shelves import find
-from archdsl.document.text import read_draft
-from archdsl.document.tree import KeyPath, Tree, tree_of
+from archdsl.document.text import read_draft, read_mapping
+from archdsl.document.tree import KeyPath, Tree
 from archdsl.document.validate import (
     Flaw,
     judge,
@@ -65,7 +65,7 @@ def read_spec(source: ModelSpec | str | Path | Mapping[str, Any]) -> ModelSpec:
     if isinstance(source, ModelSpec):
         return source
     if isinstance(source, Mapping):
-        return check_model(tree_of(source, source="document")).spec
+        return check_model(read_mapping(source, source="document")).spec
     return read_model(str(source)).spec
 
 
