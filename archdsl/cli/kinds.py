@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archdsl.document.messages import nearest, one_of
 from archdsl.document.shelves import Shelf, documents, find, names
-from archdsl.document.text import read_file
+from archdsl.document.text import read_draft, read_file
 from archdsl.document.validate import problem
 from archdsl.errors import DocumentError, NameNotFoundError
 
@@ -22,7 +22,7 @@ def kind_of(path: Path) -> str:
     Raises:
         DocumentError: not a document, or of an unknown kind.
     """
-    tree = read_file(path)
+    tree = read_draft(path).tree  # what is wrong with its text is said with the rest
     written = tree.child("kind")
     if written is None:
         return "model"

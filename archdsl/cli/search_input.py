@@ -8,16 +8,18 @@ from pathlib import Path
 from archdsl.cli.kinds import find_on, kind_of, own_documents
 from archdsl.document.merge import merge_trees
 from archdsl.document.messages import nearest
+from archdsl.document.problems import beside
 from archdsl.document.settings import lay_all, steps_of
 from archdsl.document.shelves import find
-from archdsl.document.text import read_file
+from archdsl.document.text import read_draft
 from archdsl.document.tree import Tree, tree_of
-from archdsl.errors import StudyError
+from archdsl.errors import Problem, StudyError
 from archdsl.files import in_use
 from archdsl.metrics import TRAINED, trained_metric
 from archdsl.plan.read import read_model
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.around import base_name, neighbourhood_document, with_objectives
+from archdsl.searching.read import check_study
 from archdsl.searching.study import Study
 from archdsl.spec.model import ModelSpec
 
@@ -64,10 +66,12 @@ def resolve_study(asked: Asked, profile: RunProfile) -> Found:
     """
     path, message = _which(asked.what)
     kind = kind_of(path)
+    of_text: tuple[Problem, ...] = ()
     if kind == "runner":
         raise StudyError(f"{path} is a run profile; name it with --runner and search a study")
     if kind == "study":
-        tree, folder = read_file(path), path.parent
+        draft = read_draft(path)
+        tree, folder, of_text = draft.tree, path.parent, draft.problems
         if asked.data:
             trained = {TRAINED[0]: {"data": asked.data}}
             tree = merge_trees(tree, tree_of({"evaluate": trained}, source="--data"))
@@ -76,13 +80,17 @@ def resolve_study(asked: Asked, profile: RunProfile) -> Found:
         of_model = [setting for setting in asked.sets if _is_of_models(setting)]
         settings = [setting for setting in asked.sets if setting not in of_model]
         tree, folder = _around(path, of_model, asked, profile)
-    tree = lay_all(tree, settings).whole()
+    laid = lay_all(tree, settings)
+    tree, of_text = laid.tree, (*of_text, *laid.problems)
     if asked.trials is not None:
         tree = merge_trees(tree, tree_of({"budget": {"trials": asked.trials}}, source="--trials"))
     if asked.seed is not None:
         tree = merge_trees(tree, tree_of({"sampler": {"seed": asked.seed}}, source="--seed"))
     if asked.objectives is not None:
         tree = with_objectives(tree, names_in(asked.objectives), source="--objective")
+    if of_text:
+        with beside(of_text):
+            check_study(tree, folder=folder)
     return Found(tree=tree, folder=folder, message=message, around=kind == "model")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -105,13 +106,22 @@ def sentence(found: Mapping[str, Any]) -> str:
         bound, relation = _BOUNDS[kind]
         return f"{shown(value)} is {relation} {_short(context[bound])}"
     if kind in _EXPECTED:
-        return f"{shown(value)} is not {_EXPECTED[kind]}"
+        hint = missing_space(value) if _EXPECTED[kind] == "a mapping" else ""
+        return f"{shown(value)} is not {_EXPECTED[kind]}{hint}"
     if kind in ("too_short", "too_long"):
         return f"{context['actual_length']} values; {_lengths(context)}"
     if kind == "value_error":
         return str(context["error"])
     message = str(found["msg"])
     return message[:1].lower() + message[1:] if kind != "string_pattern_mismatch" else message
+
+
+def missing_space(value: Any) -> str:
+    """What to write, as the end of a message, where a text stands that is meant as a mapping."""
+    found = re.match(r"([A-Za-z_]\w*):(\S+)", value) if isinstance(value, str) else None
+    if found is None:
+        return ""
+    return f"; a space is missing after the colon: write '{found[1]}: {found[2]}'"
 
 
 def _short(number: float) -> str:

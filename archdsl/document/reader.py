@@ -6,20 +6,21 @@ are shared and their expansion is bounded, duplicate keys are found, and depth i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import yaml
 import yaml.reader
 
+from archdsl.document.repair import LOADER, repair
 from archdsl.document.scalars import resolve
 from archdsl.document.tree import Entry, KeyPath, Origin, Scalar, Tree, path_text
 from archdsl.errors import DocumentError, Problem
 
 MOST_VALUES = 50_000
 DEEPEST = 40
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MERGE = "<<"
+MOST_REPAIRS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +54,51 @@ def read(text: str, *, source: str) -> Draft:
     Raises:
         DocumentError: the text is not YAML, or too large or too deep to go on.
     """
-    return _Reader(text, source).read()
+    problems: list[Problem] = []
+    while True:
+        try:
+            draft = _Reader(text, source).read()
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            mended = repair(text, mark) if mark and len(problems) < MOST_REPAIRS else None
+            if mended is None:
+                raise DocumentError([*problems, _not_yaml(text, source, error)]) from None
+            text = mended.text
+            problems.append(_problem(source, mended.message, mended.line + 1, mended.column + 1))
+        except DocumentError as error:
+            raise DocumentError([*problems, *error.problems]) from None
+        else:
+            return replace(draft, problems=(*problems, *draft.problems))
 
 
 def fatal(source: str, message: str, *, line: int = 0, column: int = 0) -> DocumentError:
     """The error of a text that cannot be read at all."""
-    return DocumentError(
-        [Problem(source=source, line=line, column=column, path="", message=message)]
-    )
+    return DocumentError([_problem(source, message, line, column)])
+
+
+def _problem(source: str, message: str, line: int, column: int) -> Problem:
+    return Problem(source=source, line=line, column=column, path="", message=message)
+
+
+def _not_yaml(text: str, source: str, error: yaml.MarkedYAMLError) -> Problem:
+    """What the parser says, where nothing better is known."""
+    mark = error.problem_mark or error.context_mark
+    message = f"not YAML: {error.problem or error.context}"
+    if mark is None:
+        return _problem(source, message, 0, 0)
+    line = text.split("\n")[mark.line : mark.line + 1]
+    if line and line[0][mark.column : mark.column + 1] == "\t":
+        message = "not YAML: a tab stands here; indent with spaces"
+    return _problem(source, message, mark.line + 1, mark.column + 1)
+
+
+def _is_plain(event: yaml.Event) -> bool:
+    """Whether it is a word without quotes."""
+    return isinstance(event, yaml.ScalarEvent) and bool(event.implicit[0])
+
+
+def _is_empty(event: yaml.Event) -> bool:
+    return isinstance(event, yaml.ScalarEvent) and _is_plain(event) and not event.value
 
 
 class _Reader:
@@ -74,21 +112,10 @@ class _Reader:
 
     def read(self) -> Draft:
         try:
-            tree = self._document(yaml.parse(self._text, Loader=_LOADER))
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-            message = f"not YAML: {error.problem or error.context}"
-            if mark and self._is_tab(mark):
-                message = "not YAML: a tab stands here; indent with spaces"
-            raise fatal(self._source, message, line=place[0], column=place[1]) from None
+            tree = self._document(yaml.parse(self._text, Loader=LOADER))
         except (yaml.reader.ReaderError, UnicodeEncodeError) as error:
             raise self._unreadable(error) from None
         return Draft(tree=tree, problems=tuple(self._problems), doubtful=tuple(self._doubtful))
-
-    def _is_tab(self, mark: yaml.Mark) -> bool:
-        lines = self._text.split("\n")
-        return mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] == "\t"
 
     def _unreadable(self, error: yaml.reader.ReaderError | UnicodeEncodeError) -> DocumentError:
         if isinstance(error, UnicodeEncodeError):
@@ -154,11 +181,14 @@ class _Reader:
     def _scalar(self, event: yaml.ScalarEvent, path: KeyPath) -> Scalar:
         if not event.implicit[0]:  # quoted, or a block of text
             return str(event.value)
+        return self._resolved(event, event.value, path)
+
+    def _resolved(self, event: yaml.Event, text: str, path: KeyPath) -> Scalar:
         try:
-            return resolve(event.value)
+            return resolve(text)
         except ValueError as error:
             self._refuse(event, str(error), path)
-            return str(event.value)
+            return text
 
     def _sequence(self, start: yaml.Event, events: Iterator[yaml.Event], *, path: KeyPath) -> Tree:
         children: list[Tree] = []
@@ -171,22 +201,51 @@ class _Reader:
 
     def _mapping(self, start: yaml.Event, events: Iterator[yaml.Event], *, path: KeyPath) -> Tree:
         entries: dict[str, Entry] = {}
+        merged: dict[str, Entry] = {}
         size = 1
         for event in events:
             if isinstance(event, yaml.MappingEndEvent):
                 break
             key = self._key(event, events, path=path)
-            child = self._value(next(events), events, path=(*path, key or "?"))
+            value = next(events)
+            child = self._value(value, events, path=(*path, key or "?"))
             size += child.size
             if key is None:
                 continue
+            if key == MERGE and _is_plain(event):
+                merged = self._merged(value, child, (*path, key)) | merged
+                continue
+            if _is_plain(event) and _is_empty(value):
+                key, child = self._spaced(event, key, child, path)
             if key in entries:
                 first = entries[key].key_origin
                 message = f"duplicate key {key!r}, first in line {first.line}"
                 self._refuse(event, message, (*path, key))
             else:
                 entries[key] = Entry(key_origin=self._origin(event), tree=child)
-        return Tree(value=entries, origin=self._origin(start), size=size)
+        return Tree(value=merged | entries, origin=self._origin(start), size=size)
+
+    def _merged(self, event: yaml.Event, child: Tree, path: KeyPath) -> dict[str, Entry]:
+        """What `<<` puts into a mapping where it has no such key; of a list the first counts."""
+        entries: dict[str, Entry] = {}
+        for each in child.value if isinstance(child.value, tuple) else (child,):
+            if not isinstance(each.value, Mapping):
+                message = "a merge key takes a mapping or a list of mappings, such as <<: *name"
+                self._refuse(event, message, path)
+                return {}
+            entries = {**each.value, **entries}
+        return entries
+
+    def _spaced(self, event: yaml.Event, key: str, child: Tree, path: KeyPath) -> tuple[str, Tree]:
+        """A pair that YAML reads as a key alone, as `{depth:2}`: refused, and read as meant."""
+        word, _, text = key.partition(":")
+        if not word.isidentifier() or not text:
+            return key, child
+        message = f"a space is missing after the colon: write '{word}: {text}'"
+        self._refuse(event, message)
+        origin = self._origin(event)
+        origin = replace(origin, column=origin.column + len(word) + 1)
+        return word, Tree(value=self._resolved(event, text, (*path, word)), origin=origin)
 
     def _key(self, event: yaml.Event, events: Iterator[yaml.Event], *, path: KeyPath) -> str | None:
         tree = self._value(event, events, path=(*path, "?"))

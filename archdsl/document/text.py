@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from archdsl.document.messages import missing_space
 from archdsl.document.reader import DEEPEST, Draft, fatal, read
 from archdsl.document.tree import Tree, tree_of
 from archdsl.errors import NameNotFoundError
@@ -96,6 +97,7 @@ def _draft(text: str, *, source: str) -> Draft:
     if not isinstance(tree.value, dict):
         draft.whole()
         found = "a list" if isinstance(tree.value, tuple) else f"only {tree.value!r}"
-        message = EMPTY if tree.value is None else f"a document is a mapping, found {found}"
+        hint = missing_space(tree.value)
+        message = EMPTY if tree.value is None else f"a document is a mapping, found {found}{hint}"
         raise fatal(source, message, line=tree.origin.line, column=tree.origin.column)
     return draft

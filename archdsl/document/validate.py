@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from archdsl.document.fields import field_names, members
 from archdsl.document.messages import nearest, sentence, shown
+from archdsl.document.misplaced import belongs_to
 from archdsl.document.tree import KeyPath, Tree, path_text
 from archdsl.errors import DocumentError, Problem
 
@@ -65,8 +66,16 @@ def refuse_newer_version(tree: Tree) -> None:
     raise DocumentError([problem(tree, ("archdsl",), message)])
 
 
-def judge(tree: Tree, model: type[Model]) -> tuple[Model | None, list[Flaw]]:
-    """`model` made of a document, or everything its schema refuses."""
+def judge(
+    tree: Tree, model: type[Model], *, written: Tree | None = None
+) -> tuple[Model | None, list[Flaw]]:
+    """`model` made of a document, or everything its schema refuses.
+
+    Args:
+        tree: the document.
+        model: its schema.
+        written: the document before nulls deleted words of it.
+    """
     flaws = _not_a_version(tree)
     made = None
     try:
@@ -74,7 +83,15 @@ def judge(tree: Tree, model: type[Model]) -> tuple[Model | None, list[Flaw]]:
     except ValidationError as error:
         known = {flaw.path for flaw in flaws}
         flaws += [flaw for flaw in found_in(tree, model, error) if flaw.path not in known]
-    return (None if flaws else made), flaws
+    return (None if flaws else made), [_placed(flaw, written or tree, model) for flaw in flaws]
+
+
+def _placed(flaw: Flaw, tree: Tree, model: type[BaseModel]) -> Flaw:
+    """An unknown key, with the mapping near it that knows it: the indentation may be wrong."""
+    if not flaw.on_key or flaw.meant:
+        return flaw
+    place = belongs_to(tree, model, flaw.path)
+    return replace(flaw, message=f"unknown key; {place}") if place else flaw
 
 
 def _not_a_version(tree: Tree) -> list[Flaw]:
@@ -144,7 +161,7 @@ def unknown_nulls(tree: Tree, model: type[BaseModel]) -> list[Flaw]:
     for path in _nulls(tree, ()):
         allowed = field_names(model, path[:-1])
         if allowed and path[-1] not in allowed:
-            flaws.append(_unknown_key(path, allowed))
+            flaws.append(_placed(_unknown_key(path, allowed), tree, model))
     return flaws
 
 

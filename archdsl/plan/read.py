@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.document.merge import HOLES, without_nulls
+from archdsl.document.problems import once
 from archdsl.document.reader import Draft
 from archdsl.document.settings import lay_all
 from archdsl.document.shelves import find
@@ -92,12 +93,13 @@ def check_draft(draft: Draft) -> Checked:
     refuse_newer_version(tree)
     _refuse_other_kinds(tree)
     holes = list(_holes(tree, ()))
-    spec, flaws = judge(tree, ModelSpec)
+    spec, flaws = judge(tree, ModelSpec, written=draft.tree)
     flaws = holes + [flaw for flaw in flaws if not any(_inside(flaw, hole) for hole in holes)]
-    flaws += unknown_nulls(draft.tree, ModelSpec)
-    if spec is None or flaws or draft.problems:
-        rules = located_rules(tree, certain_rules(tree, flaws, draft.doubtful))
-        raise DocumentError(_once(draft.problems, [*located(tree, flaws), *rules]))
+    nulls = unknown_nulls(draft.tree, ModelSpec)
+    if spec is None or flaws or nulls or draft.problems:
+        rules = located_rules(tree, certain_rules(tree, [*flaws, *nulls], draft.doubtful))
+        words = [*located(tree, flaws), *located(draft.tree, nulls), *rules]
+        raise DocumentError(once(draft.problems, words))
     try:
         plan = expand(spec)
     except InvalidSpecError as error:
@@ -135,9 +137,3 @@ def _holes(tree: Tree, path: KeyPath) -> Iterator[Flaw]:
 
 def _inside(flaw: Flaw, hole: Flaw) -> bool:
     return flaw.path[: len(hole.path)] == hole.path
-
-
-def _once(of_text: Sequence[Problem], of_words: Sequence[Problem]) -> list[Problem]:
-    """All problems, without those of words whose text is already refused in the same place."""
-    places = {(each.source, each.line, each.column) for each in of_text}
-    return [*of_text, *(p for p in of_words if (p.source, p.line, p.column) not in places)]

@@ -8,9 +8,10 @@ from dataclasses import replace
 from archdsl.document.fields import field_names
 from archdsl.document.merge import without_nulls
 from archdsl.document.messages import one_of
+from archdsl.document.problems import beside
 from archdsl.document.settings import lay_all
 from archdsl.document.shelves import find
-from archdsl.document.text import read_file
+from archdsl.document.text import read_draft
 from archdsl.document.tree import Tree
 from archdsl.document.validate import Flaw, judge, located, problem, refuse_newer_version
 from archdsl.errors import DocumentError
@@ -27,8 +28,10 @@ def read_profile(name: str, sets: Sequence[str] = ()) -> RunProfile:
         NameNotFoundError: nothing there of that name.
         DocumentError: every problem found.
     """
-    tree = lay_all(read_file(find(name, "runners")), sets).whole()
-    return profile_of(without_nulls(tree))
+    draft = read_draft(find(name, "runners"))
+    laid = lay_all(draft.tree, sets)
+    with beside((*draft.problems, *laid.problems)):
+        return profile_of(without_nulls(laid.tree))
 
 
 def profile_of(tree: Tree) -> RunProfile:

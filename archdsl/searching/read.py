@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archdsl.document.merge import without_nulls
+from archdsl.document.problems import beside
 from archdsl.document.settings import lay_all
 from archdsl.document.shelves import find
-from archdsl.document.text import read_file
+from archdsl.document.text import read_draft, read_file
 from archdsl.document.tree import Tree
 from archdsl.document.validate import judge, located, problem, refuse_newer_version
 from archdsl.errors import DocumentError, NameNotFoundError, Problem
@@ -70,8 +71,10 @@ def read_study(name: str, sets: Sequence[str] = ()) -> CheckedStudy:
         DocumentError: every problem found, each with the file it is in.
     """
     path = find(name, "search")
-    tree = lay_all(read_file(path), sets).whole()
-    return check_study(tree, folder=path.parent)
+    draft = read_draft(path)
+    laid = lay_all(draft.tree, sets)
+    with beside((*draft.problems, *laid.problems)):
+        return check_study(laid.tree, folder=path.parent)
 
 
 def check_study(tree: Tree, *, folder: Path) -> CheckedStudy:
@@ -82,7 +85,7 @@ def check_study(tree: Tree, *, folder: Path) -> CheckedStudy:
     """
     refuse_newer_version(tree)
     known = _without_nulls(tree)
-    study, flaws = judge(known, Study)
+    study, flaws = judge(known, Study, written=tree)
     problems = located(known, flaws)
     if any(flaw.path == ("kind",) for flaw in flaws):
         raise DocumentError(problems)  # its words are those of another kind of document
@@ -218,9 +221,9 @@ def find_base(name: str, folder: Path) -> Path:
     Raises:
         NameNotFoundError: nothing there of that name.
     """
-    for beside in (folder / name, folder / f"{name}.yaml", folder / f"{name}.yml"):
-        if beside.is_file():
-            return beside
+    for near in (folder / name, folder / f"{name}.yaml", folder / f"{name}.yml"):
+        if near.is_file():
+            return near
     return find(name, "specs")
 
 

@@ -58,6 +58,13 @@ def test_scalars_mean_what_was_written(written: str, meant: object) -> None:
         ("# only this\n", ["1:1 : the document is empty; it starts with 'archdsl: 1'"]),
         ("- a\n- b\n", ["1:1 : a document is a mapping, found a list"]),
         ("\nhello\n", ["2:1 : a document is a mapping, found only 'hello'"]),
+        (
+            "a:1\nb:2\n",
+            [
+                "1:1 : a document is a mapping, found only 'a:1 b:2'; "
+                "a space is missing after the colon: write 'a: 1'"
+            ],
+        ),
         ("a: 1\nb: {a: 1,\n    a: 2}\n", ["3:5 b.a: duplicate key 'a', first in line 2"]),
         ("a: 1\na: 2\na: 3\n", [f"{n}:1 a: duplicate key 'a', first in line 1" for n in (2, 3)]),
         ("a:\n  12: x\n", ["2:3 a.12: the key 12 is not a word; quote it if it is meant as text"]),
@@ -157,3 +164,58 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
 def test_a_setting_may_be_any_value() -> None:
     assert read_value("[1, {a: null}]", source="--set").plain() == [1, {"a": None}]
     assert read_value("", source="--set").plain() is None
+
+
+def test_merge_keys_are_read_as_everywhere() -> None:
+    text = "a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc:\n  z: 5\n  <<: [*a, *b]\nd: {'<<': 1}\n"
+    plain = read_text(text, source="x.yaml").plain()
+    assert (plain["c"], plain["d"]) == ({"x": 1, "y": 2, "z": 5}, {"<<": 1})
+    assert refused("a: {<<: 3}\n") == [
+        "1:9 a.<<: a merge key takes a mapping or a list of mappings, such as <<: *name"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "meant"),
+    [
+        ("a:\n  b: {c:2, d: 3}\n", "2:7", "c: 2"),
+        ("a: 1\nb:2\nc: 3\n", "2:1", "b: 2"),
+        ("b:2\nc: 3\n", "1:1", "b: 2"),
+        ("a: 1\nb:{c: 2, d: 3}\n", "2:1", "b: {c: 2, d: 3}"),
+        ("a: {b:[1], c: 2}\n", "1:5", "b: [1]"),
+        ("a: 1\nb:2", "2:1", "b: 2"),
+    ],
+)
+def test_a_missing_space_is_named_where_it_is_missing(text: str, place: str, meant: str) -> None:
+    assert refused(text) == [f"{place} : a space is missing after the colon: write '{meant}'"]
+
+
+def test_a_missing_space_after_a_dash_is_named() -> None:
+    assert refused("a:\n  - {b: 1}\n  -{b: 2}\n") == [
+        "3:3 : a space is missing after the dash: write '- {b: 2}'"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "found", "wanted", "beside"),
+    [
+        ("a:\n  b: 1\n   c: 2\n  d: 3\n", "3:4", "3 spaces", 2, 2),
+        ("a:\n  b: 1\n c: 2\n  d: 3\n", "3:2", "1 space", 2, 2),
+        ("a:\n  b: 1\nc: 2\n  d: 3\n", "3:1", "0 spaces", 2, 2),
+        ("a: 1\n  b: 2\nc: 3\n", "2:3", "2 spaces", 0, 1),
+        (" a: 1\nb: 2\nc: 3\n", "1:2", "1 space", 0, 2),
+        ("a:\n  - b: 1\n   c: 2\n", "3:4", "3 spaces", 4, 2),
+        ("a:\n  b: 1\n   c:\n     d: 2\n  e: 3\n", "3:4", "3 spaces", 2, 2),
+    ],
+)
+def test_a_line_indented_otherwise_than_its_neighbours_is_named(
+    text: str, place: str, found: str, wanted: int, beside: int
+) -> None:
+    said = f"indented by {found}, which fits no line around it; indent it by {wanted}"
+    assert refused(text) == [f"{place} : {said} to stand beside line {beside}"]
+
+
+def test_several_mistakes_that_end_the_reading_come_at_once() -> None:
+    assert [each.split(" ")[0] for each in refused("a:1\nb: 2\n c: 3\nd:4\ne: {f:5}\ng: [1\n")] == [
+        "1:1", "3:2", "4:1", "7:1",
+    ]  # fmt: skip

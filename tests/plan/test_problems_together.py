@@ -405,3 +405,51 @@ def problem_of_text() -> Any:
     with pytest.raises(DocumentError) as caught:
         read("{a: 1, a: 2}", source="x").whole()
     return caught.value.problems
+
+
+def test_mistakes_of_a_text_hide_none_of_its_words() -> None:
+    """A line that YAML cannot place, a space that is missing, and rules over several words."""
+    text = (
+        "archdsl: 1\nname: x\nimage: {size: 32}\ndepth:4\n"
+        "process:\n  embed: {type: patch, patch_size:5}\n   dim: 48\n"
+        "  block: {type: transformer, num_heads: 5}\n"
+        "layers:\n  - {at: [7], process: {blocks: 2}}\n"
+    )
+    with pytest.raises(DocumentError) as caught:
+        check_draft(read(text, source=""))
+    found = sorted((each.line, each.column) for each in caught.value.problems)
+    assert found == [(4, 1), (6, 24), (6, 35), (7, 4), (8, 41), (10, 11)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "owner", "how"),
+    [
+        (["memory:", "embed: {type: patch, patch_size: 8}"], 6, "'memory' in line 5", "further"),
+        (
+            ["  prefix_tokens: [cls]", "  output: {}"],
+            6,
+            "the document itself",
+            "less",
+        ),
+        (["  block:", "  type: mlp", "  head_dim: 8"], 6, "'block' in line 5", "further"),
+        (["  dim: 8", "  memory:"], 6, "the document itself", "less"),
+    ],
+)
+def test_a_word_that_belongs_elsewhere_says_where(
+    lines: list[str], line: int, owner: str, how: str
+) -> None:
+    head = ["archdsl: 1", "image: {size: 32}", "depth: 4", "process:"]
+    with pytest.raises(DocumentError) as caught:
+        check_draft(read("\n".join([*head, *lines]), source=""))
+    said = f"unknown key; it is a word of {owner}: write it there, indented {how}"
+    assert (line, said) in [(each.line, each.message) for each in caught.value.problems]
+
+
+def test_a_text_in_place_of_a_mapping_may_lack_a_space() -> None:
+    text = "archdsl: 1\nimage:\n  size:32\ndepth: 4\nprocess:\n  block:\n    type:mlp\n"
+    with pytest.raises(DocumentError) as caught:
+        check_draft(read(text, source=""))
+    found = {each.path: each.message for each in caught.value.problems}
+    hint = "a space is missing after the colon: write"
+    assert found["image"] == f"'size:32' is not a mapping; {hint} 'size: 32'"
+    assert found["process.block"] == f"'type:mlp' is not a mapping; {hint} 'type: mlp'"
