@@ -31,7 +31,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class RayProcesses:
-    """The processes of Ray's that this driver cannot do without, watched until `close`."""
+    """The processes of Ray's that this driver cannot do without, watched until it has left."""
 
     def __init__(self) -> None:
         self._closed = threading.Event()
@@ -41,9 +41,16 @@ class RayProcesses:
             watch = threading.Thread(target=self._watch, args=[_needed()], daemon=True)
             watch.start()
 
-    def close(self) -> None:
-        """Watch no longer."""
-        self._closed.set()
+    @contextmanager
+    def leaving(self) -> Iterator[None]:
+        """While this driver leaves Ray, which ends what was started here: that is no loss. Where
+        one died before, leaving may wait for ever, so the watch goes on until it is done."""
+        if not self._lost:
+            self._closed.set()
+        try:
+            yield
+        finally:
+            self._closed.set()
 
     @contextmanager
     def needed(self) -> Iterator[None]:

@@ -130,10 +130,10 @@ class RayRunner:
         if self._connected:
             self._connected = False
             self._lane = self._slot = None
-            leave()
-            if self._processes is not None:
-                self._processes.close()
-                self._processes = None
+            leaving = nullcontext() if self._processes is None else self._processes.leaving()
+            with leaving:
+                leave()
+            self._processes = None
 
     def _slot_config(self, *, on_lane: bool) -> SlotConfig:
         laned = self._profile.latency_lane is not None
