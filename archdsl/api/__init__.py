@@ -232,7 +232,7 @@ def front(db: str | Path = DEFAULT_DB, *, study: str | None = None, robust: bool
 
     with open_store(str(db), create=False, read_only=True) as store:
         row = find_study(store, study, option=lambda name: f"study={name!r}")
-        return Front(read_front(store, row), robust=robust)
+        return Front(read_front(store, row), robust=robust, folder=store.folder)
 
 
 def _with_budget(checked: CheckedStudy, trials: int) -> CheckedStudy:

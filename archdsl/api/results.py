@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from archdsl.errors import ArchdslError, WeightsError
@@ -47,6 +48,7 @@ class FrontRow:
     indistinguishable: Sequence[int]
     spec: ModelSpec
     _measured: Mapping[str, Measurement]
+    _folder: Path | None
 
     def __repr__(self) -> str:
         from archdsl.reporting.formatting import format_value
@@ -75,7 +77,7 @@ class FrontRow:
                 "archdsl.compile(row.spec) builds it with fresh ones"
             )
         network = build(self.spec)
-        load_trained_weights(network, trained[0], seed=seed)
+        load_trained_weights(network, trained[0], seed=seed, folder=self._folder)
         return network.eval()
 
 
@@ -85,12 +87,13 @@ class Front(Sequence[FrontRow]):
     Args:
         found: all complete trials of the study.
         robust: the members are those of the robust front.
+        folder: of the database; None of a server. Weights are looked for in it first.
     """
 
-    def __init__(self, found: StudyResults, *, robust: bool) -> None:
+    def __init__(self, found: StudyResults, *, robust: bool, folder: Path | None) -> None:
         self._found = found
         self._members = found.robust_members if robust else found.members
-        self._rows = tuple(map(_row, self._members))
+        self._rows = tuple(_row(each, folder) for each in self._members)
 
     @property
     def study(self) -> str:
@@ -165,7 +168,7 @@ class Front(Sequence[FrontRow]):
         return plot_front(**plot_arguments(self._found))
 
 
-def _row(found: CompleteTrial) -> FrontRow:
+def _row(found: CompleteTrial, folder: Path | None) -> FrontRow:
     trial, score = found.trial, found.test
     return FrontRow(
         trial=trial.number,
@@ -179,4 +182,5 @@ def _row(found: CompleteTrial) -> FrontRow:
         indistinguishable=found.indistinguishable,
         spec=ModelSpec.model_validate(found.spec),
         _measured=found.measured,
+        _folder=folder,
     )

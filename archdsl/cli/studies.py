@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,8 +17,7 @@ from archdsl.cli.stores import existing_store, opened_study
 from archdsl.errors import ArchdslError
 
 if TYPE_CHECKING:
-    from archdsl.records import Measurement
-    from archdsl.store.rows import StudyRow, StudySnapshot
+    from archdsl.store.rows import DeletedStudy, StudyRow, StudySnapshot
     from archdsl.store.store import Store
 
 EXAMPLE = "Example: archdsl studies --db archdsl.db"
@@ -67,7 +67,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     weights: Annotated[
         bool,
-        typer.Option("--weights", help="Remove the weights behind the measurements that go, too."),
+        typer.Option("--weights", help="Remove the weights of the architectures that go, too."),
     ] = False,
     db: Db = DEFAULT_DB,
     as_json: Json = False,
@@ -76,31 +76,39 @@ def delete(
     """Delete a study with all its trials.
 
     An architecture goes along, with all that was measured of it, where no trial of another study
-    in this database is of it. Trained weights stay where they are unless --weights is given.
-    Refused while a search works on it.
+    in this database is of it. Trained weights stay where they are unless --weights is given, which
+    removes what lies in the database's folder and no other database there stands on. What a study
+    was copied with is the original's; of weights elsewhere it is asked, and with --yes they are
+    left and named. Refused while a search works on it.
     """
     with opened_study(db, name, read_only=False) as (store, study):
         if not yes and not _agreed(store, study):
             say("nothing was deleted")
             return
         gone = store.studies.delete(name)
-    removed = _remove_weights(gone.measurements) if weights else []
+        database = store.database.location.path
+    removed, left = _remove_weights(gone, database, ask=not yes) if weights else ([], {})
+    measurements = sum(map(len, gone.measured.values()))
     if as_json:
         print_json(
             {
                 "study": name,
                 "trials": gone.trials,
-                "architectures": gone.architectures,
-                "measurements": len(gone.measurements),
+                "architectures": len(gone.measured),
+                "measurements": measurements,
                 "weights": removed,
+                "weights_left": [{"path": path, "why": left[path]} for path in left],
             }
         )
         return
     files = f", and {len(removed)} files of weights" if weights else ""
     put(
-        f"deleted {name}: {gone.trials} trials, {gone.architectures} architectures, "
-        f"{len(gone.measurements)} measurements{files}"
+        f"deleted {name}: {gone.trials} trials, {len(gone.measured)} architectures, "
+        f"{measurements} measurements{files}"
     )
+    for why in dict.fromkeys(left.values()):
+        paths = " ".join(shlex.quote(path) for path in left if left[path] == why)
+        put(f"left weights {why}; once nothing needs them: rm -r {paths}")
 
 
 @app.command("rename", epilog="Example: archdsl studies rename digits digits-first")
@@ -144,8 +152,9 @@ def copy(
 ) -> None:
     """Copy a study into another database, which is made where there is none.
 
-    With its trials, values, epochs, samples, architectures and measurements; trained weights stay
-    where they are, and both name them. Refused while a search works on it, where the other
+    With its trials, values, epochs, samples, architectures and measurements. Trained weights stay
+    where they are, and stay the original's: both databases stand on them, and to delete the copy
+    leaves them. Refused while a search works on it, where the other
     database has a study of this name, or holds another value measured under the same conditions.
     """
     from archdsl.store.copying import copy_study
@@ -158,6 +167,7 @@ def copy(
         print_json({"study": name, "to": shown(to), "trials": trials})
     else:
         put(f"copied {name} with {trials} trials to {shown(to)}")
+    say("trained weights stay where they are, and are shared: to delete the copy leaves them")
 
 
 def _summary(store: Store, study: StudyRow) -> dict[str, Any]:
@@ -199,10 +209,36 @@ def _agreed(store: Store, study: StudyRow) -> bool:
     return typer.confirm(question, err=True)
 
 
-def _remove_weights(measurements: Sequence[Measurement]) -> list[str]:
-    from archdsl.training.trained_weights import remove_trained_weights
+def _remove_weights(
+    gone: DeletedStudy, database: Path | None, *, ask: bool
+) -> tuple[list[str], dict[str, str]]:
+    """Remove what trainings left, as far as it is the database's own.
 
+    Returns:
+        The files that were removed; each folder that was left, and why.
+    """
+    from archdsl.training.removal import left_trainings, remove_training
+
+    found = left_trainings(gone.measured, database=database)
+    own, outside = dict(found.own), found.outside
+    left = {place: f"that {other} stands on" for place, other in found.others.items()}
+    if outside and ask and _agreed_outside(outside):
+        own |= outside
+    else:
+        left |= dict.fromkeys(outside, "outside of the database's folder")
     removed: list[str] = []
-    for measurement in measurements:
-        removed += remove_trained_weights(measurement)
-    return removed
+    for place, seeds in own.items():
+        try:
+            removed += remove_training(place, seeds)
+        except OSError as error:
+            left[place] = f"that cannot be removed ({error.strerror})"
+    return removed, left
+
+
+def _agreed_outside(outside: Iterable[str]) -> bool:
+    folders = ", ".join(dict.fromkeys(str(Path(place).parent) for place in outside))
+    question = (
+        f"weights of the study lie outside of the database's folder, in {folders}: another "
+        "database may stand on them; remove them, too?"
+    )
+    return typer.confirm(question, err=True)

@@ -11,11 +11,12 @@ from archdsl.records import Measurement
 from archdsl.searching.final_score import final_score
 from archdsl.store.rows import StudyRow, Trial, Value
 from archdsl.store.store import Store
+from archdsl.store.weights import DATABASE, PLACE
 from archdsl.version import __version__
 
 FORMAT = 1
 """Of certificates; raised when a key changes its meaning."""
-_ELSEWHERE = frozenset({"weights"})
+_ELSEWHERE = frozenset({PLACE, DATABASE})
 """Details that mean something only on the machine that measured."""
 
 

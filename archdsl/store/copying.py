@@ -24,6 +24,7 @@ from archdsl.store.tables import (
     trial_values,
     trials,
 )
+from archdsl.store.weights import copied_detail
 
 _AT_ONCE = 200
 """Rows that are held in memory."""
@@ -35,6 +36,9 @@ _Id = TypeVar("_Id")
 
 def copy_study(name: str, *, source: Database, target: Database) -> int:
     """Copy a study with its trials, values, epochs, samples, architectures and measurements.
+
+    The copied measurements name the trainings where they lie, as those of the database that has
+    trained them; see `archdsl.store.weights.copied_detail`.
 
     Args:
         name: of the study, here and there.
@@ -66,14 +70,14 @@ def copy_study(name: str, *, source: Database, target: Database) -> int:
                     f"{target.place} holds a study {name!r} already; rename or delete one of them"
                 )
             study_id = there.execute(
-                insert(studies).returning(studies.c.id), _values(found)
+                insert(studies).returning(studies.c.id), _values(dict(found._mapping))
             ).scalar_one()
             mine = trials.c.study_id == study.id
             met = here.scalars(select(trials.c.arch_id).where(mine).order_by(trials.c.number)).all()
             kept: dict[int, int] = {}
             for arch_ids in _chunks(met):
                 _copy_architectures(here, there, arch_ids)
-                kept |= _copy_measurements(here, there, arch_ids, place=target.place)
+                kept |= _copy_measurements(here, there, arch_ids, source=source, target=target)
             rows = here.scalars(select(trials.c.id).where(mine).order_by(trials.c.number)).all()
             for trial_ids in _chunks(rows):
                 _copy_trials(here, there, trial_ids, study_id=study_id, kept=kept)
@@ -91,7 +95,12 @@ def _copy_architectures(here: Connection, there: Connection, arch_ids: Sequence[
 
 
 def _copy_measurements(
-    here: Connection, there: Connection, arch_ids: Sequence[str], *, place: str
+    here: Connection,
+    there: Connection,
+    arch_ids: Sequence[str],
+    *,
+    source: Database,
+    target: Database,
 ) -> dict[int, int]:
     """Row here to row there."""
     wanted = select(measurements).where(measurements.c.arch_id.in_(arch_ids))
@@ -104,12 +113,20 @@ def _copy_measurements(
             continue
         if any(getattr(twin, name) != getattr(row, name) for name in _SAME):
             raise StoreError(
-                f"{place} holds another {row.quantity} of {row.arch_id} under the same "
+                f"{target.place} holds another {row.quantity} of {row.arch_id} under the same "
                 f"protocol: {twin.value:g} {twin.unit} there, {row.value:g} {row.unit} here; "
                 "nothing was copied"
             )
         kept[row.id] = twin.id
-    return kept | _insert(there, measurements, [row for row in rows if row.id not in kept])
+    new = [dict(row._mapping) for row in rows if row.id not in kept]
+    for each in new:
+        each["detail"] = copied_detail(
+            each["detail"],
+            source=source.place,
+            folder=source.location.folder,
+            target=target.place,
+        )
+    return kept | _insert(there, measurements, new)
 
 
 def _key(row: Row[Any]) -> tuple[str, str, str]:
@@ -126,7 +143,8 @@ def _copy_trials(
 ) -> None:
     """Trials here as those of a study there, with all that is said of them."""
     wanted = select(trials).where(trials.c.id.in_(trial_ids)).order_by(trials.c.number)
-    ids = _insert(there, trials, here.execute(wanted).all(), study_id=study_id)
+    mine = [dict(row._mapping) | {"study_id": study_id} for row in here.execute(wanted)]
+    ids = _insert(there, trials, mine)
     for table in (trial_values, trial_samples, epoch_values, claims):
         copies = []
         for row in here.execute(select(table).where(table.c.trial_id.in_(trial_ids))):
@@ -140,19 +158,17 @@ def _copy_trials(
             there.execute(insert(table), copies)
 
 
-def _insert(
-    there: Connection, table: Table, rows: Sequence[Row[Any]], **others: int
-) -> dict[int, int]:
+def _insert(there: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[int, int]:
     """Add copies under rows of their own; the row here to that there."""
     if not rows:
         return {}
     statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
-    made = there.scalars(statement, [_values(row) | others for row in rows])
-    return {row.id: copy for row, copy in zip(rows, made, strict=True)}
+    made = there.scalars(statement, [_values(row) for row in rows])
+    return {row["id"]: copy for row, copy in zip(rows, made, strict=True)}
 
 
-def _values(row: Row[Any]) -> dict[str, Any]:
-    return {name: value for name, value in row._mapping.items() if name != "id"}
+def _values(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "id"}
 
 
 def _chunks(ids: Sequence[_Id]) -> Iterator[Sequence[_Id]]:

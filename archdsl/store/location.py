@@ -47,6 +47,11 @@ class Location:
     url: URL
     path: Path | None
 
+    @property
+    def folder(self) -> Path | None:
+        """That the file lies in; None for a database server."""
+        return None if self.path is None else self.path.parent
+
     def is_same(self, other: Location) -> bool:
         """Whether it is the same database, by whatever name; both are there."""
         if self.path is None or other.path is None:

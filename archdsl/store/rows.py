@@ -236,10 +236,8 @@ class DeletedStudy:
 
     Args:
         trials: how many.
-        architectures: how many that no other study had met.
-        measurements: all of those architectures.
+        measured: `arch_id` of each architecture that no other study had met, to its measurements.
     """
 
     trials: int
-    architectures: int
-    measurements: tuple[Measurement, ...]
+    measured: Mapping[str, tuple[Measurement, ...]]

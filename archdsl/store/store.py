@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Self
 
 from archdsl.store.architectures import Architectures
@@ -69,6 +70,11 @@ class Store:
     def place(self) -> str:
         """What messages call the database: an absolute path, or a URL without any password."""
         return str(self.database.location)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of an SQLite file; None of a server."""
+        return self.database.location.folder
 
     def close(self) -> None:
         self.database.close()

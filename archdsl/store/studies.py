@@ -138,8 +138,8 @@ class Studies:
                 connection.execute(delete(table).where(table.c.trial_id.in_(ours)))
             gone = connection.execute(delete(trials).where(trials.c.study_id == study.id))
             connection.execute(delete(studies).where(studies.c.id == study.id))
-            lost, measured = _delete_architectures(connection, met)
-        return DeletedStudy(trials=gone.rowcount, architectures=lost, measurements=measured)
+            measured = _delete_architectures(connection, met)
+        return DeletedStudy(trials=gone.rowcount, measured=measured)
 
     def all(self) -> list[StudyRow]:
         """All studies, oldest first."""
@@ -182,20 +182,19 @@ def refuse_working(database: Database, connection: Connection, study: StudyRow) 
 
 def _delete_architectures(
     connection: Connection, met: set[str]
-) -> tuple[int, tuple[Measurement, ...]]:
-    """Those that no trial is left of, with their measurements; how many, and these."""
-    lost, measured = 0, []
+) -> dict[str, tuple[Measurement, ...]]:
+    """Those that no trial is left of, each with its measurements, which go along."""
+    lost = {}
     for arch_id in sorted(met):
         mine = trials.c.arch_id == arch_id
         if connection.execute(select(trials.c.id).where(mine).limit(1)).first() is not None:
             continue
         taken = measurements.c.arch_id == arch_id
-        for row in connection.execute(select(measurements).where(taken)):
-            measured.append(record_of(Measurement, row))
+        rows = connection.execute(select(measurements).where(taken))
+        lost[arch_id] = tuple(record_of(Measurement, row) for row in rows)
         connection.execute(delete(measurements).where(taken))
         connection.execute(delete(architectures).where(architectures.c.arch_id == arch_id))
-        lost += 1
-    return lost, tuple(measured)
+    return lost
 
 
 def _by_name(connection: Connection, name: str) -> StudyRow | None:

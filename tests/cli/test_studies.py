@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -101,10 +102,11 @@ def test_weights_go_only_when_asked_for(run: Run, searched: Any, folder: Path) -
         )  # fmt: skip
         store.measurements.record(arch_id, trained)
     weights.write_bytes(b"whatever")
-    run("studies", "copy", "tabular", "--to", "kept.db")
+    shutil.copy("archdsl.db", folder / "files" / "kept.db")
     gone = run("studies", "delete", "tabular", "--yes", "--json").json()
     assert (gone["study"], gone["trials"], gone["weights"]) == ("tabular", 6, [])
     assert weights.exists()
+    shutil.move(folder / "files" / "kept.db", "kept.db")
     gone = run("studies", "delete", "tabular", "--db", "kept.db", "-y", "--weights", "--json")
     assert gone.json()["weights"] == [str(weights)]
     assert not weights.exists()

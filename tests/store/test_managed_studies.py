@@ -106,8 +106,12 @@ def test_deleting_takes_what_nothing_else_stands_on(filled: Store, measure: Meas
     filled.measurements.add(module, [measure("latency", 4.0, 0.1)])
     other = told(filled, "other")
     gone = filled.studies.delete("digits")
-    assert (gone.trials, gone.architectures) == (4, 3)
-    assert sorted(each.value for each in gone.measurements) == [1.0, 50.0, 52.0]
+    assert (gone.trials, len(gone.measured)) == (4, 3)
+    assert sorted(each.value for made in gone.measured.values() for each in made) == [
+        1.0,
+        50.0,
+        52.0,
+    ]
     assert told(filled, "other") == other
     left = rows(filled)
     assert [row[0] for row in left["architectures"]] == ["bb", "cc", "f0"]
