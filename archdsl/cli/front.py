@@ -13,6 +13,7 @@ from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json, StudyName
 from archdsl.cli.printing import print_json, print_table, put
 from archdsl.cli.stores import opened_study
 from archdsl.cli.writing import refuse_foreign
+from archdsl.document import messages
 from archdsl.errors import ArchdslError
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def front_json(front: StudyResults, *, robust: bool = False) -> dict[str, Any]:
         "objectives": dict(front.study.objectives),
         "conditions": front.conditions,
         "complete": len(front.rows),
-        "not_complete": {state.value: count for state, count in front.states.items()},
+        "not_complete": front.states,
         "lost": [
             {"trial": trial.number, "state": trial.state.value, "reason": trial.reason}
             for trial in front.lost
@@ -173,8 +174,11 @@ def _growth_json(growth: Growth) -> dict[str, Any]:
 
 def _others(front: StudyResults) -> Iterator[str]:
     if front.states:
-        counts = ", ".join(f"{count} {state.value}" for state, count in front.states.items())
+        counts = ", ".join(f"{count} {state}" for state, count in front.states.items())
         yield f"not complete: {counts}"
+    if front.left:
+        left = messages.listed(sorted(front.left))
+        yield f"  left by a search that ended: trial {left}; the same search command goes on"
     for trial in front.lost[:MOST_LOST]:
         yield f"  trial {trial.number} {trial.state.value}: {trial.reason}"
     if len(front.lost) > MOST_LOST:

@@ -17,6 +17,7 @@ from archdsl.document.messages import rounded, shortened
 from archdsl.metrics import MEASURED, METRICS, TRAINED, as_loss, trained_for
 from archdsl.printable import clean
 from archdsl.records import State
+from archdsl.store.rows import in_words
 
 if TYPE_CHECKING:
     from archdsl.reporting.live import Snapshot
@@ -42,7 +43,8 @@ def picture(now: Snapshot, *, idle: str = "") -> RenderableType:
     if now.study.budget:
         cells.append(ProgressBar(total=now.study.budget, completed=now.done, width=BAR_WIDTH))
     head.add_row(*cells, line(standing(now)))
-    states = ", ".join(_counted(now.counts.states))
+    left = sum(not each.alive for each in now.running)
+    states = ", ".join(_counted(in_words(now.counts.states, left=left)))
     parts: list[RenderableType] = [head, line(states or "no trial yet", style="dim")]
     parts += [line(f"trial {each.number}: {doing(each, now.study)}{_since(each)}")
               for each in now.running[:MOST_RUNNING]]  # fmt: skip
@@ -63,7 +65,7 @@ def changes(before: Snapshot | None, now: Snapshot) -> Iterator[str]:
     """
     if before is None:
         lost = {state: count for state, count in now.counts.states.items() if state in LOST}
-        states = "".join(f", {each}" for each in _counted(lost))
+        states = "".join(f", {each}" for each in _counted(in_words(lost, left=0)))
         yield f"{clean(now.study.name)}: {_standing_and_front(now)}{states}"
     elif now.ended:
         *others, last = _ends(now)
@@ -79,7 +81,7 @@ def _ends(now: Snapshot) -> list[str]:
     if len(now.ended) <= MOST_LISTED:
         return [format_ended(each) for each in now.ended]
     states = Counter(each.state for each in now.ended)
-    return [f"{len(now.ended)} trials ended: {', '.join(_counted(states))}"]
+    return [f"{len(now.ended)} trials ended: {', '.join(_counted(in_words(states, left=0)))}"]
 
 
 def _standing_and_front(now: Snapshot) -> str:
@@ -143,8 +145,8 @@ def _front(now: Snapshot) -> Table:
     return table
 
 
-def _counted(states: Mapping[State, int]) -> Sequence[str]:
-    return [f"{states[state]} {state.value}" for state in State if states.get(state)]
+def _counted(states: Mapping[str, int]) -> Sequence[str]:
+    return [f"{count} {word}" for word, count in states.items()]
 
 
 def _since(trial: RunningTrial) -> str:

@@ -223,10 +223,9 @@ def _interrupted(checked: CheckedStudy, db: str) -> str:
         if row is None:
             return _nothing_stored(name)
         count = store.trials.count(row.id)
-    ended = count.counted - count.states[State.RUNNING]
     return (
-        f"interrupted; {ended} of {checked.study.budget.trials} trials of '{name}' are finished "
-        f"and stored in {shown(db)}\nthe same command goes on from there"
+        f"interrupted; {count.done} of {checked.study.budget.trials} trials of '{name}' are "
+        f"finished and stored in {shown(db)}\nthe same command goes on from there"
     )
 
 

@@ -176,7 +176,7 @@ def _summary(store: Store, study: StudyRow) -> dict[str, Any]:
     return {
         "study": study.name,
         "state": _state(now),
-        "trials": now.counts.counted,
+        "trials": now.done,
         "budget": study.budget,
         "front": len(store.trials.front(study.id)),
         "last_change": max(moments, default=None),

@@ -10,7 +10,7 @@ from functools import cache
 from archdsl.document.messages import listed
 from archdsl.metrics import METRICS, TRAINED
 from archdsl.printable import REPLACEMENT, clean
-from archdsl.records import Measurement, State
+from archdsl.records import Measurement
 from archdsl.store.rows import Value
 
 SOFTWARE = "drawn by archdsl"
@@ -103,9 +103,9 @@ def trials_listed(numbers: Sequence[int]) -> str:
     return f"{'trial' if len(numbers) == 1 else 'trials'} {listed(numbers)}"
 
 
-def format_state(state: State) -> str:
+def format_state(state: str) -> str:
     """`out of memory`; a trial that was stopped was stopped early."""
-    words = state.value.replace("_", " ")
+    words = state.replace("_", " ")
     return "stopped early" if words == "stopped" else words
 
 

@@ -20,7 +20,7 @@ from archdsl.searching.final_score import final_quantity, final_scores
 from archdsl.searching.study import reference_point
 from archdsl.space.difference import Differences
 from archdsl.spec.model import ModelSpec
-from archdsl.store.rows import StudyRow, Trial
+from archdsl.store.rows import LEFT, StudyRow, Trial, in_words
 from archdsl.store.store import Store
 
 WIDE_SHARE = 0.2
@@ -110,6 +110,7 @@ class StudyResults:
         conditions: device, conditions and data, in words.
         growth: the hypervolume over time; None without a point to measure it from.
         others: the trials that are not complete, by number.
+        left: numbers of those that run, while no process works on them.
     """
 
     study: StudyRow
@@ -117,6 +118,7 @@ class StudyResults:
     conditions: str
     growth: Growth | None
     others: list[Trial]
+    left: frozenset[int]
 
     @property
     def members(self) -> list[CompleteTrial]:
@@ -134,10 +136,13 @@ class StudyResults:
         return [row for row in self.rows if row.robust]
 
     @property
-    def states(self) -> dict[State, int]:
+    def states(self) -> dict[str, int]:
         """How many trials are in each state that occurs, the complete ones left out."""
-        counts = Counter(trial.state for trial in self.others)
-        return {state: counts[state] for state in State if counts[state]}
+        return in_words(Counter(trial.state for trial in self.others), left=len(self.left))
+
+    def state_of(self, trial: Trial) -> str:
+        """Under which word of `states` a trial is counted."""
+        return LEFT if trial.number in self.left else trial.state.value
 
     @property
     def lost(self) -> list[Trial]:
@@ -197,7 +202,14 @@ def read_front(store: Store, study: StudyRow) -> StudyResults:
             stated=reference_point(study.document.get("reference"), study.objectives),
         ),
         others=[t for t in trials if t.state is not State.COMPLETE],
+        left=_left(store, study, trials),
     )
+
+
+def _left(store: Store, study: StudyRow, trials: Sequence[Trial]) -> frozenset[int]:
+    running = {trial.number for trial in trials if trial.state is State.RUNNING}
+    claims = store.claims.of_study(study.id)
+    return frozenset(each.number for each in claims if not each.alive) & running
 
 
 def _conditions(study: StudyRow, behind: list[dict[str, Measurement]]) -> str:

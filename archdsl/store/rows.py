@@ -153,6 +153,27 @@ class TrialCounts:
     states: Mapping[State, int]
     counted: int
 
+    @property
+    def done(self) -> int:
+        """Trials that have used up budget."""
+        return self.counted - self.states[State.RUNNING]
+
+
+LEFT = "left"
+"""What is said of a trial that is to be gone on with, while no process works on it."""
+
+
+def in_words(states: Mapping[State, int], *, left: int) -> dict[str, int]:
+    """How many trials are in each state that occurs, in the order of the states.
+
+    Args:
+        states: as they are stored.
+        left: how many of the running ones no process works on any more.
+    """
+    words = {state.value: states.get(state, 0) for state in State}
+    running = {State.RUNNING.value: words[State.RUNNING] - left, LEFT: left}
+    return {word: count for word, count in {**running, **words, **running}.items() if count}
+
 
 @dataclass(frozen=True, kw_only=True)
 class EpochValue:
@@ -220,7 +241,7 @@ class StudySnapshot:
     @property
     def done(self) -> int:
         """Trials that have used up budget."""
-        return self.counts.counted - self.counts.states[State.RUNNING]
+        return self.counts.done
 
     @property
     def over(self) -> bool:

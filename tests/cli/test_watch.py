@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,21 @@ def test_once_shows_a_finished_search(run: Run, searched: Any) -> None:
     ended = run("watch")
     assert ended.out.startswith("tabular: 6/6 trials")
     assert ended.err == ""
+
+
+def test_every_command_counts_alike_what_a_search_has_left(run: Run, searched: Any) -> None:
+    add_trial("tabular", "now")
+    add_trial("tabular", "left", owner=replace(Owner.current(), pid=1, process_start="long ago"))
+    told = run("watch", "--once").out
+    assert "6/6 trials" in told
+    assert "1 running, 1 left" in told
+    told = run("front").out
+    assert "not complete: 1 running, 1 left" in told
+    assert "left by a search that ended: trial 7; the same search command goes on" in told
+    assert run("front", "--json").json()["not_complete"] == {"running": 1, "left": 1}
+    assert run("studies", "--json").json()["studies"][0]["trials"] == 6
+    run("report")
+    assert "6 complete, 1 running, 1 left." in Path("report.html").read_text()
 
 
 def test_what_runs_and_what_failed(run: Run, searched: Any) -> None:

@@ -9,7 +9,7 @@ from archdsl.document.messages import listed
 from archdsl.records import State
 from archdsl.reporting.formatting import alike_but_for_numbers, counted, format_state
 from archdsl.reporting.pages.findings import Findings
-from archdsl.store.rows import Trial
+from archdsl.store.rows import LEFT, Trial
 
 MOST_REASONS = 40
 """Of one state."""
@@ -19,7 +19,9 @@ UNKNOWN = "no reason was noted"
 def endings_section(found: Findings) -> dict[str, Any]:
     """For each state its reasons; those that differ in numbers only are one."""
     results = found.results
-    by_state = {state: [t for t in results.others if t.state is state] for state in results.states}
+    by_state = {
+        word: [t for t in results.others if results.state_of(t) == word] for word in results.states
+    }
     return {
         "heading": "Trials that are not complete",
         "complete": bool(results.rows),
@@ -27,9 +29,9 @@ def endings_section(found: Findings) -> dict[str, Any]:
     }
 
 
-def _state(state: State, trials: Sequence[Trial]) -> dict[str, Any]:
+def _state(state: str, trials: Sequence[Trial]) -> dict[str, Any]:
     caption = f"{counted(len(trials), 'trial')} {format_state(state)}"
-    if state is State.RUNNING:
+    if state in (State.RUNNING, LEFT):
         return {"caption": caption, "numbers": listed([t.number for t in trials]), "rows": []}
     reasons = [trial.reason or UNKNOWN for trial in trials]
     groups = sorted(alike_but_for_numbers(reasons).values(), key=len, reverse=True)
