@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from archdsl.cli.handling import handled
-from archdsl.cli.kinds import find_on, kind_of
+from archdsl.cli.kinds import find_on, kind_of, own_paths
 from archdsl.cli.options import Debug, Json, Sets
 from archdsl.cli.printing import billions, millions, print_json, put, say
 from archdsl.document.shelves import SHELVES, documents, packaged
@@ -21,14 +21,21 @@ EXAMPLE = "Example: archdsl check vittm-b-28-28 my-model.yaml --json"
 def command(
     documents: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[DOC]...", help="Files or names; all shelves if omitted."),
+        typer.Argument(
+            metavar="[DOC]...",
+            help="Files or names; if omitted those of this folder, or without any the shelves.",
+        ),
     ] = None,
+    shelves: Annotated[
+        bool, typer.Option("--shelves", help="All documents of the shelves, too.")
+    ] = False,
     sets: Sets = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Check documents of any kind (models, studies, run profiles) and report every problem."""
-    results = [_checked(name, sets or []) for name in documents or _all_documents()]
+    names = [*(documents or []), *(_all_documents() if shelves else [])] or _of_this_folder()
+    results = [_checked(name, sets or []) for name in names]
     failed = [result for result in results if not result["ok"]]
     if as_json:
         print_json({"documents": results})
@@ -40,6 +47,13 @@ def command(
             say(result["message"])
     if failed:
         raise typer.Exit(2)
+
+
+def _of_this_folder() -> list[str]:
+    own = [str(path) for path in own_paths(Path())]
+    if own:
+        say("checking the documents of this folder; archdsl check --shelves checks the shelves")
+    return own or _all_documents()
 
 
 def _all_documents() -> list[str]:

@@ -39,16 +39,21 @@ def own_documents(folder: Path) -> dict[str, list[Path]]:
             find something else searched instead.
     """
     found: dict[str, list[Path]] = {kind: [] for kind in KINDS}
-    for path in documents(folder):
-        try:
-            ours = "archdsl" in read_file(path).plain()
-        except DocumentError:
-            if _VERSION.search(path.read_bytes()):
-                raise
-            continue
-        if ours:
-            found[kind_of(path)].append(path)
+    for path in own_paths(folder):
+        found[kind_of(path)].append(path)
     return found
+
+
+def own_paths(folder: Path) -> list[Path]:
+    """Files directly in a folder that are documents of ours, those that are broken among them."""
+    return [path for path in documents(folder) if _is_ours(path)]
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return "archdsl" in read_file(path).plain()
+    except DocumentError:
+        return _VERSION.search(path.read_bytes()) is not None
 
 
 def find_on(name: str, shelves: Sequence[Shelf]) -> Path:

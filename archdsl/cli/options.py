@@ -22,7 +22,9 @@ Db = Annotated[
 ]
 StudyName = Annotated[
     str | None,
-    typer.Option("--study", metavar="NAME", help="Study in the store; the only one if omitted."),
+    typer.Option(
+        "--study", metavar="NAME", help="Study in the store; else the only, running or last one."
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that hold something else.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="PATH", help="Where to.")]

@@ -73,9 +73,9 @@ def command(
 ) -> None:
     """Search for the Pareto front. The same command starts, resumes or finds it complete.
 
-    Without a name: the study in this folder if there is one, else its only model, else the embedded
-    study of handwritten digits (about three minutes on two cores). With --dry-run, -o writes the
-    study as a document to edit; otherwise -o is the folder of the plots.
+    Without a name: the only study in this folder, else its only model, and in a folder without any
+    the embedded study of handwritten digits (about three minutes on two cores). With --dry-run, -o
+    writes the study as a document to edit; otherwise -o is the folder of the plots.
     """
     from archdsl.searching.retry import retried_states
     from archdsl.store.location import keep_apart, locate, shown

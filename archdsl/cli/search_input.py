@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from archdsl.cli.kinds import find_on, kind_of, own_documents
 from archdsl.document.merge import merge_trees
-from archdsl.document.messages import nearest
+from archdsl.document.messages import listed, nearest
 from archdsl.document.problems import beside
 from archdsl.document.settings import lay_all, steps_of
 from archdsl.document.shelves import find
@@ -103,10 +104,14 @@ def _which(what: str | None) -> tuple[Path, str]:
         if len(own[kind]) == 1:
             path = own[kind][0]
             return path, f"searching {path}, the only {word} here ({_ANOTHER})"
-    found = [str(path) for path in (*own["study"], *own["model"])]
-    passed = f", not {' or '.join(found[:3])}{' …' if len(found) > 3 else ''}" if found else ""
+        if own[kind]:
+            choices = listed([f"archdsl search {shlex.quote(str(path))}" for path in own[kind]])
+            raise StudyError(
+                f"here is more than one {word}; say which: {choices}; or search the embedded "
+                f"study: archdsl search {DEFAULT}"
+            )
     path = find(DEFAULT, "search")
-    return path, f"searching the embedded study '{DEFAULT}'{passed} ({_ANOTHER})"
+    return path, f"searching the embedded study '{DEFAULT}' ({_ANOTHER})"
 
 
 def _is_of_models(setting: str) -> bool:

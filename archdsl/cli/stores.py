@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from archdsl.cli.printing import say
+
 if TYPE_CHECKING:
     from archdsl.store.rows import StudyRow
     from archdsl.store.store import Store
@@ -28,16 +30,26 @@ def opened_study(
 ) -> Iterator[tuple[Store, StudyRow]]:
     """A database that is there, open, and the study that is meant; see `pick_study`."""
     with existing_store(db, read_only=read_only) as store:
-        yield store, pick_study(store, name, db=db)
+        yield store, pick_study(store, name, db=db, likely=read_only)
 
 
-def pick_study(store: Store, name: str | None, *, db: str) -> StudyRow:
+def pick_study(store: Store, name: str | None, *, db: str, likely: bool = True) -> StudyRow:
     """The named study, or the only one.
+
+    Args:
+        store: an open one.
+        name: of the study, if it is said.
+        db: what the database is called.
+        likely: of several take the likely one, and say so: enough where nothing is changed.
 
     Raises:
         StudyError: no such study, none at all, or several and no name.
     """
-    from archdsl.searching.stored import find_study
+    from archdsl.searching.stored import find_study, likely_study
     from archdsl.store.location import shown
 
+    if likely and name is None and (found := likely_study(store)):
+        row, why = found
+        say(f"'{row.name}', {why} of the studies in {shown(db)}; another: --study NAME")
+        return row
     return find_study(store, name, option=lambda each: f"--study {shlex.quote(each)}", db=shown(db))

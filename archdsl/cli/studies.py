@@ -172,20 +172,19 @@ def copy(
 
 def _summary(store: Store, study: StudyRow) -> dict[str, Any]:
     now = store.snapshots.take(study.id)
-    moments = [each.finished for each in now.ended] + [each.claimed_at for each in now.running]
     return {
         "study": study.name,
         "state": _state(now),
         "trials": now.done,
         "budget": study.budget,
         "front": len(store.trials.front(study.id)),
-        "last_change": max(moments, default=None),
+        "last_change": now.last_change,
         "database": store.place,
     }
 
 
 def _state(now: StudySnapshot) -> str:
-    if any(each.alive for each in now.running):
+    if now.searched:
         return "running"
     return "complete" if now.over else "unfinished"
 

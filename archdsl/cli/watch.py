@@ -82,6 +82,7 @@ def _follow(db: str, study: str | None) -> None:
     from rich.live import Live
 
     now, follower = _look(db, study, None)
+    study = now.study.name
     if not sys.stdout.isatty():
         before = None
         while True:

@@ -50,6 +50,21 @@ def find_study(
     return studies[names.index(name)]
 
 
+def likely_study(store: Store) -> tuple[StudyRow, str] | None:
+    """Which of several studies is meant by whoever only looks and names none, and why.
+
+    The one that is searched, else the one that changed last; None where several are searched, or
+    where there is no choice.
+    """
+    found = [store.snapshots.take(study.id) for study in store.studies.all()]
+    searched = [each for each in found if each.searched]
+    if len(found) < 2 or len(searched) > 1:
+        return None
+    if searched:
+        return searched[0].study, "the one that is searched"
+    return max(found, key=lambda each: each.last_change or "").study, "the one that changed last"
+
+
 def decisions_of_base(study: StudyRow) -> Mapping[str, Scalar]:
     """The decisions that would lead to the base of a study, where a table may know it by them."""
     document: Mapping[str, Any] = study.document

@@ -239,6 +239,17 @@ class StudySnapshot:
     ended: tuple[EndedTrial, ...]
 
     @property
+    def searched(self) -> bool:
+        """Whether a process works on it."""
+        return any(each.alive for each in self.running)
+
+    @property
+    def last_change(self) -> str | None:
+        """When a trial ended or was begun last, of those that are listed; ISO 8601 in UTC."""
+        moments = [each.finished for each in self.ended]
+        return max([*moments, *(each.claimed_at for each in self.running)], default=None)
+
+    @property
     def done(self) -> int:
         """Trials that have used up budget."""
         return self.counts.done

@@ -167,8 +167,26 @@ def test_a_hole_replaces_a_hole(run: Run, tabular: Path) -> None:
 
 def test_several_studies_are_named(run: Run, tabular: Path, folder: Path) -> None:
     (folder / "second.yaml").write_text(tabular.read_text())
-    done = run("search", "--objective", "params,macs", "--trials", "2", "--json")
-    assert "the embedded study 'digits', not second.yaml or study.yaml" in done.err
+    done = run("search", "--objective", "params,macs", "--trials", "2", "--json", code=2)
+    assert "more than one study; say which: archdsl search second.yaml, archdsl" in done.err
+    assert "the embedded study" in done.err
+    assert not (folder / "archdsl.db").exists()
+
+
+def test_a_bare_check_is_of_this_folder(run: Run, tabular: Path, folder: Path) -> None:
+    (folder / "other.yaml").write_text("somebody: else's\n")
+    (folder / "broken.yaml").write_text("archdsl: 1\nname: [\n")
+    done = run("check", code=2)
+    assert [line.partition(":")[0] for line in done.out.splitlines()] == ["study.yaml"]
+    assert "archdsl check --shelves checks the shelves" in done.err
+    assert "broken.yaml: 1 problem" in done.err
+    assert "other.yaml" not in done.err
+    (folder / "broken.yaml").unlink()
+    both = run("check", "study.yaml", "--shelves", "--json").json()["documents"]
+    (folder / "study.yaml").unlink()
+    shelves = run("check", "--json").json()["documents"]
+    assert both[1:] == shelves
+    assert len(shelves) > 10
 
 
 @pytest.mark.parametrize("text", ["archdsl: 1\nkind: [study\n", "archdsl: 1\nkind: studdy\n"])

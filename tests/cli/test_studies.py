@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+import archdsl
 from archdsl.cli.main import load_command
-from archdsl.records import Measurement
+from archdsl.errors import StudyError
+from archdsl.records import Measurement, Outcome, State
 from archdsl.store.owner import Owner
 from archdsl.store.rows import Architecture, NewTrial
 from archdsl.store.store import open_store
@@ -152,3 +154,44 @@ def test_no_message_shows_a_password(run: Run, words: list[str]) -> None:
     assert done.code in (1, 2)
     assert "secret" not in done.out + done.err
     assert "…" in done.out + done.err
+
+
+def test_of_several_studies_the_likely_one_is_shown(run: Run, searched: Any) -> None:
+    run("studies", "copy", "tabular", "--to", "other.db")
+    run("studies", "rename", "tabular", "first", "--db", "other.db")
+    run("studies", "copy", "first", "--db", "other.db", "--to", "archdsl.db")
+    with open_store("archdsl.db") as store:
+        row = store.studies.find("first")
+        new = NewTrial(architecture=Architecture(arch_id="aa"))
+        trial = store.trials.add(new, study_id=row.id, budget=None, owner=Owner.current())
+    for command in (
+        ("front",),
+        ("watch", "--once"),
+        ("export", "--csv", "trials.csv"),
+        ("show", "0"),
+    ):
+        told = run(*command)
+        assert "'first', the one that is searched of the studies in archdsl.db" in told.err
+        assert "another: --study NAME" in told.err
+    assert run("front", "--json").json()["study"] == "first"
+    with open_store("archdsl.db") as store:
+        assert trial is not None
+        lost = Outcome(state=State.FAILED, reason="no")
+        store.trials.finish(trial_id=trial.id, token=trial.token or "", outcome=lost, values={})
+    assert "'first', the one that changed last" in run("front").err
+    with open_store("archdsl.db") as store:
+        for name, arch_id in (("first", "bb"), ("tabular", "cc")):
+            new = NewTrial(architecture=Architecture(arch_id=arch_id))
+            study_id = store.studies.find(name).id
+            store.trials.add(new, study_id=study_id, budget=None, owner=Owner.current())
+    told = run("front", code=2).err
+    assert "several studies; say which: --study tabular or --study first" in told
+    with pytest.raises(StudyError, match="say which: study='tabular' or study='first'"):
+        archdsl.front()
+
+
+def test_what_changes_a_study_guesses_none(run: Run, searched: Any) -> None:
+    with open_store("archdsl.db") as store:
+        store.studies.ensure(name="later", document={}, objectives={"top1": "maximize"})
+    told = run("front", "--settle", code=2).err
+    assert "several studies; say which: --study tabular or --study later" in told
