@@ -157,12 +157,14 @@ def copy(
     leaves them. Refused while a search works on it, where the other
     database has a study of this name, or holds another value measured under the same conditions.
     """
-    from archdsl.store.copying import copy_study
+    from archdsl.store.copying import check_copy, copy_study
     from archdsl.store.location import shown
     from archdsl.store.store import open_store
 
-    with opened_study(db, name) as (store, _), open_store(to) as other:
-        trials = copy_study(name, source=store.database, target=other.database)
+    with opened_study(db, name) as (store, _):
+        check_copy(name, source=store.database)
+        with open_store(to) as other:
+            trials = copy_study(name, source=store.database, target=other.database)
     if as_json:
         print_json({"study": name, "to": shown(to), "trials": trials})
     else:

@@ -55,14 +55,7 @@ def copy_study(name: str, *, source: Database, target: Database) -> int:
     if source.location.is_same(target.location):
         raise StoreError(f"{target.place} is the database that the study is in; name another")
     with source.read() as here:
-        found = here.execute(select(studies).where(studies.c.name == name)).one_or_none()
-        if found is None:
-            raise StoreError(f"{source.place} holds no study {name!r}")
-        study = record_of(StudyRow, found)
-        refuse_working(source, here, study)
-        within = Within(study_id=study.id)
-        if damage := damages(here, within):
-            raise damaged(here, damage, place=source.place, within=within)
+        found, study = _to_be_copied(here, name, source=source)
         with target.write() as there:
             taken = select(studies.c.id).where(studies.c.name == name)
             if there.execute(taken).first() is not None:
@@ -70,7 +63,7 @@ def copy_study(name: str, *, source: Database, target: Database) -> int:
                     f"{target.place} holds a study {name!r} already; rename or delete one of them"
                 )
             study_id = there.execute(
-                insert(studies).returning(studies.c.id), _values(dict(found._mapping))
+                insert(studies).returning(studies.c.id), _values(found)
             ).scalar_one()
             mine = trials.c.study_id == study.id
             met = here.scalars(select(trials.c.arch_id).where(mine).order_by(trials.c.number)).all()
@@ -82,6 +75,30 @@ def copy_study(name: str, *, source: Database, target: Database) -> int:
             for trial_ids in _chunks(rows):
                 _copy_trials(here, there, trial_ids, study_id=study_id, kept=kept)
     return len(rows)
+
+
+def check_copy(name: str, *, source: Database) -> None:
+    """Refuse what `copy_study` would, before there is a target that would be left empty.
+
+    Raises:
+        StoreError: the source has no such study, it is searched right now, or it is damaged.
+    """
+    with source.read() as here:
+        _to_be_copied(here, name, source=source)
+
+
+def _to_be_copied(
+    here: Connection, name: str, *, source: Database
+) -> tuple[Mapping[str, Any], StudyRow]:
+    found = here.execute(select(studies).where(studies.c.name == name)).one_or_none()
+    if found is None:
+        raise StoreError(f"{source.place} holds no study {name!r}")
+    study = record_of(StudyRow, found)
+    refuse_working(source, here, study)
+    within = Within(study_id=study.id)
+    if damage := damages(here, within):
+        raise damaged(here, damage, place=source.place, within=within)
+    return dict(found._mapping), study
 
 
 def _copy_architectures(here: Connection, there: Connection, arch_ids: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ so several processes never see a lock error.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -17,16 +18,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from archdsl.store.engines import Engines, json_text
 from archdsl.store.failures import BUSY_SECONDS, explained
+from archdsl.store.location import network_mount
 
 _WRITES = "archdsl_writes"
 
 
-def engines_of(path: Path, *, mode: str) -> Engines:
+def engines_of(path: Path, *, mode: str, query_only: bool = False) -> Engines:
     """Transactions on a file.
 
     Args:
         path: the file.
         mode: how SQLite opens it: `rwc` (made when it is missing), `rw`, `ro`.
+        query_only: no statement may change it.
     """
     address = f"{path.as_uri()}?mode={mode}"
 
@@ -41,6 +44,7 @@ def engines_of(path: Path, *, mode: str) -> Engines:
         )
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA query_only = {query_only:d}")
         return connection
 
     engine = create_engine("sqlite://", creator=connect, json_serializer=json_text)
@@ -60,7 +64,11 @@ def engines_for_reading(path: Path) -> Engines:
     Raises:
         StoreError: it cannot be read.
     """
-    engines = engines_of(path, mode="ro")
+    # The log that SQLite makes beside what it reads is taken away again by the last connection that
+    # could write, and by no other.
+    writable = all(os.access(each, os.W_OK) for each in (path, path.parent))
+    mode = "rw" if writable and network_mount(path.parent) is None else "ro"
+    engines = engines_of(path, mode=mode, query_only=True)
     try:
         with engines.reader.connect() as connection:
             connection.exec_driver_sql("SELECT 1 FROM sqlite_master")

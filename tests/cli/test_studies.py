@@ -14,7 +14,7 @@ import pytest
 
 import archdsl
 from archdsl.cli.main import load_command
-from archdsl.errors import StudyError
+from archdsl.errors import StoreError, StudyError
 from archdsl.records import Measurement, Outcome, State
 from archdsl.store.owner import Owner
 from archdsl.store.rows import Architecture, NewTrial
@@ -195,3 +195,24 @@ def test_what_changes_a_study_guesses_none(run: Run, searched: Any) -> None:
         store.studies.ensure(name="later", document={}, objectives={"top1": "maximize"})
     told = run("front", "--settle", code=2).err
     assert "several studies; say which: --study tabular or --study later" in told
+
+
+def test_who_only_reads_leaves_no_file_beside(run: Run, searched: Any, folder: Path) -> None:
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    for command in (("front",), ("studies",), ("watch", "--once"), ("show", "0")):
+        run(*command)
+        assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    with open_store("archdsl.db", create=False, read_only=True) as store:
+        with pytest.raises(StoreError, match="opened for reading only"):
+            store.studies.delete("tabular")
+        assert archdsl.front().study == "tabular"
+
+
+def test_a_copy_that_is_refused_leaves_no_file(run: Run, searched: Any, folder: Path) -> None:
+    with open_store("archdsl.db") as store:
+        new = NewTrial(architecture=Architecture(arch_id="aa"))
+        study_id = store.studies.find("tabular").id
+        store.trials.add(new, study_id=study_id, budget=None, owner=Owner.current())
+        told = run("studies", "copy", "tabular", "--to", "new.db", code=2).err
+    assert "is searched right now" in told
+    assert not (folder / "new.db").exists()
