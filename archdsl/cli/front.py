@@ -59,7 +59,7 @@ def command(
         typer.Option("--published", help="With --plot: the paper's points too, apart and named."),
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="With --plot: replace files that are no plots.")
+        bool, typer.Option("--force", help="With --plot: replace files that are no plots of it.")
     ] = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -79,7 +79,7 @@ def command(
     check_plots(plots, published=published)
     settled: dict[str, Any] = {}
     with opened_study(db, study, read_only=not settling) as (store, row):
-        refuse_foreign(plots, force=force)
+        refuse_foreign(plots, study=row, force=force)
         if settling:
             from archdsl.cli.settle import settle_front
 

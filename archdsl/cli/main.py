@@ -15,6 +15,7 @@ import typer
 from typer._click.exceptions import UsageError
 from typer.core import TyperGroup
 
+from archdsl.cli.arguments import OnceCommand
 from archdsl.cli.handling import explain, explained
 from archdsl.cli.printing import say
 from archdsl.cli.process import prepare
@@ -78,7 +79,7 @@ def load_command(name: str) -> Command:
     if hasattr(module, "app"):  # a command with commands of its own
         return typer.main.get_command(module.app)
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    single.command(name, epilog=module.EXAMPLE)(module.command)
+    single.command(name, epilog=module.EXAMPLE, cls=OnceCommand)(module.command)
     return typer.main.get_command(single)
 
 

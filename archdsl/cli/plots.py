@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.cli.writing import safe_stem
 from archdsl.errors import ArchdslError, WriteError
+from archdsl.reporting.formatting import drawn_of
 
 if TYPE_CHECKING:
     from archdsl.reporting.front import StudyResults
@@ -65,11 +66,12 @@ def write_front(front: StudyResults, paths: Sequence[Path], *, published: bool) 
     from archdsl.reporting.plots.points import plot_arguments
 
     found = plot_arguments(front, published=published)
+    mark = drawn_of(front.study.digest)
     for path in paths:
         if path.suffix.lower() == ".html":
-            write_html(path, **found)
+            write_html(path, mark=mark, **found)
         else:
-            write_figure(plot_front(**found), path)
+            write_figure(plot_front(**found), path, mark=mark)
 
 
 def plot_paths(study: str, objectives: Collection[str], folder: Path) -> list[Path]:

@@ -30,13 +30,13 @@ def command(
 ) -> None:
     """Write a study as one page that needs nothing but itself: the front, its members, why.
 
-    A report that is there already is replaced; any other file only with --force.
+    A report of this study that is there already is replaced; any other file only with --force.
     """
     from archdsl.reporting.pages.findings import read_findings
     from archdsl.reporting.pages.report_page import report_html
 
     with opened_study(db, study) as (store, row):
-        refuse_foreign([output], force=force)
+        refuse_foreign([output], study=row, force=force)
         page = report_html(read_findings(store, row)).encode()
     write_whole(output, page)
     if as_json:

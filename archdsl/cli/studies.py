@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from archdsl.cli.arguments import OnceCommand, OnceGroup
 from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json
 from archdsl.cli.printing import print_json, print_table, put, say
@@ -27,7 +28,11 @@ LONGEST_NAME = 200
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A study in the store.")]
 
 app = typer.Typer(
-    name="studies", add_completion=False, pretty_exceptions_enable=False, epilog=EXAMPLE
+    name="studies",
+    cls=OnceGroup,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog=EXAMPLE,
 )
 
 
@@ -60,7 +65,7 @@ def list_studies(
     print_table(columns, [_cells(each) for each in listed])
 
 
-@app.command("delete", epilog="Example: archdsl studies delete digits --yes")
+@app.command("delete", cls=OnceCommand, epilog="Example: archdsl studies delete digits --yes")
 @handled
 def delete(
     name: Name,
@@ -111,7 +116,9 @@ def delete(
         put(f"left weights {why}; once nothing needs them: rm -r {paths}")
 
 
-@app.command("rename", epilog="Example: archdsl studies rename digits digits-first")
+@app.command(
+    "rename", cls=OnceCommand, epilog="Example: archdsl studies rename digits digits-first"
+)
 @handled
 def rename(
     name: Name,
@@ -139,7 +146,11 @@ def rename(
     )
 
 
-@app.command("copy", epilog="Example: archdsl studies copy digits --to postgresql://me@host/runs")
+@app.command(
+    "copy",
+    cls=OnceCommand,
+    epilog="Example: archdsl studies copy digits --to postgresql://me@host/runs",
+)
 @handled
 def copy(
     name: Name,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archdsl.errors import WriteError
 from archdsl.files import refuse_in_use, write_whole
 from archdsl.identity import digest
-from archdsl.reporting.formatting import SOFTWARE
+from archdsl.reporting.formatting import SOFTWARE, drawn_of
+
+if TYPE_CHECKING:
+    from archdsl.store.rows import StudyRow
 
 LONGEST_STEM = 80
 BEGINNING = 4096
@@ -58,20 +62,25 @@ def _refuse(others: Sequence[Path]) -> None:
         )
 
 
-def refuse_foreign(paths: Sequence[Path], *, force: bool) -> None:
-    """See that pictures and pages replace none but earlier ones.
+def refuse_foreign(paths: Sequence[Path], *, study: StudyRow, force: bool) -> None:
+    """See that pictures and pages of a study replace none but earlier ones of it.
 
     Raises:
-        WriteError: files that are there were not written by archdsl's plots and reports, or are
-            those that the command works with.
+        WriteError: files that are there were not written by archdsl's plots and reports of this
+            study, or are those that the command works with.
     """
     refuse_in_use(paths)
-    _refuse([] if force else [path for path in paths if path.is_file() and not _is_ours(path)])
+    there = [] if force else [path for path in paths if path.is_file()]
+    _refuse([path for path in there if not _shows(study, path)])
 
 
-def _is_ours(path: Path) -> bool:
+def _shows(study: StudyRow, path: Path) -> bool:
     with path.open("rb") as there:
-        return SOFTWARE.encode() in there.read(BEGINNING)
+        beginning = there.read(BEGINNING)
+    of_any = drawn_of("").encode()
+    if of_any in beginning:
+        return drawn_of(study.digest).encode() in beginning
+    return SOFTWARE.encode() in beginning  # of before, when none said which study it shows
 
 
 def _holds(path: Path, content: bytes) -> bool:

@@ -14,10 +14,16 @@ from archdsl.records import Measurement
 from archdsl.store.rows import Value
 
 SOFTWARE = "drawn by archdsl"
-"""Stands at the beginning of every picture and page, so that a later one may replace it unasked."""
+"""Stands at the beginning of every picture and page, so that a later one of the same study may
+replace it unasked: see `drawn_of`."""
 
 SIGNIFICANT = 3
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*(?:e[+-]?\d+)?", re.IGNORECASE)
+
+
+def drawn_of(study: str) -> str:
+    """What a page or picture says of who drew it, and of which study: that one's digest."""
+    return f"{SOFTWARE} of study {study}"
 
 
 def drawable(text: str, *, limit: int) -> str:

@@ -147,3 +147,43 @@ def test_plots_and_exports_are_named_alike(run: Run, tabular: Path, folder: Path
     run("export", "--front", "-o", "found")
     assert [path.name.startswith("evil-") for path in folder.glob("*-front.png")] == [True]
     assert all(path.name.startswith("evil-") for path in (folder / "found").iterdir())
+
+
+def test_pages_and_pictures_of_another_study_are_kept(
+    run: Run, searched: Any, folder: Path
+) -> None:
+    run("studies", "copy", "tabular", "--to", "other.db")
+    run("studies", "rename", "tabular", "other", "--db", "other.db")
+    commands = {
+        "report.html": ("report",),
+        "front.svg": ("front", "--plot", "front.svg"),
+        "front.png": ("front", "--plot", "front.png"),
+        "front.html": ("front", "--plot", "front.html"),
+    }
+    for name, words in commands.items():
+        run(*words)
+        run(*words)  # an earlier one of the same study is replaced
+        before = (folder / name).read_bytes()
+        told = run(*words, "--db", "other.db", code=2).err
+        assert f"{name} exists and holds something else; replace it with --force" in told
+        assert (folder / name).read_bytes() == before
+        run(*words, "--db", "other.db", "--force")
+        assert (folder / name).read_bytes() != before
+    of_before = (folder / "report.html").read_text().replace("drawn by archdsl of study", "x")
+    (folder / "report.html").write_text(of_before.replace("<head>", "<head>drawn by archdsl", 1))
+    run("report")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["front", "--db", "a.db", "--db=b.db"], "--db is given 2 times"),
+        (["studies", "--db", "a.db", "--db", "b.db"], "--db is given 2 times"),
+        (["studies", "delete", "x", "--db", "a", "--db", "b", "--yes"], "--db is given 2 times"),
+        (["export", "0", "-o", "a", "--output", "b", "-o", "c"], "--output is given 3 times"),
+        (["search", "--trials", "3", "--trials", "4"], "--trials is given 2 times"),
+    ],
+)
+def test_an_option_of_one_value_is_given_once(run: Run, words: list[str], told: str) -> None:
+    assert told in run(*words, code=2).err
+    assert list(Path().iterdir()) == []

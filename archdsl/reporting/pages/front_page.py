@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl.document.messages import listed
 from archdsl.files import write_whole
-from archdsl.reporting.formatting import with_interval
+from archdsl.reporting.formatting import SOFTWARE, with_interval
 from archdsl.reporting.front import CompleteTrial
 from archdsl.reporting.front_table import Column, FrontTable, page_table
 from archdsl.reporting.pages.page import STOPS_HINT, render_page
@@ -29,6 +29,7 @@ def write_html(
     title: str,
     note: str,
     published: bool = False,
+    mark: str = SOFTWARE,
 ) -> None:
     """Write the page, whole or not at all. It loads nothing and shows every text.
 
@@ -40,6 +41,7 @@ def write_html(
         title: one line.
         note: device and conditions of the values, in words.
         published: with the paper's own points, on a panel and in a table of their own.
+        mark: what the file says of who drew it, see `archdsl.reporting.formatting.drawn_of`.
 
     Raises:
         StudyError: the paper does not print one of the objectives.
@@ -54,6 +56,7 @@ def write_html(
     page = render_page(
         "front.html",
         title=title,
+        mark=mark,
         note=note,
         picture=front_picture(drawn, x=x, y=y, title=title, left_out=left_out, published=published),
         hint=STOPS_HINT,

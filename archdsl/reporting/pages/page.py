@@ -23,10 +23,16 @@ def render(template: str, context: dict[str, Any]) -> Markup:
     return Markup(_environment().get_template(template).render(context))
 
 
-def render_page(template: str, *, title: str, **context: Any) -> str:
+def render_page(template: str, *, title: str, mark: str = SOFTWARE, **context: Any) -> str:
     """A whole page, from a template that extends `page.html`. It loads nothing.
 
     Should a text ever be markup, the page's own style and script run and nothing else.
+
+    Args:
+        template: see `render`.
+        title: of the page.
+        mark: what it says of who drew it, see `archdsl.reporting.formatting.drawn_of`.
+        context: see `render`.
     """
     environment = _environment()
     assert environment.loader is not None
@@ -35,7 +41,7 @@ def render_page(template: str, *, title: str, **context: Any) -> str:
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     frame = {
         "title": title,
-        "generator": SOFTWARE,
+        "generator": mark,
         "policy": Markup(policy),
         "script": Markup(script),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from archdsl.reporting.formatting import drawn_of
 from archdsl.reporting.pages.choices_section import choices_section, importance_section
 from archdsl.reporting.pages.conditions import conditions_section, devices_section
 from archdsl.reporting.pages.endings import endings_section
@@ -47,6 +48,7 @@ def report_html(found: Findings) -> str:
     goals = ", ".join(f"{goal} {name}" for name, goal in study.objectives.items())
     return render_page(
         "report.html",
+        mark=drawn_of(study.digest),
         title=f"Search {study.name}",
         about=f"Aim: {goals}. {results.conditions}.",
         sections=sections,
