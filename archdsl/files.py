@@ -42,8 +42,10 @@ def refuse_in_use(outputs: Iterable[Path]) -> None:
     """See that no output is what the command works with, or another output, by whatever name.
 
     Raises:
-        WriteError: names each output that is.
+        WriteError: names each output that is; one is called `-`.
     """
+    outputs = list(outputs)
+    refuse_dash(outputs)
     taken = dict(_IN_USE.get() or {})
     found = []
     for output in outputs:
@@ -53,6 +55,15 @@ def refuse_in_use(outputs: Iterable[Path]) -> None:
         taken.setdefault(output.absolute(), f"another output of this command, {str(output)!r}")
     if found:
         raise WriteError("\n".join(found))
+
+
+def refuse_dash(outputs: Iterable[Path]) -> None:
+    """
+    Raises:
+        WriteError: an output is, or lies in, what elsewhere stands for standard output.
+    """
+    if any(output.parts[:1] == ("-",) for output in outputs):
+        raise WriteError("cannot write '-': '-' names no file here; name one")
 
 
 def _is_same(one: Path, other: Path) -> bool:
@@ -79,10 +90,15 @@ def write_whole(path: str | Path, content: bytes | str) -> None:
     try:
         replace_file(target, lambda stream: stream.write(data), draft=draft)
     except OSError as error:
-        raise WriteError(
-            f"cannot write {str(target)!r}: {error.strerror or error}; "
-            "name a file in a folder that exists and can be written"
-        ) from None
+        full = error.errno in _FULL
+        remedy = (
+            "make room there and run again"
+            if full
+            else "see that its folder exists and can be written, or run again where it can, or "
+            "with another place"
+        )
+        reason = "the disk is full" if full else error.strerror or error
+        raise WriteError(f"cannot write {str(target)!r}: {reason}; {remedy}") from None
 
 
 def replace_file(target: Path, fill: Callable[[BinaryIO], object], *, draft: Path) -> None:

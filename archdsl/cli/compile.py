@@ -13,6 +13,7 @@ from archdsl.cli.options import Debug, Force, Json, Output, Sets
 from archdsl.cli.printing import billions, millions, print_json, print_table, put, say
 from archdsl.cli.writing import refuse_others
 from archdsl.errors import WriteError
+from archdsl.files import refuse_dash
 from archdsl.free_memory import free_memory
 from archdsl.plan.read import Checked, read_model
 
@@ -85,6 +86,7 @@ def _write(model: Checked, folder: Path, *, seed: int, force: bool) -> list[str]
     """Into a folder of its own first, where what is there already must not be lost unseen."""
     from archdsl.compiler.files import write_compiled
 
+    refuse_dash([folder])
     if not folder.is_dir():
         return [str(path) for path in write_compiled(model.spec, model.plan, folder, seed=seed)]
     with TemporaryDirectory(prefix=".compile-", dir=folder) as draft:

@@ -90,6 +90,12 @@ def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_de
     put(
         f"feasible   {estimate.feasible:.0%} of {SAMPLES} random draws ({estimate.valid:.0%} valid)"
     )
+    if estimate.valid and not estimate.feasible:
+        asked = ", ".join(each.text for each in checked.study.fact_constraints())
+        say(
+            f"none of {SAMPLES} random draws keeps the constraints ({asked}): a search may find no "
+            "candidate; loosen them, or widen the space"
+        )
     evaluate = checked.study.evaluate
     put(f"latency    {_format_cost(evaluate.of('latency'), estimate.latency_seconds)}")
     put(f"training   {_format_cost(_training(evaluate)[1], estimate.training_seconds)}")

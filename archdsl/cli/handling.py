@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ USERS_MISTAKE = 2
 OURS = 1
 BY_SIGNAL = 128
 """Plus the number of the signal: 130 after Ctrl-C."""
+LONGEST_SHOWN, ENDING_SHOWN = 100, 20
+_ENDLESS = re.compile(r"\S{1000,}")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -59,10 +62,24 @@ def explained(*, debug: bool) -> Iterator[None]:
         raise typer.Exit(code) from None
 
 
+def readable(message: str) -> str:
+    """A message without passwords, and without the middle of what is longer than any name."""
+    return _ENDLESS.sub(_with_its_length, masked_message(message))
+
+
+def _with_its_length(word: re.Match[str]) -> str:
+    return f"{word[0][:LONGEST_SHOWN]}… ({len(word[0]):,} characters) …{word[0][-ENDING_SHOWN:]}"
+
+
 def explain(error: BaseException) -> tuple[str, int]:
     """The message and exit code of an error."""
+    message, code = _explain(error)
+    return readable(message), code
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, ArchdslError):
-        return f"archdsl: {masked_message(str(error))}", USERS_MISTAKE
+        return f"archdsl: {error}", USERS_MISTAKE
     if isinstance(error, KeyboardInterrupt):
         known = behind(error)
         return f"archdsl: {known.message}", BY_SIGNAL + known.number

@@ -16,10 +16,9 @@ from typer._click.exceptions import UsageError
 from typer.core import TyperGroup
 
 from archdsl.cli.arguments import OnceCommand
-from archdsl.cli.handling import explain, explained
+from archdsl.cli.handling import explain, explained, readable
 from archdsl.cli.printing import say
 from archdsl.cli.process import prepare
-from archdsl.document.masking import masked_message
 from archdsl.version import __version__
 
 if TYPE_CHECKING:
@@ -55,11 +54,11 @@ class LazyGroup(TyperGroup):
     """Lists commands by name and summary, and imports the one that is called."""
 
     def invoke(self, ctx: Context) -> Any:
-        """Run the command; a mistake of its arguments shows no password."""
+        """Run the command; a mistake of its arguments is put as any other is."""
         try:
             return super().invoke(ctx)
         except UsageError as error:
-            error.message = masked_message(error.message)
+            error.message = readable(error.message)
             raise
 
     def resolve_command(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.cli.writing import safe_stem
 from archdsl.errors import ArchdslError, WriteError
+from archdsl.files import refuse_dash
 from archdsl.reporting.formatting import drawn_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def plot_folder(folder: Path) -> Path:
     Raises:
         WriteError: it is a file, or cannot be made or written.
     """
+    refuse_dash([folder])
     remedy = "name a folder for the plots with -o"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt
 
@@ -64,6 +65,23 @@ def _format_broken(constraint: Constraint, known: Mapping[str, float]) -> str:
     compared = f"{constraint.right} is {right:g}" if isinstance(constraint.right, str) else ""
     found = f"{constraint.left} is {rounded(left)}" + (f" and {compared}" if compared else "")
     return f"{found}, but {constraint.text} is asked for"
+
+
+def never_kept(constraints: Sequence[Constraint]) -> Iterator[str]:
+    """What of constraints with numbers no value can keep, in words: alone, or with each other."""
+    names = dict.fromkeys(each.left for each in constraints)
+    for name in names:
+        mine = [c for c in constraints if c.left == name and not isinstance(c.right, str)]
+        least, greatest = METRICS[name].bounds if name in METRICS else (0.0, math.inf)
+        low = max([least, *(float(c.right) for c in mine if c.operator in (">=", ">", "=="))])
+        high = min([greatest, *(float(c.right) for c in mine if c.operator in ("<=", "<", "=="))])
+        strict = any(c.operator in ("<", ">") and c.right == low for c in mine)
+        if low > high or (low == high and strict):
+            asked = " and ".join(each.text for each in mine)
+            unit = METRICS[name].unit if name in METRICS else ""
+            most = "" if math.isinf(greatest) else f" and at most {greatest:g} {unit}".rstrip()
+            there_is = f"{name} is at least {least:g} {unit}".rstrip() + most
+            yield f"no candidate can keep {asked}: {there_is}; mend constraints"
 
 
 def parse_constraint(text: str) -> Constraint:

@@ -17,7 +17,7 @@ from archdsl.errors import DocumentError, NameNotFoundError, Problem
 from archdsl.measuring.settings import AccuracySettings
 from archdsl.metrics import MEASURED, TRAINED, trained_metric
 from archdsl.plan.facts import facts
-from archdsl.searching.constraints import broken
+from archdsl.searching.constraints import broken, never_kept
 from archdsl.searching.stopping import AshaStopping, NoStopping
 from archdsl.searching.study import Study
 from archdsl.space import holes
@@ -42,7 +42,7 @@ class CheckedStudy:
 
     def warnings(self) -> list[str]:
         """What may surprise whoever searches it, each in a line."""
-        found = [self._broken_by_base()]
+        found = [*never_kept(self.study.parsed_constraints()), self._broken_by_base()]
         if self.unchecked:
             found.append(
                 f"{self.unchecked} options are too many to check before a search, which passes "

@@ -181,7 +181,8 @@ def open_database(text: str, *, create: bool, read_only: bool) -> Database:
             whole = is_current(revision) and has_views(connection)
         if revision is None and (read_only or not create):
             raise EmptyDatabaseError(
-                f"database {location} is empty; `archdsl search` fills one, or say another --db"
+                f"database {location} is empty; `archdsl search` fills one (which takes a moment "
+                "where one has just begun: look again), or say another --db"
             )
         if not read_only:
             _prepare(database, whole=whole)

@@ -21,6 +21,8 @@ _EXAMPLE = (
 )
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+]+:")  # two letters at least: `C:` is a drive
+_NO_FILE = ("-", ":memory:")
+"""What elsewhere stands for a pipe, and for a database that is lost at the end."""
 _PARTS = ("-wal", "-shm", "-journal")
 """Ends of the names of the files that SQLite keeps beside a database."""
 _MISTYPED = re.compile(
@@ -75,6 +77,8 @@ def locate(text: str) -> Location:
     """
     if not text.strip():
         raise StoreError(f"the database has an empty name; {_EXAMPLE}")
+    if text in _NO_FILE:
+        raise StoreError(f"{text!r} is no place to keep a database in; {_EXAMPLE}")
     if _MISTYPED.match(text):
         raise StoreError(f"{masked(text)!r} is not a database URL; {_EXAMPLE}")
     if not _SCHEME.match(text):

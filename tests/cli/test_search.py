@@ -173,6 +173,18 @@ def test_several_studies_are_named(run: Run, tabular: Path, folder: Path) -> Non
     assert not (folder / "archdsl.db").exists()
 
 
+def test_constraints_that_nothing_keeps_are_said(run: Run, tabular: Path) -> None:
+    words = ("search", "study.yaml", "--dry-run", "--set")
+    told = run(*words, "constraints=[params <= 10]").err
+    assert "none of 200 random draws keeps the constraints (params <= 10)" in told
+    told = run(*words, "constraints=[latency <= -5ms]").err
+    assert "no candidate can keep latency <= -5ms: latency is at least 0 ms" in told
+    assert (
+        "no candidate can keep"
+        in run("check", "study.yaml", *words[3:], "constraints=[depth<0]").out
+    )
+
+
 def test_a_bare_check_is_of_this_folder(run: Run, tabular: Path, folder: Path) -> None:
     (folder / "other.yaml").write_text("somebody: else's\n")
     (folder / "broken.yaml").write_text("archdsl: 1\nname: [\n")

@@ -167,7 +167,7 @@ def test_of_several_studies_the_likely_one_is_shown(run: Run, searched: Any) -> 
     for command in (
         ("front",),
         ("watch", "--once"),
-        ("export", "--csv", "trials.csv"),
+        ("export", "0", "-o", "trial.yaml", "--force"),
         ("show", "0"),
     ):
         told = run(*command)

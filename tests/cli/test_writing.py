@@ -187,3 +187,47 @@ def test_pages_and_pictures_of_another_study_are_kept(
 def test_an_option_of_one_value_is_given_once(run: Run, words: list[str], told: str) -> None:
     assert told in run(*words, code=2).err
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["report", "-o", "-"],
+        ["export", "0", "-o", "-"],
+        ["export", "--front", "-o", "-"],
+        ["export", "--csv", "-"],
+        ["compile", "vittm-digits", "-o", "-"],
+        ["search", "study.yaml", "-o", "-"],
+        ["search", "study.yaml", "--dry-run", "-o", "-"],
+        ["front", "--db", "-"],
+        ["search", "study.yaml", "--db", "-"],
+        ["search", "study.yaml", "--db", ":memory:"],
+        ["studies", "copy", "tabular", "--to", "-"],
+    ],
+)
+def test_a_dash_is_no_name_of_a_file(
+    run: Run, searched: Any, folder: Path, words: list[str]
+) -> None:
+    before = set(folder.iterdir())
+    told = run(*words, code=2).err
+    assert "'-' names no file here; name one" in told or "no place to keep a database in" in told
+    assert set(folder.iterdir()) == before
+
+
+def test_what_is_endless_is_not_repeated_whole(run: Run, searched: Any) -> None:
+    endless = "x" * 50_000
+    commands = [
+        ["front", "--study", endless],
+        ["front", f"--{endless}"],
+        ["check", endless],
+    ]
+    for words in commands:
+        told = run(*words, code=2, fresh=True).err
+        assert 0 < len(told) < 3000, words
+
+
+def test_a_folder_that_cannot_be_written_names_no_option_that_is_not_there(
+    run: Run, searched: Any
+) -> None:
+    told = run("export", "0", "-o", "no/such/file.yaml", code=2).err
+    assert "see that its folder exists and can be written" in told

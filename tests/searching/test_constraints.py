@@ -10,7 +10,7 @@ import pytest
 
 from archdsl.errors import Problem, SpaceExhaustedError
 from archdsl.records import State
-from archdsl.searching.constraints import ConstraintError, parse_constraint
+from archdsl.searching.constraints import ConstraintError, never_kept, parse_constraint
 from archdsl.searching.loop import MOST_INFEASIBLE
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.run import SearchResult
@@ -192,3 +192,20 @@ def test_a_search_learns_from_broken_latency_bounds(
         assert all(trial.violation > 0 for trial in infeasible)
         kept[kind] = states[45:].count(State.COMPLETE)
     assert kept[sampler] > 1.3 * kept["random"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["latency <= -5ms"], "keep latency <= -5ms: latency is at least 0 ms"),
+        (["top1 >= 200%"], "keep top1 >= 200%: top1 is at least 0 % and at most 100 %"),
+        (["latency <= 1ms", "latency >= 2ms"], "keep latency <= 1ms and latency >= 2ms"),
+        (["depth == 2", "params_m <= 5", "depth > 3"], "keep depth == 2 and depth > 3"),
+        (["params < -1"], "keep params < -1: params is at least 0"),
+        (["latency <= 5ms", "top1 >= 100%", "process_tokens <= memory_tokens"], None),
+    ],
+)
+def test_what_no_candidate_can_keep(texts: list[str], said: str | None) -> None:
+    found = list(never_kept([parse_constraint(text) for text in texts]))
+    assert len(found) == (0 if said is None else 1)
+    assert said is None or said in found[0]
