@@ -40,6 +40,7 @@ def own_documents(folder: Path) -> dict[str, list[Path]]:
     """
     found: dict[str, list[Path]] = {kind: [] for kind in KINDS}
     for path in own_paths(folder):
+        read_file(path)
         found[kind_of(path)].append(path)
     return found
 
