@@ -164,7 +164,9 @@ def test_what_was_stopped_early_is_counted_and_says_why(run: Run, found: Any) ->
 
 def test_a_study_is_named_where_there_are_several(run: Run) -> None:
     run("search", "study.yaml", "--set", "name=second", "--json")
-    assert "--study tabular or --study second" in run("front", code=2).err
+    likely = run("front")
+    assert "front of 'second'" in likely.out
+    assert "'second', the one that changed last of the studies in archdsl.db" in likely.err
     assert "did you mean 'second'" in run("front", "--study", "secnd", code=2).err
     assert run("front", "--study", "second", "--json").json()["study"] == "second"
 
