@@ -72,7 +72,8 @@ def test_heads_are_all_where_both_have_them() -> None:
 @pytest.mark.slow
 def test_a_module_is_compared_at_its_own_images_and_documents_at_the_same() -> None:
     found = compare("vittm-digits", "timm:test_resnet", batch=8, threads=1, max_seconds=0.3)
-    assert found.verdict in (Verdict.FASTER, Verdict.UNCLEAR)
+    busy = (Verdict.FASTER_THOUGH_BUSY, Verdict.UNCLEAR)
+    assert found.verdict in (Verdict.FASTER, *busy)
     assert found.low <= found.ratio <= found.high
     with pytest.raises(MeasureError, match="only models of the same images"):
         compare("vittm-digits", "vit-b-32", max_seconds=0.05)
