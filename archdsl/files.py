@@ -71,7 +71,8 @@ def _is_same(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:
-        return one.resolve() == other.resolve()
+        # Not `resolve`, which stumbles over links that lead to each other.
+        return os.path.realpath(one) == os.path.realpath(other)
 
 
 def write_whole(path: str | Path, content: bytes | str) -> None:

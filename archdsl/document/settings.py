@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from archdsl.document.merge import merge_trees
+from archdsl.document.reader import DEEPEST
 from archdsl.document.text import read_value
 from archdsl.document.tree import Entry, Origin, Tree
 from archdsl.errors import DocumentError, Problem
@@ -50,6 +51,8 @@ def setting_tree(setting: str) -> Tree:
     _, equals, text = setting.partition("=")
     origin = _origin(setting)
     steps = steps_of(setting)
+    if len(steps) > DEEPEST:
+        raise _refused(setting, "", f"nested deeper than {DEEPEST} levels")
     if not equals or not all(steps):
         raise _refused(setting, "", "a setting is path=value, such as process.dim=384")
     tree = read_value(text, source=origin.source)

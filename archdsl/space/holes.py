@@ -238,12 +238,13 @@ class _Parser:
             self._refuse((*path, "step"), message)
             return Fixed(tree=tree)
         step = steps[0]
-        count = int((high - low) / step + 1e-9) + 1
-        if count > MOST_STEPS:
-            message = f"{count} values are more than {MOST_STEPS}; widen the step"
+        steps_up = (high - low) / step + 1e-9  # infinite where no number has room for so many
+        if not steps_up < MOST_STEPS:
+            found = f"{int(steps_up) + 1}" if steps_up < 1e15 else "so many"
+            message = f"{found} values are more than {MOST_STEPS}; widen the step"
             self._refuse((*path, "range"), message)
             return Fixed(tree=tree)
-        values = [_exact(low + index * step) for index in range(count)]
+        values = [_exact(low + index * step) for index in range(int(steps_up) + 1)]
         if _whole(low, step):
             values = [int(value) for value in values]
         options = tuple(Fixed(tree=Tree(value=value, origin=tree.origin)) for value in values)

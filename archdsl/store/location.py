@@ -152,7 +152,13 @@ def _sqlite(text: str, url: URL) -> Location:
 
 def _file(name: str) -> Location:
     # The real path: two names of one file must share one log, which SQLite puts beside the name.
-    path = Path(name).expanduser().resolve()
+    try:
+        path = Path(name).expanduser().resolve()
+    except RuntimeError:  # of links that lead to each other, and of a home that is not known
+        raise StoreError(
+            f"{name} leads nowhere: a symbolic link to itself, or the home of a user who is not "
+            "known; say another --db"
+        ) from None
     return Location(url=URL.create("sqlite", database=str(path)), path=path)
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from archdsl.document.settings import lay
 from archdsl.document.text import MOST_BYTES, read_draft, read_file, read_text, read_value
+from archdsl.document.tree import tree_of
 from archdsl.errors import DocumentError, NameNotFoundError
 
 
@@ -114,6 +116,13 @@ def test_aliases_cannot_explode() -> None:
 def test_nesting_ends_before_the_stack_does(text: str) -> None:
     [problem] = refused(text)
     assert problem.endswith("nested deeper than 40 levels")
+
+
+def test_a_setting_is_nested_no_deeper_than_a_text() -> None:
+    lay(tree_of({}, source="x"), ".".join(["a"] * 40) + "=1")
+    for depth in (41, 1000, 100_000):
+        with pytest.raises(DocumentError, match="nested deeper than 40 levels"):
+            lay(tree_of({}, source="x"), ".".join(["a"] * depth) + "=1")
 
 
 def test_aliases_are_values_like_any_other() -> None:

@@ -42,6 +42,20 @@ def test_a_range_need_not_end_on_a_step(study: ReadStudy) -> None:
     assert hole.labels == (1, 3, 5)
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("[0, 1.0e+300], step: 1.0e-300", "so many"),
+        ("[-1.0e+308, 1.0e+308], step: 1", "so many"),
+        ("[1, 10001]", "10001"),
+        ("[0.0, 1.0], step: 1.0e-12", "1000000000001"),
+    ],
+)
+def test_a_range_of_too_many_values_is_refused(problems: Problems, words: str, found: str) -> None:
+    [problem] = problems(f"depth: {{range: {words}}}")
+    assert problem.message == f"{found} values are more than 10000; widen the step"
+
+
 def test_holes_under_an_option_exist_only_there(study: ReadStudy, all_ways: AllWays) -> None:
     checked = study(
         "memory:\n"

@@ -73,6 +73,14 @@ def test_a_missing_database_is_named(path: Path, read_only: bool) -> None:
     assert not path.exists()
 
 
+@pytest.mark.parametrize("name", ["loop.db", "other.db", "~nobody-of-this-name/a.db"])
+def test_a_name_that_leads_nowhere_is_said_to(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop.db").symlink_to("other.db")
+    (tmp_path / "other.db").symlink_to("loop.db")
+    with pytest.raises(StoreError, match=r"leads nowhere|cannot|no folder"):
+        open_store(name if name.startswith("~") else str(tmp_path / name))
+
+
 def test_an_empty_file_is_filled_only_by_creating(path: Path) -> None:
     path.touch()
     with pytest.raises(StoreError, match="is empty"):
