@@ -131,8 +131,8 @@ def test_a_base_that_fails_stops_the_search_before_anything_is_counted(
         befalls(depth, word)
     with pytest.raises(BaseFailedError, match=f"the base ended as {state}: ") as caught:
         archdsl.search(small(), runner=runner)
-    assert "run the same command again" in str(caught.value)
-    assert "--runner" in str(caught.value)
+    assert "run the same call again" in str(caught.value)
+    assert "(runner=)" in str(caught.value)
     with open_store("archdsl.db") as store:
         assert store.studies.all() == [], "the document may be mended, too"
     for depth in range(1, 5):
@@ -247,7 +247,7 @@ def test_what_gave_nothing_says_how_to_try_again(
     with pytest.raises(StudyError) as caught:
         archdsl.search(checked)
     assert "space exhausted: all 2 combinations" in str(caught.value)
-    assert "--retry failed then tries them again" in str(caught.value)
+    assert "retry='failed' then tries them again" in str(caught.value)
     befalls(1, None), befalls(2, None)
     done = archdsl.search(checked, retry=["failed"])
     assert done.ran == 2 and done.note and done.note.startswith("space exhausted")
