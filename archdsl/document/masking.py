@@ -11,10 +11,13 @@ _SCHEME = re.compile(
 )
 SECRET_WORD = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
 _SECRET = re.compile(
-    rf"\w*(?:{SECRET_WORD.pattern})\w*(?:\s*=\s*|%3D)(.*?)(?=[\s&;]+\w+\s*=|$)",
+    rf"(?:{SECRET_WORD.pattern})\w{{0,40}}(?:\s*=\s*|%3D)(.*?)(?=[\s&;]+\w+\s*=|$)",
     re.IGNORECASE | re.DOTALL,
 )
-_IN_MESSAGE = re.compile(r"[a-z][\w+.-]*:[/\\]+[^\s@]*:(?!\*\*\*@)\S*@\S*", re.IGNORECASE)
+# Only where a word begins: tried at each letter of a long one, it takes the square of the time.
+_IN_MESSAGE = re.compile(
+    r"(?<![\w+.-])[a-z][\w+.-]*:[/\\]+[^\s@]*:(?!\*\*\*@)\S*@\S*", re.IGNORECASE
+)
 
 
 def masked(url: str) -> str:
