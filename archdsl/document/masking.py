@@ -38,4 +38,6 @@ def masked(url: str) -> str:
 
 def masked_message(text: str) -> str:
     """A message with every URL in it `masked` that has a password."""
+    if "@" not in text:  # there is nothing to hide, and a long text is not searched for it
+        return text
     return _IN_MESSAGE.sub(lambda found: masked(found[0]), text)
