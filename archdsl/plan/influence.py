@@ -65,13 +65,18 @@ def influence(plan: Plan) -> Influence:
     reaching |= {f"embeds.{name}" for name in _embeds(plan, live)}
     paths = list(_paths(plan))
     trained = reaching | {path for path in paths if path.startswith("classifiers.")}
-    total = cost(plan).params
     return Influence(
         reaching=tuple(path for path in paths if path in reaching),
         only_norm=tuple(path for path in paths if path in only_norm),
         idle=tuple(path for path in paths if path not in reaching | only_norm),
-        unused_share=(total - params_of(plan, trained, norms=only_norm)) / total,
+        # Every candidate of a search is asked, and of most all parts reach the prediction.
+        unused_share=0.0 if trained >= set(paths) else _unused_share(plan, trained, only_norm),
     )
+
+
+def _unused_share(plan: Plan, trained: set[str], only_norm: set[str]) -> float:
+    total = cost(plan).params
+    return (total - params_of(plan, trained, norms=only_norm)) / total
 
 
 def _ranges(paths: Sequence[str]) -> list[str]:
