@@ -126,9 +126,9 @@ class RunProfile(Node):
 
     @property
     def training_threads(self) -> int:
-        """CPU threads of one training: the cores that it has to itself. Those of a latency are a
-        condition of it, and the study's."""
-        raise NotImplementedError
+        """CPU threads of one training: the cores that it has to itself, here all that are usable.
+        Those of a latency are a condition of it, and the study's."""
+        return usable_cores()
 
     @property
     def time_limit_s(self) -> float | None:
@@ -146,7 +146,7 @@ class LocalProfile(RunProfile):
     @property
     def training_threads(self) -> int:
         """An equal share of this machine's usable cores."""
-        return max(1, usable_cores() // self.workers)
+        return max(1, super().training_threads // self.workers)
 
 
 class Slot(Training):
