@@ -95,12 +95,13 @@ def make_evaluators(
         if quantity not in EVALUATED:
             raise StudyError(f"evaluate: {one_of(quantity, EVALUATED)}")
     made: list[Evaluator] = []
+    tables: dict[str, Table] = {}
     for quantity in EVALUATED:
         settings = evaluate.get(quantity)
         if settings is None:
             continue
         if "table" in settings:
-            made += _tables(quantity, settings)
+            made += _tables(quantity, settings, tables)
         elif quantity in TRAINED:
             made += _trained(quantity, settings, workplace)
         else:
@@ -108,9 +109,15 @@ def make_evaluators(
     return made
 
 
-def _tables(quantity: str, settings: Mapping[str, Any]) -> list[Evaluator]:
+def _tables(
+    quantity: str, settings: Mapping[str, Any], tables: dict[str, Table]
+) -> list[Evaluator]:
+    """Those of a quantity; `tables` gains its file, which is read once for all quantities."""
     read = settings_of(TableSettings, settings, f"evaluate.{quantity}")
-    table, repeat = Table(Path(read.table)), read.repeat or 0
+    repeat = read.repeat or 0
+    if read.table not in tables:
+        tables[read.table] = Table(Path(read.table))
+    table = tables[read.table]
     final = on_test_images(quantity)
     names = [quantity, final] if final in table.columns else [quantity]
     return [TableEvaluator(quantity=name, table=table, repeat=repeat) for name in names]
