@@ -120,7 +120,7 @@ def test_csv_holds_every_trial(run: Run, found: Any, folder: Path) -> None:
 
 
 def test_parquet_holds_the_same(run: Run, found: Any, folder: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="an extra")
     run("export", "--csv", "trials.csv", "--parquet", "trials.parquet")
     rows = parquet.read_table(folder / "trials.parquet").to_pylist()
     with (folder / "trials.csv").open(newline="") as file:
