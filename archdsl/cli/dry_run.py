@@ -14,6 +14,7 @@ from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.settings import AccuracySettings
 from archdsl.metrics import TRAINED, trained_metric
 from archdsl.plan.read import Checked
+from archdsl.reporting.formatting import counted
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.around import base_name
 from archdsl.searching.read import CheckedStudy, find_base, is_document
@@ -30,8 +31,11 @@ class Estimate:
         size: ways to decide, invalid and equal ones included.
         valid: share of random draws that give a model.
         feasible: share of random draws that give a model whose facts keep the constraints.
-        latency_seconds: of measuring the base's latency, None where a table gives it.
-        training_seconds: of training the base, None where a table gives its accuracy.
+        latency_seconds: of measuring its latency, None where that is not measured.
+        training_seconds: of training it, with all seeds, None where nothing is trained.
+        epochs: of one training with one seed, None where nothing is trained.
+        seeds: trainings of a trial, None where nothing is trained.
+        timed_on: what the seconds are of: the base, or without one the first of all options.
         trials: of the budget.
     """
 
@@ -40,6 +44,9 @@ class Estimate:
     feasible: float
     latency_seconds: float | None
     training_seconds: float | None
+    epochs: int | None
+    seeds: int | None
+    timed_on: str
     trials: int
 
     @property
@@ -97,8 +104,9 @@ def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_de
             "candidate; loosen them, or widen the space"
         )
     evaluate = checked.study.evaluate
-    put(f"latency    {_format_cost(evaluate.of('latency'), estimate.latency_seconds)}")
-    put(f"training   {_format_cost(_training(evaluate)[1], estimate.training_seconds)}")
+    of, trained = estimate.timed_on, _training(evaluate)[1]
+    put(f"latency    {_format_cost(evaluate.of('latency'), estimate.latency_seconds, of)}")
+    put(f"training   {_format_cost(trained, estimate.training_seconds, of)}")
     put(f"budget     {estimate.trials} trials, about {duration(estimate.total_seconds)} in all")
 
 
@@ -108,28 +116,35 @@ def _training(evaluate: EvaluateWords) -> tuple[str, object]:
     return metric, evaluate.of(metric)
 
 
-def _format_cost(settings: object, seconds: float | None) -> str:
+def _format_cost(settings: object, seconds: float | None, timed_on: str) -> str:
     if settings is None:
         return "not asked for"
     if seconds is None:
         return "from a table, costs nothing"
+    work = ""
+    if isinstance(settings, AccuracySettings):
+        epochs, seeds = settings.resolved_recipe().epochs, len(settings.seeds)
+        work = f": {counted(epochs, 'epoch')}, {counted(seeds, 'seed')}"
     cost = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
-    return f"{cost} a trial, timed on the base"
+    return f"{cost} a trial{work}, timed on {timed_on}"
 
 
 def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> Estimate:
+    from archdsl.searching.before import first_model
     from archdsl.searching.proposer import Proposer
 
     valid = list(Proposer(checked=checked).sample(SAMPLES))
     conditions = checked.study.evaluate.of("latency")
     metric, settings = _training(checked.study.evaluate)
-    model = checked.space.base_candidate() or (valid[0][0] if valid else None)
+    model = first_model(checked)
+    timed_on = "the base" if checked.space.bases else "the first of all options"
+    trained = settings if isinstance(settings, AccuracySettings) else None
     latency = training = None
-    if model and isinstance(settings, AccuracySettings):
-        say("timing a few steps of a training of the base …")
-        training = _training_seconds(model, metric, settings, profile)
-    if model and isinstance(conditions, Conditions):
-        say("measuring the latency of the base …")
+    if trained:
+        say(f"timing a few steps of a training of {timed_on} …")
+        training = _training_seconds(model, metric, trained, profile)
+    if isinstance(conditions, Conditions):
+        say(f"measuring the latency of {timed_on} …")
         latency = _latency_seconds(model, conditions, any_device)
     return Estimate(
         size=checked.space.size,
@@ -137,6 +152,9 @@ def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> E
         feasible=sum(feasible for _, feasible in valid) / SAMPLES,
         latency_seconds=latency,
         training_seconds=training,
+        epochs=trained.resolved_recipe().epochs if trained else None,
+        seeds=len(trained.seeds) if trained else None,
+        timed_on=timed_on,
         trials=checked.study.budget.trials,
     )
 

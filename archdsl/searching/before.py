@@ -24,7 +24,7 @@ def runner_of(checked: CheckedStudy, profile: RunProfile, *, any_device: bool) -
     study = checked.study
     written: dict[str, dict[str, Any]] = study.evaluate.model_dump(mode="json", exclude_none=True)
     evaluate = {
-        name: settings_here(settings, spec=lambda: _first(checked).spec, any_device=any_device)
+        name: settings_here(settings, spec=lambda: first_model(checked).spec, any_device=any_device)
         for name, settings in written.items()
     }
     bounds = [
@@ -54,7 +54,7 @@ def settings_here(
     return found
 
 
-def _first(checked: CheckedStudy) -> Checked:
+def first_model(checked: CheckedStudy) -> Checked:
     """The base, or without one the first candidate: what images the study is about."""
     return checked.space.base_candidate() or checked.space.walk(FirstOption({})).model
 
@@ -68,7 +68,7 @@ def check_runs(checked: CheckedStudy, runner: Runner) -> Mapping[str, Mapping[st
     Raises:
         ArchdslError: devices, data or a storage that are not there, data that do not fit.
     """
-    protocols, first = runner.protocols(), _first(checked)
+    protocols, first = runner.protocols(), first_model(checked)
     runner.check(
         Job(
             trial_id=0,
