@@ -220,7 +220,7 @@ def _format_indistinguishable(front: StudyResults) -> str:
 
     members = [row for row in front.members if row.indistinguishable]
     beaten = len(front.indistinguishable) - len(members)
-    which = f" ({beaten} {'is' if beaten == 1 else 'are'} on the robust front only)"
+    which = f" ({beaten} more {'is' if beaten == 1 else 'are'} on the robust front only)"
     return (
         f"{len(members)} of the front's {len(front.members)} cannot be told apart from other trials"
         f"{which if beaten else ''}: {REASON}"

@@ -11,6 +11,7 @@ from rich.status import Status
 
 from archdsl.cli.printing import duration, say
 from archdsl.errors import ArchdslError
+from archdsl.reporting.formatting import trials_listed
 from archdsl.runners.read import read_profile
 from archdsl.searching.replicate import (
     Replicate,
@@ -42,14 +43,12 @@ def settle_front(
     if not agreed.purchases:
         return {"settled": _settled_json(agreed, None)}
     status = Status("", console=Console(stderr=True))
-    begun = 0
+    made: Sequence[Replicate] = ()
 
-    def watch(purchase: Replicate, before: int) -> None:
-        nonlocal begun
-        begun = before
-        status.update(
-            f"{_format_purchase(purchase)} ({before} of at most {len(agreed.purchases)} done)"
-        )
+    def watch(purchase: Replicate, before: Sequence[Replicate]) -> None:
+        nonlocal made
+        made = tuple(before)
+        status.update(f"{_format_purchase(purchase)} (made {_format_progress(made, agreed)})")
 
     if sys.stderr.isatty():
         status.start()
@@ -65,12 +64,12 @@ def settle_front(
         )
     except KeyboardInterrupt:
         raise ArchdslError(
-            f"interrupted; {begun} of at most {len(agreed.purchases)} purchases are made and "
-            "stored\nthe same command goes on from there"
+            f"interrupted; made and stored: {_format_progress(made, agreed)}\n"
+            "the same command goes on from there"
         ) from None
     finally:
         status.stop()
-    for line in _format_result(done, rounds):
+    for line in _format_result(done, agreed, rounds):
         say(line)
     return {"settled": _settled_json(agreed, done)}
 
@@ -84,7 +83,7 @@ def _format_budget(agreed: ReplicationCost, study: StudyRow, rounds: int) -> str
             f"trials {numbers} of '{study.name}' cannot be told apart, and all that --rounds "
             f"{rounds} allows is spent on them; raise it to go on"
         )
-    spent = _format_counts(agreed.purchases)
+    spent = _format_most(agreed)
     time = (
         "" if agreed.seconds is None else f", about {duration(agreed.seconds)} beside starting up"
     )
@@ -94,14 +93,17 @@ def _format_budget(agreed: ReplicationCost, study: StudyRow, rounds: int) -> str
     )
 
 
-def _format_result(done: Replicated, rounds: int) -> list[str]:
-    lines = [f"made {_format_counts(done.made) or 'nothing'}"]
+def _format_result(done: Replicated, agreed: ReplicationCost, rounds: int) -> list[str]:
+    lines = [f"made {_format_progress(done.made, agreed)}"]
     lines += [f"{_format_purchase(purchase)} failed: {reason}" for purchase, reason in done.failed]
+    numbers = ", ".join(map(str, done.indistinguishable))
     if done.left:
-        numbers = ", ".join(map(str, sorted({each.trial.number for each in done.left})))
-        lines.append(f"trials {numbers} have become unclear meanwhile; the same command goes on")
-    elif done.indistinguishable:
-        numbers = ", ".join(map(str, done.indistinguishable))
+        fresh = sorted({each.trial.number for each in done.left})
+        lines.append(
+            f"trials {numbers} cannot be told apart; the same command goes on with "
+            f"{trials_listed(fresh)}, unclear only since"
+        )
+    elif numbers:
         lines.append(
             f"trials {numbers} still cannot be told apart; --rounds {rounds + 1} spends more"
         )
@@ -110,13 +112,24 @@ def _format_result(done: Replicated, rounds: int) -> list[str]:
     return lines
 
 
-def _format_counts(purchases: Sequence[Replicate]) -> str:
+def _format_most(agreed: ReplicationCost) -> str:
     """`1 measurement and 3 trainings`; what there is none of is left out."""
+    most = counted(agreed.purchases).items()
+    return " and ".join(_format_count(count, words) for words, count in most if count)
+
+
+def _format_progress(made: Sequence[Replicate], agreed: ReplicationCost) -> str:
+    """`2 of at most 6 measurements and 4 of at most 12 trainings`."""
+    so_far, most = counted(made), counted(agreed.purchases).items()
     return " and ".join(
-        f"{count} {words if count > 1 else words[:-1]}"
-        for words, count in counted(purchases).items()
+        f"{so_far[words]} of at most {_format_count(count, words)}"
+        for words, count in most
         if count
     )
+
+
+def _format_count(count: int, words: str) -> str:
+    return f"{count} {words if count > 1 else words[:-1]}"
 
 
 def _format_purchase(purchase: Replicate) -> str:

@@ -131,7 +131,7 @@ def replicate(
     agreed: ReplicationCost,
     rounds: int,
     profile: RunProfile,
-    watch: Callable[[Replicate, int], None],
+    watch: Callable[[Replicate, Sequence[Replicate]], None],
     any_device: bool = False,
 ) -> Replicated:
     """Buy what was agreed on, as long as it is needed; each purchase is stored before the next.
@@ -142,7 +142,7 @@ def replicate(
         agreed: of `replication_cost`; nothing beyond it is bought.
         rounds: as of `replication_cost`.
         profile: where candidates run.
-        watch: told of every purchase that begins, and of how many were before it.
+        watch: told of every purchase that begins, and of those that were made before it.
         any_device: measure on whatever device is here, for a search that did so.
 
     Raises:
@@ -159,7 +159,7 @@ def replicate(
             wanted = next((each for each in needed if each.key in allowed), None)
             if wanted is None:
                 break
-            watch(wanted, len(made) + len(failed))
+            watch(wanted, made)
             trouble = again.measure(wanted.trial, wanted.objective, wanted.words)
             if trouble is None:
                 made.append(wanted)

@@ -258,15 +258,19 @@ depth,repeat,process.dim,latency,latency_low,latency_high,top1,top1_low,top1_hig
 """
 
 
-@pytest.fixture
-def unclear(run: Run, folder: Path) -> Any:
-    """A study of which three trials cannot be told apart, one of them beaten by the others."""
-    (folder / "values.csv").write_text(UNCLEAR)
+def _unclear(run: Run, folder: Path, table: str) -> Any:
+    (folder / "values.csv").write_text(table)
     return run(
         "search", "study.yaml", "--db", "u.db", "--trials", "5", "--json",
         "--set", "space.depth={choose: [1, 2]}",
         "--set", "reference={latency: 10ms, top1: 40}",
     ).json()  # fmt: skip
+
+
+@pytest.fixture
+def unclear(run: Run, folder: Path) -> Any:
+    """A study of which three trials cannot be told apart, one of them beaten by the others."""
+    return _unclear(run, folder, UNCLEAR)
 
 
 def _by_params(front: Any) -> dict[tuple[int, int], Any]:
@@ -289,7 +293,7 @@ def test_members_that_cannot_be_told_apart_are_marked(run: Run, unclear: Any, fo
     assert members[2, 64]["not_told_apart_from"] == []
     assert unclear["not_told_apart"] == sorted(numbers[w] for w in [(1, 32), (1, 64), (2, 32)])
     table = run("front", "--db", "u.db").out
-    assert "2 of the front's 3 cannot be told apart from other trials (1 is on" in table
+    assert "2 of the front's 3 cannot be told apart from other trials (1 more is on" in table
     assert "in every objective; archdsl front --settle measures them again" in table
     assert "not told from" in table
     page = (folder / "tabular-front.html").read_text()
@@ -313,6 +317,23 @@ def test_settling_states_its_budget_and_goes_on(run: Run, unclear: Any) -> None:
     again = run("front", "--db", "u.db", "--settle")
     assert "nothing to settle" in again.err
     assert "not told from" not in again.out
+
+
+def test_an_ended_settling_counts_as_it_began(run: Run, folder: Path) -> None:
+    """What was measured again moves beside a trial that could be told apart before."""
+    moving = UNCLEAR.replace("1,1,64,1.5,1.4,1.6,51,49,53", "1,1,64,3.9,3.8,4,90,89,91")
+    unclear = _unclear(run, folder, moving)
+    done = run("front", "--db", "u.db", "--settle", "--json")
+    front = done.json()
+    numbers = front["not_told_apart"]
+    assert front["settled"]["not_told_apart"] == numbers
+    fresh = [number for number in numbers if number not in unclear["not_told_apart"]]
+    assert len(fresh) == 1
+    assert done.err.splitlines()[-2:] == [
+        f"made {front['settled']['made']['measurements']} of at most 6 measurements",
+        f"trials {', '.join(map(str, numbers))} cannot be told apart; the same command goes on "
+        f"with trial {fresh[0]}, unclear only since",
+    ]
 
 
 def test_settling_says_what_it_could_not_measure(run: Run, unclear: Any, folder: Path) -> None:

@@ -59,7 +59,7 @@ from archdsl.searching.replicate import replication_cost, replicate
 from archdsl.store.store import open_store
 
 def watch(purchase, before):
-    if before == int(sys.argv[2]):
+    if len(before) == int(sys.argv[2]):
         os.kill(os.getpid(), signal.SIGKILL)
 
 with open_store(sys.argv[1]) as store:
