@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archdsl.cli.printing import duration, print_json, put, say
 from archdsl.cli.writing import write_files
+from archdsl.document.messages import listed, shortened, shown
 from archdsl.document.write import to_yaml
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.settings import AccuracySettings
@@ -17,10 +19,17 @@ from archdsl.plan.read import Checked
 from archdsl.reporting.formatting import counted
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.around import base_name
+from archdsl.searching.constraints import broken
 from archdsl.searching.read import CheckedStudy, find_base, is_document
 from archdsl.searching.study import EvaluateWords
 
+if TYPE_CHECKING:
+    from archdsl.searching.draws import BrokenConstraint
+    from archdsl.space.refusals import Refusal
+
 SAMPLES = 200
+MOST_REASONS, MOST_OPTIONS, MESSAGE_LENGTH = 3, 3, 100
+"""Reasons of one kind that are shown, options of each, and letters of what is said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +40,8 @@ class Estimate:
         size: ways to decide, invalid and equal ones included.
         valid: share of random draws that give a model.
         feasible: share of random draws that give a model whose facts keep the constraints.
+        invalid: why the other draws give no model.
+        infeasible: which constraints the models break.
         latency_seconds: of measuring its latency, None where that is not measured.
         training_seconds: of training it, with all seeds, None where nothing is trained.
         epochs: of one training with one seed, None where nothing is trained.
@@ -42,6 +53,8 @@ class Estimate:
     size: int
     valid: float
     feasible: float
+    invalid: Sequence[Refusal]
+    infeasible: Sequence[BrokenConstraint]
     latency_seconds: float | None
     training_seconds: float | None
     epochs: int | None
@@ -90,24 +103,61 @@ def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_de
     """Print the estimate of a search."""
     estimate = _estimate(checked, profile, any_device)
     if as_json:
-        print_json({**vars(estimate), "total_seconds": estimate.total_seconds})
+        print_json({**asdict(estimate), "total_seconds": estimate.total_seconds})
         return
     holes = sum(1 for _ in checked.space.holes())
     put(f"space      {estimate.size} combinations in {holes} holes")
     put(
         f"feasible   {estimate.feasible:.0%} of {SAMPLES} random draws ({estimate.valid:.0%} valid)"
     )
-    if estimate.valid and not estimate.feasible:
-        asked = ", ".join(each.text for each in checked.study.fact_constraints())
-        say(
-            f"none of {SAMPLES} random draws keeps the constraints ({asked}): a search may find no "
-            "candidate; loosen them, or widen the space"
-        )
+    _put_reasons("invalid", map(_invalid, estimate.invalid))
+    _put_reasons("infeasible", map(_infeasible, estimate.infeasible))
+    if not estimate.feasible:
+        say(_nothing_feasible(checked, estimate))
     evaluate = checked.study.evaluate
     of, trained = estimate.timed_on, _training(evaluate)[1]
     put(f"latency    {_format_cost(evaluate.of('latency'), estimate.latency_seconds, of)}")
     put(f"training   {_format_cost(trained, estimate.training_seconds, of)}")
     put(f"budget     {estimate.trials} trials, about {duration(estimate.total_seconds)} in all")
+
+
+def _put_reasons(label: str, reasons: Iterable[Iterable[str]]) -> None:
+    """The most frequent ones."""
+    found = list(reasons)
+    for lines in found[:MOST_REASONS]:
+        for line in lines:
+            put(f"{label:<10} {line}")
+            label = ""
+    if len(found) > MOST_REASONS:
+        put(f"{label:<10} and {counted(len(found) - MOST_REASONS, 'rarer reason')} (--json)")
+
+
+def _invalid(refusal: Refusal) -> Iterator[str]:
+    message = shortened(refusal.message.partition(";")[0], limit=MESSAGE_LENGTH)
+    yield f"{refusal.share:.0%}  {refusal.path}: {message}"
+    options = [
+        f"{each.hole} {shown(each.option)} ({each.refused} of {each.draws})"
+        for each in refusal.options
+    ]
+    if options:
+        yield f"     draws with {listed(options, most=MOST_OPTIONS)}"
+
+
+def _infeasible(found: BrokenConstraint) -> Iterator[str]:
+    yield f"{found.share:.0%}  {found.closest} (the closest)"
+
+
+def _nothing_feasible(checked: CheckedStudy, estimate: Estimate) -> str:
+    if not estimate.valid:
+        return (
+            f"none of {SAMPLES} random draws makes a model: a search may find no candidate; take "
+            "away the options that go with few others"
+        )
+    asked = ", ".join(each.text for each in checked.study.fact_constraints())
+    return (
+        f"none of {SAMPLES} random draws keeps the constraints ({asked}): a search may find no "
+        "candidate; loosen them, or widen the space"
+    )
 
 
 def _training(evaluate: EvaluateWords) -> tuple[str, object]:
@@ -131,9 +181,13 @@ def _format_cost(settings: object, seconds: float | None, timed_on: str) -> str:
 
 def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> Estimate:
     from archdsl.searching.before import first_model
-    from archdsl.searching.proposer import Proposer
+    from archdsl.searching.draws import broken_constraints, draw
+    from archdsl.space.refusals import refusals
 
-    valid = list(Proposer(checked=checked).sample(SAMPLES))
+    constraints = checked.study.fact_constraints()
+    draws = draw(checked.space, SAMPLES)
+    valid = [each for each in draws if each.is_valid]
+    feasible = [each for each in valid if not broken(constraints, each.facts)]
     conditions = checked.study.evaluate.of("latency")
     metric, settings = _training(checked.study.evaluate)
     model = first_model(checked)
@@ -149,7 +203,9 @@ def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> E
     return Estimate(
         size=checked.space.size,
         valid=len(valid) / SAMPLES,
-        feasible=sum(feasible for _, feasible in valid) / SAMPLES,
+        feasible=len(feasible) / SAMPLES,
+        invalid=refusals(checked.space, draws),
+        infeasible=broken_constraints(constraints, draws),
         latency_seconds=latency,
         training_seconds=training,
         epochs=trained.resolved_recipe().epochs if trained else None,

@@ -84,15 +84,6 @@ class Proposer:
             "propose yields archdsl.searching.samplers.Proposal(candidate=space.walk(decider))"
         )
 
-    def sample(self, count: int) -> Iterator[tuple[Checked, bool]]:
-        """The valid ones of `count` random models, and whether their facts keep the constraints:
-        how much of the space is feasible."""
-        sampler = OptunaSampler(kind="random", seed=0, objectives={"": "minimize"})
-        for proposal in islice(sampler.propose(self._space, History(), number=-1), count):
-            if proposal.candidate.is_valid:
-                model = proposal.candidate.model
-                yield model, self._refused(facts(model.plan)) is None
-
     def _is_new(self, candidate: Candidate, seen: set[str]) -> bool:
         """Whether it is valid and not in the study."""
         decided = canonical_json(candidate.params)

@@ -68,10 +68,7 @@ def check_options(space: Space) -> OptionCheck:
     chosen = _affordable(every, room)
     for forced in chosen:
         candidate = space.walk(FirstOption(forced.options))
-        try:
-            _ = candidate.model
-        except DocumentError as error:
-            _blame(error, candidate, forced.options, space=space, problems=problems, room=room)
+        _blame(candidate, forced.options, space=space, problems=problems, room=room)
     return OptionCheck(problems=list(problems.values()), unchecked=len(every) - len(chosen))
 
 
@@ -92,7 +89,6 @@ def _values(tree: Tree) -> int:
 
 
 def _blame(
-    error: DocumentError,
     candidate: Candidate,
     forced: dict[str, int],
     *,
@@ -103,7 +99,7 @@ def _blame(
     """Add problems of a candidate, each where the option stands that it comes from."""
     last = next(reversed(forced), None)
     known = next((each for each in candidate.holes if each.name == last), None)
-    for each in error.problems:
+    for each in candidate.problems:
         if _key(each) not in problems:
             hole = known or _culprit(space, each, candidate.holes, room=room)
             problems[_key(each)] = _placed(each, hole, forced.get(hole.name, 0)) if hole else each
@@ -119,11 +115,7 @@ def _culprit(space: Space, problem: Problem, decided: Sequence[Hole], *, room: i
 
 
 def _problems(space: Space, decider: Decider) -> set[ProblemKey]:
-    try:
-        _ = space.walk(decider).model
-    except DocumentError as error:
-        return {_key(each) for each in error.problems}
-    return set()
+    return {_key(each) for each in space.walk(decider).problems}
 
 
 def _key(problem: Problem) -> ProblemKey:

@@ -9,7 +9,7 @@ from functools import cached_property
 from archdsl.document.merge import merge_trees
 from archdsl.document.messages import listed
 from archdsl.document.tree import Origin, Scalar, Tree
-from archdsl.errors import DocumentError
+from archdsl.errors import DocumentError, Problem
 from archdsl.plan.facts import facts
 from archdsl.plan.read import Checked, check_model
 from archdsl.space import holes
@@ -48,7 +48,12 @@ class Candidate:
     @property
     def is_valid(self) -> bool:
         """Whether the decisions go together."""
-        return not isinstance(self._checked, DocumentError)
+        return not self.problems
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """Why the decisions do not go together; none where they do."""
+        return self._checked.problems if isinstance(self._checked, DocumentError) else ()
 
     @cached_property
     def facts(self) -> Mapping[str, float]:

@@ -33,3 +33,62 @@ def test_a_training_without_a_base(run: Run, folder: Path) -> None:
     told = run("search", "study.yaml", "--dry-run", "--set", "space.depth={choose: [1, 2]}").out
     assert "latency    not asked for\n" in told
     assert " s a trial: 1 epoch, 1 seed, timed on the first of all options\n" in told
+
+
+HARD = """\
+archdsl: 1
+kind: study
+name: hard
+base: vittm-digits
+space:
+  process: {dim: {choose: [80, 64, 96]}}
+  exchange: {read: {num_heads: {choose: [1, 5]}}}
+  depth: {choose: [4, 2]}
+objectives: {params: minimize}
+evaluate: {}
+budget: {trials: 6}
+"""
+
+
+def test_why_draws_are_invalid_or_infeasible(run: Run, folder: Path) -> None:
+    """The choice to take away is named, with those it does not go with."""
+    (folder / "study.yaml").write_text(HARD)
+    words = ("search", "study.yaml", "--dry-run", "--set", "constraints=[depth <= 2, params <= 1]")
+    done = run(*words)
+    lines = done.out.splitlines()
+    assert lines[2].startswith("invalid    ")
+    assert "%  exchange.read.num_heads: 5 does not divide the process stream's width " in lines[2]
+    assert lines[3].lstrip().startswith("draws with exchange.read.num_heads 5 (")
+    assert "process.dim 64 (" in lines[3]
+    assert "process.dim 96 (" in lines[3]
+    assert "depth" not in lines[3]
+    assert "%  params is " in lines[4]
+    assert "%  depth is 4, but depth <= 2 is asked for (the closest)" in lines[5]
+    assert "none of 200 random draws keeps the constraints" in done.err
+    found = run(*words, "--json").json()
+    [reason] = found["invalid"]
+    assert found["valid"] + reason["share"] == 1
+    [five, *others] = reason["options"]
+    assert (five["hole"], five["option"]) == ("exchange.read.num_heads", 5)
+    assert five["refused"] == 200 * reason["share"] < five["draws"]
+    assert {(each["hole"], each["option"]) for each in others} == {
+        ("process.dim", 64),
+        ("process.dim", 96),
+    }
+    assert all(each["refused"] < each["draws"] for each in others)
+    shares = {each["constraint"]: each["share"] for each in found["infeasible"]}
+    assert shares["params <= 1"] == found["valid"] > shares["depth <= 2"] > 0
+
+
+def test_many_reasons_are_cut_short(run: Run, folder: Path) -> None:
+    (folder / "study.yaml").write_text(HARD)
+    holes = "{latent_ratio: {choose: [0.5, 0.3]}, num_heads: {choose: [1, 5]}}"
+    words = (
+        "search", "study.yaml", "--dry-run",
+        "--set", f"space.exchange={{read: {holes}, write: {holes}}}",
+        "--set", "space.process.block.head_dim={choose: [16, 20]}",
+    )  # fmt: skip
+    lines = run(*words).out.splitlines()
+    assert sum(" draws with " in line for line in lines) == 3
+    assert any(line.lstrip().startswith("and 2 rarer reasons") for line in lines)
+    assert len(run(*words, "--json").json()["invalid"]) == 5
