@@ -91,6 +91,10 @@ class DeviceError(ArchdslError):
     """A device that was asked for and is not there."""
 
 
+class NotEnoughMemoryError(ArchdslError, MemoryError):
+    """Work that needs more memory than there is."""
+
+
 class MeasureError(ArchdslError):
     """A measurement that cannot be made, or whose parts disagree."""
 

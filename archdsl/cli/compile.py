@@ -12,9 +12,8 @@ from archdsl.cli.handling import handled
 from archdsl.cli.options import Debug, Force, Json, Output, Sets
 from archdsl.cli.printing import billions, millions, print_json, print_table, put, say
 from archdsl.cli.writing import refuse_others
-from archdsl.errors import WriteError
 from archdsl.files import refuse_dash
-from archdsl.free_memory import free_memory
+from archdsl.free_memory import refuse_beyond_memory
 from archdsl.plan.read import Checked, read_model
 
 EXAMPLE = "Example: archdsl compile vittm-b-32-16 --set exchange.read.latent_ratio=0.5 -o out/"
@@ -51,7 +50,12 @@ def command(
         "macs_fvcore": counted.macs_fvcore,
     }
     if output is not None:
-        _refuse_beyond_memory(counted.params_allocated)
+        # Weights and their file are both held.
+        refuse_beyond_memory(
+            8 * counted.params_allocated,
+            what=f"writing {millions(counted.params_allocated)} weights",
+            remedy="compile without -o, or set smaller widths or a smaller depth",
+        )
         result["files"] = _write(model, output, seed=seed, force=force)
     if as_json:
         print_json(result)
@@ -65,21 +69,6 @@ def command(
     put(f"{billions(counted.macs_fvcore)} as fvcore counts")
     for file in result.get("files", []):
         say(f"wrote {file}")
-
-
-def _refuse_beyond_memory(params: int) -> None:
-    """Weights and their file are both held: 8 bytes a parameter.
-
-    Raises:
-        WriteError: they do not fit into the memory there is.
-    """
-    needed, free = params * 8, free_memory()
-    if needed > free:
-        raise WriteError(
-            f"writing {millions(params)} weights takes {needed / 1e9:.1f} GB of memory, and "
-            f"{free / 1e9:.1f} GB are free; compile without -o, or set smaller widths or a "
-            "smaller depth"
-        )
 
 
 def _write(model: Checked, folder: Path, *, seed: int, force: bool) -> list[str]:

@@ -18,6 +18,7 @@ from archdsl.cli.process import behind
 from archdsl.document.masking import masked_message
 from archdsl.errors import ArchdslError
 from archdsl.files import noting_use
+from archdsl.free_memory import lacks_memory
 
 USERS_MISTAKE = 2
 OURS = 1
@@ -94,6 +95,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
         return f"archdsl: {error.filename}: {reason}", USERS_MISTAKE
     if isinstance(error, ImportError):
         return f"archdsl: a package is missing or broken: {error}; see `archdsl doctor`", 2
+    if lacks_memory(error):
+        return f"archdsl: memory is full: {error}; close other programs, or ask for less", 2
     name = type(error).__name__
     return f"archdsl: internal error: {name}: {error} (--debug shows where; please report it)", OURS
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from archdsl.free_memory import refuse_beyond_memory
 from archdsl.nn.blocks import MlpBlock, transformer_block
 from archdsl.nn.classifier import Classifier
 from archdsl.nn.embeds.conv_stem import ConvStem
@@ -88,6 +89,7 @@ def build(spec: ModelSpec, *, seed: int | None = None) -> Network:
 
     Raises:
         InvalidSpecError: the parts of `spec` do not fit together.
+        NotEnoughMemoryError: its weights do not fit into main memory.
     """
     device = torch.get_default_device()
     devices = [device] if device.type == "cuda" else []
@@ -100,11 +102,34 @@ def build(spec: ModelSpec, *, seed: int | None = None) -> Network:
 
 
 def build_plan(plan: Plan) -> Network:
-    """The module of a plan, with fresh weights drawn from torch's global seed."""
+    """The module of a plan, with fresh weights drawn from torch's global seed.
+
+    Raises:
+        NotEnoughMemoryError: they do not fit into main memory, where they are to be.
+    """
     # Assembled without memory: the defaults that modules draw of their own would be for nothing.
-    network = build_without_weights(plan).to_empty(device=torch.get_default_device())
+    network, device = build_without_weights(plan), torch.get_default_device()
+    if device.type == "cpu":
+        refuse_large_weights(network)
+    network.to_empty(device=device)
     initialise(network)
     return network
+
+
+def refuse_large_weights(module: nn.Module) -> None:
+    """
+    Args:
+        module: on the meta device, to be given weights in main memory.
+
+    Raises:
+        NotEnoughMemoryError: they do not fit.
+    """
+    weights = list(module.parameters())
+    refuse_beyond_memory(
+        sum(weight.nbytes for weight in weights),
+        what=f"a network of {sum(map(torch.numel, weights)) / 1e6:.2f} M weights",
+        remedy="set smaller widths or a smaller depth",
+    )
 
 
 def build_without_weights(plan: Plan) -> Network:

@@ -108,11 +108,12 @@ def compare_latency(
     device = find_device(conditions.device)
     with applied(conditions, device):
         protocol = latency_protocol(conditions, device)
-        workloads = [
-            Workload(model, image_shape=shape, conditions=conditions, device=device)
-            for model, shape in ((model_a, image_shape), (model_b, image_shape_b or image_shape))
-        ]
+        shapes = (image_shape, image_shape_b or image_shape)
         with locked(device):
+            workloads = [
+                Workload(model, image_shape=shape, conditions=conditions, device=device)
+                for model, shape in zip((model_a, model_b), shapes, strict=True)
+            ]
             for workload in workloads:
                 workload.warm_up(blocks=LEAST_PAIRS)
             limit = 2 * conditions.max_seconds

@@ -125,10 +125,9 @@ def measure_interleaved(
 def _take_block(
     plan: Plan, monitor: InterferenceMonitor, conditions: Conditions, device: torch.device
 ) -> Block:
-    workload = Workload(
-        build_plan(plan), image_shape=plan.image, conditions=conditions, device=device
-    )
+    network = build_plan(plan)
     with locked(device):
+        workload = Workload(network, image_shape=plan.image, conditions=conditions, device=device)
         workload.warm_up(blocks=1)
         monitor.begin()
         block = monitor.block(workload.block)

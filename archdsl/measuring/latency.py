@@ -65,8 +65,10 @@ def measure_latency(
     device = find_device(conditions.device)
     with applied(conditions, device):
         protocol = latency_protocol(conditions, device, fingerprint)
-        workload = Workload(model, image_shape=image_shape, conditions=conditions, device=device)
         with locked(device):
+            workload = Workload(
+                model, image_shape=image_shape, conditions=conditions, device=device
+            )
             workload.warm_up(blocks=LEAST_BLOCKS)
             monitor = InterferenceMonitor(
                 device, protocol=protocol, max_seconds=conditions.max_seconds

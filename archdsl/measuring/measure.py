@@ -12,7 +12,8 @@ import torch
 
 from archdsl.arguments import arguments
 from archdsl.arguments.kinds import DB
-from archdsl.errors import MeasureError
+from archdsl.errors import ArchdslError, MeasureError, NotEnoughMemoryError
+from archdsl.free_memory import lacks_memory
 from archdsl.measuring.candidate import ImageShape
 from archdsl.measuring.compare import Comparison, compare_latency
 from archdsl.measuring.conditions import Conditions, MemoryConditions
@@ -72,6 +73,7 @@ def measure(
         DeviceError: the device is not there.
         MeasureError: nothing tells the shape of the images, the model fails on them, or it is to
             be kept and its document is not known.
+        NotEnoughMemoryError: the model, or a call of it, does not fit.
         StoreError: the database cannot be opened or written.
     """
     conditions = conditions_of(
@@ -142,6 +144,7 @@ def measure_subject(subject: Subject, conditions: Conditions) -> Measurement:
 
     Raises:
         MeasureError: it fails on its images.
+        NotEnoughMemoryError: it does not fit.
     """
     with _called([subject]):
         return measure_latency(
@@ -154,12 +157,13 @@ def measure_memory_of(
 ) -> Measurement:
     """The peak memory of a resolved model, under those conditions that change it."""
     shared = conditions.model_dump(include=set(MemoryConditions.model_fields))
-    return measure_memory(
-        subject.module,
-        image_shape=subject.image_shape,
-        conditions=MemoryConditions.model_validate(shared),
-        fingerprint=fingerprint,
-    )
+    with _called([subject]):
+        return measure_memory(
+            subject.module,
+            image_shape=subject.image_shape,
+            conditions=MemoryConditions.model_validate(shared),
+            fingerprint=fingerprint,
+        )
 
 
 def compare_subjects(subjects: Sequence[Subject], conditions: Conditions) -> Comparison:
@@ -243,14 +247,26 @@ def with_common_heads(conditions: Conditions, subjects: Sequence[Subject]) -> Co
 
 @contextmanager
 def _called(subjects: Sequence[Subject]) -> Iterator[None]:
-    """Errors of the modules as ours; what memory does not hold stays torch's own error."""
+    """Errors of the modules as ours."""
     try:
         yield
-    except torch.OutOfMemoryError:
-        raise
-    except (RuntimeError, AssertionError, ValueError, TypeError, LookupError) as error:
+    except (
+        RuntimeError,
+        AssertionError,
+        ValueError,
+        TypeError,
+        LookupError,
+        MemoryError,
+    ) as error:
+        if isinstance(error, ArchdslError):
+            raise
         called = " or ".join(f"{each.label} on images {each.image_shape}" for each in subjects)
         first = str(error).strip().partition("\n")[0]
+        if lacks_memory(error):
+            raise NotEnoughMemoryError(
+                f"{called} (channels, height, width) ran out of memory: {first}; measure a "
+                "smaller batch, smaller images or a smaller network"
+            ) from error
         raise MeasureError(
             f"{called} (channels, height, width) failed: {type(error).__name__}: {first}; "
             "if the images are of another shape, say image_shape"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from archdsl.compiler.build import build
+from archdsl.compiler.build import build, refuse_large_weights
 from archdsl.compiler.plain import is_plain
 from archdsl.errors import MeasureError, NameNotFoundError
 from archdsl.measuring.candidate import ImageShape
@@ -60,6 +62,7 @@ def resolve(source: Source, *, image_shape: ImageShape | None = None) -> Subject
         NameNotFoundError: no document or model of timm's of that name; names the nearest.
         DocumentError: every problem of the document.
         MeasureError: nothing tells the shape of the images.
+        NotEnoughMemoryError: weights that are to be drawn do not fit.
     """
     if isinstance(source, nn.Module):
         return _of_module(source, image_shape)
@@ -96,6 +99,7 @@ def timm_model(name: str) -> nn.Module:
 
     Raises:
         NameNotFoundError: timm has none of that name; names the nearest.
+        NotEnoughMemoryError: its weights do not fit into main memory.
     """
     import timm
 
@@ -113,6 +117,8 @@ def timm_model(name: str) -> nn.Module:
             f"timm {timm.__version__} has no weights '{tag}' of {base}; there are: "
             f"{', '.join(tags) or 'none'} (a measurement needs none: {TIMM}{base})"
         )
+    with suppress(RuntimeError, NotImplementedError), torch.device("meta"):
+        refuse_large_weights(timm.create_model(name, pretrained=False))
     model: nn.Module = timm.create_model(name, pretrained=False)
     return model
 

@@ -21,7 +21,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from archdsl.measuring.clock import Call
 from archdsl.measuring.conditions import MemoryConditions
-from archdsl.measuring.devices import find_device
+from archdsl.measuring.devices import find_device, locked
 from archdsl.measuring.fingerprint import fingerprint as fingerprint_of
 from archdsl.measuring.prepare import prepare
 from archdsl.records import Measurement
@@ -39,7 +39,7 @@ def measure_memory(
     conditions: MemoryConditions,
     fingerprint: Mapping[str, Any] | None = None,
 ) -> Measurement:
-    """The peak memory of a forward call of `model`; the value is MiB.
+    """The peak memory of a forward call of `model`; the value is MiB. The device is locked for it.
 
     Args:
         model: takes images (batch, channels, height, width); left as it is.
@@ -50,10 +50,12 @@ def measure_memory(
     Raises:
         DeviceError: the device is not there.
         MeasureError: all heads are asked for and the model has no `forward_heads`.
+        NotEnoughMemoryError: it does not fit.
+        DeviceLockError: other processes of ours do not leave the device in time.
     """
     device = find_device(conditions.device)
-    prepared = prepare(model, image_shape=image_shape, conditions=conditions, device=device)
-    with torch.inference_mode():
+    with locked(device), torch.inference_mode():
+        prepared = prepare(model, image_shape=image_shape, conditions=conditions, device=device)
         prepared.call()  # libraries allocate in the first call what they keep
         peaks = [_peak_bytes(prepared.call, device) for _ in range(REPEATS)]
     values = [(prepared.held_bytes + peak) / MIB for peak in peaks]

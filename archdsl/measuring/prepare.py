@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from archdsl.errors import MeasureError
+from archdsl.measuring.call_memory import check_call_fits
 from archdsl.measuring.clock import Call
 from archdsl.measuring.conditions import CallConditions, Conditions
 from archdsl.training.device import synchronize
@@ -49,9 +50,11 @@ def prepare(
         device: where it runs.
 
     Raises:
+        NotEnoughMemoryError: the copy, the images and what the call needs do not fit.
         MeasureError: all heads are asked for and the network has no `forward_heads`; torch.compile
             fails; CUDA graphs are asked for and the device has none.
     """
+    check_call_fits(network, image_shape=image_shape, conditions=conditions, device=device)
     low: torch.dtype = getattr(torch, conditions.dtype)
     dtype = torch.float32 if conditions.autocast else low
     # Here passes (archdsl.compiler.passes) rewrite the copy for its target: after its weights are

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from archdsl.compiler.build import build_plan
+from archdsl.measuring.call_memory import check_call_fits
 from archdsl.measuring.clock import Clock, clock_of
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.devices import applied, find_device, locked
@@ -71,11 +72,15 @@ def measure_parts(
 
     Raises:
         DeviceError: the device is not there.
+        NotEnoughMemoryError: the network, or a call of it, does not fit.
         DeviceLockError: other processes of ours do not leave the device in time.
     """
     place = find_device(device)
-    with applied(Conditions(device=device, batch=batch), place):
-        network = build_plan(plan).eval().to(place)
+    conditions = Conditions(device=device, batch=batch)
+    with applied(conditions, place):
+        network = build_plan(plan)
+        check_call_fits(network, image_shape=plan.image, conditions=conditions, device=place)
+        network.eval().to(place)
         images = torch.randn(batch, *plan.image, generator=torch.Generator().manual_seed(0))
         timer = _PartTimer(network, images.to(place), clock=clock_of(place))
         with locked(place), torch.inference_mode():

@@ -12,6 +12,7 @@ from typing import Any
 from archdsl.device_lock import DeviceLockError
 from archdsl.document.messages import rounded
 from archdsl.errors import WriteError
+from archdsl.free_memory import lacks_memory
 from archdsl.identity import digest
 from archdsl.measuring.evaluators import Evaluator
 from archdsl.measuring.table import RowError
@@ -27,7 +28,6 @@ OnMeasurement = Callable[[Measurement], None]
 """Takes what was measured before dearer quantities are."""
 
 _REASON_LENGTH = 300
-_MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 class JobStopped(Exception):
@@ -183,16 +183,10 @@ def _known(job: Job, evaluator: Evaluator) -> Measurement | None:
 
 def state_of(error: Exception) -> State:
     """Which end of a trial an exception stands for."""
-    text = str(error).lower()
     # By name: this module must not import torch where only tables are read.
-    names = {kind.__name__ for kind in type(error).__mro__}
-    if "DivergedError" in names:
+    if any(kind.__name__ == "DivergedError" for kind in type(error).__mro__):
         return State.DIVERGED
-    if names & {"OutOfMemoryError", "MemoryError"}:
-        return State.OUT_OF_MEMORY
-    if isinstance(error, RuntimeError) and any(words in text for words in _MEMORY_WORDS):
-        return State.OUT_OF_MEMORY
-    return State.FAILED
+    return State.OUT_OF_MEMORY if lacks_memory(error) else State.FAILED
 
 
 def one_line(error: BaseException) -> str:

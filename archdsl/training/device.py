@@ -9,6 +9,7 @@ import torch
 
 from archdsl.device_lock import CPU
 from archdsl.errors import DeviceError
+from archdsl.free_memory import free_memory
 from archdsl.plan.cost import cost
 from archdsl.plan.plan import Plan
 
@@ -51,6 +52,14 @@ def lock_names(device: torch.device) -> tuple[str, ...]:
     if device.type != "cuda":
         return (CPU,)
     return (f"cuda-{torch.cuda.get_device_properties(device).uuid}", CPU)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that work on `device` could have at the most, in bytes."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return free_memory()
 
 
 def synchronize(device: torch.device) -> None:

@@ -12,10 +12,10 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from archdsl.device_lock import SharedDeviceLock
-from archdsl.free_memory import free_memory
+from archdsl.errors import NotEnoughMemoryError
 from archdsl.spec.model import ModelSpec
 from archdsl.training.data.dataset import Dataset, check_data
-from archdsl.training.device import lock_names, synchronize
+from archdsl.training.device import free_bytes, lock_names, synchronize
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks.task import Task
 from archdsl.training.trainer import build_optimizer
@@ -50,7 +50,7 @@ def check_fits(
         device: where the training would run.
 
     Raises:
-        MemoryError: it does; says how much.
+        NotEnoughMemoryError: it does; says how much.
     """
     with torch.device("meta"):
         model = build()
@@ -59,9 +59,9 @@ def check_fits(
     if recipe.amp and device.type == "cuda":
         activations //= 2  # at the best: some operations stay in float32
     needed = COPIES * sum(weight.nbytes for weight in model.parameters()) + activations
-    free = _free_bytes(device)
+    free = free_bytes(device)
     if needed > free:
-        raise MemoryError(
+        raise NotEnoughMemoryError(
             f"a training in batches of {recipe.batch} takes at least {needed / _GIB:.1f} GiB, "
             f"but {device.type} has {free / _GIB:.1f} GiB free"
         )
@@ -84,14 +84,6 @@ def _saved_bytes(model: nn.Module, images: Tensor, *, task: Task, recipe: Recipe
     activations = sum(size for storage, size in saved.items() if storage not in own)
     del loss
     return activations
-
-
-def _free_bytes(device: torch.device) -> int:
-    """Memory that a training on `device` could have at the most, in bytes."""
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return free_memory()
 
 
 def try_step(
