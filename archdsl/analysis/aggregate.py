@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from archdsl.analysis.statistics import mean_interval
@@ -32,9 +32,27 @@ def aggregated(measurements: Sequence[Measurement]) -> Value:
     return Value(value=middle, low=min(middle - below, *values), high=max(middle + above, *values))
 
 
+def interval_over(measurements: Sequence[Measurement]) -> str:
+    """What the interval of a trained value is over, `3 seeds` or `359 images`: one training's says
+    what other images would give, that of several what other trainings would. Empty where no images
+    were counted."""
+    counts = [images for each in measurements for images in _images(each)]
+    return f"{len(counts)} seeds" if len(counts) > 1 else "".join(f"{n:,} images" for n in counts)
+
+
+def intervals_over(samples: Mapping[str, Sequence[Measurement]]) -> dict[str, str]:
+    """Of all measurements behind each objective; those without an answer are left out."""
+    overs = {name: interval_over(behind) for name, behind in samples.items()}
+    return {name: over for name, over in overs.items() if over}
+
+
 def _shares(measurement: Measurement) -> list[float]:
     """The accuracy of each seed in percent; none for what was not trained."""
-    correct, images = (measurement.detail.get(name, ()) for name in ("correct", "count"))
-    if isinstance(images, int):  # of samples, in a latency
-        return []
+    correct, images = measurement.detail.get("correct", ()), _images(measurement)
     return [100 * right / whole for right, whole in zip(correct, images, strict=True)]
+
+
+def _images(measurement: Measurement) -> Sequence[int]:
+    """How many images each seed was scored on; none for what was not trained."""
+    images: int | Sequence[int] = measurement.detail.get("count", ())
+    return () if isinstance(images, int) else images  # of samples, in a latency

@@ -30,6 +30,7 @@ class FrontRow:
         base: it is the study's base.
         difference: what distinguishes it from the base; empty for the base itself.
         values: objective to value, with the ends (`low`, `high`) of its 95 % interval.
+        over: trained objective to what its interval is over: `3 seeds`, `359 images`.
         test: metric to the value on test images, where they were scored.
         facts: what is known of the architecture before any cost: `params`, `macs`, `depth`, ….
         params: the decisions: hole name to option; empty for the base.
@@ -42,6 +43,7 @@ class FrontRow:
     base: bool
     difference: str
     values: Mapping[str, Value]
+    over: Mapping[str, str]
     test: Mapping[str, float]
     facts: Mapping[str, float]
     params: Mapping[str, Any]
@@ -54,7 +56,10 @@ class FrontRow:
         from archdsl.reporting.formatting import format_value
 
         what = "the base" if self.base else self.difference
-        values = (f"{name} {format_value(name, each)}" for name, each in self.values.items())
+        values = (
+            f"{name} {format_value(name, each, self.over.get(name, ''))}"
+            for name, each in self.values.items()
+        )
         return f"<FrontRow: trial {self.trial}, {what}: {', '.join(values)}>"
 
     def model(self, *, seed: int | None = None) -> Network:
@@ -134,9 +139,10 @@ class Front(Sequence[FrontRow]):
     def to_frame(self) -> DataFrame:
         """A row for each member, best first objective first; its number is the index.
 
-        Identity, difference from the base, each objective with the ends of its 95 % interval,
-        `test_…` where test images were scored, `facts.…` and `params.…`: each column has the name
-        that it has in `archdsl export --csv`, which has others beside them.
+        Identity, difference from the base, each objective with the ends of its 95 % interval and
+        what that of a trained one is over, `test_…` where test images were scored, `facts.…` and
+        `params.…`: each column has the name that it has in `archdsl export --csv`, which has
+        others beside them.
 
         Raises:
             ArchdslError: pandas is not installed.
@@ -176,6 +182,7 @@ def _row(found: CompleteTrial, folder: Path | None) -> FrontRow:
         base=found.base,
         difference=found.difference,
         values=trial.values,
+        over=found.over,
         test={score.quantity.removeprefix("test_"): score.value} if score else {},
         facts=found.facts,
         params=trial.params,

@@ -141,6 +141,8 @@ def print_front(front: StudyResults, *, robust: bool = False, settled: bool = Fa
         put(line)
     put(describe_hypervolume(front))
     put(front.conditions)
+    if front.intervals:
+        put(front.intervals)
 
 
 def front_json(front: StudyResults, *, robust: bool = False) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from archdsl.analysis.aggregate import interval_over, intervals_over
 from archdsl.cli.handling import handled
 from archdsl.cli.layer_lines import layer_lines
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Force, Json, StudyName
@@ -29,6 +31,7 @@ from archdsl.records import Measurement
 from archdsl.reporting.drawing.diagram import diagram_svg
 from archdsl.reporting.drawing.diagram_text import diagram_text
 from archdsl.reporting.drawing.layer_table import layer_table
+from archdsl.reporting.formatting import values_record
 from archdsl.store.rows import Architecture, Trial
 
 if TYPE_CHECKING:
@@ -98,6 +101,7 @@ class Shown:
     architecture: Architecture | None = None
     trial: Trial | None = None
     measurements: tuple[Measurement, ...] = ()
+    over: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def arch_id(self) -> str:
@@ -111,8 +115,11 @@ def _found(what: str, *, db: str, study: str | None) -> Shown:
     with existing_store(db) as store:
         architecture, trial = find(store, what, study, db=db)
         measurements = tuple(store.measurements.of_arch(architecture.arch_id))
+        over = intervals_over(store.samples.of_trial(trial.id)) if trial else {}
     model = check_model(tree_of(architecture.spec, source=f"{store.place}: {architecture.arch_id}"))
-    return Shown(model=model, architecture=architecture, trial=trial, measurements=measurements)
+    return Shown(
+        model=model, architecture=architecture, trial=trial, measurements=measurements, over=over
+    )
 
 
 def _is_document(what: str) -> bool:
@@ -199,8 +206,10 @@ def _lines(shown: Shown, times: PartTimes | None) -> list[str]:
     lines += influence(plan).sentences()
     lines += [
         f"{each.quantity}: {rounded(each.value)} {each.unit} "
-        f"(95 % interval {rounded(each.low)} to {rounded(each.high)})"
+        f"(95 % interval {rounded(each.low)} to {rounded(each.high)}"
+        f"{' over ' * bool(over)}{over})"
         for each in shown.measurements
+        for over in [interval_over([each])]
     ]
     drawn = diagram_text(plan)
     try:
@@ -215,7 +224,7 @@ def _json(shown: Shown, times: PartTimes | None, written: Path | None) -> dict[s
     return {
         "arch_id": shown.arch_id,
         "name": shown.model.spec.name,
-        "trial": _trial_json(shown.trial) if shown.trial else None,
+        "trial": _trial_json(shown.trial, shown.over) if shown.trial else None,
         "spec": _document(shown),
         "facts": _facts(shown),
         "measurements": [
@@ -237,12 +246,12 @@ def _facts(shown: Shown) -> dict[str, Any]:
     return dict(shown.architecture.facts) if shown.architecture else dict(facts(shown.model.plan))
 
 
-def _trial_json(trial: Trial) -> dict[str, Any]:
+def _trial_json(trial: Trial, over: Mapping[str, str]) -> dict[str, Any]:
     return {
         "number": trial.number,
         "state": trial.state.value,
         "reason": trial.reason,
         "params": dict(trial.params),
         "seconds": trial.seconds,
-        "values": {name: vars(value) for name, value in trial.values.items()},
+        "values": values_record(trial.values, over),
     }

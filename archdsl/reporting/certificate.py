@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from archdsl.analysis.aggregate import interval_over
 from archdsl.metrics import METRICS
 from archdsl.records import Measurement
 from archdsl.searching.final_score import final_score
@@ -38,7 +39,7 @@ def certificate(store: Store, study: StudyRow, trial: Trial, *, document: str) -
     test = final_score(store, trial)
     values = {
         name: {
-            **_interval(trial.values[name]),
+            **_interval(trial.values[name], samples.get(name, [])),
             "unit": METRICS[name].unit,
             "goal": goal,
             "measurements": [_describe(each, dates) for each in samples.get(name, [])],
@@ -63,17 +64,21 @@ def certificate(store: Store, study: StudyRow, trial: Trial, *, document: str) -
     }
 
 
-def _interval(value: Value | Measurement) -> dict[str, float | None]:
-    """A value with the ends of its interval; an end that is nowhere is None, as JSON has it."""
+def _interval(
+    value: Value | Measurement, behind: Sequence[Measurement]
+) -> dict[str, float | str | None]:
+    """A value with the ends of its interval and what that is over; an end that is nowhere is None,
+    as JSON has it."""
     ends = {"low": value.low, "high": value.high}
     finite = {name: end if math.isfinite(end) else None for name, end in ends.items()}
-    return {"value": value.value, **finite}
+    over = interval_over(behind)
+    return {"value": value.value, **finite, **({"over": over} if over else {})}
 
 
 def _describe(measurement: Measurement, dates: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     return {
         "quantity": measurement.quantity,
-        **_interval(measurement),
+        **_interval(measurement, [measurement]),
         "unit": measurement.unit,
         "stored": dates[measurement.quantity, measurement.key],
         "protocol": dict(measurement.protocol),

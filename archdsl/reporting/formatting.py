@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
+from archdsl.analysis.aggregate import interval_over
 from archdsl.document.messages import listed
 from archdsl.metrics import METRICS, TRAINED
 from archdsl.printable import REPLACEMENT, clean
@@ -49,11 +51,27 @@ def plain_number(value: float) -> str:
     return "0" if digits == "-0" else digits
 
 
-def with_interval(found: Value | Measurement) -> str:
-    """`45.7 (45.2 to 46.1)`; the value alone where there is no interval."""
+def with_interval(found: Value | Measurement, over: str = "") -> str:
+    """`45.7 (45.2 to 46.1)`, `45.7 (45.2 to 46.1 over 3 seeds)`; the value alone where there is no
+    interval.
+
+    Args:
+        found: the value.
+        over: what its interval is over, see `interval_over`; a measurement says so itself.
+    """
     if found.low == found.high:
         return number(found.value)
-    return f"{number(found.value)} ({number(found.low)} to {number(found.high)})"
+    over = interval_over([found]) if isinstance(found, Measurement) else over
+    ends = f"{number(found.low)} to {number(found.high)}{f' over {over}' if over else ''}"
+    return f"{number(found.value)} ({ends})"
+
+
+def values_record(values: Mapping[str, Value], over: Mapping[str, str]) -> dict[str, Any]:
+    """Each objective's value as plain data, with what its interval is over where that is known."""
+    return {
+        name: {**vars(value), **({"over": over[name]} if name in over else {})}
+        for name, value in values.items()
+    }
 
 
 def cut_with_count(line: str, *, limit: int) -> str:
@@ -81,9 +99,9 @@ def heading(objective: str) -> str:
     return f"{title(objective)} ({unit})" if unit else title(objective)
 
 
-def format_value(objective: str, value: Value) -> str:
+def format_value(objective: str, value: Value, over: str = "") -> str:
     """`2.00 ms (1.98 to 2.02)`."""
-    number, _, interval = with_interval(value).partition(" ")
+    number, _, interval = with_interval(value, over).partition(" ")
     unit = METRICS[objective].unit
     return " ".join(part for part in (number, unit, interval) if part)
 

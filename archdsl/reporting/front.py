@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from archdsl.analysis.aggregate import intervals_over
 from archdsl.analysis.hypervolume import Growth, growth
 from archdsl.analysis.indistinguishable import indistinguishable
-from archdsl.document.messages import rounded
+from archdsl.document.messages import listed, rounded
 from archdsl.metrics import METRICS, as_loss, trained_for
 from archdsl.plan.expand import expand
 from archdsl.plan.influence import influence
 from archdsl.records import Measurement, State
-from archdsl.reporting.formatting import counted
+from archdsl.reporting.formatting import counted, trials_listed, values_record
 from archdsl.searching.final_score import final_quantity, final_scores
 from archdsl.searching.study import reference_point
 from archdsl.space.difference import Differences
@@ -25,6 +26,9 @@ from archdsl.store.store import Store
 
 WIDE_SHARE = 0.2
 """Of a latency: with a wider interval it is hardly known, and said to be."""
+COMPARED = (
+    "; they are compared as they are, though only one over seeds holds what other seeds would give"
+)
 _IN_ORDER = (State.RUNNING, State.INFEASIBLE, State.STOPPED)
 
 
@@ -43,6 +47,7 @@ class CompleteTrial:
         spec: the architecture's model document.
         facts: what is known of the architecture.
         measured: objective to the measurement that its value is of, the search's own.
+        over: trained objective to what its interval is over: `3 seeds`, `359 images`.
         test: the trained metric on test images, for members of a search that trained.
     """
 
@@ -55,6 +60,7 @@ class CompleteTrial:
     spec: Mapping[str, Any]
     facts: Mapping[str, Any]
     measured: Mapping[str, Measurement]
+    over: Mapping[str, str]
     test: Measurement | None
 
     @property
@@ -88,13 +94,12 @@ class CompleteTrial:
 
     def record(self) -> dict[str, Any]:
         """What is told of it alone, as plain data; nothing of its place among others."""
-        values = self.trial.values
         return {
             "arch_id": self.trial.arch_id,
             "difference": self.difference,
-            "values": {name: dict(vars(value)) for name, value in values.items()},
+            "values": values_record(self.trial.values, self.over),
             "steady": self.steady,
-            final_quantity(values): self.test.value if self.test else None,
+            final_quantity(self.trial.values): self.test.value if self.test else None,
             "facts": dict(self.facts),
             "params": dict(self.trial.params),
         }
@@ -136,6 +141,23 @@ class StudyResults:
         return [row for row in self.rows if row.robust]
 
     @property
+    def intervals(self) -> str:
+        """What the intervals of the trained objective are over, trial by trial where that differs;
+        empty where none is known."""
+        trials: dict[str, list[int]] = {}
+        for row in sorted(self.rows, key=lambda row: row.trial.number):
+            for over in row.over.values():
+                trials.setdefault(over, []).append(row.trial.number)
+        *fewer, most = sorted(trials, key=lambda over: len(trials[over])) or [""]
+        told = [*(f"{over} ({trials_listed(trials[over])})" for over in fewer), most]
+        if not most:
+            return ""
+        names = listed(list(dict.fromkeys(name for row in self.rows for name in row.over)))
+        note = "" if len({over.split()[-1] for over in trials}) == 1 else COMPARED
+        others = " (the others)" if fewer else ""
+        return f"the 95 % interval of {names} is over {' or '.join(told)}{others}{note}"
+
+    @property
     def states(self) -> dict[str, int]:
         """How many trials are in each state that occurs, the complete ones left out."""
         return in_words(Counter(trial.state for trial in self.others), left=len(self.left))
@@ -170,7 +192,10 @@ def read_front(store: Store, study: StudyRow) -> StudyResults:
     # Of two trials at least one is a member: two others say nothing of the front.
     found = indistinguishable([t for t in complete if t.id in robust], members=members)
     by_identity = store.architectures.of_study(study.id)
-    behind = store.measurements.by_trial(study.id)
+    samples = store.samples.by_trial(study.id)
+    behind = {
+        row: {name: each[0] for name, each in found.items()} for row, found in samples.items()
+    }
     scores = final_scores(store, on_front, behind)
     architectures = {t.number: by_identity[t.arch_id] for t in complete}
     has_base = bool(study.document.get("base")) and bool(trials)
@@ -186,6 +211,7 @@ def read_front(store: Store, study: StudyRow) -> StudyResults:
             spec=architectures[trial.number].spec,
             facts=architectures[trial.number].facts,
             measured=behind[trial.id],
+            over=intervals_over(samples[trial.id]),
             test=scores.get(trial.number),
         )
         for trial in complete

@@ -39,6 +39,7 @@ class FrontTable:
         self.test_name = test.quantity.replace("_", " ") if test else ""
         self._test_unit = test.unit if test else ""
         self.has_indistinguishable = any(row.indistinguishable for row in rows)
+        self.is_mixed = len({over for row in rows for over in row.over.values()}) > 1
 
     @property
     def columns(self) -> list[Column]:
@@ -67,8 +68,11 @@ class FrontTable:
 
     def value(self, objective: str, row: CompleteTrial) -> str:
         """An objective's value; a latency that was not steady is marked."""
-        mark = UNSTEADY if objective == "latency" and not row.steady else ""
-        return mark + self.rounded(row.trial.values[objective])
+        over = row.over.get(objective, "")
+        return self.mark(objective, row) + self.rounded(row.trial.values[objective], over)
+
+    def mark(self, objective: str, row: CompleteTrial) -> str:
+        return UNSTEADY if objective == "latency" and not row.steady else ""
 
     def heading(self, name: str, unit: str) -> str:
         return f"{name} ({unit})" if unit else name
@@ -80,8 +84,8 @@ class FrontTable:
     def label(self, row: CompleteTrial) -> str:
         return row.label
 
-    def rounded(self, value: Value) -> str:
-        return with_interval(value)
+    def rounded(self, value: Value, over: str) -> str:
+        return with_interval(value, over)
 
     def test(self, row: CompleteTrial) -> str:
         return with_interval(row.test) if row.test else ""
@@ -105,10 +109,11 @@ class TerminalTable(FrontTable):
     """Of an interval's two sides: with more, ± would say what is not so of both."""
 
     def named_values(self, row: CompleteTrial) -> list[str]:
-        """`latency 4.57 ±0.12 ms` for each objective."""
+        """`latency 4.57 ±0.12 ms` for each objective; of a trained one also what that is over."""
         return [
-            f"{title(name)} {self.value(name, row)} {METRICS[name].unit}".strip()
-            for name in row.trial.values
+            f"{title(name)} {self.mark(name, row)}{self._short(value)} {METRICS[name].unit}".strip()
+            + (f" over {row.over[name]}" if name in row.over else "")
+            for name, value in row.trial.values.items()
         ]
 
     def heading(self, name: str, unit: str) -> str:
@@ -117,8 +122,11 @@ class TerminalTable(FrontTable):
     def label(self, row: CompleteTrial) -> str:
         return str(row.trial.number)
 
-    def rounded(self, value: Value) -> str:
-        """`4.57 ±0.12`, or `4.57 -0.05 +0.31`."""
+    def rounded(self, value: Value, over: str) -> str:
+        """`4.57 ±0.12`, or `4.57 -0.05 +0.31`; what that is over where the rows differ in it."""
+        return f"{self._short(value)} over {over}" if over and self.is_mixed else self._short(value)
+
+    def _short(self, value: Value) -> str:
         if value.low == value.high:
             return rounded(value.value)
         below, above = value.value - value.low, value.high - value.value

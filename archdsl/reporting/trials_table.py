@@ -9,6 +9,7 @@ from typing import Any
 
 from archdsl.errors import ArchdslError
 from archdsl.identity import canonical_json
+from archdsl.reporting.formatting import values_record
 from archdsl.searching.final_score import final_quantity
 from archdsl.searching.stored import ListedTrial
 from archdsl.store.rows import StudyRow
@@ -23,8 +24,9 @@ def trial_columns(study: StudyRow, trials: Sequence[ListedTrial]) -> Columns:
     """One row for each trial, whatever became of it.
 
     Number, state, reason, identity, difference from the base, times; each objective with the ends
-    of its 95 % interval (`latency`, `latency_low`, `latency_high`); `latency_steady` and
-    `test_top1` where they are known; then `facts.…` and `params.…`.
+    of its 95 % interval (`latency`, `latency_low`, `latency_high`); what that of a trained one is
+    over (`top1_over`: `3 seeds`, `359 images`), `latency_steady` and `test_top1` where they are
+    known; then `facts.…` and `params.…`.
     A column whose values are of several kinds holds them all as text.
 
     Args:
@@ -99,7 +101,7 @@ def _row(study: StudyRow, listed: ListedTrial) -> dict[str, Any]:
         "started": trial.started,
         "finished": trial.finished,
         "seconds": trial.seconds,
-        "values": {name: vars(value) for name, value in trial.values.items()},
+        "values": values_record(trial.values, listed.over),
         "latency_steady": listed.steady,
         final_quantity(study.objectives): listed.test,
         "facts": listed.facts,

@@ -87,6 +87,8 @@ def _attributes(listed: ListedTrial) -> dict[str, Any]:
             name: [end if math.isfinite(end) else None for end in (value.low, value.high)]
             for name, value in trial.values.items()
         }
+    if listed.over:
+        found["intervals_over"] = dict(listed.over)
     found |= {f"facts.{name}": value for name, value in listed.facts.items()}
     if trial.state is not State.COMPLETE:
         found |= {"state": trial.state.value, "reason": trial.reason}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from archdsl.analysis.aggregate import intervals_over
 from archdsl.document.messages import listed, nearest
 from archdsl.document.tree import Scalar, tree_of
 from archdsl.errors import StudyError
@@ -88,6 +89,7 @@ class ListedTrial:
         facts: what is known of its architecture.
         steady: whether its latency closed and nothing disturbed it; None where that is unknown.
         test: the trained metric on test images, of members of the front that were scored.
+        over: trained objective to what its interval is over: `3 seeds`, `359 images`.
     """
 
     trial: Trial
@@ -95,6 +97,7 @@ class ListedTrial:
     facts: Mapping[str, Any]
     steady: bool | None
     test: float | None
+    over: Mapping[str, str]
 
 
 def list_trials(store: Store, study: StudyRow) -> list[ListedTrial]:
@@ -106,7 +109,10 @@ def list_trials(store: Store, study: StudyRow) -> list[ListedTrial]:
     store.refuse_damaged(study_id=study.id)
     trials = store.trials.all(study.id)
     architectures = store.architectures.of_study(study.id)
-    behind = store.measurements.by_trial(study.id)
+    samples = store.samples.by_trial(study.id)
+    behind = {
+        row: {name: each[0] for name, each in found.items()} for row, found in samples.items()
+    }
     scores = final_scores(store, store.trials.front(study.id), behind)
     has_base = bool(study.document.get("base")) and bool(trials)
     base = Differences(architectures[trials[0].arch_id].spec) if has_base else None
@@ -117,6 +123,7 @@ def list_trials(store: Store, study: StudyRow) -> list[ListedTrial]:
             facts=architectures[trial.arch_id].facts,
             steady=latency.steady if (latency := behind.get(trial.id, {}).get("latency")) else None,
             test=score.value if (score := scores.get(trial.number)) else None,
+            over=intervals_over(samples.get(trial.id, {})),
         )
         for trial in trials
     ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from archdsl.records import Measurement
 from archdsl.store.database import Database
@@ -34,7 +34,12 @@ class Samples:
     def of_trial(self, trial_id: int) -> dict[str, list[Measurement]]:
         """Objective to all measurements behind a complete trial's value, the search's own first."""
         with self.database.read() as connection:
-            return _behind(connection, trial_id=trial_id)
+            return _behind(connection, trial_values.c.trial_id == trial_id).get(trial_id, {})
+
+    def by_trial(self, study_id: int) -> dict[int, dict[str, list[Measurement]]]:
+        """What `of_trial` says, of each complete trial of a study by its row."""
+        with self.database.read() as connection:
+            return _behind(connection, trial_values.c.study_id == study_id)
 
     def add(
         self, *, trial_id: int, objective: str, measurement: Measurement, pool: Aggregate
@@ -61,7 +66,8 @@ class Samples:
             ):
                 return
             connection.execute(insert(trial_samples).values(**place))
-            pooled = pool(_behind(connection, trial_id=trial_id)[objective])
+            behind = _behind(connection, trial_values.c.trial_id == trial_id)
+            pooled = pool(behind[trial_id][objective])
             connection.execute(
                 update(trial_values)
                 .filter_by(trial_id=trial_id, objective=objective)
@@ -96,15 +102,25 @@ def _value(connection: Connection, trial_id: int, objective: str) -> Row[Any]:
     return row
 
 
-def _behind(connection: Connection, *, trial_id: int) -> dict[str, list[Measurement]]:
-    first = behind_values(connection, trial_values.c.trial_id == trial_id).get(trial_id, {})
-    found = {objective: [measurement] for objective, measurement in first.items()}
+def _behind(
+    connection: Connection, condition: ColumnElement[bool]
+) -> dict[int, dict[str, list[Measurement]]]:
+    """Of each trial by its row; `condition` says which of `trial_values`."""
+    found = {
+        trial_id: {objective: [measurement] for objective, measurement in first.items()}
+        for trial_id, first in behind_values(connection, condition).items()
+    }
     rows = connection.execute(
-        select(trial_samples.c.objective, measurements)
+        select(trial_samples.c.trial_id, trial_samples.c.objective, measurements)
         .join(measurements, measurements.c.id == trial_samples.c.measurement_id)
-        .where(trial_samples.c.trial_id == trial_id)
+        .join(
+            trial_values,
+            (trial_values.c.trial_id == trial_samples.c.trial_id)
+            & (trial_values.c.objective == trial_samples.c.objective),
+        )
+        .where(condition)
         .order_by(measurements.c.id)
     )
     for row in rows:
-        found[row.objective].append(record_of(Measurement, row))
+        found[row.trial_id][row.objective].append(record_of(Measurement, row))
     return found

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from archdsl.analysis.aggregate import aggregated
+from archdsl.analysis.aggregate import aggregated, interval_over
 from archdsl.records import Measurement
 
 
@@ -47,3 +47,10 @@ def test_seeds_of_all_trainings_have_one_interval() -> None:
     assert found.value == pytest.approx(51)
     assert found.high - found.value == pytest.approx(4.303 / math.sqrt(3), rel=1e-3)
     assert aggregated([top1(200), top1(200, 190)]).high == 100.0
+
+
+def test_what_an_interval_is_over() -> None:
+    assert interval_over([top1(100)]) == "200 images"
+    assert interval_over([top1(100, 102)]) == "2 seeds"
+    assert interval_over([top1(100), top1(102, 104)]) == "3 seeds"
+    assert interval_over([latency(3.0, 0.2)]) == interval_over([]) == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -10,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from archdsl.analysis.aggregate import aggregated
 from archdsl.plan.read import Checked, read_model
 from archdsl.records import Measurement, Outcome, State
 from archdsl.store.owner import Owner
 from archdsl.store.rows import Architecture, NewTrial
-from archdsl.store.store import open_store
+from archdsl.store.store import Store, open_store
 
 Run = Callable[..., Any]
 
@@ -413,3 +416,52 @@ def test_a_module_has_no_document_to_show(run: Run) -> None:
         told = run(command, "f" * 16, code=2).err
         assert "is timm:resnet10t, a module that was measured: it has no document" in told
         assert "latency 3 ms (2.5 to 3.5)" in told
+
+
+def test_an_interval_says_what_it_is_over(
+    run: Run, fill: Any, made: Any, store: Store, folder: Path
+) -> None:
+    """Of one training it is over images, of several over seeds: also where a front has both."""
+    words = {"detail": {"top1": {"correct": [160], "count": [200]}}}
+    row = fill(
+        [
+            made(values={"latency": 3.0, "top1": (80, 74, 85)}, **words),
+            made(values={"latency": 2.0, "top1": (70, 63, 76)}, sets=("depth=3",), **words),
+            made(values={"latency": 1.0, "top1": (60, 53, 67)}, sets=("depth=2",), **words),
+        ],
+        name="trained",
+    )
+    alike = run("front", "--study", "trained").out
+    assert (
+        "top1 is over 200 images\n" in alike and "±" in alike and " over 200 images " not in alike
+    )
+    seeds = Measurement(
+        quantity="top1", value=71.0, low=60, high=80, unit="%", protocol={"seeds": [1, 2]},
+        detail={"correct": [140, 144], "count": [200, 200]},
+    )  # fmt: skip
+    trial = store.trials.get(row.id, 1).id
+    store.samples.add(trial_id=trial, objective="top1", measurement=seeds, pool=aggregated)
+    table = run("front", "--study", "trained").out
+    assert "over 3 seeds " in table and " over 200 images " in table, "each in its row"
+    mixed = "the 95 % interval of top1 is over 3 seeds (trial 1) or 200 images (the others); they"
+    assert f"{mixed} are compared as they are" in table
+    over = ["200 images", "3 seeds", "200 images"]
+    members = run("front", "--study", "trained", "--json").json()["members"]
+    assert {each["trial"]: each["values"]["top1"]["over"] for each in members} == dict(
+        enumerate(over)
+    )
+    assert "over" not in members[0]["values"]["latency"]
+    shown = run("show", "1", "--study", "trained", "--json").json()["trial"]
+    assert shown["values"]["top1"]["over"] == "3 seeds"
+    assert "60 to 80 over 2 seeds)" in run("show", "1", "--study", "trained").out
+    run("export", "--csv", "t.csv", "--study", "trained")
+    with (folder / "t.csv").open(newline="") as file:
+        assert [line["top1_over"] for line in csv.DictReader(file)] == over
+    files = run("export", "--front", "--study", "trained", "-o", "out", "--json").json()["files"]
+    certificates = [json.loads(Path(each["certificate"]).read_text()) for each in files]
+    assert {each["trial"]: each["values"]["top1"]["over"] for each in certificates} == dict(
+        enumerate(over)
+    )
+    run("report", "--study", "trained", "-o", "t.html")
+    page = (folder / "t.html").read_text()
+    assert f"The{mixed[3:]}" in page and "over 3 seeds)" in page

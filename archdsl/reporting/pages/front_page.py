@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl.document.messages import listed
 from archdsl.files import write_whole
-from archdsl.reporting.formatting import SOFTWARE, with_interval
+from archdsl.reporting.formatting import SOFTWARE
 from archdsl.reporting.front import CompleteTrial
 from archdsl.reporting.front_table import Column, FrontTable, page_table
 from archdsl.reporting.pages.page import STOPS_HINT, render_page
@@ -75,8 +75,7 @@ def _table(rows: Sequence[CompleteTrial], *, x: Axis, y: Axis, caption: str) -> 
         return {"caption": caption, "headings": headings, "long": [], "rows": [nothing]}
     columns: list[Column] = [
         ("candidate", lambda row: row.label),
-        (x.heading, lambda row: with_interval(x.value(row))),
-        (y.heading, lambda row: with_interval(y.value(row))),
+        *((axis.heading, axis.shown) for axis in (x, y)),
         ("on the front", lambda row: "yes" if row.member else "no"),
         (FrontTable.INDISTINGUISHABLE, lambda row: listed(row.indistinguishable)),
         (FrontTable.DIFFERENCE, lambda row: row.difference),

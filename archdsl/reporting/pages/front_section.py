@@ -66,6 +66,8 @@ def _sentences(results: StudyResults) -> Iterator[str]:
         "in everything and better in something."
     )
     yield _certainty(results)
+    if results.intervals:
+        yield f"{results.intervals[:1].upper()}{results.intervals[1:]}."
     for axis in axes_of(results.study).values():
         yield _best(axis, members, results.base)
     if results.base is not None:
@@ -94,11 +96,12 @@ def _best(axis: Axis, members: Sequence[CompleteTrial], base: CompleteTrial | No
     name = axis.objective
     best = min(members, key=axis.loss)
     word = "Lowest" if axis.minimize else "Highest"
-    value = format_value(name, best.trial.values[name])
+    value = format_value(name, best.trial.values[name], best.over.get(name, ""))
     text = f"{word} {title(name)}: trial {best.trial.number} with {value}"
     if base is None or best is base:
         return f"{text}{'' if base is None else ', the base itself'}."
-    return f"{text}; the base has {format_value(name, base.trial.values[name])}."
+    shown = format_value(name, base.trial.values[name], base.over.get(name, ""))
+    return f"{text}; the base has {shown}."
 
 
 def _beaten(results: StudyResults, base: CompleteTrial) -> str:

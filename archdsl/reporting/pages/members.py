@@ -57,7 +57,10 @@ def _left_out(members: int, shown: int, drawn: int) -> Iterator[str]:
 
 def _card(member: Member, *, draw: bool) -> dict[str, Any]:
     row = member.row
-    values = [f"{title(name)} {format_value(name, v)}" for name, v in row.trial.values.items()]
+    values = [
+        f"{title(name)} {format_value(name, v, row.over.get(name, ''))}"
+        for name, v in row.trial.values.items()
+    ]
     return {
         "number": row.trial.number,
         "name": f"Trial {row.label}",
@@ -85,7 +88,8 @@ def _values(member: Member) -> Iterator[tuple[str, str]]:
     row = member.row
     for name, value in row.trial.values.items():
         behind = describe_samples(member.samples.get(name, ()))
-        yield title(name), "; ".join(part for part in (format_value(name, value), behind) if part)
+        shown = format_value(name, value, row.over.get(name, ""))
+        yield title(name), "; ".join(part for part in (shown, behind) if part)
     if not row.steady:
         reasons = row.measured["latency"].detail.get("unsteady") or ["its interval is wide"]
         yield "not steady", "; ".join(map(str, reasons))

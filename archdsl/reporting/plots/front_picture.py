@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from archdsl.printable import clean
-from archdsl.reporting.formatting import with_interval
 from archdsl.reporting.front import CompleteTrial
 from archdsl.reporting.plots.front_plot import groups, plot_front
 from archdsl.reporting.plots.points import Axis, FrontPoint, points_of
@@ -73,8 +72,7 @@ def _describe(point: FrontPoint, *, x: Axis, y: Axis) -> str:
     others = ", ".join(map(str, row.indistinguishable[:TOOLTIP_LENGTH]))[:TOOLTIP_LENGTH]
     parts = [
         f"{row.trial.number} ({'base, ' if row.base else ''}{role})",
-        f"{x.heading}: {with_interval(point.x)}",
-        f"{y.heading}: {with_interval(point.y)}",
+        *(f"{axis.heading}: {axis.shown(row)}" for axis in (x, y)),
         f"cannot be told apart from {others}" if others else "",
         row.difference[:TOOLTIP_LENGTH],
     ]

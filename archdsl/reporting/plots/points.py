@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from archdsl.errors import ArchdslError
 from archdsl.metrics import METRICS, as_loss
+from archdsl.reporting.formatting import with_interval
 from archdsl.reporting.front import CompleteTrial, StudyResults, describe_hypervolume
 from archdsl.store.rows import StudyRow, Value
 
@@ -51,6 +52,10 @@ class Axis:
         found = row.trial.values[self.objective]
         low, high = (end if isfinite(end) else found.value for end in (found.low, found.high))
         return Value(value=found.value, low=low, high=high)
+
+    def shown(self, row: CompleteTrial) -> str:
+        """A trial's value with its interval, and what that is over."""
+        return with_interval(self.value(row), row.over.get(self.objective, ""))
 
     def loss(self, row: CompleteTrial) -> float:
         """A trial's value, the less the better."""
@@ -98,7 +103,7 @@ def plot_arguments(results: StudyResults, *, published: bool = False) -> dict[st
             f"a plot of the front needs two objectives, and '{study.name}' has one, "
             f"{x.objective}; `archdsl report` shows how it got better"
         )
-    notes = [results.conditions, describe_hypervolume(results)]
+    notes = [*filter(None, (results.conditions, results.intervals)), describe_hypervolume(results)]
     if len(study.objectives) > 2:
         notes.insert(0, _projection(study.objectives))
     return {

@@ -209,9 +209,8 @@ def test_pointing_at_a_mark_tells_of_its_member(browser: Any, searched: Path, na
         if not found or int(found[1]) in seen:
             continue
         trial = members[int(found[1])]
-        for objective in ("latency", "top1"):
-            value = trial.values[objective]
-            assert with_interval(value) in said
+        for objective, over in (("latency", ""), ("top1", "359 images")):
+            assert with_interval(trial.values[objective], over) in said
         place = mark.rect
         seen[trial.number] = (place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
         browser.execute_script("arguments[0].blur()", mark)
