@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from archdsl.searching.read import CheckedStudy, find_base, is_document
 from archdsl.searching.study import EvaluateWords
 
 if TYPE_CHECKING:
-    from archdsl.searching.draws import BrokenConstraint
+    from archdsl.searching.draws import BrokenConstraint, HeldByTable
     from archdsl.space.refusals import Refusal
 
 SAMPLES = 200
@@ -42,6 +42,7 @@ class Estimate:
         feasible: share of random draws that give a model whose facts keep the constraints.
         invalid: why the other draws give no model.
         infeasible: which constraints the models break.
+        tables: of each quantity that is read from one, how many of the models drawn it holds.
         latency_seconds: of measuring its latency, None where that is not measured.
         training_seconds: of training it, with all seeds, None where nothing is trained.
         epochs: of one training with one seed, None where nothing is trained.
@@ -55,6 +56,7 @@ class Estimate:
     feasible: float
     invalid: Sequence[Refusal]
     infeasible: Sequence[BrokenConstraint]
+    tables: Mapping[str, HeldByTable]
     latency_seconds: float | None
     training_seconds: float | None
     epochs: int | None
@@ -118,6 +120,7 @@ def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_de
     of, trained = estimate.timed_on, _training(evaluate)[1]
     put(f"latency    {_format_cost(evaluate.of('latency'), estimate.latency_seconds, of)}")
     put(f"training   {_format_cost(trained, estimate.training_seconds, of)}")
+    _put_reasons("tables", map(_lacking, estimate.tables.items()))
     put(f"budget     {estimate.trials} trials, about {duration(estimate.total_seconds)} in all")
 
 
@@ -145,6 +148,17 @@ def _invalid(refusal: Refusal) -> Iterator[str]:
 
 def _infeasible(found: BrokenConstraint) -> Iterator[str]:
     yield f"{found.share:.0%}  {found.closest} (the closest)"
+
+
+def _lacking(read: tuple[str, HeldByTable]) -> Iterator[str]:
+    """What a table does not hold, if it does not hold everything."""
+    quantity, table = read
+    if table.missing:
+        yield (
+            f"{table.table} holds {quantity} of {table.held} of {counted(table.models, 'model')} "
+            "drawn; the trials of the others fail, such as"
+        )
+        yield f"  {table.missing}"
 
 
 def _nothing_feasible(checked: CheckedStudy, estimate: Estimate) -> str:
@@ -181,13 +195,14 @@ def _format_cost(settings: object, seconds: float | None, timed_on: str) -> str:
 
 def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> Estimate:
     from archdsl.searching.before import first_model
-    from archdsl.searching.draws import broken_constraints, draw
+    from archdsl.searching.draws import broken_constraints, draw, held_by_tables
     from archdsl.space.refusals import refusals
 
     constraints = checked.study.fact_constraints()
     draws = draw(checked.space, SAMPLES)
     valid = [each for each in draws if each.is_valid]
     feasible = [each for each in valid if not broken(constraints, each.facts)]
+    tables = held_by_tables(checked, profile, feasible)
     conditions = checked.study.evaluate.of("latency")
     metric, settings = _training(checked.study.evaluate)
     model = first_model(checked)
@@ -206,6 +221,7 @@ def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> E
         feasible=len(feasible) / SAMPLES,
         invalid=refusals(checked.space, draws),
         infeasible=broken_constraints(constraints, draws),
+        tables=tables,
         latency_seconds=latency,
         training_seconds=training,
         epochs=trained.resolved_recipe().epochs if trained else None,

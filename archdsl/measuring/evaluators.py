@@ -78,8 +78,8 @@ def make_evaluators(
     """The evaluators of a study, cheap ones first.
 
     With a trained metric, `top1`, comes `test_top1`, last: the final score of a front's members,
-    which no candidate of a running search is measured by. A table gives it only if it has such a
-    column.
+    which no candidate of a running search is measured by. A table gives it only if it has values
+    of it.
 
     Args:
         evaluate: quantity to settings: those of `Conditions` for `latency` and `throughput`, of
@@ -119,7 +119,7 @@ def _tables(
         tables[read.table] = Table(Path(read.table))
     table = tables[read.table]
     final = on_test_images(quantity)
-    names = [quantity, final] if final in table.columns else [quantity]
+    names = [quantity, final] if table.has_values(final) else [quantity]
     return [TableEvaluator(quantity=name, table=table, repeat=repeat) for name in names]
 
 

@@ -91,8 +91,14 @@ class Table:
                 )
             found[key] = (line, row)
         if not found:
-            raise MeasureError(f"{self.path}: no rows")
+            raise MeasureError(
+                f"{self.path}: no rows; a table has one for each candidate, with its values"
+            )
         return found
+
+    def has_values(self, column: str) -> bool:
+        """Whether there is such a column, with anything in it."""
+        return any(row.get(column) for _, row in self._rows.values())
 
     def _key(self, of: Mapping[str, Any], repeat: str | int) -> Key:
         """What a row is found by, from its own cells or from what is known of a candidate."""
@@ -140,13 +146,18 @@ class TableEvaluator:
         repeat: which of a candidate's rows.
 
     Raises:
-        MeasureError: no column of that name, or none that counts repeats.
+        MeasureError: no column of that name, nothing in it, or none that counts repeats.
     """
 
     def __init__(self, *, quantity: str, table: Table, repeat: int = 0) -> None:
         if quantity not in table.columns:
             raise MeasureError(
                 f"{table.path}: no column '{quantity}'; columns are: {', '.join(table.columns)}"
+            )
+        if not table.has_values(quantity):
+            raise MeasureError(
+                f"{table.path}: the column '{quantity}' is empty; it has the values of that "
+                "quantity, one for each candidate"
             )
         self.quantity = quantity
         self._table = table

@@ -1,14 +1,23 @@
-"""Random draws of a space, and which constraints on facts they break."""
+"""Random draws of a space: which constraints on facts they break, and which of them tables hold."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from archdsl.document.tree import Scalar
+from archdsl.measuring.evaluators import Evaluator, make_evaluators
+from archdsl.measuring.table import RowError
+from archdsl.plan.facts import facts
+from archdsl.plan.read import Checked
+from archdsl.records import Job
+from archdsl.runners.profile import RunProfile
 from archdsl.searching.constraints import Constraint, broken
+from archdsl.searching.read import CheckedStudy
 from archdsl.searching.samplers import History
 from archdsl.searching.samplers.optuna import OptunaSampler
+from archdsl.space.base_decisions import base_decisions
 from archdsl.space.space import Candidate, Space
 
 
@@ -25,6 +34,23 @@ class BrokenConstraint:
     share: float
     constraint: str
     closest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldByTable:
+    """How much of what is drawn a table has a quantity of.
+
+    Args:
+        table: the file.
+        models: different ones that were drawn, with the base.
+        held: those it has a value of.
+        missing: why it has none of the first of the others, in words; None if there are no others.
+    """
+
+    table: str
+    models: int
+    held: int
+    missing: str | None
 
 
 def draw(space: Space, count: int) -> list[Candidate]:
@@ -47,3 +73,65 @@ def broken_constraints(
             share = len(found) / len(draws)
             made.append(BrokenConstraint(share=share, constraint=constraint.text, closest=closest))
     return sorted(made, key=lambda each: -each.share)
+
+
+def held_by_tables(
+    checked: CheckedStudy, profile: RunProfile, feasible: Sequence[Candidate]
+) -> dict[str, HeldByTable]:
+    """Of each quantity that a study reads from a table, how much of what is drawn it holds.
+
+    Args:
+        checked: the study.
+        profile: where it would run.
+        feasible: draws whose facts keep the constraints.
+
+    Raises:
+        MeasureError: a table that cannot be read, or that holds nothing of a quantity.
+    """
+    written = checked.study.evaluate.model_dump(mode="json", exclude_none=True)
+    settings = {name: each for name, each in written.items() if "table" in each}
+    jobs = _jobs(checked, feasible) if settings else {}
+    found = {}
+    for evaluator in make_evaluators(settings, profile):
+        if evaluator.quantity in settings:
+            missing = [why for job in jobs.values() if (why := _missing(evaluator, job))]
+            found[evaluator.quantity] = HeldByTable(
+                table=settings[evaluator.quantity]["table"],
+                models=len(jobs),
+                held=len(jobs) - len(missing),
+                missing=missing[0] if missing else None,
+            )
+    return found
+
+
+def _jobs(checked: CheckedStudy, feasible: Sequence[Candidate]) -> dict[str, Job]:
+    """Each architecture once, as a search would have it evaluated."""
+    jobs: dict[str, Job] = {}
+    base = checked.space.base_candidate()
+    if base and not broken(checked.study.fact_constraints(), facts(base.plan)):
+        jobs[base.plan.arch_id] = _job(base, {}, also=base_decisions(checked.space))
+    for each in feasible:
+        jobs.setdefault(each.model.plan.arch_id, _job(each.model, each.params, also={}))
+    return jobs
+
+
+def _job(model: Checked, params: Mapping[str, Scalar], *, also: Mapping[str, Scalar]) -> Job:
+    return Job(
+        trial_id=0,
+        number=0,
+        arch_id=model.plan.arch_id,
+        spec=model.spec.document(),
+        params=params,
+        known=(),
+        folder="",
+        also=also,
+    )
+
+
+def _missing(evaluator: Evaluator, job: Job) -> str | None:
+    """Why a table has no value of a candidate, if it has none."""
+    try:
+        evaluator.measure(job, report=lambda epoch, value: None)
+    except RowError as error:
+        return str(error)
+    return None

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from archdsl.document.shelves import packaged
 
 Run = Callable[..., Any]
@@ -92,3 +94,41 @@ def test_many_reasons_are_cut_short(run: Run, folder: Path) -> None:
     assert sum(" draws with " in line for line in lines) == 3
     assert any(line.lstrip().startswith("and 2 rarer reasons") for line in lines)
     assert len(run(*words, "--json").json()["invalid"]) == 5
+
+
+def test_how_much_a_table_holds(run: Run, tabular: Path, folder: Path, searched: Any) -> None:
+    """By decisions, the base's row among them, and by architectures alike."""
+    words = ("search", "study.yaml", "--dry-run", "--set")
+    lines = (folder / "values.csv").read_text().splitlines()
+    (folder / "few.csv").write_text("\n".join([*lines[:2], *lines[3:5]]))
+    known = [member["arch_id"] for member in searched.json()["members"]]
+    rows = [f"{arch_id},1" for arch_id in known]
+    (folder / "known.csv").write_text("\n".join(["arch_id,latency", *rows, "else,1"]))
+    for table, held, missing in (
+        ("few.csv", 3, "few.csv: no row for depth = "),
+        ("known.csv", len(known), "known.csv: no row for arch_id "),
+    ):
+        done = run(*words, f"evaluate.latency.table={table}")
+        assert f"{table} holds latency of {held} of 8 models drawn; the trials" in done.out
+        assert missing in done.out
+        assert " top1 " not in done.out, "of which nothing is missing"
+    narrow = (*words, "space.depth.choose=[1, 2]", "--set", "constraints=[depth <= 1]", "--json")
+    assert run(*narrow).json()["tables"]["top1"] == {
+        "table": "values.csv", "models": 2, "held": 2, "missing": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([], "values.csv: no rows; a table has one for each candidate"),
+        (["1,32,,40", "1,64,,50"], "values.csv: the column 'latency' is empty"),
+    ],
+)
+def test_a_table_without_values(
+    run: Run, tabular: Path, folder: Path, rows: list[str], message: str
+) -> None:
+    (folder / "values.csv").write_text("\n".join(["depth,process.dim,latency,top1", *rows]))
+    for more in ([], ["--dry-run"]):
+        assert message in run("search", "study.yaml", *more, code=2).err
+    assert not list(folder.glob("*.db"))
