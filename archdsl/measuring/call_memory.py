@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from itertools import chain
 from math import prod
@@ -16,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from archdsl.free_memory import refuse_beyond_memory
 from archdsl.measuring.conditions import CallConditions, Conditions
+from archdsl.measuring.copies import copy_of
 from archdsl.training.device import free_bytes
 
 GROWTH = 1000
@@ -80,7 +80,7 @@ def _without_memory(network: nn.Module) -> nn.Module:
         memo[id(weight)] = nn.Parameter(empty, requires_grad=False)
     for buffer in network.buffers():
         memo[id(buffer)] = torch.empty_like(buffer, device="meta")
-    return copy.deepcopy(network, memo)
+    return copy_of(network, memo)
 
 
 class _Held(TorchDispatchMode):  # type: ignore[no-untyped-call]

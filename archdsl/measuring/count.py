@@ -9,7 +9,6 @@ A LayerNorm counts 5 an element in both, as fvcore has it.
 
 from __future__ import annotations
 
-import copy
 import logging
 import warnings
 from collections import Counter
@@ -28,6 +27,7 @@ from archdsl.compiler.passes import traceable
 from archdsl.compiler.passes.rewrite import Target
 from archdsl.compiler.plain import is_plain
 from archdsl.errors import MeasureError
+from archdsl.measuring.copies import copy_of
 from archdsl.nn.network import Network
 from archdsl.plan.cost import cost
 from archdsl.plan.plan import BlocksStep, ParallelStep, Plan, Step, WordStep
@@ -121,7 +121,7 @@ def _count_plan(plan: Plan) -> Count:
 def _count_module(model: nn.Module, image_shape: tuple[int, int, int]) -> Count:
     elsewhere: dict[str, Handler] = dict.fromkeys(_FREE_ELSEWHERE, _nothing)
     handlers = {**elsewhere, **(_OF_OURS if isinstance(model, Network) else {})}
-    model = copy.deepcopy(model)
+    model = copy_of(model)
     tensor = next(chain(model.parameters(), model.buffers()), torch.empty(0))
     dtype = tensor.dtype if tensor.is_floating_point() else torch.float32
     images = torch.zeros(1, *image_shape, device=tensor.device, dtype=dtype)

@@ -71,8 +71,8 @@ def measure(
         DocumentError: every problem of the document.
         ArgumentError: every argument and condition that is wrong.
         DeviceError: the device is not there.
-        MeasureError: nothing tells the shape of the images, the model fails on them, or it is to
-            be kept and its document is not known.
+        MeasureError: nothing tells the shape of the images, the model fails on them, has no
+            weights yet or cannot be copied, or it is to be kept and its document is not known.
         NotEnoughMemoryError: the model, or a call of it, does not fit.
         StoreError: the database cannot be opened or written.
     """

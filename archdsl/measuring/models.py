@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.optim.swa_utils import AveragedModel
 
 from archdsl.compiler.build import build, refuse_large_weights
@@ -61,7 +63,7 @@ def resolve(source: Source, *, image_shape: ImageShape | None = None) -> Subject
     Raises:
         NameNotFoundError: no document or model of timm's of that name; names the nearest.
         DocumentError: every problem of the document.
-        MeasureError: nothing tells the shape of the images.
+        MeasureError: nothing tells the shape of the images, or a module has no weights yet.
         NotEnoughMemoryError: weights that are to be drawn do not fit.
     """
     if isinstance(source, nn.Module):
@@ -126,6 +128,7 @@ def timm_model(name: str) -> nn.Module:
 def _of_module(
     module: nn.Module, image_shape: ImageShape | None, *, label: str | None = None
 ) -> Subject:
+    _refuse_unmade(module)
     if is_plain(module):
         return _of_network(module, image_shape)
     shape = image_shape or _known_shape(module)
@@ -142,6 +145,23 @@ def _of_module(
         identity=module_identity(module, image_shape=shape),
         kind="module",
     )
+
+
+def _refuse_unmade(module: nn.Module) -> None:
+    """
+    Raises:
+        MeasureError: a weight has no shape or no values yet.
+    """
+    for name, tensor in chain(module.named_parameters(), module.named_buffers()):
+        if is_lazy(tensor):
+            reason = "made in its first call: call it once on images, then measure it"
+        elif tensor.is_meta:
+            reason = (
+                "on the meta device, without values: module.to_empty(device='cpu') gives it some"
+            )
+        else:
+            continue
+        raise MeasureError(f"{name} of {type(module).__qualname__} is {reason}")
 
 
 def _of_network(network: Network, image_shape: ImageShape | None) -> Subject:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from archdsl.errors import MeasureError
 from archdsl.measuring.call_memory import check_call_fits
 from archdsl.measuring.clock import Call
 from archdsl.measuring.conditions import CallConditions, Conditions
+from archdsl.measuring.copies import copy_of
 from archdsl.training.device import synchronize
 
 WARM_CALLS_BEFORE_CAPTURE = 3
@@ -51,15 +51,15 @@ def prepare(
 
     Raises:
         NotEnoughMemoryError: the copy, the images and what the call needs do not fit.
-        MeasureError: all heads are asked for and the network has no `forward_heads`; torch.compile
-            fails; CUDA graphs are asked for and the device has none.
+        MeasureError: the network cannot be copied; all heads are asked for and it has no
+            `forward_heads`; torch.compile fails; CUDA graphs are asked for and the device has none.
     """
     check_call_fits(network, image_shape=image_shape, conditions=conditions, device=device)
     low: torch.dtype = getattr(torch, conditions.dtype)
     dtype = torch.float32 if conditions.autocast else low
     # Here passes (archdsl.compiler.passes) rewrite the copy for its target: after its weights are
     # loaded, before its forward call is taken, compiled or recorded.
-    network = copy.deepcopy(network).eval().to(device=device, dtype=dtype)
+    network = copy_of(network).eval().to(device=device, dtype=dtype)
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(conditions.batch, *image_shape, generator=generator)
     images = images.to(device=device, dtype=dtype)

@@ -16,6 +16,7 @@ from archdsl.compiler.build import build_plan
 from archdsl.errors import DeviceError, MeasureError, NameNotFoundError, StoreError, StudyError
 from archdsl.measuring.compare import Verdict
 from archdsl.measuring.conditions import Conditions
+from archdsl.measuring.count import count
 from archdsl.measuring.latency import measure_latency
 from archdsl.measuring.measure import compare, measure
 from archdsl.measuring.models import resolve
@@ -105,6 +106,42 @@ def test_a_module_that_fails_on_its_images_is_named() -> None:
     assert message.startswith("Linear on images (3, 8, 8) (channels, height, width) failed: ")
     assert "say image_shape" in message
     assert "\n" not in message
+
+
+class Keeps(nn.Module):
+    """Keeps what it computed, and more where it is given more."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__()
+        self.linear, self.maps, self.more = nn.Linear(192, 4), [], more
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.answer: Tensor = self.linear(images.flatten(1))
+        self.maps = [{"map": self.answer}]
+        return self.answer
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_modules_that_were_called_before_are_copied_and_stay_as_they_are() -> None:
+    images = torch.zeros(1, *SHAPE)
+    normed = nn.Sequential(nn.Flatten(), nn.utils.weight_norm(nn.Linear(192, 4)))
+    for module in (Keeps(), normed):
+        before = module(images)
+        assert measure(module, image_shape=SHAPE, threads=1, max_seconds=0.02).value > 0
+        assert count(module, image_shape=SHAPE).macs >= 4 * 192
+        before.sum().backward()  # its graph is still there
+    with pytest.raises(
+        MeasureError, match=r"a copy of Keeps .* cannot make one: TypeError: .*lock"
+    ):
+        measure(Keeps(lock=threading.Lock()), image_shape=SHAPE, max_seconds=0.02)
+
+
+def test_modules_without_weights_yet() -> None:
+    lazy = nn.Sequential(nn.Flatten(), nn.LazyLinear(4))
+    with pytest.raises(MeasureError, match=r"1\.weight of Sequential .* call it once on images"):
+        measure(lazy, image_shape=SHAPE)
+    with pytest.raises(MeasureError, match=r"linear\.weight of Keeps is on the meta device"):
+        measure(Keeps().to("meta"), image_shape=SHAPE)
 
 
 def test_what_is_wrong_is_said_before_anything_is_built() -> None:
