@@ -66,17 +66,24 @@ def likely_study(store: Store) -> tuple[StudyRow, str] | None:
     return max(found, key=lambda each: each.last_change or "").study, "the one that changed last"
 
 
-def decisions_of_base(study: StudyRow) -> Mapping[str, Scalar]:
-    """The decisions that would lead to the base of a study, where a table may know it by them."""
+def space_of(study: StudyRow) -> Space | None:
+    """The space of a study as it is stored; None where that does not say all of it."""
     document: Mapping[str, Any] = study.document
     bases: Mapping[str, Any] = document.get("bases", {})
-    if not bases or not any("table" in each for each in document["evaluate"].values()):
-        return {}
+    if "space" not in document or bool(document.get("base")) != bool(bases):
+        return None
     overlay, _ = parse(tree_of(document["space"], source="space"))
     trees = {
         label: tree_of({"name": label, **base}, source="base") for label, base in bases.items()
     }
-    return base_decisions(Space(bases=trees, overlay=overlay))
+    return Space(bases=trees, overlay=overlay)
+
+
+def decisions_of_base(study: StudyRow) -> Mapping[str, Scalar]:
+    """The decisions that would lead to the base of a study, where a table may know it by them."""
+    tabular = any("table" in each for each in study.document["evaluate"].values())
+    space = space_of(study) if tabular else None
+    return base_decisions(space) if space else {}
 
 
 @dataclass(frozen=True, kw_only=True)

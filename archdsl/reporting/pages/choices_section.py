@@ -8,6 +8,7 @@ from typing import Any
 
 from archdsl.analysis.choices import Choice
 from archdsl.analysis.importance import LEAST_TRIALS, Importance, Importances
+from archdsl.document.messages import listed
 from archdsl.reporting.formatting import counted, heading, number, title
 from archdsl.reporting.pages.findings import Findings
 from archdsl.reporting.plots.choices_plot import choices_picture, on_front, quartiles, values_of
@@ -41,6 +42,7 @@ def choices_section(found: Findings) -> dict[str, Any]:
             base={name: value.value for name, value in base.items()},
             title=HEADING,
         ),
+        "idle": list(_idle(found)),
         "hint": "Point at a row, or touch it, to read its numbers.",
         "headings": [
             *("choice", "option", "trials", "on the front"),
@@ -89,7 +91,7 @@ def importance_section(found: Findings) -> dict[str, Any]:
     ]
     return {
         "heading": "What made the difference",
-        "sentences": list(_trust(known)),
+        "sentences": [*_trust(known), *_idle(found)],
         "headings": ["choice", *(f"share of {title(name)}" for name in objectives), "among"],
         "rows": rows if any(each.shares for each in known.choices) else [],
     }
@@ -115,6 +117,21 @@ def _trust(known: Importances) -> Iterator[str]:
         )
     if known.rough:
         yield f"Rough: {made} are few for {len(known.choices)} choices."
+
+
+def _idle(found: Findings) -> Iterator[str]:
+    """Which decisions are not counted."""
+    if found.idle:
+        names = listed([f"{name} ({counted(n, 'trial')})" for name, n in found.idle.items()])
+        yield (
+            "A trial counts for a choice only where another option would have made another "
+            f"network. No effect, and left out: {names}."
+        )
+    if found.unlooked:
+        yield (
+            f"In {counted(found.unlooked, 'trial')}, which are too many to look at, "
+            "decisions without effect are not told from others."
+        )
 
 
 def _share(each: Importance, objective: str) -> float | str:

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archdsl.analysis.choices import Choice, choices
+from archdsl.analysis.effect import with_effect
 from archdsl.analysis.importance import Importances, importances
 from archdsl.analysis.transfer import FrontTransfer, front_transfers
 from archdsl.records import Measurement
 from archdsl.reporting.front import CompleteTrial, StudyResults, read_front
 from archdsl.reporting.plots.points import spread
+from archdsl.searching.stored import space_of
 from archdsl.store.rows import EpochValue, StudyRow
 from archdsl.store.store import Store
 
@@ -44,6 +46,8 @@ class Findings:
         members: of the front, those that have a card: all, unless they are very many.
         choices: what the complete trials decided, hole by hole.
         importances: how much each choice explains.
+        idle: hole to the number of trials that decided it without effect, which are not counted.
+        unlooked: how many trials are too many to look for such decisions.
         transfers: what becomes of one device's front on another.
     """
 
@@ -51,6 +55,8 @@ class Findings:
     members: Sequence[Member]
     choices: Sequence[Choice]
     importances: Importances
+    idle: Mapping[str, int]
+    unlooked: int
     transfers: Sequence[FrontTransfer]
 
 
@@ -58,11 +64,14 @@ def read_findings(store: Store, study: StudyRow) -> Findings:
     """Read a study from its store."""
     results = read_front(store, study)
     complete = sorted((row.trial for row in results.rows), key=lambda trial: trial.number)
+    decided = with_effect(space_of(study), complete)
     return Findings(
         results=results,
         members=[_member(store, study, row) for row in spread(results.members, most=MOST_CARDS)],
-        choices=choices(complete),
-        importances=importances(study, complete),
+        choices=choices(decided.trials),
+        importances=importances(study, decided.trials),
+        idle=decided.idle,
+        unlooked=decided.unlooked,
         transfers=front_transfers(
             store, study, complete, {row.trial.id: row.measured for row in results.rows}
         ),
