@@ -195,6 +195,12 @@ def test_check_reports_every_document(run: Run, folder: Path) -> None:
     assert "did you mean 'depth'" in plain.err
 
 
+def test_a_word_that_is_set_twice_is_named(run: Run) -> None:
+    twice = run("check", "vittm-digits", "--set", "depth=2", "--set", "depth=3", "--set", "name=x")
+    assert "depth is set 2 times; each --set is laid over those before it" in twice.err
+    assert "is set" not in run("check", "vittm-digits", "--set", "depth=2").err
+
+
 def test_check_without_arguments_checks_all_shelves(run: Run) -> None:
     results = run("check", "--json").json()["documents"]
     shelved = [str(path) for shelf in SHELVES for path in documents(packaged(shelf))]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from archdsl.errors import DataError
+from archdsl.printable import one_line
 
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 UNSCALED = ("I", "F")
@@ -63,7 +64,9 @@ def read_header(path: Path) -> Header:
     except BROKEN as error:
         raise undecodable(path, error) from error
     if mode in UNSCALED:
-        raise DataError(f"{path}: 32-bit pixels have no fixed range; convert it to 8 bits")
+        raise DataError(
+            f"{one_line(str(path))}: 32-bit pixels have no fixed range; convert it to 8 bits"
+        )
     return Header(grey=mode in GREY, size=(height, width))
 
 
@@ -102,4 +105,5 @@ def eight_bit(picture: Image.Image) -> Image.Image:
 
 
 def undecodable(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path} cannot be decoded ({error}); replace or remove it")
+    found = one_line(f"{path} cannot be decoded ({error})")
+    return DataError(f"{found}; replace or remove it")

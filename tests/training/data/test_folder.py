@@ -151,8 +151,10 @@ def test_a_broken_picture_is_named(tmp_path: Path) -> None:
     fill(tmp_path, count=5)
     (tmp_path / "red" / "003.png").write_bytes(b"no picture")
     (tmp_path / "blue" / "001.png").write_bytes(b"")
+    (tmp_path / "blue" / "a\nb.png").write_bytes(b"")
     with pytest.raises(DataError) as caught:
         open_data(f"folder:{tmp_path}")
+    assert "a\ufffdb.png cannot be decoded" in str(caught.value), "on one line"
     assert str(Path("red", "003.png cannot be decoded")) in str(caught.value)
     assert str(Path("blue", "001.png cannot be decoded")) in str(caught.value)
 
