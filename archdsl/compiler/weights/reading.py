@@ -7,6 +7,7 @@ import pickle
 import re
 import warnings
 import zipfile
+from argparse import Namespace
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ class State:
 
 def read_state(weights: str | Path | StateDict) -> State:
     """What a state dict holds, or a file: safetensors, or torch's format read without unpickling;
-    bare, or inside a training checkpoint.
+    bare, or inside a training checkpoint, of which the moving average is taken where it holds one.
 
     What stands before every name is taken off: `module.` of models that train on several devices,
     `_orig_mod.` of compiled ones, both.
@@ -105,7 +106,8 @@ def _read(path: Path) -> tuple[Any, Mapping[str, Any]]:
         if path.suffix == ".safetensors":
             return load_file(path), _metadata(path)
         _refuse_beyond_memory(path)
-        with warnings.catch_warnings():
+        # Training scripts keep their arguments beside the weights, in a class without code.
+        with torch.serialization.safe_globals([Namespace]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the version of a pickle
             return torch.load(path, map_location="cpu", weights_only=True), {}
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -293,6 +294,17 @@ def test_files_of_something_else(content: bytes, suffix: str, tmp_path: Path) ->
     path = tmp_path / f"x{suffix}"
     path.write_bytes(content)
     assert f"{path} is damaged or no file of weights" in refused(compiled("vittm-digits"), path)
+
+
+def test_a_checkpoint_of_a_training_script(tmp_path: Path) -> None:
+    trained, network = compiled("vittm-digits"), compiled("vittm-digits")
+    plain, average = trained.state_dict(), {k: v + 1 for k, v in trained.state_dict().items()}
+    path = tmp_path / "best.pth.tar"
+    for held in ({"model": average}, {"state_dict": plain, "state_dict_ema": average}):
+        torch.save({**held, "epoch": 3, "args": Namespace(lr=0.1, model="vit")}, path)
+        archdsl.load_weights(network, path)
+        found = network.state_dict()
+        assert all(torch.equal(found[name], value) for name, value in average.items())
 
 
 class _Runs:
