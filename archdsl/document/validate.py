@@ -174,6 +174,9 @@ def _nulls(tree: Tree, path: KeyPath) -> Iterator[KeyPath]:
 
 
 def _unknown_key(path: KeyPath, allowed: Sequence[str]) -> Flaw:
+    if path[-1] in allowed:  # of another kind of node than the keys beside it
+        message = "does not go with the other keys here; leave it out (null removes it), or them"
+        return Flaw(path=path, message=message, on_key=True)
     meant = nearest(str(path[-1]), allowed)
     ending = f"did you mean '{meant}'?" if meant else f"known here: {', '.join(allowed)}"
     return Flaw(path=path, message=f"unknown key; {ending}", on_key=True, meant=meant)

@@ -173,6 +173,10 @@ def test_a_search_without_any_result_says_why(study: ReadStudy, run: Run, values
         ({"evaluate": {"latency": {"table": "values.csv"}}}, "top1 is asked for"),
         ({"budget": {"trials": 0}}, "0 is below 1"),
         ({"sampler": {"type": "tpee"}}, "did you mean 'tpe'"),
+        (
+            {"evaluate": {"latency": {"table": "a.csv", "device": "cpu"}}},
+            "does not go with the other keys here; leave it out",
+        ),
         ({"constraint": ["depth <= 3"]}, "did you mean 'constraints'"),
     ],
 )
