@@ -30,6 +30,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("archdsl", deadline=None, derandomize=True)
 settings.load_profile("archdsl")
 
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is kept from one process to the next is not the user's, here and in processes below."""
+    os.environ["ARCHDSL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 SERVER = "ARCHDSL_TEST_POSTGRES"
 """Environment variable: the URL of a server."""
 

@@ -79,7 +79,7 @@ def make_evaluators(
 
     With a trained metric, `top1`, comes `test_top1`, last: the final score of a front's members,
     which no candidate of a running search is measured by. A table gives it only if it has values
-    of it.
+    of it, and data only if they have a test split.
 
     Args:
         evaluate: quantity to settings: those of `Conditions` for `latency` and `throughput`, of
@@ -143,4 +143,5 @@ def _trained(metric: str, settings: Mapping[str, Any], workplace: Workplace) -> 
         names=workplace.data,
         storage=storage_at(workplace.storage),
     )
-    return [ValidationEvaluator(trainings), FinalEvaluator(trainings)]
+    final = [FinalEvaluator(trainings)] if trainings.has_test else []
+    return [ValidationEvaluator(trainings), *final]

@@ -75,6 +75,7 @@ class Trainings:
         self._storage = storage
         storage.check()
         first = self._open(settings.image_size)
+        self.has_test = first.test is not None
         self._datasets = {first.image_size: first}
         self.protocol = {
             "evaluator": f"{metric}/{VERSION}",
@@ -198,9 +199,10 @@ class ValidationEvaluator:
     def measure(self, candidate: Job, *, report: OnEpoch) -> Measurement:
         """Train with each seed in turn."""
         trainings, metric = self._trainings, self.quantity
-        results = [
-            trainings.train(candidate, seed=seed, report=report)[2] for seed in trainings.seeds
-        ]
+        results = []
+        for seed in trainings.seeds:
+            _, dataset, result = trainings.train(candidate, seed=seed, report=report)
+            results.append(result)
         return trainings.measurement(
             metric,
             [(result.counts, result.images) for result in results],
@@ -209,6 +211,8 @@ class ValidationEvaluator:
                 "history": [[values[metric] for values in each.history] for each in results],
                 "train_seconds": sum(result.seconds for result in results),
                 "weights": str(trainings.folder(candidate)),
+                "images": {part: len(split) for part, split in dataset.splits().items()},
+                "remarks": list(dataset.remarks),
             },
         )
 
@@ -217,6 +221,9 @@ class FinalEvaluator:
     """A metric on test images, with the weights that it was measured with on validation images.
 
     Nothing else reads the test split. Trains again with the same seeds where weights are missing.
+
+    Args:
+        trainings: of data that have a test split.
     """
 
     def __init__(self, trainings: Trainings) -> None:
@@ -234,15 +241,16 @@ class FinalEvaluator:
         trainings, counted = self._trainings, []
         for seed in trainings.seeds:
             model, dataset, _ = trainings.train(candidate, seed=seed, report=report)
+            test = dataset.splits()["test"]
             lock = SharedDeviceLock(lock_names(trainings.device))
             with lock, trainings.processors(model):
                 counts = evaluate(
                     model,
-                    dataset.test,
+                    test,
                     task=trainings.task,
                     device=trainings.device,
                     batch=trainings.recipe.batch,
                     after_batch=lock.yield_to_measurement,
                 )
-            counted.append((counts, len(dataset.test)))
+            counted.append((counts, len(test)))
         return trainings.measurement(self.quantity, counted, protocol=self._protocol, detail={})

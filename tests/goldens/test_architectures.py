@@ -48,9 +48,10 @@ def versions() -> dict[str, str]:
 
 def data_of(digest: str) -> Dataset:
     """Data of which nothing but the digest counts."""
-    images = np.zeros((1, 1, 8, 8), dtype=np.uint8)
+    images = np.eye(8, dtype=np.uint8)[None, None]
     part = Labelled(images=images, labels=np.zeros(1, dtype=np.int64))
-    made = memory_dataset(name="none", class_names=["0"], train=part, validation=part, test=part)
+    parts = dict.fromkeys(("train", "validation", "test"), part)
+    made = memory_dataset(parts, name="none", class_names=["0"], sources={})
     return replace(made, digest=digest)
 
 

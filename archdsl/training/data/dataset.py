@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +22,9 @@ class Split(Protocol):
     """A fixed list of labelled images, of which batches are read by index."""
 
     def __len__(self) -> int: ...
+
+    def class_counts(self) -> list[int]:
+        """How many images there are of each class, up to the last that occurs."""
 
     def to(self, device: torch.device) -> Split:
         """The same images, with batches that lie on `device`."""
@@ -68,17 +71,27 @@ class Normalisation:
         return images.to(torch.float32).sub_(mean).div_(std)
 
 
-def normalisation_of(batches: Iterable[npt.NDArray[np.uint8]]) -> Normalisation:
+def normalisation_of(batches: Iterable[npt.NDArray[np.uint8]], *, source: str) -> Normalisation:
     """The normalisation of all images, exactly; a constant channel keeps deviation 1.
 
     Args:
         batches: (batch, channels, height, width) each.
+        source: named in errors.
+
+    Raises:
+        DataError: every channel is constant: there is nothing to be seen.
     """
     counts = torch.stack(list(map(_level_counts, batches))).sum(dim=0)
     levels = torch.arange(IMAGE_LEVELS, dtype=torch.float64)
     share = counts / counts.sum(dim=1, keepdim=True, dtype=torch.float64)
     mean = share @ levels
     variance = (share * (levels - mean[:, None]) ** 2).sum(dim=1)
+    if not (variance > 0).any():
+        colour = ", ".join(f"{level:.0f}" for level in mean.tolist())
+        raise DataError(
+            f"{source}: the images to train on are of one colour (level {colour} of 255, every "
+            "pixel of them); see how they were written"
+        )
     std = torch.where(variance > 0, variance.sqrt(), 1.0)
     return Normalisation(mean=tuple(mean.tolist()), std=tuple(std.tolist()))
 
@@ -91,7 +104,7 @@ def _level_counts(images: npt.NDArray[np.uint8]) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """Images with one label each, in three splits that share no image.
+    """Images with one label each, in splits.
 
     Args:
         name: the source as the user wrote it.
@@ -100,6 +113,11 @@ class Dataset:
         channels: 1 (grey) or 3 (RGB).
         image_size: (height, width) in pixels.
         normalisation: what the batches were normalised with.
+        train: to train on.
+        validation: to choose by.
+        test: for networks that were chosen; None where the source has none.
+        sources: split to where it comes from, in words.
+        remarks: what a person should know of how the data were read, a sentence each.
     """
 
     name: str
@@ -110,11 +128,18 @@ class Dataset:
     normalisation: Normalisation
     train: Split
     validation: Split
-    test: Split
+    test: Split | None
+    sources: Mapping[str, str]
+    remarks: Sequence[str] = ()
 
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
+
+    def splits(self) -> dict[str, Split]:
+        """The splits that there are, by name."""
+        found = {"train": self.train, "validation": self.validation}
+        return found if self.test is None else {**found, "test": self.test}
 
 
 def check_data(dataset: Dataset, spec: ModelSpec) -> None:

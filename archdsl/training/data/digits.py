@@ -9,7 +9,7 @@ import numpy as np
 
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.in_memory import Labelled, memory_dataset
-from archdsl.training.data.split import WHOLE_SHARES, stratified_split
+from archdsl.training.data.split import PARTS, WHOLE_SHARES, cut_from, stratified_split
 
 SCAN_LEVELS = 16
 """The scans count ink in steps of 0 to 16."""
@@ -31,7 +31,9 @@ def open_digits(*, name: str, split_seed: int) -> Dataset:
         class_names=class_names,
         source=name,
     )
-    train, validation, test = map(everything.at, indices)
     return memory_dataset(
-        name=name, class_names=class_names, train=train, validation=validation, test=test
+        dict(zip(PARTS, map(everything.at, indices), strict=True)),
+        name=name,
+        class_names=class_names,
+        sources=cut_from("", shares=WHOLE_SHARES, seed=split_seed),
     )

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from archdsl.errors import DataError
 from archdsl.training.data.dataset import Normalisation, normalisation_of
+from archdsl.training.data.manifest import Manifest
 from archdsl.training.data.pictures import decode
+from archdsl.training.data.side_by_side import for_all
 
 CACHE_BYTES = 2**28
 """A split whose decoded pictures fit in this is decoded once and kept."""
@@ -26,25 +25,31 @@ STATISTICS_IMAGES = 4096
 
 STATISTICS_BATCH = 64
 
-ERRORS_SHOWN = 5
-
-T = TypeVar("T")
-
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Files:
-    """Paths of pictures and their labels: (count,) int64."""
+    """Pictures of a manifest with their labels.
 
-    paths: Sequence[Path]
+    Args:
+        manifest: has their paths.
+        indices: (count,) which of its files.
+        labels: (count,) int64.
+    """
+
+    manifest: Manifest
+    indices: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.indices)
 
-    def at(self, indices: npt.NDArray[np.int64]) -> Files:
-        return Files(paths=[self.paths[index] for index in indices], labels=self.labels[indices])
+    def path(self, index: int) -> Path:
+        return self.manifest.path(int(self.indices[index]))
+
+    def at(self, chosen: npt.NDArray[np.int64]) -> Files:
+        return replace(self, indices=self.indices[chosen], labels=self.labels[chosen])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,11 +58,22 @@ class FileSplit:
 
     They are decoded by as many threads as torch might use where the split was made: a small network
     may be trained by fewer.
+
+    Args:
+        files: the pictures.
+        channels: 1 or 3.
+        image_size: (height, width) that they are brought to.
+        depth: bits in use of 16-bit pixels.
+        normalisation: of the batches.
+        device: where batches are delivered.
+        threads: that decode.
+        cache: what is decoded, by index.
     """
 
     files: Files
     channels: int
     image_size: tuple[int, int]
+    depth: int
     normalisation: Normalisation
     device: torch.device = CPU
     threads: int = field(default_factory=torch.get_num_threads)
@@ -71,16 +87,21 @@ class FileSplit:
         height, width = self.image_size
         return len(self) * self.channels * height * width <= CACHE_BYTES
 
+    def class_counts(self) -> list[int]:
+        counts: list[int] = np.bincount(self.files.labels).tolist()
+        return counts
+
     def to(self, device: torch.device) -> FileSplit:
         return replace(self, device=device)
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         wanted = indices.tolist()
         absent = [index for index in wanted if index not in self.cache]
-        paths = [self.files.paths[index] for index in absent]
-        pixels = decode_all(
-            paths, channels=self.channels, image_size=self.image_size, threads=self.threads
+        paths = [self.files.path(index) for index in absent]
+        decode_one = partial(
+            decode, channels=self.channels, image_size=self.image_size, depth=self.depth
         )
+        pixels = for_all(paths, decode_one, threads=self.threads)
         decoded = dict(zip(absent, pixels, strict=True))
         if self.cached:
             self.cache.update(decoded)
@@ -90,58 +111,16 @@ class FileSplit:
         return self.normalisation.apply(images), labels
 
 
-def decode_all(
-    paths: Sequence[Path],
-    *,
-    channels: int,
-    image_size: tuple[int, int],
-    threads: int | None = None,
-) -> list[npt.NDArray[np.uint8]]:
-    """Decode pictures side by side to (channels, height, width) each.
-
-    Raises:
-        DataError: files that cannot be decoded, all at once.
-    """
-    work = partial(decode, channels=channels, image_size=image_size)
-    return for_all(paths, work, threads=threads)
-
-
-def for_all(
-    paths: Sequence[Path], work: Callable[[Path], T], *, threads: int | None = None
-) -> list[T]:
-    """The same work for many files.
-
-    Args:
-        paths: of the files.
-        work: on one file.
-        threads: files side by side; as many as torch may use threads here unless given.
-
-    Raises:
-        DataError: what is wrong with any of them, the first few by name.
-    """
-
-    def attempt(path: Path) -> T | DataError:
-        try:
-            return work(path)
-        except DataError as error:
-            return error
-
-    # Pillow decodes outside the interpreter lock, so threads are enough.
-    with ThreadPoolExecutor(threads or torch.get_num_threads()) as pool:
-        results = list(pool.map(attempt, paths))
-    errors = [str(each) for each in results if isinstance(each, DataError)]
-    if errors:
-        more = len(errors) - ERRORS_SHOWN
-        raise DataError("\n".join([*errors[:ERRORS_SHOWN], *([f"and {more} more"] * (more > 0))]))
-    return [each for each in results if not isinstance(each, DataError)]
-
-
 def sampled_normalisation(
-    files: Files, *, channels: int, image_size: tuple[int, int]
+    files: Files, decode_one: Callable[[Path], npt.NDArray[np.uint8]]
 ) -> Normalisation:
-    """The normalisation of a bounded, evenly spaced sample of `files`."""
+    """The normalisation of a bounded, evenly spaced sample of `files`.
+
+    Raises:
+        DataError: pictures that cannot be decoded, or of one colour.
+    """
     sample = np.linspace(0, len(files) - 1, min(len(files), STATISTICS_IMAGES)).astype(int)
-    paths = [files.paths[index] for index in sample]
-    decoded = partial(decode_all, channels=channels, image_size=image_size)
+    paths = [files.path(index) for index in sample.tolist()]
     starts = range(0, len(paths), STATISTICS_BATCH)
-    return normalisation_of(np.stack(decoded(paths[at : at + STATISTICS_BATCH])) for at in starts)
+    batches = (np.stack(for_all(paths[at : at + STATISTICS_BATCH], decode_one)) for at in starts)
+    return normalisation_of(batches, source=str(files.manifest.root))

@@ -1,26 +1,28 @@
-"""One folder per class, whole or already cut into train, val and test."""
+"""One folder per class, whole or already cut into parts."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 import numpy as np
+import numpy.typing as npt
 
-from archdsl.document.messages import listed
 from archdsl.errors import DataError
-from archdsl.identity import digest
+from archdsl.identity import canonical_json
 from archdsl.training.data.dataset import Dataset, size_word
-from archdsl.training.data.files import (
-    ERRORS_SHOWN,
-    Files,
-    FileSplit,
-    for_all,
-    sampled_normalisation,
-)
-from archdsl.training.data.pictures import Header, picture_suffixes, read_header
-from archdsl.training.data.split import VALIDATION_SHARE, WHOLE_SHARES, stratified_split
+from archdsl.training.data.files import Files, FileSplit, sampled_normalisation
+from archdsl.training.data.layout import Layout, find_layout, some
+from archdsl.training.data.manifest import Manifest, Trait, read_manifest
+from archdsl.training.data.pictures import FULL_DEPTH, decode
+from archdsl.training.data.split import copies, cut_missing
+
+OTHERWISE = Trait.SEE_THROUGH | Trait.TURNED
+"""What was once read otherwise: where it occurs, the digest says so."""
+KINDS_SHOWN = 5
 
 
 def open_folder(
@@ -28,10 +30,13 @@ def open_folder(
 ) -> Dataset:
     """Open a folder of pictures; they are decoded when a batch asks for them.
 
-    Every file is read once here: its bytes for the digest, its header for the kind and size.
+    What was read of a file once on this machine, its digest, kind and size, is known from then on.
     The data are grey when every picture is, else RGB.
 
     Args:
+        root: the folder.
+        name: the source as the user wrote it.
+        split_seed: decides the parts that are not given.
         image_size: (height, width) that pictures are brought to; None takes the size they
             all have.
 
@@ -39,118 +44,143 @@ def open_folder(
         DataError: no such folder, no usable classes, broken pictures, or sizes that differ
             while `image_size` is None.
     """
-    class_names, parts = find_parts(root, split_seed=split_seed)
-    inspected = inspect([path for part in parts.values() for path in part.paths])
-    headers = [header for header, _ in inspected.values()]
-    channels = 1 if all(header.grey for header in headers) else 3
-    size = image_size or common_size(root, headers)
-    normalisation = sampled_normalisation(parts["train"], channels=channels, image_size=size)
+    layout = find_layout(root)
+    manifest = read_manifest(root, layout.class_folders())
+    given = dict(zip(layout.parts, _given(root, layout, manifest), strict=True))
+    if "whole" in given:
+        given = {"train": given["whole"]}
+    parts, sources = cut_missing(
+        given,
+        {part: f"{layout.parts[part]}/" if part in layout.parts else "" for part in given},
+        contents=_contents(given["train"]),
+        seed=split_seed,
+        class_names=layout.class_names,
+        source=str(root),
+    )
+    pictures = np.concatenate([part.indices for part in parts.values()])
+    rows = manifest.rows[pictures]
+    channels = 1 if (rows["traits"] & Trait.GREY).all() else 3
+    size = image_size or _common_size(root, rows)
+    depth = _depth(manifest.rows[parts["train"].indices])
+    read = partial(decode, channels=channels, image_size=size, depth=depth)
+    normalisation = sampled_normalisation(parts["train"], read)
     splits = {
-        key: FileSplit(files=part, channels=channels, image_size=size, normalisation=normalisation)
-        for key, part in parts.items()
-    }
-    contents = {
-        key: [
-            [path.relative_to(root).as_posix(), int(label), inspected[path][1]]
-            for path, label in zip(part.paths, part.labels, strict=True)
-        ]
+        key: FileSplit(
+            files=part, channels=channels, image_size=size, depth=depth, normalisation=normalisation
+        )
         for key, part in parts.items()
     }
     return Dataset(
         name=name,
-        digest=digest(contents),
-        class_names=class_names,
+        digest=_digest(parts, depth=depth),
+        class_names=layout.class_names,
         channels=channels,
         image_size=size,
         normalisation=normalisation,
-        **splits,
+        sources=sources,
+        remarks=tuple(_remarks(layout, manifest, parts, depth=depth)),
+        train=splits["train"],
+        validation=splits["validation"],
+        test=splits.get("test"),
     )
 
 
-def find_parts(root: Path, *, split_seed: int) -> tuple[tuple[str, ...], dict[str, Files]]:
-    """The classes' names in the order of the labels, and the pictures of each split; the splits
-    that are not there are cut by seed."""
-    if not root.is_dir():
-        raise DataError(f"{root}: there is no such folder; folder:DIR needs one folder per class")
-    cut = (root / "train").is_dir()
-    names, everything = list_classes(root / "train" if cut else root)
-    shares: Sequence[float] = () if cut else WHOLE_SHARES
-    given: list[Files] = []
-    if cut:
-        folders = [root / part for part in ("val", "test") if (root / part).is_dir()]
-        if not folders:
-            raise DataError(f"{root} has train/ but no val/; add it, or remove the level of train/")
-        given = [list_part(folder, names) for folder in folders]
-        shares = VALIDATION_SHARE if len(given) == 1 else ()
-    indices = stratified_split(
-        everything.labels, shares=shares, seed=split_seed, class_names=names, source=str(root)
-    )
-    parts = [*(everything.at(part) for part in indices), *given]
-    return names, dict(zip(("train", "validation", "test"), parts, strict=True))
+def _given(root: Path, layout: Layout, manifest: Manifest) -> Iterator[Files]:
+    """The pictures of each part that there is, with their labels.
 
-
-def list_classes(folder: Path) -> tuple[tuple[str, ...], Files]:
-    """The class names of a folder, sorted, and its pictures in the order of their paths."""
-    suffixes = picture_suffixes()
-    names = tuple(
-        sorted(
-            entry.name
-            for entry in folder.iterdir()
-            if entry.is_dir() and not entry.name.startswith(".")
-        )
-    )
-    if len(names) < 2:
-        found = f"one class folder, {names[0]}" if names else "no class folders"
-        raise DataError(
-            f"{folder} has {found}; at least two are needed, each holding the pictures of one class"
-        )
-    by_class = [
-        sorted(
-            path
-            for path in (folder / name).rglob("*")
-            if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
-        )
-        for name in names
-    ]
-    empty = [folder / name for name, paths in zip(names, by_class, strict=True) if not paths]
+    Raises:
+        DataError: class folders without a picture, all at once.
+    """
+    folders = layout.class_folders()
+    of_folder = np.repeat(np.arange(len(folders)), manifest.counts)
+    pictures = np.flatnonzero(manifest.has(Trait.PICTURE))
+    of_picture = of_folder[pictures]
+    found = np.bincount(of_picture, minlength=len(folders))
+    empty = [root / folder for folder, count in zip(folders, found, strict=True) if not count]
     if empty:
-        raise DataError(f"no pictures in {_some(empty)}; add some or remove the class folders")
-    labels = np.repeat(np.arange(len(names), dtype=np.int64), list(map(len, by_class)))
-    return names, Files(paths=[path for paths in by_class for path in paths], labels=labels)
+        raise DataError(f"no pictures in {some(empty)}; add some or remove the class folders")
+    classes = len(layout.class_names)
+    for part in range(len(layout.parts)):
+        mine = of_picture // classes == part
+        yield Files(manifest=manifest, indices=pictures[mine], labels=(of_picture[mine] % classes))
 
 
-def list_part(folder: Path, class_names: tuple[str, ...]) -> Files:
-    """The pictures of a val/ or test/ folder, whose classes must be those of train/."""
-    names, files = list_classes(folder)
-    if names != class_names:
-        strange = sorted(set(names) ^ set(class_names))
-        raise DataError(
-            f"{folder} and {folder.parent / 'train'} do not have the same classes: "
-            f"only one of them has {_some(strange)}"
-        )
-    return files
+def _contents(files: Files) -> npt.NDArray[np.uint64]:
+    """(count,) the first 64 bits of each picture's digest."""
+    digests = np.ascontiguousarray(files.manifest.rows["digest"][files.indices][:, :8])
+    return digests.view(np.uint64)[:, 0]
 
 
-def _some(names: Sequence[object]) -> str:
-    return listed(names, most=ERRORS_SHOWN, rest=" and {} more")
-
-
-def inspect(paths: Sequence[Path]) -> dict[Path, tuple[Header, str]]:
-    """Read every file once: its header and the SHA-256 of its bytes; all broken ones at once."""
-
-    def inspect_one(path: Path) -> tuple[Header, str]:
-        header = read_header(path)
-        with path.open("rb") as file:
-            return header, hashlib.file_digest(file, "sha256").hexdigest()
-
-    return dict(zip(paths, for_all(paths, inspect_one), strict=True))
-
-
-def common_size(root: Path, headers: Sequence[Header]) -> tuple[int, int]:
-    sizes = sorted({header.size for header in headers})
+def _common_size(root: Path, rows: npt.NDArray[np.void]) -> tuple[int, int]:
+    sizes = np.unique(np.stack([rows["height"], rows["width"]], axis=1), axis=0).tolist()
     if len(sizes) > 1:
         raise DataError(
-            f"{root} holds pictures from {size_word(sizes[0])} to {size_word(sizes[-1])} pixels; "
-            "say which size to bring them to"
+            f"{root} holds pictures from {size_word(tuple(sizes[0]))} to "
+            f"{size_word(tuple(sizes[-1]))} pixels; say which size to bring them to"
         )
-    return sizes[0]
+    height, width = sizes[0]
+    return height, width
+
+
+def _depth(rows: npt.NDArray[np.void]) -> int:
+    """Bits of 16-bit pixels that are in use in any of the pictures, at least 8."""
+    greatest = int(rows["greatest"].max())
+    return max(greatest.bit_length(), 8) if greatest else FULL_DEPTH
+
+
+def _digest(parts: Mapping[str, Files], *, depth: int) -> str:
+    """16 hexadecimal digits of every name, label and content, and of what is read otherwise than
+    it once was.
+
+    It is `archdsl.identity.digest` of parts → [[name, label, digest], …], which for a million files
+    would be a gigabyte of objects.
+    """
+    found = hashlib.sha256(b"{")
+    for number, (part, files) in enumerate(sorted(parts.items())):
+        found.update(f'{"," if number else ""}"{part}":['.encode())
+        rows = files.manifest.rows[files.indices]
+        for index in range(len(files)):
+            row = rows[index]
+            content = [
+                files.manifest.name(int(files.indices[index])),
+                int(files.labels[index]),
+                row["digest"].tobytes().hex(),
+            ]
+            if row["traits"] & OTHERWISE:
+                content.append("on grey, upright")
+            if row["greatest"] and depth != FULL_DEPTH:
+                content.append(f"{depth} bits")
+            found.update(("," if index else "").encode() + canonical_json(content).encode())
+        found.update(b"]")
+    found.update(b"}")
+    return found.hexdigest()[:16]
+
+
+def _remarks(
+    layout: Layout, manifest: Manifest, parts: Mapping[str, Files], *, depth: int
+) -> Iterator[str]:
+    """What a person should know of how the pictures are read."""
+    if layout.beside:
+        yield f"passed over: {some(f'{name}/' for name in layout.beside)}, which are no parts"
+    if manifest.links:
+        yield f"passed over: links to folders, {some(manifest.links)}"
+    others = np.flatnonzero(~manifest.has(Trait.PICTURE))
+    kinds = Counter(PurePosixPath(manifest.name(i)).suffix.lower() for i in others.tolist())
+    if kinds:
+        what = ", ".join(
+            f"{count} {kind or 'without a suffix'}"
+            for kind, count in kinds.most_common(KINDS_SHOWN)
+        )
+        yield f"passed over: files that are no pictures ({what})"
+    pictures = np.concatenate([files.indices for files in parts.values()])
+    rows = manifest.rows[pictures]
+    for trait, words in (
+        (Trait.SEE_THROUGH, "with transparent pixels, which show a grey background"),
+        (Trait.TURNED, "turned upright, as they say (EXIF orientation)"),
+        (Trait.FRAMES, "with further frames or pages, which are not read"),
+    ):
+        if count := int(((rows["traits"] & trait) > 0).sum()):
+            yield f"{words}: {count} of {len(rows)} pictures"
+    if count := int((rows["greatest"] > 0).sum()):
+        yield f"with 16-bit pixels, {depth} bits in use: {count} of {len(rows)} pictures"
+    yield from copies({part: (_contents(each), each.labels) for part, each in parts.items()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +36,13 @@ class Labelled:
     def at(self, indices: npt.NDArray[np.int64]) -> Labelled:
         return Labelled(images=self.images[indices], labels=self.labels[indices])
 
+    def contents(self) -> npt.NDArray[np.uint64]:
+        """(count,) 64 bits of each image's digest: equal for copies."""
+        digests = [
+            hashlib.sha256(np.ascontiguousarray(each).data).digest()[:8] for each in self.images
+        ]
+        return np.frombuffer(b"".join(digests), np.uint64)
+
     def digest(self) -> str:
         """Hexadecimal SHA-256 of shape, pixels and labels."""
         content = hashlib.sha256(str(self.images.shape).encode())
@@ -62,6 +69,10 @@ class MemorySplit:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def class_counts(self) -> list[int]:
+        counts: list[int] = torch.bincount(self.labels).tolist()
+        return counts
+
     def to(self, device: torch.device) -> MemorySplit:
         home = device if self.images.nbytes <= DEVICE_BYTES else self.images.device
         images, labels = self.images.to(home), self.labels.to(home)
@@ -74,19 +85,30 @@ class MemorySplit:
 
 
 def memory_dataset(
+    parts: Mapping[str, Labelled],
     *,
     name: str,
     class_names: Sequence[str],
-    train: Labelled,
-    validation: Labelled,
-    test: Labelled,
+    sources: Mapping[str, str],
+    remarks: Sequence[str] = (),
 ) -> Dataset:
-    """Make a data set of three splits in memory, normalised by the first."""
-    _, channels, height, width = train.images.shape
-    starts = range(0, len(train.images), COUNT_BATCH)
-    normalisation = normalisation_of(train.images[at : at + COUNT_BATCH] for at in starts)
+    """Make a data set in memory; see `Dataset`.
 
-    parts = {"train": train, "validation": validation, "test": test}
+    Args:
+        parts: `train`, by which all are normalised, `validation`, and `test` where there is one.
+        name: the source as the user wrote it.
+        class_names: by label.
+        sources: part to where it comes from, in words.
+        remarks: what a person should know.
+
+    Raises:
+        DataError: the images to train on are of one colour.
+    """
+    train = parts["train"].images
+    _, channels, height, width = train.shape
+    starts = range(0, len(train), COUNT_BATCH)
+    batches = (train[at : at + COUNT_BATCH] for at in starts)
+    normalisation = normalisation_of(batches, source=name)
     splits = {
         key: MemorySplit(
             images=torch.from_numpy(part.images).contiguous(),
@@ -103,5 +125,9 @@ def memory_dataset(
         channels=channels,
         image_size=(height, width),
         normalisation=normalisation,
-        **splits,
+        sources=sources,
+        remarks=remarks,
+        train=splits["train"],
+        validation=splits["validation"],
+        test=splits.get("test"),
     )

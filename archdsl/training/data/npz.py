@@ -1,4 +1,4 @@
-"""Images and labels in one NumPy archive: `x_train, y_train, x_test, y_test[, x_val, y_val]`."""
+"""Images and labels in one NumPy archive: `x_train, y_train[, x_val, y_val][, x_test, y_test]`."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ from archdsl.errors import DataError
 from archdsl.free_memory import free_memory
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.in_memory import Labelled, memory_dataset
-from archdsl.training.data.split import VALIDATION_SHARE, stratified_split
+from archdsl.training.data.split import copies, cut_missing
 
 Array = npt.NDArray[Any]
 
-REQUIRED = ("x_train", "y_train", "x_test", "y_test")
-VALIDATION = ("x_val", "y_val")
-ARRAYS = (*REQUIRED, *VALIDATION)
+PARTS = {"train": "train", "validation": "val", "test": "test"}
+"""Part to the ending of the keys that hold it."""
+ARRAYS = tuple(f"{letter}_{ending}" for ending in PARTS.values() for letter in "xy")
+REQUIRED = ("x_train", "y_train")
 UNREADABLE = (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def open_npz(path: Path, *, name: str, split_seed: int) -> Dataset:
     """Load an archive of uint8 images (count, height, width[, 3]) and labels (count,).
 
-    Without `x_val` and `y_val` a tenth of every class of train becomes validation, by seed.
+    Without `x_val` and `y_val` a tenth of every class of train becomes validation, by seed; with
+    neither these nor `x_test` and `y_test`, a fifth becomes validation and a fifth test.
 
     Raises:
         DataError: one error with everything that is wrong with the archive.
@@ -45,24 +47,23 @@ def open_npz(path: Path, *, name: str, split_seed: int) -> Dataset:
         raise DataError("\n  ".join([f"{path} cannot be used as data:", *problems]))
     num_classes = int(arrays["y_train"].max()) + 1
     class_names = [str(label) for label in range(num_classes)]
-    train = labelled(arrays, "train")
-    if "x_val" in arrays:
-        validation = labelled(arrays, "val")
-    else:
-        kept, held_out = stratified_split(
-            train.labels,
-            shares=VALIDATION_SHARE,
-            seed=split_seed,
-            class_names=class_names,
-            source=str(path),
-        )
-        train, validation = train.at(kept), train.at(held_out)
+    given = {
+        part: labelled(arrays, ending) for part, ending in PARTS.items() if f"x_{ending}" in arrays
+    }
+    parts, sources = cut_missing(
+        given,
+        {part: f"x_{PARTS[part]}" for part in given},
+        contents=given["train"].contents(),
+        seed=split_seed,
+        class_names=class_names,
+        source=str(path),
+    )
     return memory_dataset(
+        parts,
         name=name,
         class_names=class_names,
-        train=train,
-        validation=validation,
-        test=labelled(arrays, "test"),
+        sources=sources,
+        remarks=[*copies({part: (each.contents(), each.labels) for part, each in parts.items()})],
     )
 
 
@@ -135,9 +136,11 @@ def key_problems(arrays: Collection[str]) -> Iterator[str]:
     for key in REQUIRED:
         if key not in arrays:
             yield f"{key} is missing; needed are {', '.join(REQUIRED)}"
-    present = [key for key in VALIDATION if key in arrays]
-    if len(present) == 1:
-        yield f"{present[0]} stands alone; x_val and y_val come together or not at all"
+    for ending in ("val", "test"):
+        pair = (f"x_{ending}", f"y_{ending}")
+        present = [key for key in pair if key in arrays]
+        if len(present) == 1:
+            yield f"{present[0]} stands alone; {' and '.join(pair)} come together or not at all"
 
 
 def array_problems(headers: Mapping[str, Header]) -> Iterator[str]:

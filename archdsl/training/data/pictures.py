@@ -1,14 +1,17 @@
-"""Reading picture files: their headers, and their pixels at one size."""
+"""Reading picture files: what they say of themselves, and their pixels at one size."""
 
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
+from io import BytesIO
+from pathlib import Path, PurePath
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from archdsl.errors import DataError
 from archdsl.printable import one_line
@@ -18,6 +21,16 @@ UNSCALED = ("I", "F")
 """32-bit pixels, whose range the file does not say."""
 
 GREY = ("1", "L", "LA", *SIXTEEN_BIT)
+ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
+BACKGROUND = (128, 128, 128, 255)
+"""What shows through transparent pixels: on it, neither a black nor a white shape is lost."""
+FULL_DEPTH = 16
+"""Bits of a 16-bit pixel that are in use, unless a whole set uses fewer."""
+
+NO_PICTURES = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
+"""Formats that Pillow recognises and cannot decode by itself."""
+UNMISTAKABLE = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+"""Formats known by their first bytes, whatever a file is called."""
 
 BROKEN = (
     OSError,
@@ -32,6 +45,9 @@ BROKEN = (
 )
 """What Pillow's readers raise on broken files."""
 
+# Orientations of EXIF from here on lay the picture on its side.
+_ON_ITS_SIDE = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
@@ -39,43 +55,99 @@ class Header:
 
     Args:
         grey: whether one channel holds everything.
-        size: (height, width) in pixels.
+        size: (height, width) in pixels, as it is to be looked at.
+        see_through: whether pixels are transparent, wholly or partly.
+        turned: whether it says (in EXIF) that it must be turned or mirrored.
+        frames: whether further frames or pages follow the first, which alone is read.
+        greatest: the largest value of 16-bit pixels; 0 of other pictures.
     """
 
     grey: bool
     size: tuple[int, int]
+    see_through: bool = False
+    turned: bool = False
+    frames: bool = False
+    greatest: int = 0
 
 
+@cache
 def picture_suffixes() -> frozenset[str]:
-    """Lower-case file suffixes, with the dot, of the formats Pillow can open."""
+    """Lower-case file suffixes, with the dot, of the formats that can be decoded."""
     extensions = Image.registered_extensions()
-    return frozenset(suffix for suffix, kind in extensions.items() if kind in Image.OPEN)
+    return frozenset(s for s, kind in extensions.items() if kind in _formats())
 
 
-def read_header(path: Path) -> Header:
-    """Read what stands before the pixels.
-
-    Raises:
-        DataError: not a picture, or one of 32-bit pixels.
-    """
-    try:
-        with Image.open(path) as picture:
-            mode, (width, height) = picture.mode, picture.size
-    except BROKEN as error:
-        raise undecodable(path, error) from error
-    if mode in UNSCALED:
-        raise DataError(
-            f"{one_line(str(path))}: 32-bit pixels have no fixed range; convert it to 8 bits"
-        )
-    return Header(grey=mode in GREY, size=(height, width))
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(kind for kind in Image.ID if kind not in NO_PICTURES)
 
 
-def decode(path: Path, *, channels: int, image_size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Decode one picture, scaled to cover `image_size` (bicubic) and cropped at its centre.
+def read_header(content: bytes, path: PurePath) -> Header | None:
+    """Read what a file says of itself; None for a file that is no picture and not called one.
 
     Args:
-        channels: 1 for grey, 3 for RGB; transparency is dropped.
+        content: of the file.
+        path: names it.
+
+    Raises:
+        DataError: called a picture and none, or one of 32-bit pixels.
+    """
+    named = path.suffix.lower() in picture_suffixes()
+    try:
+        with Image.open(BytesIO(content), formats=_formats() if named else UNMISTAKABLE) as picture:
+            if picture.mode in UNSCALED:
+                raise DataError(
+                    f"{one_line(str(path))}: 32-bit pixels have no fixed range; convert it to 8 "
+                    "or 16 bits"
+                )
+            orientation = _orientation(picture)
+            height, width = picture.height, picture.width
+            return Header(
+                grey=picture.mode in GREY,
+                size=(width, height) if orientation >= _ON_ITS_SIDE else (height, width),
+                turned=orientation > 1,
+                frames=getattr(picture, "is_animated", False),
+                see_through=_has_alpha(picture) and _least_alpha(picture) < 255,
+                greatest=int(np.asarray(picture).max()) if picture.mode in SIXTEEN_BIT else 0,
+            )
+    except BROKEN as error:
+        if not named:
+            return None
+        raise undecodable(path, error) from error
+
+
+def _orientation(picture: Image.Image) -> int:
+    with suppress(*BROKEN):  # of a picture that says nonsense of itself, the pixels are as they are
+        found = picture.getexif().get(ExifTags.Base.Orientation, 1)
+        if isinstance(found, int) and 1 <= found <= 8:
+            return found
+    return 1
+
+
+def _has_alpha(picture: Image.Image) -> bool:
+    return picture.mode in ALPHA or "transparency" in picture.info
+
+
+def _least_alpha(picture: Image.Image) -> int:
+    try:
+        least, _ = picture.convert("RGBA").getchannel("A").getextrema()
+    except BROKEN:
+        return 0  # cut off behind its header, which is told when it is decoded
+    return int(least)  # type: ignore[arg-type]  # of one channel it is a number
+
+
+def decode(
+    path: Path, *, channels: int, image_size: tuple[int, int], depth: int = FULL_DEPTH
+) -> npt.NDArray[np.uint8]:
+    """Decode one picture, turned as it says, scaled to cover `image_size` (bicubic) and cropped at
+    its centre.
+
+    Args:
+        path: the file.
+        channels: 1 for grey, 3 for RGB; what is transparent shows a grey background.
         image_size: (height, width) in pixels.
+        depth: bits in use of 16-bit pixels, 8 to 16; the upper 8 of them are kept.
 
     Returns:
         (channels, height, width) uint8.
@@ -86,7 +158,8 @@ def decode(path: Path, *, channels: int, image_size: tuple[int, int]) -> npt.NDA
     height, width = image_size
     try:
         with Image.open(path) as picture:
-            converted = eight_bit(picture).convert("L" if channels == 1 else "RGB")
+            upright = ImageOps.exif_transpose(picture) if _orientation(picture) > 1 else picture
+            converted = _eight_bit(upright, depth).convert("L" if channels == 1 else "RGB")
         fitted = ImageOps.fit(converted, (width, height), method=Image.Resampling.BICUBIC)
     except BROKEN as error:
         raise undecodable(path, error) from error
@@ -94,16 +167,17 @@ def decode(path: Path, *, channels: int, image_size: tuple[int, int]) -> npt.NDA
     return pixels.transpose(2, 0, 1)
 
 
-def eight_bit(picture: Image.Image) -> Image.Image:
+def _eight_bit(picture: Image.Image, depth: int) -> Image.Image:
+    """The picture on its background, in 8 bits a channel."""
     if picture.mode in SIXTEEN_BIT:
         # Pillow's own conversion clips 16 bits at 255 instead of scaling them.
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    if "transparency" in picture.info:
-        # Pillow warns when a palette with transparency becomes RGB directly.
-        return picture.convert("RGBA")
+        return Image.fromarray((np.asarray(picture) >> (depth - 8)).astype(np.uint8))
+    if _has_alpha(picture):
+        seen = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", seen.size, BACKGROUND), seen)
     return picture
 
 
-def undecodable(path: Path, error: Exception) -> DataError:
-    found = one_line(f"{path} cannot be decoded ({error})")
-    return DataError(f"{found}; replace or remove it")
+def undecodable(path: PurePath, error: Exception) -> DataError:
+    reason = "it holds no picture" if isinstance(error, UnidentifiedImageError) else error
+    return DataError(f"{one_line(str(path))} cannot be decoded ({reason}); replace or remove it")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,10 @@ from archdsl.document.messages import listed
 from archdsl.errors import DataError
 
 Indices = npt.NDArray[np.int64]
+Contents = npt.NDArray[np.uint64]
+"""64 bits of each item's digest."""
+
+PARTS = ("train", "validation", "test")
 
 WHOLE_SHARES = (0.2, 0.2)
 """Validation and test, cut from data that come in one piece; 60 % are left to train on."""
@@ -28,12 +34,18 @@ def stratified_split(
     seed: int,
     class_names: Sequence[str],
     source: str,
+    contents: Contents | None = None,
 ) -> list[Indices]:
     """Cut `shares` of every class off; the same seed always gives the same parts.
 
     Args:
         labels: (items,) one label per item.
         shares: of each part that is cut off; a part gets at least one item of every class.
+        seed: decides which items.
+        class_names: by label.
+        source: named in errors.
+        contents: (items,) equal for copies of one item, which stay together where they have one
+            label; None where nobody knows of any.
 
     Returns:
         Ascending indices: first what is left to train on, then one part per share.
@@ -41,17 +53,119 @@ def stratified_split(
     Raises:
         DataError: a class has fewer items than there are parts.
     """
-    parts: list[list[Indices]] = [[] for _ in range(len(shares) + 1)]
-    _refuse_small_classes(labels, parts=len(parts), class_names=class_names, source=source)
+    parts = len(shares) + 1
+    first = np.arange(len(labels))
+    if contents is not None:
+        # Copies of one label are represented by the first of them.
+        pairs = np.stack([contents, labels.astype(np.uint64)], axis=1)
+        _, where, which = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
+        first = where[which]
+    own = np.flatnonzero(first == np.arange(len(labels)))
+    _refuse_small_classes(labels[own], parts=parts, class_names=class_names, source=source)
+    part_of = np.zeros(len(labels), dtype=np.int64)
     for label in range(len(class_names)):
-        members = np.flatnonzero(labels == label)
+        members = own[labels[own] == label]
         # The legacy generator's stream is frozen: a new NumPy never changes a split.
         members = np.random.RandomState([seed, label]).permutation(members)
         sizes = [max(1, round(share * len(members))) for share in shares]
         bounds = np.cumsum([len(members) - sum(sizes), *sizes])[:-1]
-        for part, chosen in zip(parts, np.split(members, bounds), strict=True):
-            part.append(chosen)
-    return [np.sort(np.concatenate(part)) for part in parts]
+        for part, chosen in enumerate(np.split(members, bounds)):
+            part_of[chosen] = part
+    part_of = part_of[first]
+    return [np.flatnonzero(part_of == part) for part in range(parts)]
+
+
+P = TypeVar("P", bound="Part")
+
+
+class Part(Protocol):
+    """Labelled items."""
+
+    @property
+    def labels(self) -> Indices:
+        """(count,) one label per item."""
+
+    def at(self, chosen: Indices, /) -> Self:
+        """Some of the items."""
+
+
+def cut_missing(
+    given: Mapping[str, P],
+    sources: Mapping[str, str],
+    *,
+    contents: Contents | None,
+    seed: int,
+    class_names: Sequence[str],
+    source: str,
+) -> tuple[dict[str, P], dict[str, str]]:
+    """The parts of a data set, those that are not there cut off `train`.
+
+    Validation is cut where it is missing; test, too, where neither is there.
+
+    Args:
+        given: `train`, and what there is of `validation` and `test`.
+        sources: where each of them comes from, in words; empty for what is no part by itself.
+        contents: see `stratified_split`; of `train`.
+        seed: decides the cut.
+        class_names: by label.
+        source: named in errors.
+
+    Returns:
+        The parts, and where each comes from, in words.
+    """
+    missing = [part for part in ("validation", "test") if part not in given]
+    if missing == ["test"]:
+        missing = []  # networks are chosen by validation, and none is tested
+    shares = {(): (), ("validation",): VALIDATION_SHARE}.get(tuple(missing), WHOLE_SHARES)
+    indices = stratified_split(
+        given["train"].labels,
+        shares=shares,
+        seed=seed,
+        class_names=class_names,
+        source=source,
+        contents=contents,
+    )
+    whole = given["train"]
+    cut = dict(zip(("train", *missing), map(whole.at, indices), strict=True)) if missing else {}
+    told = cut_from(sources["train"], shares=shares, seed=seed) if missing else {}
+    parts, words = {**given, **cut}, {**sources, **told}
+    order = [part for part in PARTS if part in parts]
+    return {part: parts[part] for part in order}, {part: words[part] for part in order}
+
+
+def copies(parts: Mapping[str, tuple[Contents, Indices]]) -> Iterator[str]:
+    """Says which items occur in two parts, or under two labels.
+
+    Args:
+        parts: `contents`, see `stratified_split`, and labels of each.
+    """
+    different = {part: np.unique(contents) for part, (contents, _) in parts.items()}
+    for one, other in itertools.combinations(parts, 2):
+        shared = np.intersect1d(different[one], different[other], assume_unique=True)
+        if len(shared):
+            of = f"{len(different[other])} different images of {other}"
+            yield f"also in {one}: {len(shared)} of {of}"
+    contents = np.concatenate([contents for contents, _ in parts.values()])
+    labels = np.concatenate([labels for _, labels in parts.values()])
+    pairs = np.unique(np.stack([contents, labels.astype(np.uint64)], axis=1), axis=0)
+    found, times = np.unique(pairs[:, 0], return_counts=True)
+    if twice := int((times > 1).sum()):
+        yield f"under more than one label: {twice} of {len(found)} different images"
+
+
+def cut_from(origin: str, *, shares: Sequence[float], seed: int) -> dict[str, str]:
+    """Where the parts come from that were cut: `20 % of every class of train/, by seed 0`.
+
+    Args:
+        origin: what was cut, in words; empty for all there is.
+        shares: see `stratified_split`; of validation, and of test where that is cut, too.
+        seed: decided the cut.
+    """
+    of = f" of {origin}" if origin else ""
+    return {
+        part: f"{100 * share:.0f} % of every class{of}, by seed {seed}"
+        for part, share in zip(PARTS, (1 - sum(shares), *shares), strict=False)
+    }
 
 
 def _refuse_small_classes(
@@ -66,6 +180,6 @@ def _refuse_small_classes(
     if few:
         first = listed(few, most=CLASSES_SHOWN, rest=" and {} more")
         raise DataError(
-            f"{source}: too few images to split each class into {parts} parts; "
+            f"{source}: too few different images to split each class into {parts} parts; "
             f"give at least {parts} to {first}"
         )

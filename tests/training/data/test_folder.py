@@ -13,6 +13,7 @@ from archdsl.errors import DataError
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.files import FileSplit
 from archdsl.training.data.source import open_data
+from tests.fixtures.data import sizes
 
 COLOURS = {"blue": (0, 0, 255), "red": (255, 0, 0)}
 
@@ -24,6 +25,7 @@ def fill(folder: Path, *, count: int, size: tuple[int, int] = (8, 8), suffix: st
         for number in range(count):
             picture = Image.new("RGB", size, colour)
             picture.putpixel((0, 0), (number, number, number))
+            picture.putpixel((1, 0), (40 * number % 256,) * 3)  # what JPEG keeps
             picture.save(folder / name / f"{number:03}.{suffix}")
     return folder
 
@@ -42,7 +44,7 @@ def test_class_folders_are_split_by_seed(tmp_path: Path) -> None:
     dataset = open_data(f"folder:{tmp_path}")
     assert dataset.class_names == ("blue", "red")
     assert (dataset.channels, dataset.image_size) == (3, (8, 8))
-    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (12, 4, 4)
+    assert sizes(dataset) == [12, 4, 4]
     assert open_data(f"folder:{tmp_path}", split_seed=1).digest != dataset.digest
 
 
@@ -54,11 +56,31 @@ def test_pictures_keep_their_labels_and_pixels(tmp_path: Path) -> None:
             assert tuple(image[:, 4, 4].int().tolist()) == COLOURS[dataset.class_names[label]]
 
 
-def test_val_serves_as_test_and_validation_comes_from_train(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spelling", ["val", "valid", "Validation", "dev"])
+def test_what_is_called_validation_is_validation(tmp_path: Path, spelling: str) -> None:
     fill(tmp_path / "train", count=20)
-    fill(tmp_path / "val", count=3)
+    fill(tmp_path / spelling, count=3)
     dataset = open_data(f"folder:{tmp_path}")
-    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (36, 4, 6)
+    assert (sizes(dataset), dataset.test) == ([40, 6], None)
+    assert dataset.sources == {"train": "train/", "validation": f"{spelling}/"}
+
+
+@pytest.mark.parametrize(
+    "spellings", [("train", "test"), ("training", "testing"), ("Train", "TEST")]
+)
+def test_validation_that_is_not_there_comes_from_train(
+    tmp_path: Path, spellings: tuple[str, str]
+) -> None:
+    train, test = spellings
+    fill(tmp_path / train, count=20)
+    fill(tmp_path / test, count=3)
+    dataset = open_data(f"folder:{tmp_path}")
+    assert sizes(dataset) == [36, 4, 6]
+    assert dataset.sources == {
+        "train": f"90 % of every class of {train}/, by seed 0",
+        "validation": f"10 % of every class of {train}/, by seed 0",
+        "test": f"{test}/",
+    }
     numbers = [read(dataset, split)[0][:, 0, 0, 0] for split in ("train", "validation")]
     assert sorted(torch.cat(numbers).int().tolist()) == sorted([*range(20)] * 2)
 
@@ -67,7 +89,7 @@ def test_train_val_and_test_are_taken_as_they_are(tmp_path: Path) -> None:
     for part, count in (("train", 5), ("val", 3), ("test", 2)):
         fill(tmp_path / part, count=count)
     dataset = open_data(f"folder:{tmp_path}")
-    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (10, 6, 4)
+    assert sizes(dataset) == [10, 6, 4]
 
 
 def test_pictures_are_scaled_and_cropped_at_the_centre(tmp_path: Path) -> None:
@@ -95,26 +117,156 @@ def test_grey_pictures_stay_grey_and_mixed_ones_become_rgb(tmp_path: Path) -> No
     assert open_data(f"folder:{tmp_path}").channels == 3
 
 
-def test_sixteen_bits_and_transparent_palettes(tmp_path: Path) -> None:
+def centres(dataset: Dataset) -> set[tuple[int, ...]]:
+    everything = torch.cat([read(dataset, part)[0] for part in dataset.splits()])
+    return {tuple(image[:, 4, 4].int().tolist()) for image in everything}
+
+
+@pytest.mark.parametrize(
+    ("greatest", "bits", "seen"), [(200 << 8, 16, 200), (3200, 12, 200), (200, 8, 200), (7, 8, 7)]
+)
+def test_sixteen_bits_are_scaled_by_the_range_in_use(
+    tmp_path: Path, greatest: int, bits: int, seen: int
+) -> None:
     fill(tmp_path, count=4)
-    deep = np.full((8, 8), 200 << 8, dtype=np.uint16)
-    Image.fromarray(deep).save(tmp_path / "red" / "deep.png")
-    palette = Image.new("P", (8, 8), 3)
-    palette.putpalette([0] * 9 + [9, 8, 7])
-    palette.save(tmp_path / "red" / "palette.png", transparency=bytes([0, 1, 2, 3]))
+    for number in range(3):
+        deep = np.full((8, 8), greatest, dtype=np.uint16)
+        deep[0, 0] = number
+        Image.fromarray(deep).save(tmp_path / "red" / f"deep-{number}.png")
     dataset = open_data(f"folder:{tmp_path}")
-    everything = torch.cat([read(dataset, part)[0] for part in ("train", "validation", "test")])
-    centres = {tuple(image[:, 4, 4].int().tolist()) for image in everything}
-    assert centres == {*COLOURS.values(), (200, 200, 200), (9, 8, 7)}
+    assert centres(dataset) == {*COLOURS.values(), (seen, seen, seen)}
+    assert dataset.remarks == (f"with 16-bit pixels, {bits} bits in use: 3 of 11 pictures",)
 
 
-def test_other_files_are_passed_over(tmp_path: Path) -> None:
+def see_through(mode: str, colour: tuple[int, ...] | int, alpha: int) -> Image.Image:
+    picture = Image.new(mode, (8, 8), colour)
+    picture.putalpha(Image.new("L", (8, 8), alpha))
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("picture", "seen"),
+    [
+        (see_through("RGB", (0, 0, 0), 0), (128, 128, 128)),
+        (see_through("RGB", (255, 255, 255), 0), (128, 128, 128)),
+        (see_through("RGB", (9, 8, 7), 255), (9, 8, 7)),
+        (see_through("RGB", (255, 0, 255), 128), (192, 64, 192)),
+        (see_through("L", 255, 0), (128, 128, 128)),
+    ],
+)
+def test_transparent_pixels_show_a_background(
+    tmp_path: Path, picture: Image.Image, seen: tuple[int, ...]
+) -> None:
+    fill(tmp_path, count=4)
+    before = open_data(f"folder:{tmp_path}").digest
+    opaque = seen == (9, 8, 7)
+    picture.save(tmp_path / "red" / "alpha.png")
+    dataset = open_data(f"folder:{tmp_path}")
+    assert centres(dataset) == {*COLOURS.values(), seen}
+    said = "with transparent pixels, which show a grey background: 1 of 9 pictures"
+    assert dataset.remarks == (() if opaque else (said,))
+    assert dataset.digest != before
+
+
+def test_a_palette_may_be_transparent(tmp_path: Path) -> None:
+    fill(tmp_path, count=4)
+    for name, alpha in (("gone", 0), ("there", 255)):
+        palette = Image.new("P", (8, 8), 3)
+        palette.putpalette([0] * 9 + [9, 8, 7])
+        palette.save(tmp_path / "red" / f"{name}.png", transparency=bytes([0, 1, 2, alpha]))
+    assert centres(open_data(f"folder:{tmp_path}")) == {
+        *COLOURS.values(),
+        (128, 128, 128),
+        (9, 8, 7),
+    }
+
+
+def test_pictures_are_turned_as_they_say(tmp_path: Path) -> None:
+    fill(tmp_path, count=4, size=(8, 16), suffix="jpg")
+    lying = Image.new("RGB", (16, 8), (0, 0, 0))
+    lying.paste((255, 255, 255), (0, 0, 8, 8))  # its left half, which is its upper one when turned
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying.save(tmp_path / "red" / "lying.jpg", exif=exif)
+    dataset = open_data(f"folder:{tmp_path}")
+    assert dataset.image_size == (16, 8)
+    images = torch.cat([read(dataset, part)[0] for part in dataset.splits()])
+    turned = images[(images[:, :, 2:4, 4] > 250).all(dim=2).all(dim=1)]
+    assert len(turned) == 1
+    assert turned[0, :, 12, 4].max() < 5
+    assert dataset.remarks == ("turned upright, as they say (EXIF orientation): 1 of 9 pictures",)
+
+
+def test_frames_beyond_the_first_are_told(tmp_path: Path) -> None:
+    fill(tmp_path, count=4)
+    first, second = Image.new("L", (8, 8), 5), Image.new("L", (8, 8), 200)
+    first.save(tmp_path / "red" / "moving.gif", save_all=True, append_images=[second])
+    dataset = open_data(f"folder:{tmp_path}")
+    assert (5, 5, 5) in centres(dataset)
+    assert dataset.remarks == ("with further frames or pages, which are not read: 1 of 9 pictures",)
+
+
+def test_pictures_of_one_colour_are_refused(tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        for name in COLOURS:
+            (tmp_path / part / name).mkdir(parents=True)
+            Image.new("L", (8, 8), 0).save(tmp_path / part / name / "black.png")
+    with pytest.raises(DataError, match="images to train on are of one colour"):
+        open_data(f"folder:{tmp_path}")
+
+
+def test_other_files_are_passed_over_and_counted(tmp_path: Path) -> None:
     fill(tmp_path, count=5, suffix="JPG")
     before = open_data(f"folder:{tmp_path}").digest
-    (tmp_path / "red" / "notes.txt").write_text("no picture")
-    (tmp_path / "red" / ".hidden.png").write_bytes(b"")
-    (tmp_path / ".cache").mkdir()
-    assert open_data(f"folder:{tmp_path}").digest == before
+    red = tmp_path / "red"
+    for name in ("notes.txt", "model.h5", "clip.mpg", "a.heic", "b.HEIC", "README"):
+        (red / name).write_bytes(b"no picture")
+    (red / "film.mpg").write_bytes(b"\x00\x00\x01\xb3" + bytes(60))
+    (red / ".hidden.png").write_bytes(b"")
+    for hidden in (red / ".ipynb_checkpoints", tmp_path / ".cache", tmp_path / "__MACOSX"):
+        hidden.mkdir()
+        (hidden / "copy.JPG").write_bytes((red / "000.JPG").read_bytes())
+    (red / "far").symlink_to(tmp_path / "blue")
+    dataset = open_data(f"folder:{tmp_path}")
+    assert dataset.digest == before
+    assert dataset.remarks == (
+        "passed over: links to folders, red/far",
+        "passed over: files that are no pictures "
+        "(2 .heic, 2 .mpg, 1 without a suffix, 1 .h5, 1 .txt)",
+    )
+
+
+def test_pictures_are_known_by_their_content(tmp_path: Path) -> None:
+    fill(tmp_path, count=5)
+    (tmp_path / "red" / "000.png").rename(tmp_path / "red" / "picture")
+    (tmp_path / "red" / "001.png").rename(tmp_path / "red" / "other.jpg")
+    assert sizes(open_data(f"folder:{tmp_path}")) == [6, 2, 2]
+
+
+def test_copies_stay_in_one_part(tmp_path: Path) -> None:
+    fill(tmp_path, count=6)
+    for name in COLOURS:
+        for path in sorted((tmp_path / name).iterdir()):
+            for copy in range(3):
+                path.with_stem(f"{path.stem}-{copy}").write_bytes(path.read_bytes())
+    dataset = open_data(f"folder:{tmp_path}")
+    assert sizes(dataset) == [32, 8, 8]
+    parts = [{tuple(i.flatten().tolist()) for i in read(dataset, p)[0]} for p in dataset.splits()]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 12
+    assert dataset.remarks == ()
+
+
+def test_copies_in_other_parts_and_with_other_labels_are_told(tmp_path: Path) -> None:
+    for part, count in (("train", 5), ("val", 3), ("test", 2)):
+        fill(tmp_path / part, count=count)
+    stray = (tmp_path / "train/blue/004.png").read_bytes()
+    (tmp_path / "train/red/stray.png").write_bytes(stray)
+    assert open_data(f"folder:{tmp_path}").remarks == (
+        "also in train: 6 of 6 different images of validation",
+        "also in train: 4 of 4 different images of test",
+        "also in validation: 4 of 4 different images of test",
+        "under more than one label: 1 of 10 different images",
+    )
 
 
 def test_the_digest_sees_contents_and_names(tmp_path: Path) -> None:
@@ -178,6 +330,14 @@ def test_sizes_that_differ_need_an_image_size(tmp_path: Path) -> None:
         open_data(f"folder:{tmp_path}")
 
 
+def test_folders_beside_the_parts_are_told(tmp_path: Path) -> None:
+    for part in ("train", "val", "annotations"):
+        fill(tmp_path / part, count=3 if part == "train" else 2)
+    found = open_data(f"folder:{tmp_path}")
+    assert sizes(found) == [6, 4]
+    assert found.remarks[0] == "passed over: annotations/, which are no parts"
+
+
 def test_mistakes_in_the_layout(tmp_path: Path) -> None:
     def message(folder: str) -> str:
         with pytest.raises(DataError) as caught:
@@ -196,7 +356,16 @@ def test_mistakes_in_the_layout(tmp_path: Path) -> None:
     fill(tmp_path / "few", count=2)
     assert "into 3 parts; give at least 3 to 'blue' (2), 'red' (2)" in message("few")
     fill(tmp_path / "alone" / "train", count=5)
-    assert "has train/ but no val/" in message("alone")
+    assert "has train/ but no val/ and no test/" in message("alone")
+    fill(tmp_path / "untrained" / "testing", count=5)
+    fill(tmp_path / "untrained" / "ships", count=5)
+    assert "has testing/ but no train/" in message("untrained")
+    for part in ("train", "Training", "val"):
+        fill(tmp_path / "twice" / part, count=5)
+    assert "Training/ and train/, which both stand for the train part" in message("twice")
+    for name in ("cat", "dog"):
+        fill(tmp_path / "transposed" / name / "train", count=5)
+    assert "has train/ within; parts come first" in message("transposed")
     fill(tmp_path / "other" / "train", count=5)
     (fill(tmp_path / "other" / "val", count=5) / "red").rename(tmp_path / "other/val/rose")
     assert "do not have the same classes: only one of them has red, rose" in message("other")

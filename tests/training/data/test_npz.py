@@ -13,6 +13,7 @@ import torch
 
 from archdsl.errors import DataError
 from archdsl.training.data.source import open_data
+from tests.fixtures.data import sizes
 
 Arrays = dict[str, np.ndarray]
 Write = Callable[[Arrays], Path]
@@ -21,7 +22,7 @@ Write = Callable[[Arrays], Path]
 def test_validation_is_cut_from_every_class(arrays: Arrays, npz: Write) -> None:
     dataset = open_data(f"npz:{npz(arrays)}")
     assert (dataset.channels, dataset.image_size, dataset.num_classes) == (3, (8, 8), 3)
-    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (54, 6, 9)
+    assert sizes(dataset) == [54, 6, 9]
     _, labels = dataset.validation.batch(torch.arange(6))
     assert torch.bincount(labels).tolist() == [2, 2, 2]
 
@@ -29,7 +30,43 @@ def test_validation_is_cut_from_every_class(arrays: Arrays, npz: Write) -> None:
 def test_own_validation_is_kept(arrays: Arrays, npz: Write) -> None:
     arrays |= {"x_val": arrays["x_test"][:5], "y_val": arrays["y_test"][:5]}
     dataset = open_data(f"npz:{npz(arrays)}")
-    assert (len(dataset.train), len(dataset.validation)) == (60, 5)
+    assert sizes(dataset) == [60, 5, 9]
+
+
+def test_validation_alone_is_validation(arrays: Arrays, npz: Write) -> None:
+    arrays |= {"x_val": arrays.pop("x_test"), "y_val": arrays.pop("y_test")}
+    dataset = open_data(f"npz:{npz(arrays)}")
+    assert (sizes(dataset), dataset.test) == ([60, 9], None)
+    assert dataset.sources == {"train": "x_train", "validation": "x_val"}
+
+
+def test_a_training_part_alone_is_cut_in_three(arrays: Arrays, npz: Write) -> None:
+    del arrays["x_test"], arrays["y_test"]
+    dataset = open_data(f"npz:{npz(arrays)}")
+    assert sizes(dataset) == [36, 12, 12]
+    assert dataset.sources["test"] == "20 % of every class of x_train, by seed 0"
+
+
+def test_copies_stay_in_one_part_and_those_of_other_parts_are_told(
+    arrays: Arrays, npz: Write
+) -> None:
+    arrays["x_train"][30:] = arrays["x_train"][:30]
+    arrays["x_test"][:2] = arrays["x_train"][:2]
+    dataset = open_data(f"npz:{npz(arrays)}")
+    assert sizes(dataset) == [54, 6, 9]
+    pixels = [split.batch(torch.arange(len(split)))[0] for split in dataset.splits().values()]
+    train, validation, _ = ({image.numpy().tobytes() for image in part} for part in pixels)
+    assert not train & validation
+    assert dataset.remarks == ["also in train: 2 of 9 different images of test"]
+
+
+def test_images_of_one_colour_are_refused(arrays: Arrays, npz: Write) -> None:
+    arrays["x_train"][:] = 7
+    with pytest.raises(DataError, match=r"too few different images"):
+        open_data(f"npz:{npz(arrays)}")
+    arrays |= {"x_val": arrays["x_test"], "y_val": arrays["y_test"]}
+    with pytest.raises(DataError, match=r"images to train on are of one colour \(level 7, 7, 7"):
+        open_data(f"npz:{npz(arrays)}")
 
 
 def test_each_channel_has_its_own_normalisation(arrays: Arrays, npz: Write) -> None:
@@ -51,7 +88,7 @@ def test_a_relative_file_starts_at_the_current_folder(
     arrays: Arrays, npz: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(npz(arrays).parent)
-    assert len(open_data("npz:data.npz").test) == 9
+    assert sizes(open_data("npz:data.npz")) == [54, 6, 9]
 
 
 def change_pixel(arrays: Arrays) -> None:
@@ -80,7 +117,7 @@ def test_the_digest_sees_every_change(
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"y_test": None}, "y_test is missing"),
+        ({"y_test": None}, "x_test stands alone; x_test and y_test come together"),
         ({"x_val": np.zeros((2, 8, 8, 3), np.uint8)}, "x_val stands alone"),
         ({"x_train": np.zeros((60, 8, 8, 3))}, "x_train is float64 of shape (60, 8, 8, 3)"),
         ({"x_train": np.zeros((60, 8, 8, 4), np.uint8)}, "expected uint8 (count, height, width)"),
@@ -109,9 +146,9 @@ def test_a_wrong_archive_says_what_is_wrong(
 
 
 def test_all_problems_come_at_once(arrays: Arrays, npz: Write) -> None:
-    del arrays["x_test"]
+    del arrays["x_train"]
     arrays["y_train"] = np.zeros(60)
-    with pytest.raises(DataError, match=r"(?s)x_test is missing.*y_train is float64"):
+    with pytest.raises(DataError, match=r"(?s)x_train is missing.*y_train is float64"):
         open_data(f"npz:{npz(arrays)}")
 
 
