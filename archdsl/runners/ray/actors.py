@@ -8,9 +8,9 @@ from typing import Any
 
 import ray
 from ray import tune
-from ray.exceptions import RayError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayError
 
-from archdsl.records import Job, Outcome
+from archdsl.records import Job, Outcome, State
 from archdsl.runners.evaluation import one_line
 from archdsl.runners.interfaces import RunnerError
 from archdsl.runners.ray.resources import Machine
@@ -23,7 +23,11 @@ WAIT_SECONDS = 600.0
 BUSY_SECONDS = 30.0
 """A machine that has no place free by then is left to those that hold it: whatever is evaluated
 there later is checked then."""
-FOR_EVER = -1
+RESTARTS = 100
+"""Of a place that lasts, for one search: a machine comes and goes, but not as often as that."""
+REPEATS = 1
+"""Of what a lasting place was asked when it died. Others had asked for something, too, and are no
+more its cause; what is so twice is a death of its worker to `RepeatingSource`."""
 
 
 class CandidateTrainable(tune.Trainable):
@@ -37,7 +41,16 @@ class CandidateTrainable(tune.Trainable):
         self, config: dict[str, Any], *, slot_config: SlotConfig, lane: Any, expected: Protocols
     ) -> None:
         def on_lane(job: Job) -> Outcome:
-            event: OutcomeEvent = unwrapped(ray.get(lane.measure.remote(job, expected)))
+            try:
+                event: OutcomeEvent = unwrapped(ray.get(lane.measure.remote(job, expected)))
+            except ActorUnavailableError as error:
+                reason = f"the latency lane's process was lost: {one_line(error)}"
+                return Outcome(state=State.CRASHED, reason=reason)
+            except ActorDiedError as error:
+                raise RunnerError(
+                    f"the latency lane's process was lost {RESTARTS + 1} times, last: "
+                    f"{one_line(error)}; mend what ends it, then run the same command again"
+                ) from None
             return event.outcome
 
         self._slot = RaySlot(slot_config, here=_here, lane=None if lane is None else on_lane)
@@ -87,7 +100,7 @@ def slot_actor(
     if machine is not None:
         words["scheduling_strategy"] = on(machine)
     if lasting:
-        words |= {"max_restarts": FOR_EVER, "max_task_retries": FOR_EVER}
+        words |= {"max_restarts": RESTARTS, "max_task_retries": REPEATS}
     return ray.remote(RaySlot).options(**words).remote(config, here=_here)
 
 

@@ -56,6 +56,17 @@ def test_a_lost_process_is_made_good_and_one_that_always_is_is_given_up(
 
 
 @pytest.mark.slow
+def test_a_candidate_that_takes_the_lane_with_it_is_given_up(
+    make_ray_runner: MakeRunner, make_job: Callable[..., Job], source_of: Any
+) -> None:
+    words = ["lose_machine", 1.0]
+    source = source_of([make_job(number, latency=word) for number, word in enumerate(words)])
+    make_ray_runner(concurrent=1, latency_lane={"cpus": 0.1}).run(source)
+    assert [source.outcomes[n].state for n in range(2)] == [State.CRASHED, State.COMPLETE]
+    assert "the latency lane's process was lost" in source.outcomes[0].reason
+
+
+@pytest.mark.slow
 def test_an_error_of_the_search_ends_the_run(
     make_ray_runner: MakeRunner, make_job: Callable[..., Job], source_of: Any
 ) -> None:
