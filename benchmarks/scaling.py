@@ -53,7 +53,8 @@ class Nothing:
     def protocol(self) -> Mapping[str, Any]:
         return {"evaluator": "nothing/1"}
 
-    def check(self, candidate: Job) -> None: ...
+    def check(self, candidate: Job) -> Sequence[str]:
+        return ()
 
     def measure(self, candidate: Job, *, report: Callable[[int, float], None]) -> Measurement:
         value = 1.0 + int(candidate.arch_id[:8], 16) / 2**32

@@ -45,6 +45,7 @@ COMMANDS = {
     "reproduce": "Print the figures of the ViTTM paper's tables beside those computed from "
     "documents.",
     "schema": "Print the JSON Schema of a kind of document; it is JSON with or without --json.",
+    "data": "Say what a source of images holds: its parts, its classes, how it is read.",
     "doctor": "Look at Python, packages, devices, shelves, the run profile's data and the store.",
 }
 """Each command, of the module of that name beside this one, and how its help begins."""

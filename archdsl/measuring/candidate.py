@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -53,8 +53,8 @@ class NetworkEvaluator:
     def protocol(self) -> Mapping[str, Any]:
         return self._protocol
 
-    def check(self, candidate: Job) -> None:
-        """Any network will do."""
+    def check(self, candidate: Job) -> Sequence[str]:
+        return ()  # any network will do
 
     def measure(self, candidate: Job, *, report: Callable[[int, float], None]) -> Measurement:
         network, image_shape = build_candidate(candidate, seed=0)

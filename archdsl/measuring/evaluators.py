@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,8 +25,11 @@ class Evaluator(Protocol):
     def protocol(self) -> Mapping[str, Any]:
         """Everything that may change the value, whatever the candidate is."""
 
-    def check(self, candidate: Job) -> None:
+    def check(self, candidate: Job) -> Sequence[str]:
         """Refuse a candidate that can never be measured, before anything is paid for.
+
+        Returns:
+            What a person should know of the data, a sentence each.
 
         Raises:
             ArchdslError: why it cannot.

@@ -16,7 +16,7 @@ import csv
 import hashlib
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -174,8 +174,8 @@ class TableEvaluator:
     def protocol(self) -> Mapping[str, Any]:
         return self._protocol
 
-    def check(self, candidate: Job) -> None:
-        """Whether there is a row is known only when it is looked up."""
+    def check(self, candidate: Job) -> Sequence[str]:
+        return ()  # whether there is a row is known only when it is looked up
 
     def measure(self, candidate: Job, *, report: Callable[[int, float], None]) -> Measurement:
         """

@@ -23,7 +23,7 @@ from archdsl.nn.network import Network
 from archdsl.records import Job, Measurement
 from archdsl.spec.model import ModelSpec
 from archdsl.storage.storage import Storage
-from archdsl.training.data.dataset import Dataset, check_data
+from archdsl.training.data.dataset import Dataset, check_data, told_of
 from archdsl.training.data.source import open_data
 from archdsl.training.device import cpu_threads, lock_names, threads_for
 from archdsl.training.loop import FitResult, evaluate, fit
@@ -118,12 +118,14 @@ class Trainings:
             threads_for(model.plan, batch=self.recipe.batch, most=self.threads, device=self.device)
         )
 
-    def check(self, candidate: Job) -> None:
-        """
+    def check(self, candidate: Job) -> Sequence[str]:
+        """What a person should know of the data.
+
         Raises:
             DataError: the data do not fit the candidate; names every disagreement.
         """
-        self._dataset_for(candidate)
+        dataset = self._dataset_for(candidate)
+        return [f"{dataset.name}: {remark}" for remark in told_of(dataset)]
 
     def folder(self, candidate: Job) -> Storage:
         """Where the weights of a candidate lie, one folder per seed."""
@@ -193,8 +195,8 @@ class ValidationEvaluator:
     def protocol(self) -> Mapping[str, Any]:
         return self._trainings.protocol
 
-    def check(self, candidate: Job) -> None:
-        self._trainings.check(candidate)
+    def check(self, candidate: Job) -> Sequence[str]:
+        return self._trainings.check(candidate)
 
     def measure(self, candidate: Job, *, report: OnEpoch) -> Measurement:
         """Train with each seed in turn."""
@@ -234,8 +236,9 @@ class FinalEvaluator:
     def protocol(self) -> Mapping[str, Any]:
         return self._protocol
 
-    def check(self, candidate: Job) -> None:
+    def check(self, candidate: Job) -> Sequence[str]:
         self._trainings.check(candidate)
+        return ()  # the same data were told of where they are trained on
 
     def measure(self, candidate: Job, *, report: OnEpoch) -> Measurement:
         trainings, counted = self._trainings, []

@@ -109,13 +109,14 @@ class Child:
         """Whether the process is gone."""
         return self._process.returncode is not None
 
-    def check(self, job: Job) -> None:
-        """Refuse a candidate that can never be measured.
+    def check(self, job: Job) -> Sequence[str]:
+        """Refuse a candidate that can never be measured; see `Runner.check`.
 
         Raises:
             ArchdslError: why it cannot.
         """
-        self._made_ready(("check", job))
+        said: Sequence[str] = self._made_ready(("check", job))
+        return said
 
     def _made_ready(self, message: tuple[Any, ...]) -> Any:
         """The answer to a message before any evaluation: no candidate can be blamed for a death."""

@@ -4,7 +4,7 @@ Messages over the pipe are tuples whose first item is a word:
 
     parent to child                          child to parent
     ("prepare", config)                      ("done", protocols) | ("refused", error)
-    ("check", job)                           ("done", None) | ("refused", error)
+    ("check", job)                           ("done", sentences) | ("refused", error)
     ("evaluate", job, quantities, bounds)    ("measured", measurement)*,
                                                  ("waited", seconds, words)*,
                                                  ("report", epoch, name, value)*,

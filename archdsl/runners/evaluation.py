@@ -61,14 +61,13 @@ class InProcess:
         self._preflight = preflight
         self.protocols = {name: dict(e.protocol()) for name, e in self._evaluators.items()}
 
-    def check(self, job: Job) -> None:
-        """Refuse a candidate that can never be measured.
+    def check(self, job: Job) -> Sequence[str]:
+        """Refuse a candidate that can never be measured; see `Evaluator.check`.
 
         Raises:
             ArchdslError: why it cannot.
         """
-        for evaluator in self._evaluators.values():
-            evaluator.check(job)
+        return [said for each in self._evaluators.values() for said in each.check(job)]
 
     def evaluate(
         self,

@@ -71,8 +71,11 @@ class Runner(Protocol):
             ArchdslError: that place cannot measure what the study asks for.
         """
 
-    def check(self, job: Job) -> None:
+    def check(self, job: Job) -> Sequence[str]:
         """Refuse a candidate that can never be measured, such as one whose data do not fit.
+
+        Returns:
+            What a person should know before anything is paid for, a sentence each.
 
         Raises:
             ArchdslError: why it cannot.

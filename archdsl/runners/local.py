@@ -39,9 +39,9 @@ class LocalRunner:
         """Quantity to protocol of each evaluator; see `Runner.protocols`."""
         return self._slots[0].protocols()
 
-    def check(self, job: Job) -> None:
+    def check(self, job: Job) -> Sequence[str]:
         """Refuse a candidate that can never be measured; see `Runner.check`."""
-        self._slots[0].check(job)
+        return self._slots[0].check(job)
 
     def run(self, source: JobSource) -> None:
         """Evaluate jobs until the source has no more; see `Runner.run`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archdsl.errors import MeasureError
@@ -29,9 +29,9 @@ class WorkerSlot:
         """Quantity to protocol of each evaluator; see `Runner.protocols`."""
         return self._ready().protocols
 
-    def check(self, job: Job) -> None:
+    def check(self, job: Job) -> Sequence[str]:
         """Refuse a candidate that can never be measured; see `Runner.check`."""
-        self._ready().check(job)
+        return self._ready().check(job)
 
     def evaluate(self, job: Job, *, report: OnReport, measured: OnMeasurement) -> Outcome:
         """All that the study measures of a candidate, kept within its bounds.

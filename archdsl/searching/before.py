@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from archdsl.errors import StudyError
@@ -59,17 +59,20 @@ def first_model(checked: CheckedStudy) -> Checked:
     return checked.space.base_candidate() or checked.space.walk(FirstOption({})).model
 
 
-def check_runs(checked: CheckedStudy, runner: Runner) -> Mapping[str, Mapping[str, Any]]:
+def check_runs(
+    checked: CheckedStudy, runner: Runner
+) -> tuple[Mapping[str, Mapping[str, Any]], Sequence[str]]:
     """Refuse a study that cannot run before anything is paid for; twice costs no more than once.
 
     Returns:
-        Quantity to protocol of each evaluator; see `Runner.protocols`.
+        Quantity to protocol of each evaluator, see `Runner.protocols`; and what a person should
+        know, see `Runner.check`.
 
     Raises:
         ArchdslError: devices, data or a storage that are not there, data that do not fit.
     """
     protocols, first = runner.protocols(), first_model(checked)
-    runner.check(
+    said = runner.check(
         Job(
             trial_id=0,
             number=0,
@@ -80,7 +83,7 @@ def check_runs(checked: CheckedStudy, runner: Runner) -> Mapping[str, Mapping[st
             folder="",
         )
     )
-    return protocols
+    return protocols, said
 
 
 def refuse_others(row: StudyRow, store: Store, protocols: Mapping[str, Mapping[str, Any]]) -> None:

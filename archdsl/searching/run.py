@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -129,6 +130,7 @@ def run_search(
             )
 
 
+_LOG = logging.getLogger(__name__)
 _UNDER_WAY: set[tuple[str, str]] = set()
 """Study and database of the searches of this process."""
 _ASKING = Lock()
@@ -171,7 +173,9 @@ def _search(
         store.refuse_damaged(study_id=row.id)
     if row is None or retry or work_left(study, row, store):
         # A study that cannot run leaves nothing behind, so that its document can be mended.
-        protocols = check_runs(checked, runner)
+        protocols, said = check_runs(checked, runner)
+        for sentence in said:
+            _LOG.warning("%s", sentence)
         row = _begin(checked, store, budget=study.budget.trials)
         refuse_others(row, store, protocols)
         owner = Owner.current()

@@ -63,8 +63,8 @@ class Diary:
     def protocol(self) -> Mapping[str, Any]:
         return {"evaluator": "diary/1", "quantity": self.quantity}
 
-    def check(self, candidate: Job) -> None:
-        """Anything goes."""
+    def check(self, candidate: Job) -> Sequence[str]:
+        return ()  # anything goes
 
     def measure(self, candidate: Job, *, report: Callable[[int, float], None]) -> Measurement:
         value = float(candidate.params.get("depth", 1))

@@ -41,8 +41,8 @@ class Noted:
     def protocol(self) -> Mapping[str, Any]:
         return self._evaluator.protocol()
 
-    def check(self, candidate: Job) -> None:
-        self._evaluator.check(candidate)
+    def check(self, candidate: Job) -> Sequence[str]:
+        return self._evaluator.check(candidate)
 
     def measure(self, candidate: Job, *, report: Callable[[int, float], None]) -> Measurement:
         train_epoch = Trainer.train_epoch

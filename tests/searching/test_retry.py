@@ -41,7 +41,7 @@ class Place:
         return {"evaluator": "place/1"}
 
     def check(self, candidate):
-        pass
+        return ()
 
     def measure(self, candidate, *, report):
         depth = candidate.spec["depth"]

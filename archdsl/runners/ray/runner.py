@@ -81,13 +81,12 @@ class RayRunner:
         self._join()
         return {**self._lane_protocols, **self._slot_protocols}
 
-    def check(self, job: Job) -> None:
+    def check(self, job: Job) -> Sequence[str]:
         """Refuse a candidate that can never be measured; see `Runner.check`."""
         self._join()
         with self._on_ray():
-            for each in (self._lane, self._any_slot()):
-                if each is not None:
-                    unwrapped(ray.get(each.check.remote(job)))
+            places = [each for each in (self._lane, self._any_slot()) if each is not None]
+            return [said for each in places for said in unwrapped(ray.get(each.check.remote(job)))]
 
     def run(self, source: JobSource) -> None:
         """Evaluate jobs until the source has no more; see `Runner.run`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -94,13 +94,12 @@ class RaySlot:
             return self._refused
         return protocols
 
-    def check(self, job: Job) -> ErrorEvent | None:
-        """Why a candidate can never be measured here, if it cannot."""
+    def check(self, job: Job) -> Sequence[str] | ErrorEvent:
+        """What a person should know, or why a candidate can never be measured here."""
         try:
-            self._slot.check(job)
+            return self._slot.check(job)
         except ArchdslError as error:
             return self._refusal(error)
-        return None
 
     def measure(
         self, job: Job, expected: Protocols, quantity: str | None = None

@@ -14,6 +14,8 @@ from torch import Tensor
 from archdsl.errors import DataError
 from archdsl.spec.model import ModelSpec
 
+UNBALANCED = 1.5
+"""A class of so many times its even share of the images is told of."""
 IMAGE_LEVELS = 256
 """Images are stored as unsigned bytes."""
 
@@ -41,6 +43,10 @@ class Split(Protocol):
         Raises:
             DataError: an image cannot be decoded.
         """
+
+
+class MixedSizesError(DataError):
+    """Pictures of several sizes, and nothing that says which one to bring them to."""
 
 
 class MisfitError(DataError):
@@ -118,6 +124,8 @@ class Dataset:
         test: for networks that were chosen; None where the source has none.
         sources: split to where it comes from, in words.
         remarks: what a person should know of how the data were read, a sentence each.
+        picture_sizes: the smallest and the largest (height, width) before the images were brought
+            to one size; None where they always had it.
     """
 
     name: str
@@ -131,6 +139,7 @@ class Dataset:
     test: Split | None
     sources: Mapping[str, str]
     remarks: Sequence[str] = ()
+    picture_sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -140,6 +149,22 @@ class Dataset:
         """The splits that there are, by name."""
         found = {"train": self.train, "validation": self.validation}
         return found if self.test is None else {**found, "test": self.test}
+
+
+def told_of(dataset: Dataset) -> list[str]:
+    """What a person should know of a data set before anything is paid for, a sentence each."""
+    found = list(dataset.remarks)
+    counts = dataset.train.class_counts()
+    largest = max(range(len(counts)), key=counts.__getitem__)
+    share = counts[largest] / sum(counts)
+    if share >= UNBALANCED / len(counts):
+        found.append(
+            f"{share:.0%} of the images to train on are of '{dataset.class_names[largest]}'; "
+            "always answering that is as often right"
+        )
+    if dataset.test is None:
+        found.append("no test part: networks are chosen by their validation, and then not tested")
+    return found
 
 
 def check_data(dataset: Dataset, spec: ModelSpec) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from archdsl.errors import DataError
 from archdsl.identity import canonical_json
-from archdsl.training.data.dataset import Dataset, size_word
+from archdsl.training.data.dataset import Dataset, MixedSizesError, size_word
 from archdsl.training.data.files import Files, FileSplit, sampled_normalisation
 from archdsl.training.data.layout import Layout, find_layout, some
 from archdsl.training.data.manifest import Manifest, Trait, read_manifest
@@ -60,7 +60,13 @@ def open_folder(
     pictures = np.concatenate([part.indices for part in parts.values()])
     rows = manifest.rows[pictures]
     channels = 1 if (rows["traits"] & Trait.GREY).all() else 3
-    size = image_size or _common_size(root, rows)
+    smallest, largest = _sizes(rows)
+    if image_size is None and smallest != largest:
+        raise MixedSizesError(
+            f"{root} holds pictures from {size_word(smallest)} to {size_word(largest)} pixels; "
+            "say which size to bring them to"
+        )
+    size = image_size or smallest
     depth = _depth(manifest.rows[parts["train"].indices])
     read = partial(decode, channels=channels, image_size=size, depth=depth)
     normalisation = sampled_normalisation(parts["train"], read)
@@ -79,6 +85,7 @@ def open_folder(
         normalisation=normalisation,
         sources=sources,
         remarks=tuple(_remarks(layout, manifest, parts, depth=depth)),
+        picture_sizes=None if smallest == largest == size else (smallest, largest),
         train=splits["train"],
         validation=splits["validation"],
         test=splits.get("test"),
@@ -111,15 +118,11 @@ def _contents(files: Files) -> npt.NDArray[np.uint64]:
     return digests.view(np.uint64)[:, 0]
 
 
-def _common_size(root: Path, rows: npt.NDArray[np.void]) -> tuple[int, int]:
+def _sizes(rows: npt.NDArray[np.void]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The first and the last (height, width) of all."""
     sizes = np.unique(np.stack([rows["height"], rows["width"]], axis=1), axis=0).tolist()
-    if len(sizes) > 1:
-        raise DataError(
-            f"{root} holds pictures from {size_word(tuple(sizes[0]))} to "
-            f"{size_word(tuple(sizes[-1]))} pixels; say which size to bring them to"
-        )
-    height, width = sizes[0]
-    return height, width
+    (height, width), (greatest_height, greatest_width) = sizes[0], sizes[-1]
+    return (height, width), (greatest_height, greatest_width)
 
 
 def _depth(rows: npt.NDArray[np.void]) -> int:

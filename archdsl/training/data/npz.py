@@ -1,10 +1,12 @@
-"""Images and labels in one NumPy archive: `x_train, y_train[, x_val, y_val][, x_test, y_test]`."""
+"""Images and labels in one NumPy archive: `x_train, y_train[, x_val, y_val][, x_test, y_test]`.
+
+`class_names`, where it is there, names the classes in the order of the labels."""
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -25,6 +27,7 @@ Array = npt.NDArray[Any]
 PARTS = {"train": "train", "validation": "val", "test": "test"}
 """Part to the ending of the keys that hold it."""
 ARRAYS = tuple(f"{letter}_{ending}" for ending in PARTS.values() for letter in "xy")
+NAMES = "class_names"
 REQUIRED = ("x_train", "y_train")
 UNREADABLE = (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
@@ -42,11 +45,12 @@ def open_npz(path: Path, *, name: str, split_seed: int) -> Dataset:
         headers = {key: read_header(archive, key, path) for key in ARRAYS if key in archive}
         problems = [*key_problems(headers), *array_problems(headers), *size_problems(headers)]
         arrays = {} if problems else {key: read_array(archive, key, path) for key in headers}
-    problems = problems or [*agreement_problems(arrays)]
+        named = class_names_of(archive, path)
+    problems = problems or [*agreement_problems(arrays, named)]
     if problems:
         raise DataError("\n  ".join([f"{path} cannot be used as data:", *problems]))
-    num_classes = int(arrays["y_train"].max()) + 1
-    class_names = [str(label) for label in range(num_classes)]
+    labels = range(int(arrays["y_train"].max()) + 1)
+    class_names = named[: len(labels)] or list(map(str, labels))
     given = {
         part: labelled(arrays, ending) for part, ending in PARTS.items() if f"x_{ending}" in arrays
     }
@@ -167,7 +171,14 @@ def size_problems(headers: Mapping[str, Header]) -> Iterator[str]:
         )
 
 
-def agreement_problems(arrays: dict[str, Array]) -> Iterator[str]:
+def class_names_of(archive: np.lib.npyio.NpzFile, path: Path) -> list[str]:
+    """The names of the classes, none where the archive has no such array of texts."""
+    if NAMES not in archive or read_header(archive, NAMES, path).dtype.kind != "U":
+        return []
+    return [str(name) for name in read_array(archive, NAMES, path).ravel()]
+
+
+def agreement_problems(arrays: dict[str, Array], named: Sequence[str]) -> Iterator[str]:
     """What is wrong between arrays that are right by themselves."""
     image_shape = arrays["x_train"].shape[1:]
     classes = np.unique(arrays["y_train"])
@@ -182,6 +193,8 @@ def agreement_problems(arrays: dict[str, Array]) -> Iterator[str]:
         unknown = np.setdiff1d(labels, classes)
         if len(unknown):
             yield f"y_{part} has label {unknown[0]}, which y_train never has"
+    if named and len(classes) and len(named) <= classes[-1]:
+        yield f"{NAMES} names {len(named)} classes, y_train has label {classes[-1]}"
     if len(classes) == 1:
         yield "y_train has only one class; at least two are needed"
     if len(classes) and not np.array_equal(classes, np.arange(len(classes))):
