@@ -26,7 +26,7 @@ def command(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="DATA", help="digits, folder:DIR, npz:FILE or a name of the runner's."
+            metavar="DATA", help="digits, folder:DIR, csv:FILE, npz:FILE or a name of the runner's."
         ),
     ],
     spec: Annotated[

@@ -49,7 +49,9 @@ def command(
     seed: Annotated[int | None, typer.Option(metavar="N", help="Of the sampler.")] = None,
     data: Annotated[
         str | None,
-        typer.Option(metavar="SOURCE", help="digits, npz:FILE, folder:DIR, or a profile's name."),
+        typer.Option(
+            metavar="SOURCE", help="digits, folder:DIR, csv:FILE, npz:FILE, or a profile's name."
+        ),
     ] = None,
     any_device: Annotated[
         bool, typer.Option("--any-device", help="Measure on the device there is, under its name.")

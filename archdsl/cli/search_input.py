@@ -142,7 +142,7 @@ def keep_values_apart(study: Study, profile: RunProfile) -> None:
         kind, _, place = profile.data.get(data, data).partition(":")
         if table is not None:
             in_use(Path(table), f"the table {table}")
-        elif kind == "npz":
+        elif kind in ("npz", "csv"):
             in_use(Path(place).expanduser(), f"the data {place}")
 
 

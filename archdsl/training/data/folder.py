@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import numpy.typing as npt
 
 from archdsl.errors import DataError
-from archdsl.identity import canonical_json
-from archdsl.training.data.dataset import Dataset, MixedSizesError, size_word
-from archdsl.training.data.files import Files, FileSplit, sampled_normalisation
+from archdsl.training.data.dataset import Dataset
+from archdsl.training.data.files import Files
 from archdsl.training.data.layout import Layout, find_layout, some
 from archdsl.training.data.manifest import Manifest, Trait, read_manifest
-from archdsl.training.data.pictures import FULL_DEPTH, decode
-from archdsl.training.data.split import copies, cut_missing
+from archdsl.training.data.picture_dataset import picture_dataset
 
-OTHERWISE = Trait.SEE_THROUGH | Trait.TURNED
-"""What was once read otherwise: where it occurs, the digest says so."""
 KINDS_SHOWN = 5
 
 
@@ -49,46 +42,15 @@ def open_folder(
     given = dict(zip(layout.parts, _given(root, layout, manifest), strict=True))
     if "whole" in given:
         given = {"train": given["whole"]}
-    parts, sources = cut_missing(
+    return picture_dataset(
         given,
         {part: f"{layout.parts[part]}/" if part in layout.parts else "" for part in given},
-        contents=_contents(given["train"]),
-        seed=split_seed,
-        class_names=layout.class_names,
-        source=str(root),
-    )
-    pictures = np.concatenate([part.indices for part in parts.values()])
-    rows = manifest.rows[pictures]
-    channels = 1 if (rows["traits"] & Trait.GREY).all() else 3
-    smallest, largest = _sizes(rows)
-    if image_size is None and smallest != largest:
-        raise MixedSizesError(
-            f"{root} holds pictures from {size_word(smallest)} to {size_word(largest)} pixels; "
-            "say which size to bring them to"
-        )
-    size = image_size or smallest
-    depth = _depth(manifest.rows[parts["train"].indices])
-    read = partial(decode, channels=channels, image_size=size, depth=depth)
-    normalisation = sampled_normalisation(parts["train"], read)
-    splits = {
-        key: FileSplit(
-            files=part, channels=channels, image_size=size, depth=depth, normalisation=normalisation
-        )
-        for key, part in parts.items()
-    }
-    return Dataset(
         name=name,
-        digest=_digest(parts, depth=depth),
+        place=root,
         class_names=layout.class_names,
-        channels=channels,
-        image_size=size,
-        normalisation=normalisation,
-        sources=sources,
-        remarks=tuple(_remarks(layout, manifest, parts, depth=depth)),
-        picture_sizes=None if smallest == largest == size else (smallest, largest),
-        train=splits["train"],
-        validation=splits["validation"],
-        test=splits.get("test"),
+        split_seed=split_seed,
+        image_size=image_size,
+        remarks=_remarks(layout, manifest),
     )
 
 
@@ -112,57 +74,8 @@ def _given(root: Path, layout: Layout, manifest: Manifest) -> Iterator[Files]:
         yield Files(manifest=manifest, indices=pictures[mine], labels=(of_picture[mine] % classes))
 
 
-def _contents(files: Files) -> npt.NDArray[np.uint64]:
-    """(count,) the first 64 bits of each picture's digest."""
-    digests = np.ascontiguousarray(files.manifest.rows["digest"][files.indices][:, :8])
-    return digests.view(np.uint64)[:, 0]
-
-
-def _sizes(rows: npt.NDArray[np.void]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The first and the last (height, width) of all."""
-    sizes = np.unique(np.stack([rows["height"], rows["width"]], axis=1), axis=0).tolist()
-    (height, width), (greatest_height, greatest_width) = sizes[0], sizes[-1]
-    return (height, width), (greatest_height, greatest_width)
-
-
-def _depth(rows: npt.NDArray[np.void]) -> int:
-    """Bits of 16-bit pixels that are in use in any of the pictures, at least 8."""
-    greatest = int(rows["greatest"].max())
-    return max(greatest.bit_length(), 8) if greatest else FULL_DEPTH
-
-
-def _digest(parts: Mapping[str, Files], *, depth: int) -> str:
-    """16 hexadecimal digits of every name, label and content, and of what is read otherwise than
-    it once was.
-
-    It is `archdsl.identity.digest` of parts → [[name, label, digest], …], which for a million files
-    would be a gigabyte of objects.
-    """
-    found = hashlib.sha256(b"{")
-    for number, (part, files) in enumerate(sorted(parts.items())):
-        found.update(f'{"," if number else ""}"{part}":['.encode())
-        rows = files.manifest.rows[files.indices]
-        for index in range(len(files)):
-            row = rows[index]
-            content = [
-                files.manifest.name(int(files.indices[index])),
-                int(files.labels[index]),
-                row["digest"].tobytes().hex(),
-            ]
-            if row["traits"] & OTHERWISE:
-                content.append("on grey, upright")
-            if row["greatest"] and depth != FULL_DEPTH:
-                content.append(f"{depth} bits")
-            found.update(("," if index else "").encode() + canonical_json(content).encode())
-        found.update(b"]")
-    found.update(b"}")
-    return found.hexdigest()[:16]
-
-
-def _remarks(
-    layout: Layout, manifest: Manifest, parts: Mapping[str, Files], *, depth: int
-) -> Iterator[str]:
-    """What a person should know of how the pictures are read."""
+def _remarks(layout: Layout, manifest: Manifest) -> Iterator[str]:
+    """What is passed over."""
     if layout.beside:
         yield f"passed over: {some(f'{name}/' for name in layout.beside)}, which are no parts"
     if manifest.links:
@@ -175,15 +88,3 @@ def _remarks(
             for kind, count in kinds.most_common(KINDS_SHOWN)
         )
         yield f"passed over: files that are no pictures ({what})"
-    pictures = np.concatenate([files.indices for files in parts.values()])
-    rows = manifest.rows[pictures]
-    for trait, words in (
-        (Trait.SEE_THROUGH, "with transparent pixels, which show a grey background"),
-        (Trait.TURNED, "turned upright, as they say (EXIF orientation)"),
-        (Trait.FRAMES, "with further frames or pages, which are not read"),
-    ):
-        if count := int(((rows["traits"] & trait) > 0).sum()):
-            yield f"{words}: {count} of {len(rows)} pictures"
-    if count := int((rows["greatest"] > 0).sum()):
-        yield f"with 16-bit pixels, {depth} bits in use: {count} of {len(rows)} pictures"
-    yield from copies({part: (_contents(each), each.labels) for part, each in parts.items()})

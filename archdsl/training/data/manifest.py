@@ -26,7 +26,7 @@ import numpy.typing as npt
 from archdsl.errors import DataError, WriteError
 from archdsl.files import write_whole
 from archdsl.training.data.pictures import Header, read_header
-from archdsl.training.data.side_by_side import attempt_all, raise_all
+from archdsl.training.data.side_by_side import attempt_all, for_all, raise_all
 
 CACHE_VARIABLE = "ARCHDSL_CACHE"
 """Environment variable that names another folder for what is kept from one process to the next."""
@@ -119,9 +119,27 @@ def read_manifest(root: Path, folders: Sequence[str]) -> Manifest:
     Raises:
         DataError: what is called a picture and cannot be read, the first few by name.
     """
-    kept = _kept_at(root.resolve())
+    return _filled(root.resolve(), lambda: _listed(root, folders))
+
+
+def manifest_of(listing: Path, names: Sequence[str]) -> Manifest:
+    """What there is behind names that a file lists; see `read_manifest`.
+
+    Args:
+        listing: the file; names start at its folder.
+        names: in the order of the rows.
+
+    Raises:
+        DataError: files that are not there or cannot be read, the first few by name.
+    """
+    return _filled(listing.resolve(), lambda: _named(listing.parent, names))
+
+
+def _filled(place: Path, look: Callable[[], Manifest]) -> Manifest:
+    """The files that are found, with all that is known of them; `place` is what they belong to."""
+    kept = _kept_at(place)
     with _alone(kept):
-        listed = _listed(root, folders)
+        listed = look()
         known = _load(kept)
         times = listed.rows["changed"].copy()
         wanted = _take_known(listed, known)
@@ -164,6 +182,24 @@ def _listed(root: Path, folders: Sequence[str]) -> Manifest:
         counts=counts,
         links=links,
     )
+
+
+def _named(root: Path, names: Sequence[str]) -> Manifest:
+    """Files by name, with their sizes and times; nothing is read."""
+
+    def look(path: Path) -> tuple[int, int]:
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        return found.st_size, found.st_mtime_ns
+
+    rows = np.zeros(len(names), dtype=ROW)
+    found = for_all([root / name for name in names], look)
+    rows["bytes"], rows["changed"] = np.array(found, dtype=np.int64).reshape(-1, 2).T
+    texts = [os.fsencode(name) for name in names]
+    ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
+    return Manifest(root=root, text=b"".join(texts), ends=ends, rows=rows)
 
 
 def is_hidden(name: str) -> bool:

@@ -9,12 +9,13 @@ from types import MappingProxyType
 
 from archdsl.document.messages import nearest
 from archdsl.errors import DataError
+from archdsl.training.data.csv_list import open_csv
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.digits import open_digits
 from archdsl.training.data.folder import open_folder
 from archdsl.training.data.npz import open_npz
 
-FORMS = ("digits", "npz:FILE", "folder:DIR")
+FORMS = ("digits", "npz:FILE", "csv:FILE", "folder:DIR")
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
@@ -31,8 +32,8 @@ def open_data(
     """Open a data set.
 
     Args:
-        source: `digits`, `npz:FILE`, `folder:DIR` or one of `names`; relative paths start at
-            the current folder.
+        source: `digits`, `npz:FILE`, `csv:FILE`, `folder:DIR` or one of `names`; relative paths
+            start at the current folder.
         names: plain names and the source each stands for, as a run profile gives them.
         split_seed: decides the splits that the source does not bring along.
         image_size: (height, width) that the pictures of a folder are brought to. The other
@@ -53,6 +54,8 @@ def open_data(
         return open_digits(name=source, split_seed=split_seed)
     if kind == "npz" and place:
         return open_npz(path, name=source, split_seed=split_seed)
+    if kind == "csv" and place:
+        return open_csv(path, name=source, split_seed=split_seed, image_size=image_size)
     if kind == "folder" and place:
         return open_folder(path, name=source, split_seed=split_seed, image_size=image_size)
     raise unknown_source(source, location=location, names=names)
@@ -68,8 +71,8 @@ def unknown_source(source: str, *, location: str, names: Mapping[str, str]) -> D
     near = nearest(location.partition(":")[0], spellings)
     if Path(location).is_dir():
         message += f"; did you mean 'folder:{location}'?"
-    elif Path(location).suffix == ".npz":
-        message += f"; did you mean 'npz:{location}'?"
+    elif (suffix := Path(location).suffix) in (".npz", ".csv"):
+        message += f"; did you mean '{suffix[1:]}:{location}'?"
     elif near:
         message += f"; did you mean '{spellings[near]}'?"
     elif not named and _NAME.fullmatch(location):
