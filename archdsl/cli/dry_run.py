@@ -2,74 +2,29 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archdsl.cli.estimate import SAMPLES, Estimate, estimate_search
 from archdsl.cli.printing import duration, print_json, put, say
 from archdsl.cli.writing import write_files
 from archdsl.document.messages import listed, shortened, shown
 from archdsl.document.write import to_yaml
-from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.settings import AccuracySettings
 from archdsl.metrics import TRAINED, trained_metric
-from archdsl.plan.read import Checked
 from archdsl.reporting.formatting import counted
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.around import base_name
-from archdsl.searching.constraints import broken
 from archdsl.searching.read import CheckedStudy, find_base, is_document
-from archdsl.searching.study import EvaluateWords
 
 if TYPE_CHECKING:
     from archdsl.searching.draws import BrokenConstraint, HeldByTable
     from archdsl.space.refusals import Refusal
 
-SAMPLES = 200
 MOST_REASONS, MOST_OPTIONS, MESSAGE_LENGTH = 3, 3, 100
 """Reasons of one kind that are shown, options of each, and letters of what is said."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """What is known before a search.
-
-    Args:
-        size: ways to decide, invalid and equal ones included.
-        valid: share of random draws that give a model.
-        feasible: share of random draws that give a model whose facts keep the constraints.
-        invalid: why the other draws give no model.
-        infeasible: which constraints the models break.
-        tables: of each quantity that is read from one, how many of the models drawn it holds.
-        latency_seconds: of measuring its latency, None where that is not measured.
-        training_seconds: of training it, with all seeds, None where nothing is trained.
-        epochs: of one training with one seed, None where nothing is trained.
-        seeds: trainings of a trial, None where nothing is trained.
-        timed_on: what the seconds are of: the base, or without one the first of all options.
-        trials: of the budget.
-    """
-
-    size: int
-    valid: float
-    feasible: float
-    invalid: Sequence[Refusal]
-    infeasible: Sequence[BrokenConstraint]
-    tables: Mapping[str, HeldByTable]
-    latency_seconds: float | None
-    training_seconds: float | None
-    epochs: int | None
-    seeds: int | None
-    timed_on: str
-    trials: int
-
-    @property
-    def total_seconds(self) -> float:
-        """Of the whole budget, if every trial were like the base."""
-        return min(self.trials, self.size) * (
-            (self.latency_seconds or 0) + (self.training_seconds or 0)
-        )
 
 
 def write_document(checked: CheckedStudy, *, folder: Path, output: Path, force: bool) -> None:
@@ -103,7 +58,7 @@ def _moved(base: Any, before: Path, after: Path) -> Any:
 
 def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_device: bool) -> None:
     """Print the estimate of a search."""
-    estimate = _estimate(checked, profile, any_device)
+    estimate = estimate_search(checked, profile, any_device=any_device)
     if as_json:
         print_json({**asdict(estimate), "total_seconds": estimate.total_seconds})
         return
@@ -117,9 +72,18 @@ def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_de
     if not estimate.feasible:
         say(_nothing_feasible(checked, estimate))
     evaluate = checked.study.evaluate
-    of, trained = estimate.timed_on, _training(evaluate)[1]
-    put(f"latency    {_format_cost(evaluate.of('latency'), estimate.latency_seconds, of)}")
-    put(f"training   {_format_cost(trained, estimate.training_seconds, of)}")
+    trained = evaluate.of(trained_metric(evaluate.given()) or TRAINED[0])
+    costs = {
+        "latency": (evaluate.of("latency"), estimate.latency_seconds),
+        "memory": (evaluate.of("memory"), estimate.memory_seconds),
+        "throughput": (evaluate.of("throughput"), estimate.throughput_seconds),
+        "training": (trained, estimate.training_seconds),
+    }
+    for name, (settings, seconds) in costs.items():
+        if settings or name in ("latency", "training"):
+            put(f"{name:<10} {_format_cost(settings, seconds, estimate.timed_on)}")
+    for told in estimate.data:
+        put(f"data       {told}")
     _put_reasons("tables", map(_lacking, estimate.tables.items()))
     put(f"budget     {estimate.trials} trials, about {duration(estimate.total_seconds)} in all")
 
@@ -174,12 +138,6 @@ def _nothing_feasible(checked: CheckedStudy, estimate: Estimate) -> str:
     )
 
 
-def _training(evaluate: EvaluateWords) -> tuple[str, object]:
-    """The metric that takes a training, and how it is evaluated, if it is."""
-    metric = trained_metric(evaluate.given()) or TRAINED[0]
-    return metric, evaluate.of(metric)
-
-
 def _format_cost(settings: object, seconds: float | None, timed_on: str) -> str:
     if settings is None:
         return "not asked for"
@@ -191,85 +149,3 @@ def _format_cost(settings: object, seconds: float | None, timed_on: str) -> str:
         work = f": {counted(epochs, 'epoch')}, {counted(seeds, 'seed')}"
     cost = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
     return f"{cost} a trial{work}, timed on {timed_on}"
-
-
-def _estimate(checked: CheckedStudy, profile: RunProfile, any_device: bool) -> Estimate:
-    from archdsl.searching.before import first_model
-    from archdsl.searching.draws import broken_constraints, draw, held_by_tables
-    from archdsl.space.refusals import refusals
-
-    constraints = checked.study.fact_constraints()
-    draws = draw(checked.space, SAMPLES)
-    valid = [each for each in draws if each.is_valid]
-    feasible = [each for each in valid if not broken(constraints, each.facts)]
-    tables = held_by_tables(checked, profile, feasible)
-    conditions = checked.study.evaluate.of("latency")
-    metric, settings = _training(checked.study.evaluate)
-    model = first_model(checked)
-    timed_on = "the base" if checked.space.bases else "the first of all options"
-    trained = settings if isinstance(settings, AccuracySettings) else None
-    latency = training = None
-    if trained:
-        say(f"timing a few steps of a training of {timed_on} …")
-        training = _training_seconds(model, metric, trained, profile)
-    if isinstance(conditions, Conditions):
-        say(f"measuring the latency of {timed_on} …")
-        latency = _latency_seconds(model, conditions, any_device)
-    return Estimate(
-        size=checked.space.size,
-        valid=len(valid) / SAMPLES,
-        feasible=len(feasible) / SAMPLES,
-        invalid=refusals(checked.space, draws),
-        infeasible=broken_constraints(constraints, draws),
-        tables=tables,
-        latency_seconds=latency,
-        training_seconds=training,
-        epochs=trained.resolved_recipe().epochs if trained else None,
-        seeds=len(trained.seeds) if trained else None,
-        timed_on=timed_on,
-        trials=checked.study.budget.trials,
-    )
-
-
-def _latency_seconds(model: Checked, conditions: Conditions, any_device: bool) -> float:
-    from archdsl.compiler.build import build_plan
-    from archdsl.measuring.latency import measure_latency
-
-    if any_device:
-        conditions = conditions.model_copy(update={"device": "any"})
-    network = build_plan(model.plan)
-    started = time.perf_counter()
-    measure_latency(network, image_shape=model.plan.image, conditions=conditions)
-    return time.perf_counter() - started
-
-
-def _training_seconds(
-    model: Checked, metric: str, settings: AccuracySettings, profile: RunProfile
-) -> float:
-    from archdsl.compiler.build import build_plan
-    from archdsl.training.data.source import open_data
-    from archdsl.training.device import choose_device, cpu_threads, threads_for
-    from archdsl.training.preflight import training_seconds
-    from archdsl.training.tasks import TASKS
-
-    dataset = open_data(
-        settings.data,
-        names=profile.data,
-        split_seed=settings.split_seed,
-        image_size=model.spec.image.size,
-    )
-    recipe = settings.resolved_recipe()
-    device = choose_device(profile.training.device, profile=profile.name)
-    threads = threads_for(
-        model.plan, batch=recipe.batch, most=profile.training_threads, device=device
-    )
-    with cpu_threads(threads):
-        one = training_seconds(
-            build_plan(model.plan),
-            model.spec,
-            dataset,
-            task=TASKS[metric],
-            recipe=recipe,
-            device=device,
-        )
-    return one * len(settings.seeds)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+from archdsl.document.tree import Scalar
 from archdsl.errors import StudyError
 from archdsl.identity import differences, digest
 from archdsl.plan.read import Checked
@@ -21,18 +23,24 @@ from archdsl.store.store import Store
 
 def runner_of(checked: CheckedStudy, profile: RunProfile, *, any_device: bool) -> Runner:
     """The runner of a profile, ready for what the study measures."""
-    study = checked.study
-    written: dict[str, dict[str, Any]] = study.evaluate.model_dump(mode="json", exclude_none=True)
-    evaluate = {
+    bounds = [
+        Bound(quantity=c.left, operator="<=" if c.operator == "<=" else ">=", limit=float(c.right))
+        for c in checked.study.parsed_constraints()
+        if c.measured
+    ]
+    evaluate = evaluate_here(checked, any_device=any_device)
+    return make_runner(profile, evaluate=evaluate, bounds=bounds)
+
+
+def evaluate_here(checked: CheckedStudy, *, any_device: bool) -> dict[str, dict[str, Any]]:
+    """What a study says of measuring each quantity; see `settings_here`."""
+    written: dict[str, dict[str, Any]] = checked.study.evaluate.model_dump(
+        mode="json", exclude_none=True
+    )
+    return {
         name: settings_here(settings, spec=lambda: first_model(checked).spec, any_device=any_device)
         for name, settings in written.items()
     }
-    bounds = [
-        Bound(quantity=c.left, operator="<=" if c.operator == "<=" else ">=", limit=float(c.right))
-        for c in study.parsed_constraints()
-        if c.measured
-    ]
-    return make_runner(profile, evaluate=evaluate, bounds=bounds)
 
 
 def settings_here(
@@ -71,19 +79,26 @@ def check_runs(
     Raises:
         ArchdslError: devices, data or a storage that are not there, data that do not fit.
     """
-    protocols, first = runner.protocols(), first_model(checked)
-    said = runner.check(
-        Job(
-            trial_id=0,
-            number=0,
-            arch_id=first.plan.arch_id,
-            spec=first.spec.document(),
-            params={},
-            known=(),
-            folder="",
-        )
+    return runner.protocols(), runner.check(job_of_model(first_model(checked)))
+
+
+def job_of_model(
+    model: Checked,
+    params: Mapping[str, Scalar] = MappingProxyType({}),
+    *,
+    also: Mapping[str, Scalar] = MappingProxyType({}),
+) -> Job:
+    """A model that is no trial's, as a worker gets it; see `Job`."""
+    return Job(
+        trial_id=0,
+        number=0,
+        arch_id=model.plan.arch_id,
+        spec=model.spec.document(),
+        params=dict(params),
+        known=(),
+        folder="",
+        also=dict(also),
     )
-    return protocols, said
 
 
 def refuse_others(row: StudyRow, store: Store, protocols: Mapping[str, Mapping[str, Any]]) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from archdsl.document.tree import Scalar
 from archdsl.measuring.evaluators import Evaluator, make_evaluators
 from archdsl.measuring.table import RowError
 from archdsl.plan.facts import facts
-from archdsl.plan.read import Checked
 from archdsl.records import Job
 from archdsl.runners.profile import RunProfile
+from archdsl.searching.before import job_of_model
 from archdsl.searching.constraints import Constraint, broken
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.samplers import History
@@ -109,23 +108,10 @@ def _jobs(checked: CheckedStudy, feasible: Sequence[Candidate]) -> dict[str, Job
     jobs: dict[str, Job] = {}
     base = checked.space.base_candidate()
     if base and not broken(checked.study.fact_constraints(), facts(base.plan)):
-        jobs[base.plan.arch_id] = _job(base, {}, also=base_decisions(checked.space))
+        jobs[base.plan.arch_id] = job_of_model(base, {}, also=base_decisions(checked.space))
     for each in feasible:
-        jobs.setdefault(each.model.plan.arch_id, _job(each.model, each.params, also={}))
+        jobs.setdefault(each.model.plan.arch_id, job_of_model(each.model, each.params))
     return jobs
-
-
-def _job(model: Checked, params: Mapping[str, Scalar], *, also: Mapping[str, Scalar]) -> Job:
-    return Job(
-        trial_id=0,
-        number=0,
-        arch_id=model.plan.arch_id,
-        spec=model.spec.document(),
-        params=params,
-        known=(),
-        folder="",
-        also=also,
-    )
 
 
 def _missing(evaluator: Evaluator, job: Job) -> str | None:

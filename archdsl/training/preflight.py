@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import partial
+from itertools import count, pairwise
+from statistics import median
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +18,17 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.errors import NotEnoughMemoryError
 from archdsl.spec.model import ModelSpec
-from archdsl.training.data.dataset import Dataset, check_data
+from archdsl.training.data.dataset import Dataset, Split, check_data
 from archdsl.training.device import free_bytes, lock_names, synchronize
+from archdsl.training.loop import evaluate
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks.task import Task
-from archdsl.training.trainer import build_optimizer
+from archdsl.training.trainer import Trainer, build_optimizer
 
 COPIES = 4
 """Of every weight: itself, its gradient, and AdamW's two moments."""
-TIMED_STEPS = 3
+TIMED_STEPS, TIMED_SECONDS = 4, 1.0
+"""Of a training, at least."""
 # Given a type here: torch leaves this constructor without any.
 _reference: Callable[[torch.UntypedStorage], Hashable] = StorageWeakRef
 _GIB = 2**30
@@ -132,31 +138,75 @@ def training_seconds(
     recipe: Recipe,
     device: torch.device,
 ) -> float:
-    """Estimated seconds of one training with one seed; the model's weights stay as they are.
+    """Estimated seconds of one training with one seed, from some of its steps; the weights are
+    spoilt afterwards.
 
     Args:
-        model: the network of `spec`, as `archdsl.compile` makes it.
+        model: the network of `spec`, as `archdsl.compile` makes it; moved to `device`.
         spec: the document, for checking the data against it.
-        dataset: its train split is read, a batch at a time.
+        dataset: of its train and its validation split, a few batches are read.
         task: gives the loss.
-        recipe: epochs and batch.
+        recipe: what a step consists of, and how many epochs there are.
         device: where the training would run.
 
     Raises:
         DataError: the data do not fit the document.
+        DivergedError: a loss is infinite or not a number.
+        DeviceLockError: a measurement keeps the device.
     """
     check_data(dataset, spec)
-    model.to(device).train()
-    train = dataset.train.to(device)
-    images, targets = train.batch(torch.arange(min(recipe.batch, len(train))))
-    seconds = []
-    for _ in range(TIMED_STEPS + 1):  # the first warms up
-        started = time.perf_counter()
-        torch.autograd.backward(task.loss(model, images, targets, recipe=recipe))
+    lock = SharedDeviceLock(lock_names(device), synchronize=partial(synchronize, device))
+    ends: list[float] = []
+
+    def after_step() -> None:
         synchronize(device)
-        seconds.append(time.perf_counter() - started)
-    model.zero_grad()
-    steps = math.ceil(len(train) / recipe.batch)
-    # A validation image costs a forward pass, about a third of a training step's.
-    validation = len(dataset.validation) / recipe.batch / 3
-    return sorted(seconds[1:])[TIMED_STEPS // 2] * (steps + validation) * recipe.epochs
+        ends.append(time.perf_counter() - lock.seconds_waited)
+        lock.yield_to_measurement()
+
+    def validate(batches: int) -> float:
+        started = time.perf_counter() - lock.seconds_waited
+        some = _Some(dataset.validation, batches * recipe.batch)
+        after_batch = lock.yield_to_measurement
+        evaluate(model, some, task=task, device=device, batch=recipe.batch, after_batch=after_batch)
+        return (time.perf_counter() - lock.seconds_waited - started) / len(some)
+
+    some = _Some(dataset.train, TIMED_STEPS * recipe.batch)
+    trainer = Trainer(
+        model.to(device),
+        some.to(device),
+        task=task,
+        recipe=recipe,
+        seed=0,
+        device=device,
+        after_step=after_step,
+    )
+    with lock:
+        epochs = count(1)
+        # The first step warms up: its end begins the first that counts.
+        while len(ends) <= TIMED_STEPS or ends[-1] - ends[0] < TIMED_SECONDS:
+            trainer.train_epoch(next(epochs))
+        validate(1)
+        image_seconds = validate(TIMED_STEPS)
+    step_seconds = median(after - before for before, after in pairwise(ends))
+    steps = math.ceil(len(dataset.train) / recipe.batch)
+    return (step_seconds * steps + image_seconds * len(dataset.validation)) * recipe.epochs
+
+
+@dataclass(frozen=True)
+class _Some:
+    """The first images of a split, or all of one with fewer."""
+
+    split: Split
+    most: int
+
+    def __len__(self) -> int:
+        return min(self.most, len(self.split))
+
+    def class_counts(self) -> list[int]:
+        return self.split.class_counts()
+
+    def to(self, device: torch.device) -> _Some:
+        return _Some(self.split.to(device), self.most)
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        return self.split.batch(indices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,30 @@ def test_a_training_without_a_base(run: Run, folder: Path) -> None:
     told = run("search", "study.yaml", "--dry-run", "--set", "space.depth={choose: [1, 2]}").out
     assert "latency    not asked for\n" in told
     assert " s a trial: 1 epoch, 1 seed, timed on the first of all options\n" in told
+
+
+def test_all_that_is_measured_costs(run: Run, folder: Path) -> None:
+    (folder / "study.yaml").write_text(HARD)
+    quick = "{device: cpu, batch: 1, max_seconds: 0.05}"
+    words = (
+        "search", "study.yaml", "--dry-run", "--set", "objectives.throughput=maximize",
+        "--set", f"evaluate.throughput={quick}",
+    )  # fmt: skip
+    lines = run(*words).out.splitlines()
+    assert any(re.match(r"throughput \d+\.\d s a trial, timed on the base", each) for each in lines)
+    assert not any(each.startswith("memory") for each in lines)
+    found = run(*words, "--json").json()
+    assert found["total_seconds"] == pytest.approx(6 * found["throughput_seconds"])
+
+
+def test_a_training_that_does_not_fit(run: Run, folder: Path) -> None:
+    (folder / "study.yaml").write_text(HARD)
+    huge = (packaged("specs") / "vittm-digits.yaml").read_text().replace("dim: 64", "dim: 2048")
+    (folder / "huge.yaml").write_text(huge)
+    words = ("search", "study.yaml", "--dry-run", "--set", "objectives={top1: maximize}")
+    recipe = "evaluate.top1={data: digits, recipe: {batch: 65536}}"
+    done = run(*words, "--set", recipe, "--set", "base=huge", code=2)
+    assert "a training in batches of 65536 takes at least" in done.err
 
 
 HARD = """\

@@ -1,0 +1,185 @@
+"""What is known before a search: how much of its space is worth trying, and what that will cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archdsl.cli.printing import say
+from archdsl.measuring.settings import AccuracySettings, settings_of
+from archdsl.metrics import trained_for
+from archdsl.plan.read import Checked
+from archdsl.records import Job
+from archdsl.runners.profile import RunProfile
+from archdsl.searching.constraints import broken
+from archdsl.searching.read import CheckedStudy
+
+if TYPE_CHECKING:
+    from archdsl.searching.draws import BrokenConstraint, HeldByTable
+    from archdsl.space.refusals import Refusal
+
+SAMPLES = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What is known before a search.
+
+    Args:
+        size: ways to decide, invalid and equal ones included.
+        valid: share of random draws that give a model.
+        feasible: share of random draws that give a model whose facts keep the constraints.
+        invalid: why the other draws give no model.
+        infeasible: which constraints the models break.
+        tables: of each quantity that is read from one, how many of the models drawn it holds.
+        latency_seconds: of measuring its latency, None where that is not measured.
+        memory_seconds: the same of its memory.
+        throughput_seconds: the same of its throughput.
+        training_seconds: of training it, with all seeds, None where nothing is trained.
+        epochs: of one training with one seed, None where nothing is trained.
+        seeds: trainings of a trial, None where nothing is trained.
+        data: what a person should know of the images, a sentence each.
+        timed_on: what the seconds are of: the base, or without one the first of all options.
+        trials: of the budget.
+    """
+
+    size: int
+    valid: float
+    feasible: float
+    invalid: Sequence[Refusal]
+    infeasible: Sequence[BrokenConstraint]
+    tables: Mapping[str, HeldByTable]
+    latency_seconds: float | None
+    memory_seconds: float | None
+    throughput_seconds: float | None
+    training_seconds: float | None
+    epochs: int | None
+    seeds: int | None
+    data: Sequence[str]
+    timed_on: str
+    trials: int
+
+    @property
+    def total_seconds(self) -> float:
+        """Of the whole budget, if every trial were like the base."""
+        seconds = (
+            self.latency_seconds,
+            self.memory_seconds,
+            self.throughput_seconds,
+            self.training_seconds,
+        )
+        return min(self.trials, self.size) * sum(filter(None, seconds))
+
+
+def estimate_search(checked: CheckedStudy, profile: RunProfile, *, any_device: bool) -> Estimate:
+    """Draw models of a study's space, and time one of them.
+
+    Raises:
+        ArchdslError: devices, data or tables that are not there, a training that does not fit.
+    """
+    from archdsl.searching.before import evaluate_here, first_model, job_of_model
+    from archdsl.searching.draws import broken_constraints, draw, held_by_tables
+    from archdsl.space.refusals import refusals
+
+    constraints = checked.study.fact_constraints()
+    draws = draw(checked.space, SAMPLES)
+    valid = [each for each in draws if each.is_valid]
+    feasible = [each for each in valid if not broken(constraints, each.facts)]
+    tables = held_by_tables(checked, profile, feasible)
+    given = evaluate_here(checked, any_device=any_device)
+    measured = {name: settings for name, settings in given.items() if "table" not in settings}
+    model = first_model(checked)
+    job = job_of_model(model)
+    timed_on = "the base" if checked.space.bases else "the first of all options"
+    metric = trained_for(measured)
+    trained = training = None
+    told: Sequence[str] = ()
+    if metric:
+        say(f"timing a few steps of a training of {timed_on} …")
+        trained = settings_of(AccuracySettings, measured.pop(metric), f"evaluate.{metric}")
+        training, told = _training_seconds(model, metric, trained, profile)
+    seconds = {}
+    for name, settings in measured.items():
+        say(f"measuring the {name} of {timed_on} …")
+        seconds[name] = _measuring_seconds(job, name, settings, profile)
+    return Estimate(
+        size=checked.space.size,
+        valid=len(valid) / SAMPLES,
+        feasible=len(feasible) / SAMPLES,
+        invalid=refusals(checked.space, draws),
+        infeasible=broken_constraints(constraints, draws),
+        tables=tables,
+        latency_seconds=seconds.get("latency"),
+        memory_seconds=seconds.get("memory"),
+        throughput_seconds=seconds.get("throughput"),
+        training_seconds=training,
+        epochs=trained.resolved_recipe().epochs if trained else None,
+        seeds=len(trained.seeds) if trained else None,
+        data=told,
+        timed_on=timed_on,
+        trials=checked.study.budget.trials,
+    )
+
+
+def _measuring_seconds(
+    job: Job, quantity: str, settings: Mapping[str, Any], profile: RunProfile
+) -> float:
+    """As long as a search takes for it, without what it waits until others leave the device."""
+    from archdsl.device_lock import report_waits, tell_wait
+    from archdsl.measuring.evaluators import make_evaluators
+
+    waits = []
+
+    def waited(seconds: float, words: str) -> None:
+        waits.append(seconds)
+        if words:
+            tell_wait(words)
+
+    [evaluator] = make_evaluators({quantity: settings}, profile)
+    started = time.perf_counter()
+    with report_waits(waited):
+        evaluator.measure(job, report=lambda epoch, value: None)
+    return time.perf_counter() - started - sum(waits)
+
+
+def _training_seconds(
+    model: Checked, metric: str, settings: AccuracySettings, profile: RunProfile
+) -> tuple[float, list[str]]:
+    """Of all seeds; and what there is to know of the data."""
+    from archdsl.compiler.build import build_plan
+    from archdsl.training.data.dataset import told_of
+    from archdsl.training.data.source import open_data
+    from archdsl.training.device import choose_device, cpu_threads, threads_for
+    from archdsl.training.preflight import check_fits, training_seconds
+    from archdsl.training.tasks import TASKS
+
+    dataset = open_data(
+        settings.data,
+        names=profile.data,
+        split_seed=settings.split_seed,
+        image_size=model.spec.image.size,
+    )
+    recipe = settings.resolved_recipe()
+    device = choose_device(profile.training.device, profile=profile.name)
+    threads = threads_for(
+        model.plan, batch=recipe.batch, most=profile.training_threads, device=device
+    )
+    check_fits(
+        lambda: build_plan(model.plan),
+        task=TASKS[metric],
+        image_shape=model.plan.image,
+        recipe=recipe,
+        device=device,
+    )
+    with cpu_threads(threads):
+        one = training_seconds(
+            build_plan(model.plan),
+            model.spec,
+            dataset,
+            task=TASKS[metric],
+            recipe=recipe,
+            device=device,
+        )
+    return one * len(settings.seeds), told_of(dataset)
