@@ -82,8 +82,8 @@ def test_a_search_says_so_before_it_pays(run: Command, photos: Path) -> None:
     assert done.code == 0, done.err
     said = done.err.splitlines()
     first = next(n for n, line in enumerate(said) if "trial 0" in line)
-    for words in ("(1 .csv)", "75% of the images", "no test part"):
-        assert sum(words in line for line in said[:first]) == 1, done.err
+    for sentence in ("(1 .csv)", "75% of the images", "no test part"):
+        assert sum(sentence in line for line in said[:first]) == 1, done.err
     assert "test top1" not in done.out
     dry = run(*words, "--dry-run").out
     assert "data       no test part: networks are chosen by their validation" in dry
