@@ -16,7 +16,6 @@ from archdsl.records import Job, Measurement
 from archdsl.runners.interfaces import Bound, Runner
 from archdsl.runners.make import make_runner
 from archdsl.runners.profile import RunProfile
-from archdsl.training.trainer import Trainer
 
 MACHINE = "ARCHDSL_TEST_MACHINE"
 """Environment variable of a machine: its name in the diary."""
@@ -45,6 +44,9 @@ class Noted:
         return self._evaluator.check(candidate)
 
     def measure(self, candidate: Job, *, report: Callable[[int, float], None]) -> Measurement:
+        # Only here: the processes between the search and the child need no torch.
+        from archdsl.training.trainer import Trainer
+
         train_epoch = Trainer.train_epoch
 
         def noted(trainer: Trainer, epoch: int) -> None:

@@ -244,21 +244,26 @@ def _put_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
 
 
-@pytest.fixture
-def diary_toys(monkeypatch: pytest.MonkeyPatch) -> Any:
+@pytest.fixture(scope="module")
+def _here_on_path() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        _put_on_path(Path(__file__).parent, patch)
+        yield
+
+
+@pytest.fixture(scope="module")
+def diary_toys(_here_on_path: None) -> Any:
     """The module of evaluators with a diary, for this process and all it starts."""
     import importlib
 
-    _put_on_path(Path(__file__).parent, monkeypatch)
     return importlib.import_module("archdsl_diary_toys")
 
 
-@pytest.fixture
-def noted_trainings(monkeypatch: pytest.MonkeyPatch) -> Any:
+@pytest.fixture(scope="module")
+def noted_trainings(_here_on_path: None) -> Any:
     """The module of real evaluators with a diary, for this process and all it starts."""
     import importlib
 
-    _put_on_path(Path(__file__).parent, monkeypatch)
     return importlib.import_module("archdsl_noted_trainings")
 
 
