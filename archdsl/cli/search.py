@@ -16,7 +16,7 @@ from archdsl.cli.printing import print_json, put, say
 from archdsl.cli.process import Interruption, behind
 from archdsl.cli.search_input import Asked, Found, keep_values_apart, names_in, resolve_study
 from archdsl.cli.stores import existing_store
-from archdsl.errors import DataError, DeviceError
+from archdsl.errors import DataError, DeviceError, StudyError
 from archdsl.files import refuse_in_use
 from archdsl.records import State
 from archdsl.runners.profile import RunProfile
@@ -99,6 +99,8 @@ def command(
         say(warning)
     keep_apart(locate(db))
     keep_values_apart(checked.study, profile)
+    if dry_run and again:
+        raise StudyError("a dry run tries nothing again; leave out --retry, or --dry-run")
     if dry_run:
         from archdsl.cli.dry_run import dry_run as estimate
         from archdsl.cli.dry_run import write_document

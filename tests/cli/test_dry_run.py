@@ -25,6 +25,11 @@ def test_what_a_training_is_of(run: Run) -> None:
     assert (found["epochs"], found["seeds"], found["timed_on"]) == (12, 2, "the base")
 
 
+def test_it_tries_nothing_again(run: Run) -> None:
+    done = run("search", "digits", "--dry-run", "--retry", "failed", code=2)
+    assert "a dry run tries nothing again; leave out --retry, or --dry-run" in done.err
+
+
 def test_a_training_without_a_base(run: Run, folder: Path) -> None:
     model = (packaged("specs") / "vittm-digits.yaml").read_text()
     lines = [line for line in model.splitlines() if not line.startswith("#")]
