@@ -107,6 +107,8 @@ def sentence(found: Mapping[str, Any]) -> str:
         return f"{shown(value)} is {relation} {_short(context[bound])}"
     if kind in _EXPECTED:
         hint = missing_space(value) if _EXPECTED[kind] == "a mapping" else ""
+        if _EXPECTED[kind] == "text" and isinstance(value, int | float):
+            hint = "; in quotes it is"
         return f"{shown(value)} is not {_EXPECTED[kind]}{hint}"
     if kind in ("too_short", "too_long"):
         return f"{context['actual_length']} values; {_lengths(context)}"

@@ -42,5 +42,5 @@ def resolve(text: str) -> Scalar:
         return text  # 007: YAML 1.1 reads such numbers as octal, a person does not
     number = float(text)
     if number in (float("inf"), float("-inf")):
-        raise ValueError(f"{text} is beyond the largest number there is")
+        raise ValueError(f"{text} is beyond the largest number there is; in quotes it is text")
     return number

@@ -107,7 +107,7 @@ CASES: list[tuple[dict[str, str], list[str]]] = [
      ["image.size [32] is not a whole number or a list [height, width]"]),
     ({"size: 32": "size: §[32, 0]"}, ["image.size 0 is not between 1 and 65536"]),
     ({"shared: true": "shared: §1"}, ["exchange.norm.shared 1 is not true or false"]),
-    ({"name: x": "name: §1"}, ["name 1 is not text"]),
+    ({"name: x": "name: §1"}, ["name 1 is not text; in quotes it is"]),
     ({"name: x": "name: §!!python/name:os.system x"},
      ["name the tag 'tag:yaml.org,2002:python/name:os.system' is not allowed; "
       "write the plain value"]),

@@ -229,7 +229,10 @@ def test_problems_of_words_and_of_the_space_are_told_at_once(problems: Problems)
 
 def test_of_a_word_that_is_wrong_nothing_more_is_said(problems: Problems) -> None:
     found = problems("depth: {choose: [1]}", base=5)
-    assert {problem.message for problem in found} == {"5 is not text", "5 is not a mapping"}
+    assert {problem.message for problem in found} == {
+        "5 is not text; in quotes it is",
+        "5 is not a mapping",
+    }
 
 
 def test_an_option_that_is_invalid_in_one_branch_only(study: ReadStudy, problems: Problems) -> None:
