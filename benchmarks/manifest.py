@@ -27,7 +27,7 @@ import json, resource, sys, time
 from pathlib import Path
 import archdsl.training.data.source as source
 from archdsl.training.data.layout import find_layout
-from archdsl.training.data.manifest import read_manifest
+from archdsl.training.data.scan import read_manifest
 root = Path(sys.argv[1])
 before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
 manifest = read_manifest(root, find_layout(root).class_folders())

@@ -11,14 +11,13 @@ from archdsl.cli.options import Debug, Json, Sets
 from archdsl.cli.printing import print_json, print_table, put
 from archdsl.plan.read import read_model
 from archdsl.reporting.formatting import counted
+from archdsl.runners.data_probe import ANY_SIZE
 from archdsl.runners.read import read_profile
 
 if TYPE_CHECKING:
     from archdsl.training.data.dataset import Dataset
 
 EXAMPLE = "Example: archdsl data folder:photos"
-ANY_SIZE = (32, 32)
-"""Pictures of several sizes are brought to some size; which is a document's to say."""
 
 
 @handled

@@ -13,8 +13,9 @@ from archdsl.errors import DataError
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.files import Files
 from archdsl.training.data.layout import SPELLINGS
-from archdsl.training.data.manifest import Trait, manifest_of
+from archdsl.training.data.manifest import Trait
 from archdsl.training.data.picture_dataset import picture_dataset
+from archdsl.training.data.scan import manifest_of
 
 COLUMNS: Mapping[str, Sequence[str]] = {
     "file": ("file", "filename", "file_name", "image", "path"),

@@ -12,8 +12,9 @@ from archdsl.errors import DataError
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.files import Files
 from archdsl.training.data.layout import Layout, find_layout, some
-from archdsl.training.data.manifest import Manifest, Trait, read_manifest
+from archdsl.training.data.manifest import Manifest, Trait
 from archdsl.training.data.picture_dataset import picture_dataset
+from archdsl.training.data.scan import read_manifest
 
 KINDS_SHOWN = 5
 

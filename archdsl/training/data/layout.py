@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archdsl.document.messages import listed
 from archdsl.errors import DataError
-from archdsl.training.data.manifest import is_hidden
+from archdsl.training.data.scan import is_hidden
 
 SPELLINGS: Mapping[str, Sequence[str]] = {
     "train": ("train", "training"),

@@ -171,7 +171,9 @@ def _eight_bit(picture: Image.Image, depth: int) -> Image.Image:
     """The picture on its background, in 8 bits a channel."""
     if picture.mode in SIXTEEN_BIT:
         # Pillow's own conversion clips 16 bits at 255 instead of scaling them.
-        return Image.fromarray((np.asarray(picture) >> (depth - 8)).astype(np.uint8))
+        # What is beyond the range in use, which is the training part's, is as bright as can be.
+        levels = np.minimum(np.asarray(picture) >> (depth - 8), 255)
+        return Image.fromarray(levels.astype(np.uint8))
     if _has_alpha(picture):
         seen = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", seen.size, BACKGROUND), seen)

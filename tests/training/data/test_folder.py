@@ -138,6 +138,16 @@ def test_sixteen_bits_are_scaled_by_the_range_in_use(
     assert dataset.remarks == (f"with 16-bit pixels, {bits} bits in use: 3 of 11 pictures",)
 
 
+def test_sixteen_bits_beyond_the_range_in_use_are_as_bright_as_can_be(tmp_path: Path) -> None:
+    for part, levels in (("train", (9, 200)), ("val", (200, 256))):
+        for name, level in zip(COLOURS, levels, strict=True):
+            (tmp_path / part / name).mkdir(parents=True)
+            deep = np.full((8, 8), level, dtype=np.uint16)
+            Image.fromarray(deep).save(tmp_path / part / name / "deep.png")
+    images, _ = read(open_data(f"folder:{tmp_path}"), "validation")
+    assert images[:, 0, 4, 4].tolist() == [200, 255]
+
+
 def see_through(mode: str, colour: tuple[int, ...] | int, alpha: int) -> Image.Image:
     picture = Image.new(mode, (8, 8), colour)
     picture.putalpha(Image.new("L", (8, 8), alpha))

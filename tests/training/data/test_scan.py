@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from archdsl.errors import DataError
-from archdsl.training.data.manifest import Manifest, Trait, cache_folder, read_manifest
+from archdsl.training.data.manifest import Manifest, Trait
+from archdsl.training.data.manifest_cache import cache_folder
+from archdsl.training.data.scan import read_manifest
 
 LONG_AGO = 1_600_000_000
 

@@ -1,0 +1,217 @@
+"""Finding the files of a folder, and reading each once on a machine, not once in every process.
+
+What is read is kept in the user's cache folder; a file is read again when its size or its time has
+changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from archdsl.errors import DataError
+from archdsl.training.data.manifest import ROW, Manifest, Trait
+from archdsl.training.data.manifest_cache import UNREAD, alone, kept_at, load, save
+from archdsl.training.data.pictures import Header, read_header
+from archdsl.training.data.side_by_side import attempt_all, for_all, raise_all
+
+AT_ONCE = 1024
+"""Files whose headers are in memory at a time, before they become rows."""
+SAVE_SECONDS = 60.0
+"""Of reading that the end of the process, whatever it is, may cost."""
+
+
+def read_manifest(root: Path, folders: Sequence[str]) -> Manifest:
+    """What there is in some folders below `root`, hidden files and folders left out.
+
+    Where several processes ask for the same, one reads and the others wait for it. What was read
+    is kept also where some file is broken, or where the reading is cut short.
+
+    Args:
+        root: a folder.
+        folders: below it, relative, in the order that their files come in.
+
+    Raises:
+        DataError: what is called a picture and cannot be read, the first few by name.
+    """
+    return _filled(root.resolve(), lambda: _listed(root, folders))
+
+
+def manifest_of(listing: Path, names: Sequence[str]) -> Manifest:
+    """What there is behind names that a file lists; see `read_manifest`.
+
+    Args:
+        listing: the file; names start at its folder.
+        names: in the order of the rows.
+
+    Raises:
+        DataError: files that are not there or cannot be read, the first few by name.
+    """
+    return _filled(listing.resolve(), lambda: _named(listing.parent, names))
+
+
+def _filled(place: Path, look: Callable[[], Manifest]) -> Manifest:
+    """The files that are found, with all that is known of them; `place` is what they belong to."""
+    kept = kept_at(place)
+    with alone(kept):
+        listed = look()
+        known = load(kept)
+        times = listed.rows["changed"].copy()
+        wanted = _take_known(listed, known)
+        if len(wanted) or known is None or len(known) != len(listed):
+            keep = partial(save, listed, kept)
+            try:
+                _read_rows(listed, wanted, times=times, keep=keep)
+            finally:
+                keep()
+    return replace(listed, read=len(wanted))
+
+
+def _listed(root: Path, folders: Sequence[str]) -> Manifest:
+    """The files with their sizes and times; nothing is read."""
+    text, links = bytearray(), []
+    ends, sizes, times = array("q"), array("q"), array("q")
+    counts: list[int] = []
+    for folder in folders:
+        before = len(ends)
+        try:
+            for name, entry in _walk(root / folder, folder):
+                if entry.is_file():
+                    found = entry.stat()
+                    text += os.fsencode(name)
+                    ends.append(len(text))
+                    sizes.append(found.st_size)
+                    times.append(found.st_mtime_ns)
+                elif entry.is_dir():
+                    links.append(name)
+        except OSError as error:
+            raise DataError(f"{error.filename or root} cannot be read: {error.strerror}") from error
+        counts.append(len(ends) - before)
+    rows = np.zeros(len(ends), dtype=ROW)
+    rows["bytes"], rows["changed"] = np.asarray(sizes), np.asarray(times)
+    return Manifest(
+        root=root,
+        text=bytes(text),
+        ends=np.asarray(ends),
+        rows=rows,
+        counts=counts,
+        links=links,
+    )
+
+
+def _named(root: Path, names: Sequence[str]) -> Manifest:
+    """Files by name, with their sizes and times; nothing is read."""
+
+    def look(path: Path) -> tuple[int, int]:
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        return found.st_size, found.st_mtime_ns
+
+    rows = np.zeros(len(names), dtype=ROW)
+    found = for_all([root / name for name in names], look)
+    rows["bytes"], rows["changed"] = np.array(found, dtype=np.int64).reshape(-1, 2).T
+    texts = [os.fsencode(name) for name in names]
+    ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
+    return Manifest(root=root, text=b"".join(texts), ends=ends, rows=rows)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or a folder is not the user's own: editors', systems' and archives'."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _walk(folder: Path, name: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """All files, and links to folders, in the order of their paths, part by part.
+
+    Args:
+        folder: where to look.
+        name: what stands for it before the names within.
+    """
+    with os.scandir(folder) as found:
+        entries = sorted((e for e in found if not is_hidden(e.name)), key=lambda e: e.name)
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path), f"{name}/{entry.name}")
+        else:
+            yield f"{name}/{entry.name}", entry
+
+
+def _take_known(listed: Manifest, known: Manifest | None) -> npt.NDArray[np.int64]:
+    """Fill the rows of files that are known and not changed; those of the others, which are to be
+    read, get the time of no file."""
+    same = np.zeros(len(listed), dtype=bool)
+    if known is not None and len(known):
+        if listed.text == known.text and np.array_equal(listed.ends, known.ends):
+            before = np.arange(len(listed))  # as nearly always: no file came or went
+        else:
+            places = {known.name(index): index for index in range(len(known))}
+            before = np.array([places.get(listed.name(i), -1) for i in range(len(listed))], int)
+        old, now = known.rows[before], listed.rows
+        same = (before >= 0) & (old["bytes"] == now["bytes"]) & (old["changed"] == now["changed"])
+        listed.rows[same] = old[same]
+    listed.rows["changed"][~same] = UNREAD
+    return np.flatnonzero(~same)
+
+
+def _read_rows(
+    listed: Manifest,
+    wanted: npt.NDArray[np.int64],
+    *,
+    times: npt.NDArray[np.int64],
+    keep: Callable[[], None],
+) -> None:
+    """Read files and fill their rows.
+
+    Args:
+        listed: has the rows.
+        wanted: which files.
+        times: (files,) when each was changed, which a row gets when it is filled.
+        keep: called now and then, to save what there is.
+    """
+    errors: list[DataError] = []
+    saved = time.monotonic()
+    for start in range(0, len(wanted), AT_ONCE):
+        indices = wanted[start : start + AT_ONCE]
+        paths = [listed.path(index) for index in indices.tolist()]
+        for index, found in zip(indices, attempt_all(paths, _read), strict=True):
+            if isinstance(found, DataError):
+                errors.append(found)
+                continue
+            row, (digest, header) = listed.rows[index], found
+            row["digest"] = np.frombuffer(digest, np.uint8)
+            if header is not None:
+                row["height"], row["width"] = header.size
+                row["greatest"] = header.greatest
+                row["traits"] = _traits(header)
+            row["changed"] = times[index]
+        if time.monotonic() > saved + SAVE_SECONDS:
+            keep()
+            saved = time.monotonic()
+    raise_all(errors)
+
+
+def _read(path: Path) -> tuple[bytes, Header | None]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    return hashlib.sha256(content).digest(), read_header(content, path)
+
+
+def _traits(header: Header) -> Trait:
+    found = Trait.PICTURE
+    found |= Trait.GREY if header.grey else 0
+    found |= Trait.SEE_THROUGH if header.see_through else 0
+    found |= Trait.TURNED if header.turned else 0
+    return found | (Trait.FRAMES if header.frames else 0)
