@@ -162,7 +162,7 @@ def _check_answers(address: str) -> bool:
 def _health_failure(address: str, where: str, **variables: str) -> str | None:
     """Why a process that asks the cluster whether it is there fails; None where it does not."""
     chosen = [] if address == "auto" else ["--address", address]
-    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", *chosen]
+    command = [sys.executable, "-P", "-m", "ray.scripts.scripts", "health-check", *chosen]
     try:
         done = subprocess.run(
             command,

@@ -141,6 +141,8 @@ def test_no_cluster_anywhere_here(
 ) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))  # where Ray notes the last one
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "random.py").write_text("raise SystemExit('not the standard library')")
     if any("gcs_server" in each.info["name"] for each in psutil.process_iter(["name"])):
         pytest.skip("a Ray runs on this machine")
     with pytest.raises(RunnerError) as caught:
