@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 
@@ -16,6 +17,8 @@ from archdsl.training.device import lock_names
 from archdsl.usable_cores import restriction
 
 _settings = threading.RLock()
+_PRECISION_OF_EACH = hasattr(torch.backends.cudnn, "conv")
+"""Torch 2.9 and later have a precision for each kind of work; the older words no longer mix in."""
 
 
 def find_device(asked: str) -> torch.device:
@@ -68,8 +71,8 @@ def locked(device: torch.device) -> Iterator[None]:
 @contextmanager
 def applied(conditions: Conditions, device: torch.device) -> Iterator[None]:
     """Torch's thread count and float32 precision as the conditions say, and `device` as its
-    current one if it is a GPU; set back afterwards. Torch's own count knows no quota of time, so
-    it is bounded where the process may not use all of the host's cores.
+    current one if it is a GPU; the rest as by default; all set back afterwards. Torch's own count
+    knows no quota of time, so it is bounded where the process may not use all of the host's cores.
 
     They are the whole process's: other threads that want them otherwise wait.
     """
@@ -77,7 +80,7 @@ def applied(conditions: Conditions, device: torch.device) -> Iterator[None]:
         threads = torch.get_num_threads()
         torch.set_num_threads(conditions.threads or min(threads, restriction() or threads))
         try:
-            with ExitStack() as on_gpu:
+            with as_by_default(device), ExitStack() as on_gpu:
                 if device.type == "cuda":
                     on_gpu.enter_context(tf32(conditions.tf32))
                     on_gpu.enter_context(torch.cuda.device(device))
@@ -92,12 +95,41 @@ def tf32(allowed: bool) -> Iterator[None]:
 
     Both are set, for cuDNN's convolutions may by default and cuBLAS's products may not.
     """
-    backends = torch.backends
-    if hasattr(backends.cudnn, "conv"):  # torch 2.9 and later; the older words no longer mix in
-        places, word = (backends.cuda.matmul, backends.cudnn.conv), "fp32_precision"
-        value: str | bool = "tf32" if allowed else "ieee"
+    backends: Any = torch.backends
+    if _PRECISION_OF_EACH:
+        with _set(
+            backends.cuda.matmul, backends.cudnn.conv, fp32_precision="tf32" if allowed else "ieee"
+        ):
+            yield
     else:
-        places, word, value = (backends.cuda.matmul, backends.cudnn), "allow_tf32", allowed
+        with _set(backends.cuda.matmul, backends.cudnn, allow_tf32=allowed):
+            yield
+
+
+@contextmanager
+def as_by_default(device: torch.device) -> Iterator[None]:
+    """Torch as a process of its own has it, whatever the caller's was told: no autocast around, on
+    the CPU float32 products in float32, kernels chosen without regard to determinism."""
+    mkldnn: Any = torch.backends.mkldnn
+    deterministic = torch.get_deterministic_debug_mode()
+    with _settings, ExitStack() as held:
+        held.enter_context(torch.autocast(device.type, enabled=False))
+        held.callback(torch.set_deterministic_debug_mode, deterministic)
+        torch.set_deterministic_debug_mode("default")
+        if device.type == "cuda":
+            held.enter_context(_set(torch.backends.cudnn, benchmark=False))
+        elif _PRECISION_OF_EACH:
+            held.enter_context(_set(mkldnn.matmul, mkldnn.conv, fp32_precision="ieee"))
+        else:
+            held.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
+            torch.set_float32_matmul_precision("highest")
+        yield
+
+
+@contextmanager
+def _set(*places: object, **words: object) -> Iterator[None]:
+    """One word of some of torch's settings, set back afterwards."""
+    [(word, value)] = words.items()
     before = [getattr(place, word) for place in places]
     try:
         for place in places:

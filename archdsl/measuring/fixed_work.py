@@ -33,7 +33,8 @@ def seeded(device: torch.device) -> Callable[..., torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
 
     def drawn(*shape: int) -> torch.Tensor:
-        return torch.randn(*shape, generator=generator).mul_(shape[-1] ** -0.5).to(device)
+        found = torch.randn(*shape, generator=generator, device="cpu")
+        return found.mul_(shape[-1] ** -0.5).to(device)
 
     return drawn
 

@@ -21,7 +21,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from archdsl.measuring.clock import Call
 from archdsl.measuring.conditions import MemoryConditions
-from archdsl.measuring.devices import find_device, locked
+from archdsl.measuring.devices import as_by_default, find_device, locked
 from archdsl.measuring.fingerprint import fingerprint as fingerprint_of
 from archdsl.measuring.prepare import prepare
 from archdsl.records import Measurement
@@ -54,7 +54,7 @@ def measure_memory(
         DeviceLockError: other processes of ours do not leave the device in time.
     """
     device = find_device(conditions.device)
-    with locked(device), torch.inference_mode():
+    with as_by_default(device), locked(device), torch.inference_mode():
         prepared = prepare(model, image_shape=image_shape, conditions=conditions, device=device)
         prepared.call()  # libraries allocate in the first call what they keep
         peaks = [_peak_bytes(prepared.call, device) for _ in range(REPEATS)]

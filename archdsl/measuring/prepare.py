@@ -61,7 +61,7 @@ def prepare(
     # loaded, before its forward call is taken, compiled or recorded.
     network = copy_of(network).eval().to(device=device, dtype=dtype)
     generator = torch.Generator().manual_seed(0)
-    images = torch.randn(conditions.batch, *image_shape, generator=generator)
+    images = torch.randn(conditions.batch, *image_shape, generator=generator, device="cpu")
     images = images.to(device=device, dtype=dtype)
     if conditions.channels_last:
         network = network.to(memory_format=torch.channels_last)

@@ -81,7 +81,8 @@ def measure_parts(
         network = build_plan(plan)
         check_call_fits(network, image_shape=plan.image, conditions=conditions, device=place)
         network.eval().to(place)
-        images = torch.randn(batch, *plan.image, generator=torch.Generator().manual_seed(0))
+        generator = torch.Generator().manual_seed(0)
+        images = torch.randn(batch, *plan.image, generator=generator, device="cpu")
         timer = _PartTimer(network, images.to(place), clock=clock_of(place))
         with locked(place), torch.inference_mode():
             calls = timer.calls_ms(max_seconds=max_seconds)

@@ -15,11 +15,12 @@ import archdsl
 from archdsl.compiler.build import build_plan
 from archdsl.errors import DeviceError, MeasureError, NameNotFoundError, StoreError, StudyError
 from archdsl.measuring.compare import Verdict
-from archdsl.measuring.conditions import Conditions
+from archdsl.measuring.conditions import Conditions, MemoryConditions
 from archdsl.measuring.count import count
 from archdsl.measuring.latency import measure_latency
 from archdsl.measuring.measure import compare, measure
 from archdsl.measuring.models import resolve
+from archdsl.measuring.peak_memory import measure_memory
 from archdsl.plan.read import read_model
 from archdsl.store.store import open_store
 
@@ -106,6 +107,58 @@ def test_a_module_that_fails_on_its_images_is_named() -> None:
     assert message.startswith("Linear on images (3, 8, 8) (channels, height, width) failed: ")
     assert "say image_shape" in message
     assert "\n" not in message
+
+
+class Told(nn.Module):
+    """Notes what torch was told when it was called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.notes = nn.Linear(192, 4), NOTES
+
+    def forward(self, images: Tensor) -> Tensor:
+        found: Tensor = self.linear(images.flatten(1))
+        precise = getattr(torch.backends.mkldnn.matmul, "fp32_precision", None)
+        self.notes.add((found.dtype, precise, torch.are_deterministic_algorithms_enabled()))
+        return found
+
+    def __deepcopy__(self, memo: object) -> Told:
+        return Told()
+
+
+NOTES: set[object] = set()
+
+
+def test_what_torch_was_told_elsewhere_does_not_change_what_is_measured() -> None:
+    memory = MemoryConditions(device="cpu", batch=1, heads="predicted")
+
+    def measured() -> tuple[set[object], float]:
+        NOTES.clear()
+        measure(Told(), image_shape=SHAPE, threads=1, max_seconds=0.02)
+        return {*NOTES}, measure_memory(Told(), image_shape=SHAPE, conditions=memory).value
+
+    def told() -> tuple[object, ...]:
+        return (
+            torch.get_float32_matmul_precision(),
+            torch.get_deterministic_debug_mode(),
+            torch.is_autocast_enabled("cpu"),
+        )
+
+    before, plain = told(), measured()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        torch.use_deterministic_algorithms(True)
+        torch.set_default_device("meta")
+        with torch.autocast("cpu", dtype=torch.bfloat16), torch.device("cpu"):
+            here = told()
+            assert measured() == plain
+            assert told() == here != before
+        with pytest.raises(MeasureError, match="meta device"):
+            measure("vittm-digits")
+    finally:
+        torch.set_float32_matmul_precision("highest")
+        torch.use_deterministic_algorithms(False)
+        torch.set_default_device(None)
 
 
 class Keeps(nn.Module):
