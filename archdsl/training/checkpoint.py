@@ -18,6 +18,7 @@ from archdsl.compiler.weights.reading import told_of
 from archdsl.identity import canonical_json
 from archdsl.nn.network import Network
 from archdsl.storage.storage import Storage
+from archdsl.training.data.reading import Reading
 from archdsl.training.tasks.task import Counts
 
 CHECKPOINT = "checkpoint.pt"
@@ -27,6 +28,10 @@ WEIGHTS = "weights.safetensors"
 
 PROGRESS_KEY = "archdsl.progress"
 """Where the metadata of the weights keep the progress they belong to."""
+
+
+READING = "reading"
+"""Where they keep how the pictures were read, see `Reading`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +94,11 @@ class Checkpoints:
         self._storage.write(name, partial(write_checkpoint, state))
         self._drop(but=name)
 
-    def finish(self, progress: Progress, model: nn.Module) -> None:
-        """Write the final weights with the progress in their metadata; drop the checkpoint."""
+    def finish(self, progress: Progress, model: nn.Module, *, reading: Reading) -> None:
+        """Write the final weights, with the progress and what they are given in their metadata;
+        drop the checkpoint."""
         told = told_of(model.plan) if isinstance(model, Network) else {}
-        text = canonical_json({**asdict(progress), **told})
+        text = canonical_json({**asdict(progress), **told, READING: reading.record()})
         content = save(weights_of(model), {PROGRESS_KEY: text})
         self._storage.write(WEIGHTS, lambda stream: stream.write(content))
         self._drop()

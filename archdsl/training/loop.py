@@ -14,6 +14,7 @@ from archdsl.device_lock import SharedDeviceLock
 from archdsl.storage.storage import Storage
 from archdsl.training.checkpoint import Checkpoints, Progress
 from archdsl.training.data.dataset import Dataset, Split
+from archdsl.training.data.reading import Reading
 from archdsl.training.device import lock_names, synchronize
 from archdsl.training.recipe import Recipe
 from archdsl.training.run_key import run_keys
@@ -22,6 +23,8 @@ from archdsl.training.trainer import Trainer
 
 Values = Mapping[str, float]
 """Metric to value."""
+OnStep = Callable[[Tensor, int], None]
+"""Takes the loss of a step, and of how many images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,7 @@ def fit(
     device: torch.device,
     storage: Storage | None,
     report: Callable[[int, Values], None],
+    on_step: OnStep = lambda loss, images: None,
 ) -> FitResult:
     """Train `model` in place on the train split and validate it after each epoch.
 
@@ -71,6 +75,8 @@ def fit(
         report: called as report(epochs finished, value of each metric) once that epoch is kept
             there. A continued run first reports the epochs it finds done; what `report`
             raises ends the run and leaves the checkpoint.
+        on_step: called as on_step(loss, images) after each step; the loss is the mean over so many
+            images, and stays on `device`: to read it is to wait for that.
 
     Raises:
         DivergedError: a loss is infinite or not a number.
@@ -79,6 +85,11 @@ def fit(
         WriteError: the storage refuses a file.
     """
     lock = SharedDeviceLock(lock_names(device), synchronize=partial(synchronize, device))
+
+    def after_step(loss: Tensor, images: int) -> None:
+        on_step(loss, images)
+        lock.yield_to_measurement()
+
     trainer = Trainer(
         model.to(device),
         dataset.train.to(device),
@@ -86,7 +97,7 @@ def fit(
         recipe=recipe,
         seed=seed,
         device=device,
-        after_step=lock.yield_to_measurement,
+        after_step=after_step,
     )
     validation = dataset.validation.to(device)
     validate = partial(evaluate, model, validation, task=task, device=device, batch=recipe.batch)
@@ -114,7 +125,7 @@ def fit(
             if checkpoints is not None and epoch < recipe.epochs:
                 checkpoints.save(progress, model, trainer.optimizer)
             elif checkpoints is not None:
-                checkpoints.finish(progress, model)
+                checkpoints.finish(progress, model, reading=Reading.of(dataset))
         report(epoch, values(counts))
     return FitResult(
         counts=counts,

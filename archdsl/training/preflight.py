@@ -158,7 +158,7 @@ def training_seconds(
     lock = SharedDeviceLock(lock_names(device), synchronize=partial(synchronize, device))
     ends: list[float] = []
 
-    def after_step() -> None:
+    def after_step(loss: Tensor, images: int) -> None:
         synchronize(device)
         ends.append(time.perf_counter() - lock.seconds_waited)
         lock.yield_to_measurement()

@@ -41,7 +41,8 @@ class Trainer:
         task: gives the loss.
         recipe: what the optimiser, its schedule and the batches are made of.
         seed: of the order, the augmentation and what the model itself draws.
-        after_step: called after each step of the optimiser.
+        after_step: called as after_step(loss, images) after each step of the optimiser; the loss is
+            the mean over so many images, on `device`.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Trainer:
         recipe: Recipe,
         seed: int,
         device: torch.device,
-        after_step: Callable[[], None],
+        after_step: Callable[[Tensor, int], None],
     ) -> None:
         self._model, self._train, self._task, self._recipe = model, train, task, recipe
         self._seed, self._device, self._after_step = seed, device, after_step
@@ -83,7 +84,7 @@ class Trainer:
             if len(losses) == LOSS_CHECK_STEPS or step == self._steps:
                 _check_losses(losses, epoch=epoch, first_step=step - len(losses) + 1)
                 losses.clear()
-            self._after_step()
+            self._after_step(loss.detach(), len(indices))
 
     def _take_step(self, loss: Tensor, *, number: int) -> None:
         """Move the weights against the gradient; `number` counts all steps from 0."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,12 +11,14 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from archdsl.errors import ArchdslError
 from archdsl.storage.folder import Folder
 from archdsl.training.data.dataset import Dataset
+from archdsl.training.data.reading import Reading
 from archdsl.training.data.source import open_data
 from archdsl.training.loop import FitResult, Values, evaluate, fit
 from archdsl.training.recipe import Recipe
@@ -102,6 +105,28 @@ def test_it_learns_and_says_how_well(
 
 
 @pytest.mark.slow
+def test_it_tells_of_each_step_and_its_weights_of_the_pictures(
+    digits: Dataset, make_model: MakeModel, tmp_path: Path
+) -> None:
+    steps: list[tuple[float, int]] = []
+    fit(
+        make_model(),
+        digits,
+        task=Classification(),
+        recipe=Recipe(epochs=1),
+        seed=0,
+        device=CPU,
+        storage=Folder(tmp_path),
+        report=lambda epoch, values: None,
+        on_step=lambda loss, images: steps.append((float(loss), images)),
+    )
+    assert sum(images for _, images in steps) == len(digits.train)
+    assert steps[-1][0] < steps[0][0]
+    with safe_open(tmp_path / "weights.safetensors", "pt") as file:
+        told = json.loads(file.metadata()["archdsl.progress"])
+    assert Reading.read(told["reading"]) == Reading.of(digits)
+
+
 def test_the_seed_decides_everything(digits: Dataset, make_model: MakeModel) -> None:
     first, again, other = make_model(), make_model(), make_model()
     train(first, digits, seed=1)

@@ -126,6 +126,7 @@ class Dataset:
         remarks: what a person should know of how the data were read, a sentence each.
         picture_sizes: the smallest and the largest (height, width) before the images were brought
             to one size; None where they always had it.
+        depth: bits in use of 16-bit pixels.
     """
 
     name: str
@@ -140,6 +141,7 @@ class Dataset:
     sources: Mapping[str, str]
     remarks: Sequence[str] = ()
     picture_sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
+    depth: int = 16
 
     @property
     def num_classes(self) -> int:

@@ -88,6 +88,7 @@ def picture_dataset(
         sources=sources,
         remarks=(*remarks, *_remarks(parts, depth=depth)),
         picture_sizes=None if smallest == largest == size else (smallest, largest),
+        depth=depth,
         train=splits["train"],
         validation=splits["validation"],
         test=splits.get("test"),
