@@ -43,7 +43,7 @@ def train() -> None:
     """Train with one thread until killed; says so once it has begun."""
     from archdsl.training.data.source import open_data
     from archdsl.training.loop import fit
-    from archdsl.training.recipe import resolve_recipe
+    from archdsl.training.read import resolve_recipe
     from archdsl.training.tasks.classification import Classification
 
     torch.set_num_threads(1)

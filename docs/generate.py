@@ -20,6 +20,7 @@ FOLDER = "generated"
 SHELVES = {
     "specs/README.md": "models.md",
     "search/README.md": "studies.md",
+    "recipes/README.md": "recipes.md",
     "runners/README.md": "profiles.md",
 }
 """READMEs that have a page of their own here."""

@@ -8,24 +8,25 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from archdsl.cli.schema import Kind, schema
-from archdsl.training.recipe import RECIPES
+from archdsl.document.shelves import names
+from archdsl.training.read import read_recipe
+from archdsl.training.recipe import Recipe
 
 Json = Mapping[str, Any]
 
 KINDS = {
     Kind.MODEL: ("Model documents", "One vision architecture."),
     Kind.STUDY: ("Studies", "One search: what is tried, how it is judged, when it ends."),
+    Kind.RECIPE: ("Recipes", "How a network is trained."),
     Kind.RUNNER: ("Run profiles", "Where candidates run, and for how long."),
 }
 INTRODUCTION = """\
 # The language
 
 Written by `python docs/generate.py` from the schemas that documents are checked against
-(`archdsl schema model`, `study`, `runner`): change the words there, not here. Words under a `type`
-belong to that type alone; a word that has no effect is an error.
+(`archdsl schema model`, `study`, `recipe`, `runner`): change the words there, not here. Words
+under a `type` belong to that type alone; a word that has no effect is an error.
 """
-RECIPE = "Recipe"
-"""The node that has names of its own."""
 # What the schemas derive from other definitions: partial documents, all words of them optional.
 _DERIVED = "Partial"
 
@@ -36,6 +37,8 @@ def language_page() -> str:
     for kind, (title, meaning) in KINDS.items():
         parts.append(f"## {title}\n\n{meaning}\n")
         parts += _Kind(kind.value, schema(kind)).sections()
+        if kind is Kind.RECIPE:
+            parts.append(_named_recipes())
     return "\n".join(parts)
 
 
@@ -72,8 +75,6 @@ class _Kind:
         parts = [f"### {self._heading(key)}", _name(key, node), _text(node), self._table(node)]
         if parts[1] == _plain(key):
             del parts[1]
-        if key == RECIPE:
-            parts.append(_named_recipes())
         return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
     def _table(self, node: Json) -> str:
@@ -150,11 +151,13 @@ class _Kind:
 
 
 def _named_recipes() -> str:
-    """Every word of each recipe that has a name."""
-    rows = [f"| word | {' | '.join(map(_code, RECIPES))} |", "|---" * (len(RECIPES) + 1) + "|"]
-    told = [recipe.model_dump(mode="json") for recipe in RECIPES.values()]
-    rows += [f"| `{word}` | {' | '.join(_code(each[word]) for each in told)} |" for word in told[0]]
-    return "What the named recipes hold:\n\n" + "\n".join(rows)
+    """Every word of each recipe on the shelf."""
+    named = {name: read_recipe(name) for name in names("recipes")}
+    rows = [f"| word | {' | '.join(map(_code, named))} |", "|---" * (len(named) + 1) + "|"]
+    for word in Recipe.model_fields:
+        told = [_code(getattr(recipe, word)) for recipe in named.values()]
+        rows.append(f"| `{word}` | {' | '.join(told)} |")
+    return "What the recipes on the shelf hold:\n\n" + "\n".join(rows) + "\n"
 
 
 def _plain(key: str) -> str:

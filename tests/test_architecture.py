@@ -86,9 +86,9 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
-    *(ROOT / shelf / "README.md" for shelf in ("specs", "search", "runners")),
+    *(ROOT / shelf / "README.md" for shelf in ("specs", "search", "recipes", "runners")),
 ]
-TOP = "archdsl|tests|docs(?!/generated)|specs|search|runners|benchmarks"
+TOP = "archdsl|tests|docs(?!/generated)|specs|search|recipes|runners|benchmarks"
 """The pages in `docs/generated/` are made at each build."""
 
 

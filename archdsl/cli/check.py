@@ -33,7 +33,7 @@ def command(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Check documents of any kind (models, studies, run profiles) and report every problem."""
+    """Check models, studies, recipes and run profiles, and report every problem."""
     names = [*(documents or []), *(_all_documents() if shelves else [])] or _of_this_folder()
     results = [_checked(name, sets or []) for name in names]
     failed = [result for result in results if not result["ok"]]
@@ -91,6 +91,11 @@ def summarise(path: Path, sets: list[str]) -> tuple[str, str]:
             f"study '{checked.study.name}': {holes} holes, {checked.space.size} combinations, "
             f"{checked.study.budget.trials} trials" + "".join(f"; {w}" for w in checked.warnings())
         )
+    if kind == "recipe":
+        from archdsl.training.read import read_recipe_document
+
+        recipe = read_recipe_document(str(path), sets)
+        return kind, f"recipe '{recipe.name}': {recipe.epochs} epochs in batches of {recipe.batch}"
     if kind == "runner":
         from archdsl.runners.read import read_profile
 

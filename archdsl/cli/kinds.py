@@ -12,12 +12,12 @@ from archdsl.document.text import read_draft, read_file
 from archdsl.document.validate import problem
 from archdsl.errors import DocumentError, NameNotFoundError
 
-KINDS = ("model", "study", "runner")
+KINDS = ("model", "study", "recipe", "runner")
 _VERSION = re.compile(rb"^archdsl\s*:", re.MULTILINE)
 
 
 def kind_of(path: Path) -> str:
-    """`model`, `study` or `runner`.
+    """One of `KINDS`.
 
     Raises:
         DocumentError: not a document, or of an unknown kind.

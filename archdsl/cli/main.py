@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from typer._click import Command, Context
 
 COMMANDS = {
-    "check": "Check documents of any kind (models, studies, run profiles) and report every "
-    "problem.",
+    "check": "Check models, studies, recipes and run profiles, and report every problem.",
     "compile": "Compile a model: tokens, parameters, multiply-adds; with -o also spec, plan and "
     "weights.",
     "measure": "Measure latency: median of one batch with its 95 % interval, in ms.",

@@ -19,6 +19,7 @@ class Kind(StrEnum):
 
     MODEL = "model"
     STUDY = "study"
+    RECIPE = "recipe"
     RUNNER = "runner"
 
 
@@ -42,7 +43,12 @@ def schema(kind: Kind) -> dict[str, Any]:
         from archdsl.searching.schema import study_schema
 
         return study_schema()
-    from archdsl.runners.profile import profile_schema
     from archdsl.spec.schema import DIALECT
+
+    if kind is Kind.RECIPE:
+        from archdsl.training.recipe import RecipeDocument
+
+        return {"$schema": DIALECT, **RecipeDocument.model_json_schema()}
+    from archdsl.runners.profile import profile_schema
 
     return {"$schema": DIALECT, **profile_schema()}

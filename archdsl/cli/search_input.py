@@ -70,6 +70,8 @@ def resolve_study(asked: Asked, profile: RunProfile) -> Found:
     of_text: tuple[Problem, ...] = ()
     if kind == "runner":
         raise StudyError(f"{path} is a run profile; name it with --runner and search a study")
+    if kind == "recipe":
+        raise StudyError(f"{path} is a recipe; name it in a study, as evaluate.top1.recipe")
     if kind == "study":
         draft = read_draft(path)
         tree, folder, of_text = draft.tree, path.parent, draft.problems

@@ -11,11 +11,16 @@ from typing import Literal
 from archdsl.document.messages import nearest
 from archdsl.errors import NameNotFoundError
 
-Shelf = Literal["specs", "search", "runners"]
-SHELVES: tuple[Shelf, ...] = ("specs", "search", "runners")
+Shelf = Literal["specs", "search", "recipes", "runners"]
+SHELVES: tuple[Shelf, ...] = ("specs", "search", "recipes", "runners")
 STANDARD_INPUT = "-"
 _SUFFIXES = (".yaml", ".yml")
-_HOLDS = {"specs": "a model", "search": "a study", "runners": "a run profile"}
+_HOLDS = {
+    "specs": "a model",
+    "search": "a study",
+    "recipes": "a recipe",
+    "runners": "a run profile",
+}
 
 
 def find(name: str, shelf: Shelf) -> Path:

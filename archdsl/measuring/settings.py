@@ -9,12 +9,14 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
 from archdsl.document.messages import one_of, sentence
+from archdsl.document.shelves import names
 from archdsl.errors import StudyError
 from archdsl.measuring.conditions import CONDITIONS
 from archdsl.metrics import TRAINED
 from archdsl.spec.base import StoredNode
 from archdsl.spec.values import Pair
-from archdsl.training.recipe import RECIPES, Recipe, resolve_recipe
+from archdsl.training.read import resolve_recipe
+from archdsl.training.recipe import Recipe
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -25,7 +27,7 @@ class AccuracySettings(StoredNode):
     data: Annotated[str, Field(min_length=1)]
     """Name of a data set in the run profile, or a source such as `digits`."""
     recipe: str | Recipe
-    """Name of a recipe, or one written inline."""
+    """Name or path of a recipe, or its words."""
     epochs: Annotated[int, Field(ge=1)] | None = None
     """Passes over the train split; the recipe's own unless given."""
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False, min_length=1)] = (
@@ -40,8 +42,9 @@ class AccuracySettings(StoredNode):
     @field_validator("recipe")
     @classmethod
     def _is_there(cls, recipe: str | Recipe) -> str | Recipe:
-        if isinstance(recipe, str) and recipe not in RECIPES:
-            raise PydanticCustomError("recipe", "{found}", {"found": one_of(recipe, RECIPES)})
+        # Of a study, the words of a file have taken the place of its path.
+        if isinstance(recipe, str) and recipe not in (known := names("recipes")):
+            raise PydanticCustomError("recipe", "{found}", {"found": one_of(recipe, known)})
         return recipe
 
     @field_validator("seeds")

@@ -29,7 +29,7 @@ from archdsl.plan.plan import Plan
 from archdsl.spec.model import ModelSpec
 from archdsl.spec.rules import InvalidSpecError, Rule
 
-OTHER_KINDS = ("study", "runner")
+OTHER_KINDS = ("study", "recipe", "runner")
 
 
 @dataclass(frozen=True, kw_only=True)

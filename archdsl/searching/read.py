@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from archdsl.document.merge import without_nulls
+from archdsl.document.merge import merge_trees, without_nulls
 from archdsl.document.problems import beside
 from archdsl.document.settings import lay_all
-from archdsl.document.shelves import find
+from archdsl.document.shelves import Shelf, find, packaged
 from archdsl.document.text import read_draft, read_file
-from archdsl.document.tree import Tree
+from archdsl.document.tree import Tree, tree_of
 from archdsl.document.validate import judge, located, problem, refuse_newer_version
 from archdsl.errors import DocumentError, NameNotFoundError, Problem
 from archdsl.measuring.settings import AccuracySettings
@@ -24,6 +25,7 @@ from archdsl.space import holes
 from archdsl.space.holes import Fixed, Hole, Part
 from archdsl.space.option_check import check_options
 from archdsl.space.space import Space
+from archdsl.training.read import read_recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +80,17 @@ def read_study(name: str, sets: Sequence[str] = ()) -> CheckedStudy:
 
 
 def check_study(tree: Tree, *, folder: Path) -> CheckedStudy:
-    """Check a study that is already a tree; `folder` is where its base is looked for first.
+    """Check a study that is already a tree; in `folder` its base and recipes are looked for first.
 
     Raises:
         DocumentError: every problem found.
     """
     refuse_newer_version(tree)
+    of_recipes: list[Problem] = []
+    tree = _with_recipes(tree, folder, of_recipes)
     known = _without_nulls(tree)
     study, flaws = judge(known, Study, written=tree)
-    problems = located(known, flaws)
+    problems = [*located(known, flaws), *of_recipes]
     if any(flaw.path == ("kind",) for flaw in flaws):
         raise DocumentError(problems)  # its words are those of another kind of document
     refused = {flaw.path[:1] for flaw in flaws}
@@ -216,15 +220,43 @@ def is_document(base: object) -> bool:
 
 
 def find_base(name: str, folder: Path) -> Path:
-    """The model document a study in `folder` calls `name`; beside it first: they travel together.
+    """The model document a study in `folder` calls `name`.
 
     Raises:
         NameNotFoundError: nothing there of that name.
     """
+    return _find_near(name, folder, "specs")
+
+
+def _find_near(name: str, folder: Path, shelf: Shelf) -> Path:
+    """What a study in `folder` calls `name`; beside it first: they travel together."""
     for near in (folder / name, folder / f"{name}.yaml", folder / f"{name}.yml"):
         if near.is_file():
             return near
-    return find(name, "specs")
+    return find(name, shelf)
+
+
+def _with_recipes(tree: Tree, folder: Path, problems: list[Problem]) -> Tree:
+    """The study with the words of recipes that lie in files in place of their names: a file may
+    change, and a machine may not have it. Adds to `problems`."""
+    for metric in TRAINED:
+        path = ("evaluate", metric, "recipe")
+        written = tree.at(path)
+        if written is None or not isinstance(written.value, str):
+            continue
+        words: dict[str, Any] = {}  # of a recipe with problems of its own, nothing more is said
+        try:
+            found = _find_near(written.value, folder, "recipes")
+            if found.resolve().parent == packaged("recipes").resolve():
+                continue
+            words = read_recipe(str(found)).model_dump(mode="json", exclude_none=True)
+        except NameNotFoundError as error:
+            problems.append(problem(tree, path, str(error)))
+        except DocumentError as error:
+            problems += error.problems
+        in_place = tree_of({"evaluate": {metric: {"recipe": words}}}, source=written.origin.source)
+        tree = merge_trees(tree, in_place)
+    return tree
 
 
 def _overlay(tree: Tree) -> tuple[Part, list[Problem]]:

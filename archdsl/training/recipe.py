@@ -1,19 +1,13 @@
-"""How to train: the recipes that studies name or write inline.
-
-Imports no torch: the schema of studies holds a `Recipe`.
-"""
+"""How to train: what recipes can say. Imports no torch: the schema of studies holds a `Recipe`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from archdsl.document.messages import one_of, sentence
-from archdsl.errors import DocumentError, NameNotFoundError, Problem
 from archdsl.spec.base import StoredNode
+from archdsl.spec.values import Name
 
 Augmentation = Literal["none", "shift", "flip_shift"]
 
@@ -43,8 +37,8 @@ class Recipe(StoredNode):
     label_smoothing: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.1
     """Probability taken from the true class and spread over all classes."""
 
-    clip_grad: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 1.0
-    """Largest L2 norm of all gradients together; null leaves them as they are."""
+    clip_grad: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = 1.0
+    """Largest L2 norm of all gradients together; 0 leaves them as they are."""
 
     augment: Augmentation = "none"
     """What happens to train images: `shift` moves each by up to 1/8 of its side (1 pixel at
@@ -64,34 +58,15 @@ class Recipe(StoredNode):
         return self
 
 
-RECIPES: Mapping[str, Recipe] = MappingProxyType({"small-images": Recipe()})
+class RecipeDocument(Recipe):
+    """A recipe on the shelf `recipes/`, or in a file of one's own."""
 
+    archdsl: Literal[1]
+    """Version of the language."""
+    kind: Literal["recipe"]
+    name: Name
+    """Free text."""
 
-def resolve_recipe(name_or_mapping: str | Mapping[str, Any] | Recipe) -> Recipe:
-    """The recipe of a name, or of the words written inline (the others keep their defaults).
-
-    Raises:
-        NameNotFoundError: no recipe of that name.
-        DocumentError: words that are no recipe.
-    """
-    if isinstance(name_or_mapping, Recipe):
-        return name_or_mapping
-    if isinstance(name_or_mapping, str):
-        if name_or_mapping not in RECIPES:
-            raise NameNotFoundError(f"recipe {one_of(name_or_mapping, RECIPES)}")
-        return RECIPES[name_or_mapping]
-    try:
-        return Recipe.model_validate(dict(name_or_mapping))
-    except ValidationError as error:
-        raise DocumentError(
-            [
-                Problem(
-                    source="recipe",
-                    line=0,
-                    column=0,
-                    path=".".join(str(part) for part in problem["loc"]),
-                    message=sentence(problem),
-                )
-                for problem in error.errors(include_url=False)
-            ]
-        ) from error
+    def words(self) -> Recipe:
+        """What it says of trainings, which is all that is digested and stored."""
+        return Recipe(**{word: getattr(self, word) for word in Recipe.model_fields})

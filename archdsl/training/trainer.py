@@ -91,7 +91,7 @@ class Trainer:
         self._schedule.step_update(number)
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
-        if self._recipe.clip_grad is not None:
+        if self._recipe.clip_grad:
             nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.clip_grad)
         self.optimizer.step()
 

@@ -212,7 +212,7 @@ def test_check_says_how_large_a_space_is(run: Run, tabular: Path) -> None:
     assert "2 holes, 8 combinations, 6 trials" in run("check", "study.yaml").out
 
 
-@pytest.mark.parametrize("kind", ["model", "study", "runner"])
+@pytest.mark.parametrize("kind", ["model", "study", "recipe", "runner"])
 def test_schemas(run: Run, kind: str) -> None:
     plain, machine = run("schema", kind), run("schema", kind, "--json")
     assert plain.out == machine.out

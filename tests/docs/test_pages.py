@@ -20,15 +20,17 @@ from typer.testing import CliRunner
 
 from archdsl.cli.main import COMMANDS as SUMMARIES
 from archdsl.cli.main import app, load_command
-from archdsl.training.recipe import RECIPES
+from archdsl.document.shelves import names
+from archdsl.training.read import read_recipe
 
 ROOT = Path(__file__).parents[2]
 BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md",
-          "specs/README.md", "search/README.md", "runners/README.md")  # fmt: skip
+          "specs/README.md", "search/README.md", "recipes/README.md",
+          "runners/README.md")  # fmt: skip
 WRITTEN = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
 PAGES = (*BESIDE, *WRITTEN)
 OF_CODE = ("commands", "python_reference")
-OF_SHELVES = ("models", "studies", "profiles")
+OF_SHELVES = ("models", "studies", "recipes", "profiles")
 GENERATED = [f"docs/generated/{name}.md" for name in (*OF_CODE, *OF_SHELVES)]
 
 pytestmark = pytest.mark.skipif(not WRITTEN, reason="the pages lie beside the source only")
@@ -39,7 +41,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages, and all that they lead to, with the generated ones in their place."""
     root = tmp_path_factory.mktemp("project")
     ignore = shutil.ignore_patterns("_build", "generated", "__pycache__", "*.db*")
-    for name in ("docs", "specs", "search", "runners", "benchmarks"):
+    for name in ("docs", "specs", "search", "recipes", "runners", "benchmarks"):
         shutil.copytree(ROOT / name, root / name, ignore=ignore)
     for page in BESIDE:
         shutil.copy(ROOT / page, root / page)
@@ -161,14 +163,14 @@ def test_every_command_and_every_word_is_documented(project: Path) -> None:
         for parameter in command.params:
             assert parameter.opts[0] in section.lower() or parameter.metavar in section, name
     language = (project / "docs/language.md").read_text()
-    for kind in ("model", "study", "runner"):
-        schema = yaml.safe_load((ROOT / SCHEMAS[kind]).read_text())
+    for kind, path in SCHEMAS.items():
+        schema = yaml.safe_load((ROOT / path).read_text())
         for word in words_of(schema):
             assert f"| `{word}` |" in language, f"{kind}: {word}"
-    for name, recipe in RECIPES.items():
-        table = language.partition("What the named recipes hold:")[2].partition("\n#")[0]
-        assert f" `{name}` |" in table
-        assert f"| `lr` | `{recipe.lr}` |" in table
+    table = language.partition("What the recipes on the shelf hold:")[2].partition("\n#")[0]
+    rates = [f"`{read_recipe(name).lr}`" for name in names("recipes")]
+    assert f"| word | {' | '.join(f'`{name}`' for name in names('recipes'))} |" in table
+    assert f"| `lr` | {' | '.join(rates)} |" in table
 
 
 def test_the_language_in_the_repository_is_that_of_the_code(project: Path) -> None:
@@ -179,6 +181,7 @@ def test_the_language_in_the_repository_is_that_of_the_code(project: Path) -> No
 SCHEMAS = {
     "model": "specs/model.schema.json",
     "study": "search/study.schema.json",
+    "recipe": "recipes/recipe.schema.json",
     "runner": "runners/runner.schema.json",
 }
 

@@ -27,7 +27,7 @@ from archdsl.plan.plan import Plan
 from archdsl.plan.read import check_model, read_model
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.in_memory import Labelled, memory_dataset
-from archdsl.training.recipe import resolve_recipe
+from archdsl.training.read import resolve_recipe
 from archdsl.training.run_key import run_keys
 from archdsl.training.tasks.classification import Classification
 

@@ -29,7 +29,7 @@ from archdsl.storage.storage import Storage
 from archdsl.training.data.dataset import Dataset, Split
 from archdsl.training.data.source import open_data
 from archdsl.training.loop import FitResult, Values, evaluate, fit
-from archdsl.training.recipe import resolve_recipe
+from archdsl.training.read import resolve_recipe
 from archdsl.training.tasks.classification import Classification
 
 ASSETS = Path(__file__).parent / "assets"

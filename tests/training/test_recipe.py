@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from archdsl.errors import DocumentError, NameNotFoundError
-from archdsl.training.recipe import RECIPES, Recipe, resolve_recipe
+from archdsl.training.read import read_recipe, resolve_recipe
+from archdsl.training.recipe import Recipe
 
 
 def test_a_name_a_mapping_and_a_recipe_lead_to_a_recipe() -> None:
     named = resolve_recipe("small-images")
-    assert named == RECIPES["small-images"]
+    assert named == read_recipe("small-images") == Recipe()
     assert resolve_recipe({"epochs": 7}) == Recipe(epochs=7)
     assert resolve_recipe(named) is named
     assert resolve_recipe(named.model_dump(mode="json")) == named

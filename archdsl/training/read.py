@@ -1,0 +1,64 @@
+"""The door for recipes: a name, a path or words in, a `Recipe` out. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from archdsl.document.merge import without_nulls
+from archdsl.document.messages import sentence
+from archdsl.document.problems import beside
+from archdsl.document.settings import lay_all
+from archdsl.document.shelves import find
+from archdsl.document.text import read_draft
+from archdsl.document.validate import validate
+from archdsl.errors import DocumentError, Problem
+from archdsl.training.recipe import Recipe, RecipeDocument
+
+
+def read_recipe(name: str, sets: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and lay settings over it.
+
+    Raises:
+        NameNotFoundError: nothing there of that name.
+        DocumentError: every problem found.
+    """
+    return read_recipe_document(name, sets).words()
+
+
+def read_recipe_document(name: str, sets: Sequence[str] = ()) -> RecipeDocument:
+    """The same with its name; raises the same."""
+    draft = read_draft(find(name, "recipes"))
+    laid = lay_all(draft.tree, sets)
+    with beside((*draft.problems, *laid.problems)):
+        return validate(without_nulls(laid.tree), RecipeDocument)
+
+
+def resolve_recipe(name_or_mapping: str | Mapping[str, Any] | Recipe) -> Recipe:
+    """The recipe of a name or path, or of words (the others keep their defaults).
+
+    Raises:
+        NameNotFoundError: no recipe of that name.
+        DocumentError: words that are no recipe.
+    """
+    if isinstance(name_or_mapping, Recipe):
+        return name_or_mapping
+    if isinstance(name_or_mapping, str):
+        return read_recipe(name_or_mapping)
+    try:
+        return Recipe.model_validate(dict(name_or_mapping))
+    except ValidationError as error:
+        raise DocumentError(
+            [
+                Problem(
+                    source="recipe",
+                    line=0,
+                    column=0,
+                    path=".".join(str(part) for part in problem["loc"]),
+                    message=sentence(problem),
+                )
+                for problem in error.errors(include_url=False)
+            ]
+        ) from error
