@@ -77,9 +77,20 @@ class Exchange(nn.Module):
         """What the head gathers for the target, and what it leaves for later words."""
         return self.head(target, source), {}
 
+    def read_source(self, source: Tensor) -> Tensor:
+        """What a head gathers that does not look at the target."""
+        streams = {self.source: source}
+        read, _ = self.read(streams, source, self._norm(self.source, streams))
+        return read
+
+    def norm_of(self, stream: str) -> nn.Module | None:
+        """What a stream passes first."""
+        names = [name for name in (stream, "both") if name in self.norms]
+        return self.norms[names[0]] if names else None
+
     def _norm(self, name: str, streams: Streams) -> Tensor:
-        found = name if name in self.norms else "both"
-        return self.norms[found](streams[name]) if found in self.norms else streams[name]
+        norm = self.norm_of(name)
+        return streams[name] if norm is None else norm(streams[name])
 
 
 class MappedExchange(Exchange):

@@ -13,6 +13,7 @@ from archdsl.nn.classifier import Classifier
 from archdsl.nn.embeds.stream import Embeds, StreamEmbed
 from archdsl.nn.intermediates import as_tuple, layers_taken, prefixes, shaped
 from archdsl.nn.layer import Borrowed, Layer, Streams
+from archdsl.nn.reversible import run_layers
 from archdsl.plan.plan import Plan
 from archdsl.spec.model import ModelSpec
 
@@ -82,9 +83,7 @@ class Network(nn.Module):
 
         Final tokens, normalised where the output normalises tokens before pooling.
         """
-        streams: Streams = self.embeds(images)
-        for layer in self.layers:
-            streams = layer(streams)
+        streams = run_layers(self.layers, self.embeds(images), training=self.training)
         return self._normalised(streams)
 
     def _normalised(self, streams: Streams) -> Streams:
