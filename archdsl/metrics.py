@@ -79,6 +79,39 @@ METRICS: Mapping[str, Metric] = {
         meaning="validation accuracy",
         evaluated="Validation accuracy after a training.",
     ),
+    "top5": Metric(
+        unit="%",
+        units={"%": 1.0},
+        direction="maximize",
+        bounds=(0.0, 100.0),
+        source="training",
+        meaning="validation images whose class is among the five likeliest",
+        evaluated=(
+            "Share of the validation images whose class is among the five likeliest, after a "
+            "training; of six classes and more."
+        ),
+    ),
+    "balanced_accuracy": Metric(
+        unit="%",
+        units={"%": 1.0},
+        direction="maximize",
+        bounds=(0.0, 100.0),
+        source="training",
+        meaning="validation accuracy, the mean over the classes",
+        evaluated="Mean over the classes of the validation accuracy after a training.",
+    ),
+    "f1": Metric(
+        unit="%",
+        units={"%": 1.0},
+        direction="maximize",
+        bounds=(0.0, 100.0),
+        source="training",
+        meaning="validation F1, the mean over the classes",
+        evaluated=(
+            "Mean over the classes of F1 (the harmonic mean of precision and recall) on validation "
+            "images, after a training."
+        ),
+    ),
     "params": Metric(unit="", direction="minimize", source="plan", meaning="parameters in use"),
     "params_m": Metric(
         unit="M",
@@ -102,16 +135,23 @@ METRICS: Mapping[str, Metric] = {
 MEASURED = tuple(name for name, metric in METRICS.items() if metric.source != "plan")
 """What a study's `evaluate` may name."""
 TRAINED = tuple(name for name, metric in METRICS.items() if metric.source == "training")
-"""What takes a training; the first one is what a study is about that names none."""
+"""What takes a training, one for all of them; the first one is what a study is about that names
+none."""
+
+
+def trained_metrics(names: Iterable[str]) -> list[str]:
+    """Those of `names` that take a training, in the order they are evaluated in."""
+    given = frozenset(names)
+    return [name for name in TRAINED if name in given]
 
 
 def trained_metric(names: Iterable[str]) -> str | None:
-    """The one of `names` that takes a training."""
-    return next((name for name in names if name in TRAINED), None)
+    """The first of `names` that takes a training: the one that a training is followed by."""
+    return next(iter(trained_metrics(names)), None)
 
 
 def trained_for(evaluate: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """The metric that a study trains networks for; None where nothing is, or a table knows it.
+    """The first metric that a study trains networks for; None where nothing is, or tables know it.
 
     Args:
         evaluate: of the study's document.

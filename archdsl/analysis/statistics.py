@@ -85,6 +85,23 @@ def wilson_interval(correct: int, count: int) -> Interval:
     return Interval(100 * float(found.low), 100 * float(found.high), CONFIDENCE)
 
 
+def wilson_interval_of_share(share: float, count: float) -> Interval:
+    """Wilson's 95 % interval, in percent, of a share as well known as one of `count` trials.
+
+    Args:
+        share: 0 to 1.
+        count: above 0; need not be whole.
+    """
+    from scipy.special import ndtri
+
+    square = float(ndtri((1 + CONFIDENCE) / 2)) ** 2 / count
+    centre = (share + square / 2) / (1 + square)
+    half = math.sqrt(square * (share * (1 - share) + square / 4)) / (1 + square)
+    low, high = max(centre - half, 0.0), min(centre + half, 1.0)
+    # Its ends hold the share, which rounding must not take from them.
+    return Interval(100 * min(low, share), 100 * max(high, share), CONFIDENCE)
+
+
 def blocks_interval(blocks: Sequence[Sequence[float]]) -> Interval:
     """An interval of the median for samples taken in blocks.
 

@@ -175,7 +175,7 @@ class Front(Sequence[FrontRow]):
 
 
 def _row(found: CompleteTrial, folder: Path | None) -> FrontRow:
-    trial, score = found.trial, found.test
+    trial = found.trial
     return FrontRow(
         trial=trial.number,
         arch_id=trial.arch_id,
@@ -183,7 +183,7 @@ def _row(found: CompleteTrial, folder: Path | None) -> FrontRow:
         difference=found.difference,
         values=trial.values,
         over=found.over,
-        test={score.quantity.removeprefix("test_"): score.value} if score else {},
+        test={name.removeprefix("test_"): each.value for name, each in found.tests.items()},
         facts=found.facts,
         params=trial.params,
         indistinguishable=found.indistinguishable,

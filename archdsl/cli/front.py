@@ -124,9 +124,11 @@ def print_front(front: StudyResults, *, robust: bool = False, settled: bool = Fa
         put(f"base (trial {base.trial.number}) is not on the {kind}: {values}")
     for line in _others(front):
         put(line)
-    unscored = [str(row.trial.number) for row in front.members if row.test is None]
-    if table.has_test and unscored:
-        put(f"no {table.test_name} yet for {', '.join(unscored)}: the same search command takes it")
+    for test in table.tests:
+        unscored = [str(row.trial.number) for row in front.members if test not in row.tests]
+        if unscored:
+            name, which = test.replace("_", " "), ", ".join(unscored)
+            put(f"no {name} yet for {which}: the same search command takes it")
     if table.has_indistinguishable:
         hint = "" if settled else "; archdsl front --settle measures them again"
         put(f"{_format_indistinguishable(front)}{hint}")

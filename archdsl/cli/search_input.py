@@ -16,7 +16,7 @@ from archdsl.document.text import read_draft
 from archdsl.document.tree import Tree, tree_of
 from archdsl.errors import Problem, StudyError
 from archdsl.files import in_use
-from archdsl.metrics import TRAINED, trained_metric
+from archdsl.metrics import TRAINED, trained_metric, trained_metrics
 from archdsl.plan.read import read_model
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.around import base_name, neighbourhood_document, with_objectives
@@ -76,8 +76,11 @@ def resolve_study(asked: Asked, profile: RunProfile) -> Found:
         draft = read_draft(path)
         tree, folder, of_text = draft.tree, path.parent, draft.problems
         if asked.data:
-            trained = {TRAINED[0]: {"data": asked.data}}
-            tree = merge_trees(tree, tree_of({"evaluate": trained}, source="--data"))
+            written = tree.child("evaluate")
+            named = written.value if written and isinstance(written.value, dict) else {}
+            trained = trained_metrics(named) or TRAINED[:1]
+            data = {"evaluate": {name: {"data": asked.data} for name in trained}}
+            tree = merge_trees(tree, tree_of(data, source="--data"))
         settings = asked.sets
     else:
         of_model = [setting for setting in asked.sets if _is_of_models(setting)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from archdsl.document.messages import one_of
 from archdsl.errors import StudyError
@@ -13,6 +13,9 @@ from archdsl.measuring.settings import AccuracySettings, TableSettings, settings
 from archdsl.measuring.table import Table, TableEvaluator
 from archdsl.metrics import TRAINED, on_test_images
 from archdsl.records import Job, Measurement
+
+if TYPE_CHECKING:
+    from archdsl.measuring.trained import Trainings
 
 
 class Evaluator(Protocol):
@@ -80,14 +83,14 @@ def make_evaluators(
 ) -> list[Evaluator]:
     """The evaluators of a study, cheap ones first.
 
-    With a trained metric, `top1`, comes `test_top1`, last: the final score of a front's members,
+    With a trained metric such as `top1` comes `test_top1`: the final score of a front's members,
     which no candidate of a running search is measured by. A table gives it only if it has values
-    of it, and data only if they have a test split.
+    of it, and data only if they have a test split. Metrics of equal settings share their trainings.
 
     Args:
         evaluate: quantity to settings: those of `Conditions` for `latency` and `throughput`, of
-            `MemoryConditions` for `memory`, of `AccuracySettings` for `top1`, or `{table: FILE}`
-            for any of them.
+            `MemoryConditions` for `memory`, of `AccuracySettings` for trained ones, or
+            `{table: FILE}` for any of them.
         workplace: the run profile.
 
     Raises:
@@ -99,6 +102,7 @@ def make_evaluators(
             raise StudyError(f"evaluate: {one_of(quantity, EVALUATED)}")
     made: list[Evaluator] = []
     tables: dict[str, Table] = {}
+    trainings: dict[str, Trainings] = {}
     for quantity in EVALUATED:
         settings = evaluate.get(quantity)
         if settings is None:
@@ -106,7 +110,7 @@ def make_evaluators(
         if "table" in settings:
             made += _tables(quantity, settings, tables)
         elif quantity in TRAINED:
-            made += _trained(quantity, settings, workplace)
+            made += _trained(quantity, settings, workplace, trainings)
         else:
             made.append(_of_network(quantity, settings))
     return made
@@ -133,18 +137,29 @@ def _of_network(quantity: str, settings: Mapping[str, Any]) -> Evaluator:
     return NetworkEvaluator(quantity, conditions)
 
 
-def _trained(metric: str, settings: Mapping[str, Any], workplace: Workplace) -> list[Evaluator]:
+def _trained(
+    metric: str,
+    settings: Mapping[str, Any],
+    workplace: Workplace,
+    known: dict[str, Trainings],
+) -> list[Evaluator]:
+    """Those of a metric; `known` gains its trainings, by their settings."""
     from archdsl.measuring.trained import FinalEvaluator, Trainings, ValidationEvaluator
     from archdsl.storage.storage import storage_at
     from archdsl.training.device import choose_device
 
-    trainings = Trainings(
-        metric,
-        settings_of(AccuracySettings, settings, f"evaluate.{metric}"),
-        device=choose_device(workplace.training.device, profile=workplace.name),
-        threads=workplace.training_threads,
-        names=workplace.data,
-        storage=storage_at(workplace.storage),
-    )
+    read = settings_of(AccuracySettings, settings, f"evaluate.{metric}")
+    words = read.model_dump_json()
+    if words in known:
+        trainings = known[words].scored_by(metric)
+    else:
+        trainings = known[words] = Trainings(
+            metric,
+            read,
+            device=choose_device(workplace.training.device, profile=workplace.name),
+            threads=workplace.training_threads,
+            names=workplace.data,
+            storage=storage_at(workplace.storage),
+        )
     final = [FinalEvaluator(trainings)] if trainings.has_test else []
     return [ValidationEvaluator(trainings), *final]

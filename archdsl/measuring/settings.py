@@ -22,7 +22,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class AccuracySettings(StoredNode):
-    """How a candidate is trained for its accuracy."""
+    """How a candidate is trained for its accuracy; metrics with the same words share a training."""
 
     data: Annotated[str, Field(min_length=1)]
     """Name of a data set in the run profile, or a source such as `digits`."""

@@ -6,8 +6,10 @@ which is scored on it with the weights it was selected with.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -15,18 +17,19 @@ import torch
 
 from archdsl.analysis.statistics import mean_interval
 from archdsl.device_lock import SharedDeviceLock
+from archdsl.errors import StudyError
 from archdsl.identity import digest
 from archdsl.measuring.candidate import build_candidate
 from archdsl.measuring.settings import AccuracySettings
-from archdsl.metrics import METRICS, on_test_images
+from archdsl.metrics import METRICS, TRAINED, on_test_images
 from archdsl.nn.network import Network
 from archdsl.records import Job, Measurement
 from archdsl.spec.model import ModelSpec
 from archdsl.storage.storage import Storage
-from archdsl.training.data.dataset import Dataset, check_data, told_of
+from archdsl.training.data.dataset import Dataset, Split, check_data, told_of
 from archdsl.training.data.source import open_data
 from archdsl.training.device import cpu_threads, lock_names, threads_for
-from archdsl.training.loop import FitResult, evaluate, fit
+from archdsl.training.loop import FitResult, Values, evaluate, fit
 from archdsl.training.tasks import TASKS
 from archdsl.training.tasks.task import Counts
 
@@ -53,6 +56,7 @@ class Trainings:
         NameNotFoundError: no recipe of that name.
         DocumentError: a recipe whose schedule does not fit into the epochs.
         WriteError: a storage that cannot be written.
+        StudyError: the data have too few classes for the metric.
     """
 
     def __init__(
@@ -65,7 +69,6 @@ class Trainings:
         names: Mapping[str, str],
         storage: Storage,
     ) -> None:
-        self.metric, self.task = metric, TASKS[metric]
         self.seeds = settings.seeds
         self.recipe = settings.resolved_recipe()
         self.device = device
@@ -77,13 +80,36 @@ class Trainings:
         first = self._open(settings.image_size)
         self.has_test = first.test is not None
         self._datasets = {first.image_size: first}
-        self.protocol = {
-            "evaluator": f"{metric}/{VERSION}",
+        self._course = {
             "data": first.digest,
             "recipe": self.recipe.model_dump(mode="json"),
             "seeds": list(self.seeds),
             "split_seed": settings.split_seed,
         }
+        self._score_by(metric)
+
+    def scored_by(self, metric: str) -> Trainings:
+        """The same trainings, of which another metric is measured.
+
+        Raises:
+            StudyError: the data have too few classes for it.
+        """
+        other = copy.copy(self)
+        other._score_by(metric)
+        return other
+
+    def _score_by(self, metric: str) -> None:
+        self.metric, self.task = metric, TASKS[metric]
+        self.protocol = self._protocol_of(metric)
+        data, fewest = next(iter(self._datasets.values())), self.task.fewest_classes(metric)
+        if data.num_classes < fewest:
+            raise StudyError(
+                f"evaluate.{metric}: says nothing with fewer than {fewest} classes, and the data "
+                f"'{data.name}' has {data.num_classes}; evaluate {TRAINED[0]}"
+            )
+
+    def _protocol_of(self, metric: str) -> dict[str, Any]:
+        return {"evaluator": f"{metric}/{VERSION}", **self._course}
 
     def train(
         self, candidate: Job, *, seed: int, report: OnEpoch
@@ -99,6 +125,11 @@ class Trainings:
         dataset = self._dataset_for(candidate)
         model, _ = build_candidate(candidate, seed=seed)
         before = self.seeds.index(seed) * self.recipe.epochs
+
+        def tell(epoch: int, values: Values) -> None:
+            if self.metric in values:  # a training of before may have counted less
+                report(before + epoch, values[self.metric])
+
         with self.processors(model):
             result = fit(
                 model,
@@ -108,9 +139,28 @@ class Trainings:
                 seed=seed,
                 device=self.device,
                 storage=self.folder(candidate) / f"seed-{seed}",
-                report=lambda epoch, values: report(before + epoch, values[self.metric]),
+                report=tell,
             )
+            if self.metric not in self._values(result):
+                counts = {**self.count(model, dataset.validation), **result.counts}
+                result = replace(result, counts=counts)
         return model, dataset, result
+
+    def count(self, model: Network, split: Split) -> Counts:
+        """What the task counts on a split with a trained network."""
+        lock = SharedDeviceLock(lock_names(self.device))
+        with lock, self.processors(model):
+            return evaluate(
+                model,
+                split,
+                task=self.task,
+                device=self.device,
+                batch=self.recipe.batch,
+                after_batch=lock.yield_to_measurement,
+            )
+
+    def _values(self, result: FitResult) -> Values:
+        return self.task.values(result.counts, images=result.images)
 
     def processors(self, model: Network) -> AbstractContextManager[None]:
         """While `model` is trained or scored: as many threads as that is worth."""
@@ -128,8 +178,9 @@ class Trainings:
         return [f"{dataset.name}: {remark}" for remark in told_of(dataset)]
 
     def folder(self, candidate: Job) -> Storage:
-        """Where the weights of a candidate lie, one folder per seed."""
-        return self._storage / f"{candidate.arch_id}-{digest(self.protocol)}"
+        """Where the weights of a candidate lie, one folder per seed; the same for all metrics."""
+        named = digest(self._protocol_of(TRAINED[0]))
+        return self._storage / f"{candidate.arch_id}-{named}"
 
     def measurement(
         self,
@@ -146,9 +197,9 @@ class Trainings:
             counted: what was counted with each seed, and on how many images. One seed has the
                 task's interval, about the images; several have Student's, about the seeds.
             protocol: see `Measurement`.
-            detail: see `Measurement`; the counts are added.
+            detail: see `Measurement`; the counts that the metric follows from are added.
         """
-        scores = [self.task.scores(each, images=images)[self.metric] for each, images in counted]
+        scores = [self.task.score(self.metric, each, images=images) for each, images in counted]
         values = [score.value for score in scores]
         low, high = scores[0].low, scores[0].high
         if len(scores) > 1:
@@ -163,7 +214,7 @@ class Trainings:
             protocol=protocol,
             detail={
                 **detail,
-                **{name: [each[name] for each, _ in counted] for name in counted[0][0]},
+                **{name: [each.counts[name] for each in scores] for name in scores[0].counts},
                 "count": [images for _, images in counted],
             },
         )
@@ -210,7 +261,10 @@ class ValidationEvaluator:
             [(result.counts, result.images) for result in results],
             protocol=self.protocol(),
             detail={
-                "history": [[values[metric] for values in each.history] for each in results],
+                "history": [
+                    [values[metric] for values in each.history if metric in values]
+                    for each in results
+                ],
                 "train_seconds": sum(result.seconds for result in results),
                 "weights": str(trainings.folder(candidate)),
                 "images": {part: len(split) for part, split in dataset.splits().items()},
@@ -245,15 +299,5 @@ class FinalEvaluator:
         for seed in trainings.seeds:
             model, dataset, _ = trainings.train(candidate, seed=seed, report=report)
             test = dataset.splits()["test"]
-            lock = SharedDeviceLock(lock_names(trainings.device))
-            with lock, trainings.processors(model):
-                counts = evaluate(
-                    model,
-                    test,
-                    task=trainings.task,
-                    device=trainings.device,
-                    batch=trainings.recipe.batch,
-                    after_batch=lock.yield_to_measurement,
-                )
-            counted.append((counts, len(test)))
+            counted.append((trainings.count(model, test), len(test)))
         return trainings.measurement(self.quantity, counted, protocol=self._protocol, detail={})

@@ -36,7 +36,6 @@ def certificate(store: Store, study: StudyRow, trial: Trial, *, document: str) -
     """
     architecture = store.architectures.find(trial.arch_id)
     dates, samples = store.measurements.dates(trial.arch_id), store.samples.of_trial(trial.id)
-    test = final_score(store, trial)
     values = {
         name: {
             **_interval(trial.values[name], samples.get(name, [])),
@@ -60,7 +59,7 @@ def certificate(store: Store, study: StudyRow, trial: Trial, *, document: str) -
         "interval_percent": 95,
         "facts": dict(architecture.facts),
         "values": values,
-        "beside": [_describe(test, dates)] if test else [],
+        "beside": [_describe(test, dates) for test in final_score(store, trial).values()],
     }
 
 

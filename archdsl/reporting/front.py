@@ -12,12 +12,12 @@ from archdsl.analysis.aggregate import intervals_over
 from archdsl.analysis.hypervolume import Growth, growth
 from archdsl.analysis.indistinguishable import indistinguishable
 from archdsl.document.messages import listed, rounded
-from archdsl.metrics import METRICS, as_loss, trained_for
+from archdsl.metrics import METRICS, as_loss, trained_metrics
 from archdsl.plan.expand import expand
 from archdsl.plan.influence import influence
 from archdsl.records import Measurement, State
 from archdsl.reporting.formatting import counted, trials_listed, values_record
-from archdsl.searching.final_score import final_quantity, final_scores
+from archdsl.searching.final_score import final_quantities, final_scores
 from archdsl.searching.study import reference_point
 from archdsl.space.difference import Differences
 from archdsl.spec.model import ModelSpec
@@ -48,7 +48,7 @@ class CompleteTrial:
         facts: what is known of the architecture.
         measured: objective to the measurement that its value is of, the search's own.
         over: trained objective to what its interval is over: `3 seeds`, `359 images`.
-        test: the trained metric on test images, for members of a search that trained.
+        tests: scores on test images, for members of a search that trained: `test_top1`, ….
     """
 
     trial: Trial
@@ -61,7 +61,7 @@ class CompleteTrial:
     facts: Mapping[str, Any]
     measured: Mapping[str, Measurement]
     over: Mapping[str, str]
-    test: Measurement | None
+    tests: Mapping[str, Measurement]
 
     @property
     def label(self) -> str:
@@ -99,7 +99,8 @@ class CompleteTrial:
             "difference": self.difference,
             "values": values_record(self.trial.values, self.over),
             "steady": self.steady,
-            final_quantity(self.trial.values): self.test.value if self.test else None,
+            **dict.fromkeys(final_quantities(self.trial.values)),
+            **{name: score.value for name, score in self.tests.items()},
             "facts": dict(self.facts),
             "params": dict(self.trial.params),
         }
@@ -212,7 +213,7 @@ def read_front(store: Store, study: StudyRow) -> StudyResults:
             facts=architectures[trial.number].facts,
             measured=behind[trial.id],
             over=intervals_over(samples[trial.id]),
-            test=scores.get(trial.number),
+            tests=scores.get(trial.number, {}),
         )
         for trial in complete
     ]
@@ -250,10 +251,10 @@ def _conditions(study: StudyRow, behind: list[dict[str, Measurement]]) -> str:
     for quantity, settings in evaluate.items():
         if "table" in settings:
             parts.append(f"{quantity} from the table {settings['table']}")
-    trained = trained_for(evaluate)
-    if trained is not None:
-        meaning, data = METRICS[trained].meaning, evaluate[trained]["data"]
-        parts.append(f"{trained} is {meaning} on {data}")
+    for trained in trained_metrics(evaluate):
+        if "data" in evaluate[trained]:
+            meaning, data = METRICS[trained].meaning, evaluate[trained]["data"]
+            parts.append(f"{trained} is {meaning} on {data}")
     return "; ".join(dict.fromkeys(parts))
 
 

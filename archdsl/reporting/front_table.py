@@ -34,10 +34,7 @@ class FrontTable:
 
     def __init__(self, rows: Sequence[CompleteTrial], objectives: Sequence[str]) -> None:
         self._rows, self._objectives = rows, objectives
-        test = next((row.test for row in rows if row.test), None)
-        self.has_test = test is not None
-        self.test_name = test.quantity.replace("_", " ") if test else ""
-        self._test_unit = test.unit if test else ""
+        self.tests = {name: score.unit for row in rows for name, score in row.tests.items()}
         self.has_indistinguishable = any(row.indistinguishable for row in rows)
         self.is_mixed = len({over for row in rows for over in row.over.values()}) > 1
 
@@ -48,8 +45,8 @@ class FrontTable:
         for name in self._objectives:
             heading = self.heading(title(name), METRICS[name].unit)
             columns.append((heading, partial(self.value, name)))
-        if self.has_test:
-            columns.append((self.heading(self.test_name, self._test_unit), self.test))
+        for name, unit in self.tests.items():
+            columns.append((self.heading(name.replace("_", " "), unit), partial(self.test, name)))
         if self.has_indistinguishable:
             columns.append((self.INDISTINGUISHABLE, self.indistinguishable))
         if not {"params", "params_m"} & set(self._objectives):
@@ -87,8 +84,8 @@ class FrontTable:
     def rounded(self, value: Value, over: str) -> str:
         return with_interval(value, over)
 
-    def test(self, row: CompleteTrial) -> str:
-        return with_interval(row.test) if row.test else ""
+    def test(self, name: str, row: CompleteTrial) -> str:
+        return with_interval(row.tests[name]) if name in row.tests else ""
 
     def indistinguishable(self, row: CompleteTrial) -> str:
         return listed(row.indistinguishable)
@@ -136,8 +133,8 @@ class TerminalTable(FrontTable):
             return f"{shown} -{below:.{digits}f} +{above:.{digits}f}"
         return f"{shown} ±{(below + above) / 2:.{digits}f}"
 
-    def test(self, row: CompleteTrial) -> str:
-        return f"{row.test.value:.2f}" if row.test else ""
+    def test(self, name: str, row: CompleteTrial) -> str:
+        return f"{row.tests[name].value:.2f}" if name in row.tests else ""
 
     def indistinguishable(self, row: CompleteTrial) -> str:
         return listed(row.indistinguishable, most=self.MOST_LISTED, rest=" +{}")

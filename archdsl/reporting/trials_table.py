@@ -10,7 +10,7 @@ from typing import Any
 from archdsl.errors import ArchdslError
 from archdsl.identity import canonical_json
 from archdsl.reporting.formatting import values_record
-from archdsl.searching.final_score import final_quantity
+from archdsl.searching.final_score import final_quantities
 from archdsl.searching.stored import ListedTrial
 from archdsl.store.rows import StudyRow
 
@@ -103,7 +103,8 @@ def _row(study: StudyRow, listed: ListedTrial) -> dict[str, Any]:
         "seconds": trial.seconds,
         "values": values_record(trial.values, listed.over),
         "latency_steady": listed.steady,
-        final_quantity(study.objectives): listed.test,
+        **dict.fromkeys(final_quantities(study.objectives)),
+        **listed.tests,
         "facts": listed.facts,
         "params": trial.params,
     }

@@ -14,7 +14,7 @@ from archdsl.document.messages import one_of
 from archdsl.document.shelves import find, packaged
 from archdsl.document.tree import Entry, Origin, Tree, tree_of
 from archdsl.errors import StudyError
-from archdsl.metrics import MEASURED, METRICS, TRAINED, trained_metric
+from archdsl.metrics import MEASURED, METRICS, TRAINED, trained_metric, trained_metrics
 from archdsl.plan.read import Checked, check_model, read_model
 from archdsl.searching.read import CheckedStudy, check_study
 from archdsl.space.neighbourhood import neighbourhood
@@ -110,10 +110,22 @@ def with_objectives(tree: Tree, names: Sequence[str], *, source: str) -> Tree:
     tree = _with_reference(replace(tree, value=entries), names, source)
     if trained_metric(names) is None:
         tree = merge_trees(tree, tree_of({"stopping": None}, source=source))
+    tree = _with_trainings(tree, names, source)
     constraints = tree.child("constraints")
     bounded = re.findall(r"\w+", str(constraints.plain())) if constraints else []
     dropped = [name for name in MEASURED if name not in names and name not in bounded]
     return merge_trees(tree, tree_of({"evaluate": dict.fromkeys(dropped)}, source=source))
+
+
+def _with_trainings(tree: Tree, names: Sequence[str], source: str) -> Tree:
+    """Each trained one among the objectives measured of the training that the study has anyway."""
+    written = tree.child("evaluate")
+    evaluate = written.plain() if written and isinstance(written.value, dict) else {}
+    known = [evaluate[name] for name in TRAINED if evaluate.get(name)]
+    missing = [name for name in trained_metrics(names) if not evaluate.get(name)]
+    if not known or not missing:
+        return tree
+    return merge_trees(tree, tree_of({"evaluate": dict.fromkeys(missing, known[0])}, source=source))
 
 
 def _with_reference(tree: Tree, names: Sequence[str], source: str) -> Tree:

@@ -16,7 +16,7 @@ from archdsl.document.tree import Tree, tree_of
 from archdsl.document.validate import judge, located, problem, refuse_newer_version
 from archdsl.errors import DocumentError, NameNotFoundError, Problem
 from archdsl.measuring.settings import AccuracySettings
-from archdsl.metrics import MEASURED, TRAINED, trained_metric
+from archdsl.metrics import MEASURED, TRAINED, trained_metric, trained_metrics
 from archdsl.plan.facts import facts
 from archdsl.searching.constraints import broken, never_kept
 from archdsl.searching.stopping import AshaStopping, NoStopping
@@ -153,7 +153,27 @@ def _effects(tree: Tree, study: Study) -> list[Problem]:
         if given and not wanted:
             message = "has no effect: neither an objective nor a constraint uses it"
             problems.append(problem(tree, ("evaluate", name), message, key=True))
-    return problems
+    return problems + _one_training(tree, study)
+
+
+def _one_training(tree: Tree, study: Study) -> list[Problem]:
+    """Trained metrics that would take a training each: one is to serve them all."""
+    trained = {
+        name: settings
+        for name in trained_metrics(study.evaluate.given())
+        if isinstance(settings := study.evaluate.of(name), AccuracySettings)
+    }
+    first, *others = trained or [""]
+    return [
+        problem(
+            tree,
+            ("evaluate", name),
+            f"is of another training than {first}; one serves both: give both the same words",
+            key=True,
+        )
+        for name in others
+        if trained[name] != trained[first]
+    ]
 
 
 def _stopping(tree: Tree, study: Study) -> list[Problem]:

@@ -10,13 +10,13 @@ from threading import Lock
 from typing import Any
 
 from archdsl.errors import SpaceExhaustedError, StudyError
-from archdsl.metrics import trained_metric
+from archdsl.metrics import on_test_images, trained_metrics
 from archdsl.plan.read import Checked, check_model
 from archdsl.records import State
 from archdsl.runners.interfaces import Runner
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.before import check_runs, refuse_others, runner_of
-from archdsl.searching.final_score import final_quantity, final_score
+from archdsl.searching.final_score import final_score
 from archdsl.searching.loop import Observer, Search, job_of
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.retry import BaseFailedError, elsewhere, undo, ways_on
@@ -216,8 +216,9 @@ def _search(
     if last and not members:
         found = why_nothing(trials, note=note)
         raise SpaceExhaustedError(_lines(found, other_profile or ways_on(trials)) or found)
-    if last and trained_metric(study.evaluate.given()) is not None:
-        _score(members, runner, store, row, profile.storage)
+    if last:
+        evaluated = trained_metrics(study.evaluate.given())
+        _score(members, evaluated, runner, store=store, row=row, folder=profile.storage)
     if not last and note is None:
         runner.close()  # which may take longer than the trials of the others
         note = _left_to_others(store.trials.count(row.id).states[State.RUNNING])
@@ -234,21 +235,29 @@ def work_left(study: Study, row: StudyRow, store: Store) -> bool:
     return count.counted < study.budget.trials or bool(count.states.get(State.RUNNING))
 
 
-def _score(members: list[Trial], runner: Runner, store: Store, row: StudyRow, folder: str) -> None:
-    """Test accuracy of the members that have none yet: test images are seen only here."""
-    missing = [member for member in members if final_score(store, member) is None]
-    if not missing:
-        return  # before the runner is asked anything, which may start a process
-    final = final_quantity(runner.protocols())
-    if final not in runner.protocols():
-        return
-    jobs = [
-        job_of(member, store.architectures.find(member.arch_id), row, known=(), folder=folder)
-        for member in missing
-    ]
-    for job, outcome in runner.score(jobs, final):
-        for measurement in outcome.measurements:
-            store.measurements.record(job.arch_id, measurement)
+def _score(
+    members: list[Trial],
+    metrics: list[str],
+    runner: Runner,
+    *,
+    store: Store,
+    row: StudyRow,
+    folder: str,
+) -> None:
+    """Test scores of the members that have none yet: test images are seen only here."""
+    scores = {member.number: final_score(store, member) for member in members if metrics}
+    for final in map(on_test_images, metrics):
+        missing = [member for member in members if final not in scores[member.number]]
+        # Before the runner is asked anything, which may start a process.
+        if not missing or final not in runner.protocols():
+            continue
+        jobs = [
+            job_of(member, store.architectures.find(member.arch_id), row, known=(), folder=folder)
+            for member in missing
+        ]
+        for job, outcome in runner.score(jobs, final):
+            for measurement in outcome.measurements:
+                store.measurements.record(job.arch_id, measurement)
 
 
 def _left_to_others(running: int) -> str:

@@ -95,7 +95,7 @@ class ListedTrial:
         difference: what distinguishes it from the study's base; empty for the base, or without one.
         facts: what is known of its architecture.
         steady: whether its latency closed and nothing disturbed it; None where that is unknown.
-        test: the trained metric on test images, of members of the front that were scored.
+        tests: scores on test images, of members of the front: `test_top1`, ….
         over: trained objective to what its interval is over: `3 seeds`, `359 images`.
     """
 
@@ -103,7 +103,7 @@ class ListedTrial:
     difference: str
     facts: Mapping[str, Any]
     steady: bool | None
-    test: float | None
+    tests: Mapping[str, float]
     over: Mapping[str, str]
 
 
@@ -129,7 +129,7 @@ def list_trials(store: Store, study: StudyRow) -> list[ListedTrial]:
             difference=base.to(architectures[trial.arch_id].spec) if base else "",
             facts=architectures[trial.arch_id].facts,
             steady=latency.steady if (latency := behind.get(trial.id, {}).get("latency")) else None,
-            test=score.value if (score := scores.get(trial.number)) else None,
+            tests={name: each.value for name, each in scores.get(trial.number, {}).items()},
             over=intervals_over(samples.get(trial.id, {})),
         )
         for trial in trials

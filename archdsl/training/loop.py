@@ -103,8 +103,7 @@ def fit(
     validate = partial(evaluate, model, validation, task=task, device=device, batch=recipe.batch)
 
     def values(counts: Counts) -> Values:
-        scores = task.scores(counts, images=len(validation))
-        return {name: score.value for name, score in scores.items()}
+        return task.values(counts, images=len(validation))
 
     keys = run_keys(model, dataset, task=task, recipe=recipe, seed=seed)
     checkpoints = Checkpoints(storage, keys=keys) if storage is not None else None

@@ -197,3 +197,26 @@ def test_a_device_that_is_not_here(run: Run, folder: Path, name: str) -> None:
     assert "no device 'H999' here" in done.err
     assert "--any-device" in done.err
     assert list(folder.iterdir()) == [], "no database, no storage"
+
+
+@pytest.mark.slow
+def test_a_search_by_other_metrics_of_one_training(run: Run, folder: Path) -> None:
+    words = ["search", *SMALL, "--set", "evaluate.top1.epochs=2", "--trials", "2"]
+    found = run(*words, "--objective", "latency,f1,top5", "--json").json()
+    assert {file.parent.name for file in folder.glob("archdsl-files/*/*/*.safetensors")} == {
+        "seed-0"
+    }
+    assert len(list(folder.glob("archdsl-files/*"))) == 2, "one training each"
+    for member in found["members"]:
+        assert set(member["values"]) == {"latency", "f1", "top5"}
+        assert 0 < member["test_f1"] <= member["test_top5"] <= 100
+        assert "test_top1" not in member
+    assert "f1 is validation F1, the mean over the classes on digits" in found["conditions"]
+    run("export", "--csv", "trials.csv")
+    heading = (folder / "trials.csv").read_text().partition("\n")[0].split(",")
+    assert {"f1", "f1_low", "f1_over", "top5", "test_f1", "test_top5"} <= set(heading)
+    run("report", "-o", "report.html")
+    page = (folder / "report.html").read_text()
+    assert "validation f1" in page and "test top5" in page
+    told = run("front").out
+    assert "validation f1" in told and "test f1" in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from archdsl.errors import (
     ArchdslError,
@@ -24,6 +27,8 @@ from archdsl.errors import (
 )
 from archdsl.measuring.evaluators import Evaluator, make_evaluators
 from archdsl.records import Job
+from archdsl.training.checkpoint import PROGRESS_KEY
+from archdsl.training.tasks.per_class import PerClass
 
 SPEC = {
     "archdsl": 1,
@@ -127,6 +132,74 @@ def test_accuracy_is_trained_once_and_scored_on_test_with_the_same_weights(tmp_p
     assert weights.exists()
 
 
+def test_one_training_serves_all_metrics(tmp_path: Path) -> None:
+    names = ("top1", "top5", "balanced_accuracy", "f1")
+    settings = {**TOP1, "epochs": 2}
+    made = by_quantity(dict.fromkeys(names, settings), tmp_path)
+    assert list(made) == [each for name in names for each in (name, f"test_{name}")]
+    reports: list[int] = []
+    found = {
+        name: evaluator.measure(job(), report=lambda epoch, value: reports.append(epoch))
+        for name, evaluator in made.items()
+    }
+    assert len(list(tmp_path.glob("a-*/seed-0/weights.safetensors"))) == 1
+    assert len({found[name].detail["train_seconds"] for name in names}) == 1
+    assert reports[:8] == [1, 2, 1, 2, 1, 2, 1, 2]
+    for name, each in found.items():
+        assert each.unit == "%"
+        assert 0 < each.low < each.value < each.high < 100
+        assert each.protocol == made[name].protocol()
+        assert each.protocol["evaluator"] == f"{name}/1"
+    assert len({each.key for each in found.values()}) == 8
+    assert found["top5"].value > found["top1"].value
+    assert [found[name].detail["history"][0][-1] for name in names] == [
+        found[name].value for name in names
+    ]
+    behind = {name: sum(found["f1"].detail[name][0]) for name in PerClass.NAMES}
+    images = found["f1"].detail["count"][0]
+    hits = found["top1"].detail["correct"][0]
+    assert behind == {"hits": hits, "predicted": images, "labelled": images}
+
+
+def test_a_training_of_before_is_scored_by_metrics_of_later(tmp_path: Path) -> None:
+    known = by_quantity({"top1": TOP1}, tmp_path)["top1"].measure(job(), report=lambda *_: None)
+    expected = by_quantity({"f1": TOP1}, tmp_path)["f1"].measure(job(), report=lambda *_: None)
+    (file,) = tmp_path.glob("a-*/seed-0/weights.safetensors")
+    with safe_open(file, "pt") as opened:
+        progress = json.loads(opened.metadata()[PROGRESS_KEY])
+    tensors = load_file(file)
+    progress["correct"] = [each["correct"] for each in progress.pop("counts")]
+    save_file(tensors, file, {PROGRESS_KEY: json.dumps(progress)})
+    before, reports = file.read_bytes(), []
+    made = by_quantity({"top1": TOP1, "f1": TOP1}, tmp_path)
+    top1, f1 = (
+        made[name].measure(job(), report=lambda *told: reports.append(told))
+        for name in ("top1", "f1")
+    )
+    assert file.read_bytes() == before, "nothing was trained"
+    assert (top1.key, top1.value, top1.detail["correct"]) == (
+        known.key,
+        known.value,
+        known.detail["correct"],
+    )
+    assert reports == [(1, top1.value)], "what f1 was on the way nobody has counted"
+    assert f1.detail["history"] == [[]]
+    assert (f1.value, f1.low, f1.high) == (expected.value, expected.low, expected.high)
+
+
+def test_five_of_five_classes_say_nothing(tmp_path: Path) -> None:
+    images = np.random.RandomState(0).randint(0, 256, (90, 8, 8), dtype=np.uint8)
+    labels = np.arange(90) % 5
+    np.savez(
+        tmp_path / "five.npz",
+        x_train=images[:60], y_train=labels[:60], x_val=images[60:], y_val=labels[60:],
+    )  # fmt: skip
+    data = {**TOP1, "data": f"npz:{tmp_path / 'five.npz'}"}
+    for evaluate in ({"top5": data}, {"top1": data, "top5": data}):
+        with pytest.raises(StudyError, match=r"evaluate\.top5: says nothing with fewer than 6"):
+            by_quantity(evaluate, tmp_path)
+
+
 def test_the_final_score_is_about_the_test_images(tmp_path: Path) -> None:
     draw = np.random.RandomState(0)
     arrays = {}
@@ -191,7 +264,7 @@ def test_data_that_do_not_fit_the_candidate(tmp_path: Path) -> None:
         (
             {"latancy": {}},
             StudyError,
-            "'latancy' is not one of: memory, latency, throughput, top1; did you mean",
+            "'latancy' is not one of: memory, latency, throughput, top1, top5, balanced_accuracy, ",
         ),
         ({"latency": {"batch": 1}}, StudyError, "evaluate.latency.device: missing"),
         (

@@ -46,6 +46,18 @@ def test_a_model_with_little_to_change_still_has_a_neighbourhood(folder: Path) -
     assert check_study(tree_of(study, source="odd"), folder=folder).space.size > 1
 
 
+def test_a_trained_objective_is_measured_of_the_training_that_there_is(folder: Path) -> None:
+    document = neighbourhood_document(read_model("tiny"), base="tiny", data="digits")
+    tree = with_objectives(
+        tree_of(document, source="study"), ["latency", "f1", "top1"], source="--objective"
+    )
+    evaluate = check_study(tree, folder=folder).study.evaluate
+    assert list(evaluate.given()) == ["latency", "top1", "f1"]
+    assert evaluate.of("f1") == evaluate.of("top1")
+    alone = with_objectives(tree, ["f1"], source="--objective")
+    assert list(check_study(alone, folder=folder).study.evaluate.given()) == ["f1"]
+
+
 def test_a_measurement_is_left_out_that_is_only_part_of_a_bounded_fact(folder: Path) -> None:
     """`memory_tokens` is no bound on `memory`."""
     document = neighbourhood_document(read_model("tiny"), base="tiny", data=None)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from archdsl.errors import MeasureError, SpaceExhaustedError, StudyError
-from archdsl.records import Measurement, State
+from archdsl.records import State
 from archdsl.searching.final_score import final_score
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.run import SearchResult
@@ -76,8 +76,25 @@ def test_a_test_score_of_another_training_is_not_taken(
     row = run(study(SPACE, trials=4, name="again")).row
     (deepest,) = [t for t in store.trials.all(row.id) if t.values["latency"].value == 4.0]
     score = final_score(store, deepest)
-    assert isinstance(score, Measurement)
-    assert score.value == 33
+    assert {name: each.value for name, each in score.items()} == {"test_top1": 33}
+
+
+def test_each_trained_metric_is_scored_on_test_images(
+    study: ReadStudy, run: Run, store: Store, values: Path
+) -> None:
+    rows = [f"{line},{90 - number},{80 - number}" for number, line in enumerate(TABLE.split()[1:])]
+    values.write_text("\n".join(["depth,latency,top1,test_top1,f1,test_f1", *rows]))
+    objectives = {"latency": "minimize", "top1": "maximize", "f1": "maximize"}
+    evaluate = {name: {"table": "values.csv"} for name in objectives}
+    bounded = {"objectives": {"latency": "minimize"}, "constraints": ["top1 >= 1", "f1 >= 1"]}
+    for words in ({"objectives": objectives}, bounded):
+        row = run(study(SPACE, trials=4, evaluate=evaluate, name=f"by-{len(words)}", **words)).row
+        for member in store.trials.front(row.id):
+            scores = final_score(store, member)
+            names = {name: each.value for name, each in scores.items()}
+            facts = store.architectures.find(member.arch_id).facts
+            expected = {1: (48, 79), 2: (59, 80), 4: (69, 77)}[int(facts["depth"])]
+            assert names == dict(zip(("test_top1", "test_f1"), expected, strict=True))
 
 
 @pytest.mark.slow
@@ -138,7 +155,7 @@ def test_a_base_is_found_by_the_decisions_that_lead_to_it(
     assert (base.state, base.params) == (State.COMPLETE, {})
     assert base.values["top1"].value == 60
     score = final_score(store, base)
-    assert score and score.value == 59, "on test images, too"
+    assert score["test_top1"].value == 59, "on test images, too"
 
 
 def test_a_base_with_a_row_of_its_own_or_none_at_all(
@@ -171,6 +188,17 @@ def test_a_search_without_any_result_says_why(study: ReadStudy, run: Run, values
         ({"objectives": {}}, "at least 1"),
         ({"objectives": {"latency": "minimize"}}, "has no effect"),
         ({"evaluate": {"latency": {"table": "values.csv"}}}, "top1 is asked for"),
+        (
+            {
+                "objectives": {"latency": "minimize", "top1": "maximize", "f1": "maximize"},
+                "evaluate": {
+                    "latency": {"table": "values.csv"},
+                    "top1": {"data": "digits", "recipe": "small-images", "epochs": 3},
+                    "f1": {"data": "digits", "recipe": "small-images"},
+                },
+            },
+            "is of another training than top1; one serves both: give both the same words",
+        ),
         ({"budget": {"trials": 0}}, "0 is below 1"),
         ({"sampler": {"type": "tpee"}}, "did you mean 'tpe'"),
         (

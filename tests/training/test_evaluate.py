@@ -34,5 +34,6 @@ def test_accuracy_counts_the_right_answers(digits: Dataset, batch: int) -> None:
         device=torch.device("cpu"),
         batch=batch,
     )
-    assert found == {"correct": int((labels == 3).sum())}
+    assert found["correct"] == int((labels == 3).sum())
+    assert found["labelled"] == torch.bincount(labels).tolist()
     assert model.training

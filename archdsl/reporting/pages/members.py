@@ -93,9 +93,8 @@ def _values(member: Member) -> Iterator[tuple[str, str]]:
     if not row.steady:
         reasons = row.measured["latency"].detail.get("unsteady") or ["its interval is wide"]
         yield "not steady", "; ".join(map(str, reasons))
-    if row.test is not None:
-        shown = with_interval(row.test)
-        yield row.test.quantity.replace("_", " "), f"{shown} {row.test.unit}"
+    for name, test in row.tests.items():
+        yield name.replace("_", " "), f"{with_interval(test)} {test.unit}"
     if row.indistinguishable:
         yield "not told apart from", trials_listed(row.indistinguishable)
     for each in member.beside:
@@ -130,8 +129,9 @@ def describe_samples(measurements: Sequence[Measurement]) -> str:
     if blocks:
         samples = counted(sum(map(len, blocks)), "sample")
         made_of = f"median of {samples} in {counted(len(blocks), 'block')}"
-    elif any("correct" in detail for detail in details):
+    elif any("correct" in detail or "hits" in detail for detail in details):
         correct = [n for detail in details for n in _rows(detail, "correct")]
+        correct += [sum(classes) for detail in details for classes in _rows(detail, "hits")]
         images = [n for detail in details for n in _rows(detail, "count")]
         trained = counted(len(correct), "training")
         made_of = f"{sum(correct):,} of {counted(sum(images), 'image')} right, {trained}"

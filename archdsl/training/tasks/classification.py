@@ -9,13 +9,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from archdsl.analysis.statistics import wilson_interval
+from archdsl.analysis.statistics import wilson_interval, wilson_interval_of_share
 from archdsl.training.recipe import Recipe
+from archdsl.training.tasks.per_class import PerClass
 from archdsl.training.tasks.task import Counts, Score
+
+LIKELIEST = 5
+_SHARES = {"top1": "correct", "top5": "correct_of_five"}
+"""Metrics that are a share of the images, with the count that is."""
 
 
 class Classification:
-    """Cross-entropy over all classifiers of a network; `top1` of the one that it predicts with.
+    """Cross-entropy over all classifiers of a network; metrics of the one that it predicts with.
 
     The network: `model(images)` → logits (batch, num_classes), `model.forward_heads(images)` →
     the logits of each classifier by its name. Targets are labels: (batch,) int64.
@@ -39,13 +44,44 @@ class Classification:
         return torch.stack(losses).sum()
 
     def count(self, model: nn.Module, images: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """Images whose largest logit is their label's; logits that are not finite never are."""
+        """Images whose largest logit is their label's, or one of the five largest; of each class
+        those that were recognised, that were taken for it, and that are of it. With logits that
+        are not finite an image is taken for none."""
         logits = model(images)
-        hits = (logits.argmax(dim=1) == targets) & logits.isfinite().all(dim=1)
-        return {"correct": hits.sum()}
+        finite, taken_for = logits.isfinite().all(dim=1), logits.argmax(dim=1)
+        hits = (taken_for == targets) & finite
+        likeliest = logits.topk(min(LIKELIEST, logits.shape[1]), dim=1).indices
+        among = (likeliest == targets[:, None]).any(dim=1) & finite | hits
+        nothing = torch.zeros(logits.shape[1], dtype=torch.int64, device=logits.device)
+        return {
+            "correct": hits.sum(),
+            "correct_of_five": among.sum(),
+            "hits": nothing.index_add(0, targets, hits.long()),
+            "predicted": nothing.index_add(0, taken_for, finite.long()),
+            "labelled": nothing.index_add(0, targets, torch.ones_like(targets)),
+        }
 
-    def scores(self, counts: Counts, *, images: int) -> Mapping[str, Score]:
-        """`top1` in percent, with Wilson's interval."""
-        correct = counts["correct"]
-        low, high, _ = wilson_interval(correct, images)
-        return {"top1": Score(value=100 * correct / images, low=low, high=high)}
+    def fewest_classes(self, metric: str) -> int:
+        return LIKELIEST + 1 if metric == "top5" else 1
+
+    def values(self, counts: Counts, *, images: int) -> Mapping[str, float]:
+        """All metrics in percent."""
+        shares = {metric: name for metric, name in _SHARES.items() if name in counts}
+        values = {metric: 100 * counts[name] / images for metric, name in shares.items()}
+        if "hits" in counts:
+            found = PerClass.of(counts)
+            values |= {"balanced_accuracy": found.balanced_accuracy, "f1": found.f1}
+        return values
+
+    def score(self, metric: str, counts: Counts, *, images: int) -> Score:
+        """In percent, with Wilson's interval: of as many images as there are where all count alike,
+        else of as many as `PerClass` says."""
+        value = self.values(counts, images=images)[metric]
+        if metric in _SHARES:
+            correct = counts[_SHARES[metric]]
+            low, high, _ = wilson_interval(correct, images)
+            return Score(value=value, low=low, high=high, counts={"correct": correct})
+        found = PerClass.of(counts)
+        low, high, _ = wilson_interval_of_share(value / 100, found.effective_images(metric))
+        kept = {name: counts[name] for name in PerClass.NAMES}
+        return Score(value=value, low=low, high=high, counts=kept)

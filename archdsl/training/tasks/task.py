@@ -20,12 +20,17 @@ Checkpoints keep counts in place of metrics: nothing is rounded, and intervals f
 class Score:
     """The value of a metric on a split, and its 95 % interval: what other such images would give.
 
-    All are in the unit of the metric.
+    Args:
+        value: in the unit of the metric, as are the ends.
+        low: the lower end.
+        high: the upper end.
+        counts: those that it follows from.
     """
 
     value: float
     low: float
     high: float
+    counts: Counts
 
 
 class Task(Protocol):
@@ -55,10 +60,17 @@ class Task(Protocol):
             Whole numbers by name, on the device of the images. Those of several batches add up.
         """
 
-    def scores(self, counts: Counts, *, images: int) -> Mapping[str, Score]:
+    def fewest_classes(self, metric: str) -> int:
+        """With fewer classes than that a metric says nothing."""
+
+    def values(self, counts: Counts, *, images: int) -> Mapping[str, float]:
         """The metrics of a split, by their names in `archdsl.metrics.METRICS`.
 
         Args:
-            counts: sums over the split.
+            counts: sums over the split; a training of before may lack those of later metrics,
+                which are then left out.
             images: of the split; at least 1.
         """
+
+    def score(self, metric: str, counts: Counts, *, images: int) -> Score:
+        """One of these metrics with its interval."""

@@ -28,19 +28,29 @@ class Given(nn.Module):
 def test_right_answers_are_counted_and_what_is_no_number_is_wrong() -> None:
     logits = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [torch.nan, 1.0], [0.0, torch.inf]])
     counts = TASK.count(Given(), logits, torch.tensor([0, 1, 1, 1, 1]))
-    assert {name: found.tolist() for name, found in counts.items()} == {"correct": 2}
+    assert counts["correct"] == 2
 
 
 def test_scores_follow_from_counts() -> None:
-    [score] = TASK.scores({"correct": 9}, images=12).values()
-    assert score.value == 75
-    assert (score.low, score.high) == wilson_interval(9, 12)[:2]
+    counts = {"correct": 9, "correct_of_five": 11}
+    for metric, right in (("top1", 9), ("top5", 11)):
+        score = TASK.score(metric, counts, images=12)
+        assert score.value == 100 * right / 12
+        assert (score.low, score.high) == wilson_interval(right, 12)[:2]
+        assert score.counts == {"correct": right}
+
+
+def test_counts_of_before_give_the_metric_of_before() -> None:
+    assert TASK.values({"correct": 9}, images=12) == {"top1": 75}
 
 
 def test_every_trained_metric_has_a_task_that_makes_it() -> None:
     assert set(TASKS) == set(TRAINED)
+    logits, labels = torch.eye(6), torch.arange(6)
     for metric, task in TASKS.items():
-        assert metric in task.scores({"correct": 1}, images=2)
+        counts = {name: each.tolist() for name, each in task.count(Given(), logits, labels).items()}
+        assert task.values(counts, images=6)[metric] == 100
+        assert task.score(metric, counts, images=6).low < 100
 
 
 def test_the_loss_is_the_sum_over_classifiers(make_model: MakeModel) -> None:
