@@ -120,7 +120,8 @@ def test_intervals_hold_the_value_of_all_such_images(metric: str, sizes: tuple[i
         matrix = np.stack([draw.multinomial(*row) for row in zip(sizes, CONFUSED, strict=True)])
         score = TASK.score(metric, of_matrix(matrix), images=sum(sizes))
         held += score.low <= truth <= score.high
-    assert 0.92 < held / 400 < 0.99
+    # F1's is wider than it need be where classes are uneven: its bound is that of the mean.
+    assert 0.92 < held / 400 < 0.995
 
 
 @pytest.mark.parametrize("metric", ["balanced_accuracy", "f1"])
