@@ -35,6 +35,8 @@ def final_scores(
         behind: a trial's row to the measurements that its values are of.
     """
     wanted = list(trials)
+    if not wanted:
+        return {}
     scores: dict[str, list[Measurement]] = {}
     for metric in _scored_by(name for trial in wanted for name in behind[trial.id]):
         stored = store.measurements.of_study(wanted[0].study_id, on_test_images(metric))

@@ -86,7 +86,7 @@ def test_each_trained_metric_is_scored_on_test_images(
     values.write_text("\n".join(["depth,latency,top1,test_top1,f1,test_f1", *rows]))
     objectives = {"latency": "minimize", "top1": "maximize", "f1": "maximize"}
     evaluate = {name: {"table": "values.csv"} for name in objectives}
-    bounded = {"objectives": {"latency": "minimize"}, "constraints": ["top1 >= 1", "f1 >= 1"]}
+    bounded = {"objectives": {"latency": "minimize"}, "constraints": ["top1 >= 1%", "f1 >= 1%"]}
     for words in ({"objectives": objectives}, bounded):
         row = run(study(SPACE, trials=4, evaluate=evaluate, name=f"by-{len(words)}", **words)).row
         for member in store.trials.front(row.id):
