@@ -22,7 +22,7 @@ from archdsl.store.store import Store, open_store
 pytestmark = pytest.mark.process
 
 PROGRAM = Path(__file__).with_name("training_search_process.py")
-TRIALS, EPOCHS, KILLS = 2, 9, 5
+TRIALS, EPOCHS, KILLS = 2, 5, 3
 WORDS: dict[str, Any] = {
     "objectives": {"params": "minimize", "top1": "maximize"},
     "evaluate": {"top1": {"data": "digits", "recipe": {"batch": 16}, "epochs": EPOCHS}},
