@@ -81,9 +81,9 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(Path(archdsl.__file__).parents[1]),
     }
-    shorter = ("--set", "evaluate.top1.epochs=2", "--set", "evaluate.latency.max_seconds=0.3")
+    shorter = ("--set", "evaluate.top1.epochs=2", "--set", "evaluate.latency.max_seconds=0.2")
     for words in (
-        ("search", "digits", *shorter, "--trials", "12"),
+        ("search", "digits", *shorter, "--trials", "8"),
         ("report",),
         ("front", "--plot", "front.html", "--published"),
     ):
