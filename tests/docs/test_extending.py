@@ -64,7 +64,7 @@ def python(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    shutil.copytree(PACKAGE, tmp_path / "archdsl", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, tmp_path / "archdsl")  # with what is compiled of it
     shutil.copy(COMPLETENESS, tmp_path / "test_completeness.py")
     return tmp_path
 
