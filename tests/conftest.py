@@ -33,8 +33,10 @@ settings.load_profile("archdsl")
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What is kept from one process to the next is not the user's, here and in processes below."""
+    """What is kept from one process to the next is not the user's, here and in processes below;
+    nor do tests that run side by side, or a search of the user's, wait for each other's devices."""
     os.environ["ARCHDSL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["ARCHDSL_LEASES"] = str(tmp_path_factory.mktemp("leases"))
 
 
 SERVER = "ARCHDSL_TEST_POSTGRES"
