@@ -9,9 +9,11 @@ from archdsl.version import __version__
 
 if TYPE_CHECKING:
     from archdsl.api import compile, count, front, load, load_study, search, study_around
+    from archdsl.api.training import train
     from archdsl.compiler.weights.load import load_weights
     from archdsl.compiler.weights.warm_start import warm_start
     from archdsl.measuring.measure import compare, measure
+    from archdsl.training.bundle import load_bundle
 
 __all__ = [
     "__version__",
@@ -20,18 +22,22 @@ __all__ = [
     "count",
     "front",
     "load",
+    "load_bundle",
     "load_study",
     "load_weights",
     "measure",
     "search",
     "study_around",
+    "train",
     "warm_start",
 ]
 
 _ELSEWHERE = {
     "compare": "archdsl.measuring.measure",
     "measure": "archdsl.measuring.measure",
+    "load_bundle": "archdsl.training.bundle",
     "load_weights": "archdsl.compiler.weights.load",
+    "train": "archdsl.api.training",
     "warm_start": "archdsl.compiler.weights.warm_start",
 }
 """Where names of `__all__` are defined that are not in `archdsl.api`."""

@@ -14,6 +14,7 @@ RESULTS = (
     "archdsl.api.results.FrontRow",
     "archdsl.searching.run.SearchResult",
     "archdsl.searching.loop.Observer",
+    "archdsl.training.bundle.Bundle",
     "archdsl.measuring.count.Count",
     "archdsl.measuring.compare.Comparison",
     "archdsl.records.Measurement",

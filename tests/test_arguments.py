@@ -155,6 +155,19 @@ WRONG: Sequence[tuple[str, Sequence[Any], dict[str, Any], Sequence[str]]] = [
     ),
     ("compare", [MODEL, None], {"max_seconds": "x"}, ["compare.b: None is", "compare.max_seconds"]),
     ("load_weights", [MODEL, 5], {}, ["load_weights.model: 'vittm-d", "load_weights.weights: 5"]),
+    (
+        "train",
+        [MODEL],
+        {"data": 1, "folder": None, "recipe": 3, "epochs": 0, "device": "gpu"},
+        [
+            "train.data: 1 is not a source of images",
+            "train.folder: None is not a folder",
+            "train.recipe: 3 is not a recipe",
+            "train.epochs: 0 is below 1",
+            "train.device: 'gpu' is not one of: auto, cpu, cuda",
+        ],
+    ),
+    ("load_bundle", [3], {}, ["load_bundle.path: 3 is not a bundle; give its file"]),
     ("warm_start", [plain(), None], {}, ["warm_start.model: an", "warm_start.weights: None is"]),
 ]
 
@@ -189,7 +202,7 @@ def test_every_function_checks_its_first_argument() -> None:
         function = getattr(archdsl, name)
         others = [None] * (name in {"compare", "load_weights", "warm_start"})
         with pytest.raises(ArgumentError, match=rf"^{name}\.\w+: .*object is not|^{name}\.\w+: an"):
-            function(object(), *others)
+            function(object(), *others, **({"data": "", "folder": ""} if name == "train" else {}))
         assert inspect.signature(function).parameters, "the signature is still the function's own"
 
 

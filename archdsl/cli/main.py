@@ -29,6 +29,7 @@ COMMANDS = {
     "compile": "Compile a model: tokens, parameters, multiply-adds; with -o also spec, plan and "
     "weights.",
     "measure": "Measure latency: median of one batch with its 95 % interval, in ms.",
+    "train": "Train one network, and leave it in a folder with all that it takes to use it.",
     "search": "Search for the Pareto front. The same command starts, resumes or finds it complete.",
     "watch": "Follow a search that runs elsewhere: trials, time left, what runs now, the front so "
     "far.",

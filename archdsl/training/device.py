@@ -23,12 +23,12 @@ class TrainingDeviceError(DeviceError):
     """The device that a run profile trains on is not there."""
 
 
-def choose_device(name: str, *, profile: str) -> torch.device:
+def choose_device(name: str, *, profile: str | None = None) -> torch.device:
     """Find the device a name asks for; `auto` takes CUDA where there is one.
 
     Args:
-        name: `training.device` of a run profile: `auto`, `cpu` or `cuda`.
-        profile: the run profile's name.
+        name: `auto`, `cpu` or `cuda`.
+        profile: the run profile whose `training.device` it is, if it is one's.
 
     Raises:
         TrainingDeviceError: CUDA is asked for where there is none.
@@ -36,6 +36,8 @@ def choose_device(name: str, *, profile: str) -> torch.device:
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         reason = "there is no GPU here" if torch.version.cuda else "torch was built without CUDA"
+        if profile is None:
+            raise TrainingDeviceError(f"cannot use cuda: {reason}; say --device cpu or auto")
         raise TrainingDeviceError(
             f"the run profile '{profile}' asks for training on cuda, but {reason}; "
             "write training: {device: cpu} or {device: auto} in it"

@@ -41,7 +41,7 @@ def check_fits(
     image_shape: tuple[int, int, int],
     recipe: Recipe,
     device: torch.device,
-) -> None:
+) -> int:
     """Refuse a training that needs more memory than there is, without allocating anything.
 
     What counts is the least that a training holds at the end of a forward pass: weights, gradients
@@ -54,6 +54,9 @@ def check_fits(
         image_shape: (channels, height, width).
         recipe: its batch, and whether it trains in bfloat16.
         device: where the training would run.
+
+    Returns:
+        Bytes that it needs.
 
     Raises:
         NotEnoughMemoryError: it does; says how much.
@@ -71,6 +74,7 @@ def check_fits(
             f"a training in batches of {recipe.batch} takes at least {needed / _GIB:.1f} GiB, "
             f"but {device.type} has {free / _GIB:.1f} GiB free"
         )
+    return needed
 
 
 def _saved_bytes(model: nn.Module, images: Tensor, *, task: Task, recipe: Recipe) -> int:

@@ -56,12 +56,14 @@ class State:
         prefix: what stood before every name, such as `module.`; empty where nothing did.
         grids: stream -> grid of its position table, where the file says it.
         arch_id: of the architecture they were written for, where the file says it.
+        told: all that a file of ours says beside its tensors.
     """
 
     tensors: dict[str, Tensor]
     prefix: str = ""
     grids: Grids = field(default_factory=dict)
     arch_id: str = ""
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_state(weights: str | Path | StateDict) -> State:
@@ -95,6 +97,7 @@ def _named(tensors: dict[str, Tensor], told: Mapping[str, Any]) -> State:
         prefix=prefix,
         grids={stream: (grid[0], grid[1]) for stream, grid in grids if is_grid(grid)},
         arch_id=str(told.get("arch_id", "")),
+        told=told,
     )
 
 

@@ -155,14 +155,25 @@ def decode(
     Raises:
         DataError: the file cannot be decoded.
     """
-    height, width = image_size
     try:
         with Image.open(path) as picture:
-            upright = ImageOps.exif_transpose(picture) if _orientation(picture) > 1 else picture
-            converted = _eight_bit(upright, depth).convert("L" if channels == 1 else "RGB")
-        fitted = ImageOps.fit(converted, (width, height), method=Image.Resampling.BICUBIC)
+            return pixels_of(picture, channels=channels, image_size=image_size, depth=depth)
     except BROKEN as error:
         raise undecodable(path, error) from error
+
+
+def pixels_of(
+    picture: Image.Image, *, channels: int, image_size: tuple[int, int], depth: int
+) -> npt.NDArray[np.uint8]:
+    """The pixels of an open picture; see `decode`.
+
+    Raises:
+        OSError, ValueError, …: any of `BROKEN`.
+    """
+    height, width = image_size
+    upright = ImageOps.exif_transpose(picture) if _orientation(picture) > 1 else picture
+    converted = _eight_bit(upright, depth).convert("L" if channels == 1 else "RGB")
+    fitted = ImageOps.fit(converted, (width, height), method=Image.Resampling.BICUBIC)
     pixels = np.asarray(fitted, dtype=np.uint8).reshape(height, width, channels)
     return pixels.transpose(2, 0, 1)
 

@@ -1,0 +1,165 @@
+"""Training one network, and using it: what `archdsl train` and `archdsl.train` share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from archdsl.api.sources import DATA, MODEL, SEED, Document, spec_of
+from archdsl.arguments import arguments
+from archdsl.arguments.kinds import instance
+from archdsl.plan.expand import expand
+from archdsl.spec.model import ModelSpec
+from archdsl.usable_cores import usable_cores
+
+if TYPE_CHECKING:
+    from archdsl.nn.network import Network
+    from archdsl.training.bundle import Bundle
+    from archdsl.training.run import Trained, Watch
+    from archdsl.training.run_folder import Epoch
+
+
+@arguments(
+    spec=MODEL,
+    data=DATA,
+    folder=instance(str, Path, wanted="a folder; give its path"),
+    recipe=instance(str, Mapping, wanted="a recipe; give its name, or its words as a mapping"),
+    epochs=Annotated[int, Field(ge=1)] | None,
+    seed=SEED,
+    split_seed=Annotated[int, Field(ge=0)],
+    device=Literal["auto", "cpu", "cuda"],
+    threads=Annotated[int, Field(ge=1)] | None,
+)
+def train(
+    spec: Document | ModelSpec | Network,
+    *,
+    data: str,
+    folder: str | Path,
+    recipe: str | Mapping[str, Any] = "small-images",
+    epochs: int | None = None,
+    seed: int = 0,
+    split_seed: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Bundle:
+    """Train one network in a folder of its own, as `archdsl train` does.
+
+    The same call starts, goes on after an interruption, or finds the training finished.
+
+    Args:
+        spec: as for `load`.
+        data: the images: `digits`, `folder:DIR`, `csv:FILE` or `npz:FILE`.
+        folder: made where it is missing; the bundle is left there, the table of epochs and their
+            curves.
+        recipe: how to train: the name of a recipe, or its words.
+        epochs: passes over the images to train on; the recipe's unless given.
+        seed: of the weights, the order and the pictures.
+        split_seed: of the parts that the data do not bring along.
+        device: `auto` takes a GPU where there is one.
+        threads: of the processors, at most; all that are usable unless given.
+
+    Returns:
+        The trained network with all that it takes to use it.
+
+    Raises:
+        NameNotFoundError: no document or recipe of that name.
+        DocumentError: every problem of the document or the recipe.
+        DataError: the data cannot be read, or do not fit the document.
+        RunError: the folder holds another training, or another process trains into it.
+        NotEnoughMemoryError: the training does not fit.
+        DivergedError: a loss is infinite or not a number.
+        WriteError: the folder cannot be written.
+    """
+    return run_training(
+        spec_of(spec),
+        data=data,
+        recipe=recipe,
+        epochs=epochs,
+        seed=seed,
+        split_seed=split_seed,
+        device=device,
+        threads=threads,
+        folder=Path(folder),
+        watch=_Nobody(),
+    ).bundle
+
+
+class _Nobody:
+    """Looks away; see `archdsl.training.run.Watch`."""
+
+    def say(self, sentence: str) -> None: ...
+
+    def on_start(self, asked: Any, *, device: Any, needed_bytes: int) -> None: ...
+
+    def on_step(self, loss: Any, images: int) -> None: ...
+
+    def on_epoch(self, epoch: Epoch) -> None: ...
+
+
+def run_training(
+    spec: ModelSpec,
+    *,
+    data: str,
+    recipe: str | Mapping[str, Any],
+    epochs: int | None,
+    seed: int,
+    split_seed: int,
+    device: str,
+    threads: int | None,
+    folder: Path,
+    watch: Watch,
+) -> Trained:
+    """See `archdsl.train`; `watch` looks on."""
+    from archdsl.measuring.fingerprint import fingerprint
+    from archdsl.training.data.dataset import told_of
+    from archdsl.training.data.source import open_data
+    from archdsl.training.device import choose_device, cpu_threads
+    from archdsl.training.read import resolve_recipe
+    from archdsl.training.run import Asked, train_one
+    from archdsl.training.run_folder import CURVES
+
+    chosen, most = choose_device(device), threads or usable_cores()
+    found = resolve_recipe(recipe)
+    if epochs is not None:
+        found = resolve_recipe({**found.model_dump(), "epochs": epochs})
+    with cpu_threads(most):
+        dataset = open_data(data, split_seed=split_seed, image_size=spec.image.size)
+        asked = Asked(
+            spec=spec,
+            plan=expand(spec),
+            dataset=dataset,
+            recipe=found,
+            seed=seed,
+            split_seed=split_seed,
+        )
+        for sentence in told_of(dataset):
+            watch.say(f"{dataset.name}: {sentence}")
+        trained = train_one(
+            asked,
+            folder=folder,
+            device=chosen,
+            threads=most,
+            environment=fingerprint(chosen),
+            watch=watch,
+        )
+    if not (trained.found and (folder / CURVES).exists()):
+        _draw(spec.name, trained.epochs, folder / CURVES)
+    return trained
+
+
+def _draw(name: str, epochs: Sequence[Epoch], path: Path) -> None:
+    from archdsl.metrics import TRAINED
+    from archdsl.reporting.plots.plot_files import write_figure
+    from archdsl.reporting.plots.training_plot import plot_training
+
+    metric = TRAINED[0]
+    figure = plot_training(
+        name,
+        loss=[(each.epoch, each.loss) for each in epochs if each.loss is not None],
+        metric=metric,
+        values=[(each.epoch, each.values[metric]) for each in epochs if metric in each.values],
+    )
+    write_figure(figure, path)

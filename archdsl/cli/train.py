@@ -1,0 +1,138 @@
+"""`archdsl train`: one network from its document to a bundle that is used without anything else."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from archdsl.cli.handling import handled
+from archdsl.cli.options import Debug, Json, Sets
+from archdsl.cli.printing import print_json, print_table, put
+from archdsl.cli.process import Interruption, behind
+from archdsl.errors import DataError
+from archdsl.plan.read import read_model
+
+if TYPE_CHECKING:
+    from archdsl.training.run import Trained
+
+EXAMPLE = "Example: archdsl train vittm-digits --data digits -o runs/digits"
+
+
+@handled
+def command(
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="Model document: a file or a name.")],
+    data: Annotated[
+        str, typer.Option(metavar="DATA", help="digits, folder:DIR, csv:FILE or npz:FILE.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of this training.")
+    ],
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME", help="How to train: a recipe's name or file.")
+    ] = "small-images",
+    sets: Sets = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the images; else the recipe's.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Of the weights, the order, the pictures.")
+    ] = 0,
+    split_seed: Annotated[int, typer.Option(min=0, help="Of the parts that are cut.")] = 0,
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="cpu, cuda, or auto: a GPU where there is one.")
+    ] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Of the processors, at most; else all.")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train one network, and leave it in a folder with all that it takes to use it.
+
+    The same command starts, goes on after an interruption, or finds it finished. The folder holds
+    the bundle, which `archdsl.load_bundle` reads, epochs.csv with every epoch, and curves.png.
+    """
+    model = read_model(spec, sets or ())
+    from archdsl.api.training import run_training
+    from archdsl.cli.train_progress import TrainProgress
+
+    with TrainProgress(output) as watch, _remedies():
+        try:
+            trained = run_training(
+                model.spec,
+                data=data,
+                recipe=recipe,
+                epochs=epochs,
+                seed=seed,
+                split_seed=split_seed,
+                device=device,
+                threads=threads,
+                folder=output,
+                watch=watch,
+            )
+        except KeyboardInterrupt as interrupt:
+            number = behind(interrupt).number
+            raise Interruption(watch.interrupted(), number=number) from None
+    if as_json:
+        print_json(_record(trained, output))
+    else:
+        _report(trained, output)
+
+
+@contextmanager
+def _remedies() -> Iterator[None]:
+    """Adds to an error of data that do not fit what to type.
+
+    Raises:
+        DataError: with the settings that make the document fit the data.
+    """
+    try:
+        yield
+    except DataError as error:
+        from archdsl.training.data.dataset import MisfitError
+
+        if not isinstance(error, MisfitError):
+            raise
+        sets = " ".join(
+            f"--set {shlex.quote(f'{word}={value}')}" for word, value in error.needed.items()
+        )
+        raise DataError(f"{error}\nto train this document on these data, add: {sets}") from None
+
+
+def _record(trained: Trained, folder: Path) -> dict[str, object]:
+    from archdsl.training.bundle import BUNDLE
+
+    told = trained.bundle.record()
+    return {
+        "folder": str(folder),
+        "bundle": str(folder / BUNDLE),
+        "found": trained.found,
+        **{name: told[name] for name in ("arch_id", "training", "scores", "certificate")},
+    }
+
+
+def _report(trained: Trained, folder: Path) -> None:
+    from archdsl.training.bundle import BUNDLE
+
+    bundle = trained.bundle
+    if trained.found:
+        put(f"found finished: {folder} (another --seed, --recipe or -o trains another)")
+    images = bundle.training["data"]["images"]
+    rows = [
+        [
+            each["quantity"],
+            f"{each['value']:.2f} {each['unit']}",
+            f"{each['low']:.2f} to {each['high']:.2f}",
+            f"{images[each['protocol']['part']]} {each['protocol']['part']} images",
+        ]
+        for each in bundle.scores
+    ]
+    print_table(["score", "value", "95 %", "on"], rows)
+    if "test" not in images:
+        put("there is no test part: what stands here was not seen in training, and is no test")
+    put(f"bundle  {folder / BUNDLE}")

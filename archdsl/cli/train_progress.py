@@ -1,0 +1,117 @@
+"""What a person sees while one network is trained: a line that moves on a terminal, or nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, SupportsFloat
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from archdsl.cli.printing import duration, say
+from archdsl.metrics import METRICS, TRAINED
+from archdsl.reporting.formatting import counted, number
+
+if TYPE_CHECKING:
+    from archdsl.training.run import Asked
+    from archdsl.training.run_folder import Epoch
+
+SECONDS_BETWEEN_LOOKS = 1.0
+"""At the loss: to look is to wait for the device."""
+
+
+class TrainProgress:
+    """Looks on; see `archdsl.training.run.Watch`.
+
+    Args:
+        folder: of the training.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._epochs = self._done = self._images = self._of = 0
+        self._metric = ""
+        self._looked = self._began = time.monotonic()
+        self._device: Any = None
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[told]}"),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._task = self._bar.add_task("", told="", visible=False)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def interrupted(self) -> str:
+        """What was left behind, and how to go on."""
+        if not self._epochs:
+            return "interrupted before the training began; run the same command again"
+        done = f"{self._done} of {counted(self._epochs, 'epoch')}"
+        return f"interrupted; {done} kept in {self._folder}\nthe same command goes on from there"
+
+    def say(self, sentence: str) -> None:
+        say(sentence)
+
+    def on_start(self, asked: Asked, *, device: Any, needed_bytes: int) -> None:
+        self._epochs, self._of, self._device = asked.recipe.epochs, len(asked.dataset.train), device
+        say(
+            f"training {asked.spec.name} ({asked.plan.arch_id}) on {device.type}: "
+            f"{counted(self._epochs, 'epoch')} of {counted(self._of, 'image')} in batches of "
+            f"{asked.recipe.batch}, at least {_size(needed_bytes)} of memory"
+        )
+        self._bar.update(self._task, total=self._epochs * self._of, visible=True)
+        self._began = time.monotonic()
+
+    def on_step(self, loss: SupportsFloat, images: int) -> None:
+        self._images += images
+        if self._bar.disable or time.monotonic() - self._looked < SECONDS_BETWEEN_LOOKS:
+            return
+        from archdsl.training.run import peak_mib
+
+        self._looked = time.monotonic()
+        speed = self._images / (self._looked - self._began)
+        left = (self._epochs - self._done) * self._of - self._in_epoch
+        told = [
+            f"{speed:,.0f} images/s",
+            f"loss {float(loss):.3f}",
+            self._metric,
+            f"{peak_mib(self._device) / 1024:.1f} GiB",
+            f"{duration(left / speed)} left",
+        ]
+        self._bar.update(
+            self._task,
+            completed=self._done * self._of + self._in_epoch,
+            description=f"epoch {self._done + 1}/{self._epochs}",
+            told="  ".join(filter(None, told)),
+        )
+
+    @property
+    def _in_epoch(self) -> int:
+        return self._images % self._of
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        self._done = epoch.epoch
+        metric = TRAINED[0]
+        self._metric = f"{metric} {epoch.values[metric]:.1f} {METRICS[metric].unit}"
+
+
+def _size(count: int) -> str:
+    """`4.57 MiB`, `12.3 GiB`."""
+    mebibytes = count / 2**20
+    return f"{number(mebibytes)} MiB" if mebibytes < 1024 else f"{number(mebibytes / 1024)} GiB"

@@ -1,0 +1,358 @@
+"""One network trained in a folder: started, gone on with, or found finished."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from archdsl.compiler.build import build, build_plan
+from archdsl.device_lock import SharedDeviceLock
+from archdsl.document.write import to_yaml
+from archdsl.files import write_whole
+from archdsl.metrics import METRICS, on_test_images
+from archdsl.nn.network import Network
+from archdsl.plan.plan import Plan
+from archdsl.records import Measurement
+from archdsl.spec.model import ModelSpec
+from archdsl.storage.folder import Folder
+from archdsl.training.bundle import Bundle, load_bundle
+from archdsl.training.data.dataset import Dataset, Split, check_data, told_of
+from archdsl.training.data.reading import Reading
+from archdsl.training.device import cpu_threads, lock_names, threads_for
+from archdsl.training.loop import FitResult, Values, evaluate, fit
+from archdsl.training.preflight import check_fits
+from archdsl.training.recipe import Recipe
+from archdsl.training.run_folder import (
+    ASKED,
+    EPOCHS,
+    Epoch,
+    RunError,
+    RunFolder,
+    read_epochs,
+    refused,
+    told_apart,
+    write_epochs,
+)
+from archdsl.training.tasks import TASKS
+from archdsl.training.tasks.task import Counts
+from archdsl.version import __version__
+
+TASK = TASKS["top1"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What decides a training, but for the device.
+
+    Args:
+        spec: the document.
+        plan: what it expands to.
+        dataset: fits the document.
+        recipe: how it is trained.
+        seed: of the weights and of the training.
+        split_seed: of the parts that the data do not bring along.
+    """
+
+    spec: ModelSpec
+    plan: Plan
+    dataset: Dataset
+    recipe: Recipe
+    seed: int
+    split_seed: int
+
+    def record(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "archdsl": __version__,
+            "arch_id": self.plan.arch_id,
+            "document": self.spec.document(),
+            "recipe": self.recipe.model_dump(mode="json"),
+            "source": self.dataset.name,
+            "data": self.dataset.digest,
+            "split_seed": self.split_seed,
+            "seed": self.seed,
+            "init": None,
+        }
+
+
+class Watch(Protocol):
+    """Looks on while a network is trained."""
+
+    def say(self, sentence: str) -> None:
+        """What a person should know before it is paid for."""
+
+    def on_start(self, asked: Asked, *, device: torch.device, needed_bytes: int) -> None:
+        """It begins, or goes on; it needs at least so much memory."""
+
+    def on_step(self, loss: Tensor, images: int) -> None:
+        """A step is done; see `archdsl.training.loop.fit`."""
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """An epoch is kept; those that were found are told again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a training left.
+
+    Args:
+        bundle: the network and all that goes with it.
+        epochs: one after the other.
+        found: whether it was finished before.
+    """
+
+    bundle: Bundle
+    epochs: Sequence[Epoch]
+    found: bool
+
+
+def train_one(
+    asked: Asked,
+    *,
+    folder: Path,
+    device: torch.device,
+    threads: int,
+    environment: Mapping[str, Any],
+    watch: Watch,
+) -> Trained:
+    """Train a network in a folder of its own, and leave a bundle there.
+
+    A training that was interrupted goes on from its last epoch; one that is finished is found.
+    More epochs than a finished one had are another training, as the learning rate falls otherwise
+    from the first step on: it begins anew, and the finished one is kept in a folder beside it.
+
+    Args:
+        asked: what to train.
+        folder: made where it is missing.
+        device: where.
+        threads: most of the processors that it may use.
+        environment: what identifies the device and its software, for the certificate.
+        watch: looks on.
+
+    Raises:
+        DataError: the data do not fit the document, or cannot be read.
+        RunError: the folder holds another training, or another process trains into it.
+        NotEnoughMemoryError: it does not fit.
+        DivergedError: a loss is infinite or not a number.
+        WriteError: the folder cannot be written, or the disk is full.
+        WeightsError: the bundle that is there is damaged.
+    """
+    check_data(asked.dataset, asked.spec)
+    run = RunFolder(folder)
+    with run.held():
+        if _found(run, asked, watch):
+            bundle = load_bundle(run.path)
+            run.clear()
+            kept = read_epochs(run / EPOCHS)
+            return Trained(bundle=bundle, epochs=list(kept.values()), found=True)
+        needed = check_fits(
+            lambda: build_plan(asked.plan),
+            task=TASK,
+            image_shape=asked.plan.image,
+            recipe=asked.recipe,
+            device=device,
+        )
+        watch.on_start(asked, device=device, needed_bytes=needed)
+        write_whole(run / "document.yaml", to_yaml(asked.spec.document()))
+        write_whole(run / "recipe.yaml", to_yaml(_recipe_document(asked)))
+        write_whole(run / ASKED, json.dumps(asked.record(), indent=2, ensure_ascii=False) + "\n")
+        meter = _Meter(run, watch, device)
+        fewest = threads_for(asked.plan, batch=asked.recipe.batch, most=threads, device=device)
+        with cpu_threads(fewest):
+            bundle = _trained(asked, run, device, meter, environment)
+        bundle.write(run.path)
+        run.clear()
+        return Trained(bundle=bundle, epochs=meter.epochs, found=False)
+
+
+def _recipe_document(asked: Asked) -> dict[str, Any]:
+    head = {"archdsl": 1, "kind": "recipe", "name": asked.spec.name}
+    return {**head, **asked.recipe.model_dump(mode="json")}
+
+
+def _found(run: RunFolder, asked: Asked, watch: Watch) -> bool:
+    """Whether the training is finished.
+
+    Raises:
+        RunError: the folder holds another one.
+    """
+    there, record = run.asked(), asked.record()
+    if there is None:
+        if run.finished:
+            raise RunError(
+                f"{run.path} holds a bundle, and not what was asked for ({ASKED}); name another "
+                "folder with -o"
+            )
+        return False
+    lines = told_apart(there, record)
+    if not lines:
+        return run.finished
+    before = there["recipe"].get("epochs", 0)
+    longer = told_apart({**there, "recipe": {**there["recipe"], "epochs": None}}, record)
+    if len(lines) > 1 or len(longer) > 1 or asked.recipe.epochs <= before:
+        raise refused(run.path, lines)
+    if not run.finished:
+        raise RunError(
+            f"{run.path} holds a training of {before} epochs that is not finished; "
+            f"{asked.recipe.epochs} epochs are another, whose learning rate falls more slowly from "
+            "the first step on: let the first one finish, or name another folder with -o"
+        )
+    place = run.set_aside(f"{before}-epochs")
+    watch.say(
+        f"{before} epochs are finished; {asked.recipe.epochs} do not continue them: the "
+        "learning rate falls more slowly from the first step on. So the training begins anew, and "
+        f"ends as it would have without the first; that one is kept in {place}"
+    )
+    return False
+
+
+def _trained(
+    asked: Asked,
+    run: RunFolder,
+    device: torch.device,
+    meter: _Meter,
+    environment: Mapping[str, Any],
+) -> Bundle:
+    network = build(asked.spec, seed=asked.seed)
+    result = fit(
+        network,
+        asked.dataset,
+        task=TASK,
+        recipe=asked.recipe,
+        seed=asked.seed,
+        device=device,
+        storage=Folder(run.path),
+        report=meter.on_report,
+        on_step=meter.on_step,
+    )
+    network.eval()
+    scores = _scores("validation", result.counts, asked)
+    if asked.dataset.test is not None:
+        scores += _scores("test", _count(network, asked.dataset.test, asked, device), asked)
+    return Bundle(
+        network=network,
+        spec=asked.spec,
+        reading=Reading.of(asked.dataset),
+        training=_training(asked, result),
+        scores=[asdict(each) for each in scores],
+        certificate={
+            "archdsl": __version__,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "environment": dict(environment),
+        },
+    )
+
+
+def _training(asked: Asked, result: FitResult) -> dict[str, Any]:
+    splits = asked.dataset.splits().items()
+    return {
+        "recipe": asked.recipe.model_dump(mode="json"),
+        "seed": asked.seed,
+        "split_seed": asked.split_seed,
+        "data": {
+            "source": asked.dataset.name,
+            "digest": asked.dataset.digest,
+            "images": {part: len(split) for part, split in splits},
+        },
+        "init": None,
+        "seconds": result.seconds,
+        "remarks": told_of(asked.dataset),
+    }
+
+
+def _count(network: Network, split: Split, asked: Asked, device: torch.device) -> Counts:
+    lock = SharedDeviceLock(lock_names(device))
+    with lock:
+        return evaluate(
+            network,
+            split,
+            task=TASK,
+            device=device,
+            batch=asked.recipe.batch,
+            after_batch=lock.yield_to_measurement,
+        )
+
+
+def _scores(part: str, counts: Counts, asked: Asked) -> list[Measurement]:
+    """Each metric that says something of so many classes, on a part of the data."""
+    images, classes = len(asked.dataset.splits()[part]), asked.dataset.num_classes
+    protocol = {
+        "part": part,
+        "data": asked.dataset.digest,
+        "recipe": asked.recipe.model_dump(mode="json"),
+        "seeds": [asked.seed],
+        "split_seed": asked.split_seed,
+    }
+    found = []
+    for metric in TASK.values(counts, images=images):
+        if classes >= TASK.fewest_classes(metric):
+            score = TASK.score(metric, counts, images=images)
+            found.append(
+                Measurement(
+                    quantity=on_test_images(metric) if part == "test" else metric,
+                    value=score.value,
+                    low=score.low,
+                    high=score.high,
+                    unit=METRICS[metric].unit,
+                    protocol=protocol,
+                    detail={**score.counts, "count": images},
+                )
+            )
+    return found
+
+
+class _Meter:
+    """Makes a table of what the loop tells of, kept in the folder from epoch to epoch."""
+
+    def __init__(self, run: RunFolder, watch: Watch, device: torch.device) -> None:
+        self.epochs: list[Epoch] = []
+        self._path, self._watch, self._device = run / EPOCHS, watch, device
+        self._kept = read_epochs(self._path)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._started = self._stepped = time.perf_counter()
+        self._images, self._loss = 0, torch.zeros(())
+
+    def on_step(self, loss: Tensor, images: int) -> None:
+        self._images += images
+        self._loss = self._loss.to(loss.device) + loss * images
+        self._stepped = time.perf_counter()
+        self._watch.on_step(loss, images)
+
+    def on_report(self, number: int, values: Values) -> None:
+        if self._images:
+            epoch = Epoch(
+                epoch=number,
+                values=values,
+                loss=float(self._loss) / self._images,
+                seconds=time.perf_counter() - self._started,
+                images_per_second=self._images / (self._stepped - self._started),
+                memory_mib=peak_mib(self._device),
+            )
+            self._kept.clear()
+        else:  # of a process before
+            epoch = self._kept.get(number, Epoch(epoch=number, values=values))
+        self.epochs.append(epoch)
+        if self._kept.pop(number, None) != epoch:
+            write_epochs(self._path, [*self.epochs, *self._kept.values()])
+        self._watch.on_epoch(epoch)
+        self._begin()
+
+
+def peak_mib(device: torch.device) -> float:
+    """The most memory that was in use so far: of a GPU, else of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
