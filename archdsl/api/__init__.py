@@ -180,7 +180,7 @@ def search(
     Args:
         study: of `load_study` or `study_around`, or what `load_study` takes.
         db: path or URL of the database, made where there is none.
-        trials: total budget, earlier searches included, in place of the study's.
+        trials: total budget, earlier searches included, in place of the study's; its hours stand.
         runner: name or path of a run profile, or the document itself as a mapping.
         any_device: measure latency on whatever device is here, instead of only the one asked for.
         observer: told of every step.
@@ -241,5 +241,5 @@ def _with_budget(checked: CheckedStudy, trials: int) -> CheckedStudy:
     most = 10_000_000
     if not 1 <= trials <= most:
         raise StudyError(f"trials is {trials}; a budget is 1 to {most} trials")
-    budget = Budget(trials=trials)
+    budget = Budget(trials=trials, hours=checked.study.budget.hours)
     return replace(checked, study=checked.study.model_copy(update={"budget": budget}))

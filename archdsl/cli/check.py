@@ -89,7 +89,7 @@ def summarise(path: Path, sets: list[str]) -> tuple[str, str]:
         holes = sum(1 for _ in checked.space.holes())
         return kind, (
             f"study '{checked.study.name}': {holes} holes, {checked.space.size} combinations, "
-            f"{checked.study.budget.trials} trials" + "".join(f"; {w}" for w in checked.warnings())
+            f"{checked.study.budget}" + "".join(f"; {w}" for w in checked.warnings())
         )
     if kind == "recipe":
         from archdsl.training.read import read_recipe_document

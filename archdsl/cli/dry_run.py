@@ -85,7 +85,12 @@ def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_de
     for told in estimate.data:
         put(f"data       {told}")
     _put_reasons("tables", map(_lacking, estimate.tables.items()))
-    put(f"budget     {estimate.trials} trials, about {duration(estimate.total_seconds)} in all")
+    within = ""
+    if estimate.hours is not None and estimate.trial_seconds:
+        fit = int(estimate.total_seconds / estimate.trial_seconds)
+        within = f": about {counted(fit, 'trial')} like {estimate.timed_on}"
+    budget, total = checked.study.budget, duration(estimate.total_seconds)
+    put(f"budget     {budget}, about {total} in all{within}")
 
 
 def _put_reasons(label: str, reasons: Iterable[Iterable[str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ class Estimate:
         seeds: trainings of a trial, None where nothing is trained.
         data: what a person should know of the images, a sentence each.
         timed_on: what the seconds are of: the base, or without one the first of all options.
-        trials: of the budget.
+        trials: of the budget, None where it sets none.
+        hours: of the budget, None where it sets none.
     """
 
     size: int
@@ -59,18 +61,26 @@ class Estimate:
     seeds: int | None
     data: Sequence[str]
     timed_on: str
-    trials: int
+    trials: int | None
+    hours: float | None
 
     @property
-    def total_seconds(self) -> float:
-        """Of the whole budget, if every trial were like the base."""
+    def trial_seconds(self) -> float:
+        """Of one trial, if it is like the base."""
         seconds = (
             self.latency_seconds,
             self.memory_seconds,
             self.throughput_seconds,
             self.training_seconds,
         )
-        return min(self.trials, self.size) * sum(filter(None, seconds))
+        return sum(filter(None, seconds))
+
+    @property
+    def total_seconds(self) -> float:
+        """Of the whole budget, if every trial were like the base."""
+        trials = min(self.trials or self.size, self.size)
+        hours = math.inf if self.hours is None else self.hours
+        return min(trials * self.trial_seconds, hours * 3600)
 
 
 def estimate_search(checked: CheckedStudy, profile: RunProfile, *, any_device: bool) -> Estimate:
@@ -120,6 +130,7 @@ def estimate_search(checked: CheckedStudy, profile: RunProfile, *, any_device: b
         data=told,
         timed_on=timed_on,
         trials=checked.study.budget.trials,
+        hours=checked.study.budget.hours,
     )
 
 

@@ -51,7 +51,7 @@ def picture(now: Snapshot, *, idle: str = "") -> RenderableType:
     if len(now.running) > MOST_RUNNING:
         parts.append(line(f"and {len(now.running) - MOST_RUNNING} more"))
     if not now.running:
-        over = "the space is spent" if now.study.ended else "the budget is spent"
+        over = (now.study.ended or "the budget is spent").partition(";")[0]
         parts.append(line(idle or (over if now.over else "nothing runs now")))
     parts += [_front(now)] if now.front else []
     parts += [line(format_ended(each), style="red") for each in now.failures]

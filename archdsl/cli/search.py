@@ -45,6 +45,10 @@ def command(
     trials: Annotated[
         int | None, typer.Option(metavar="N", help="Total budget, earlier runs included.")
     ] = None,
+    hours: Annotated[
+        float | None,
+        typer.Option(metavar="H", help="Time for all of it, earlier runs included."),
+    ] = None,
     db: Db = DEFAULT_DB,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Of the sampler.")] = None,
     data: Annotated[
@@ -88,6 +92,7 @@ def command(
         what=what,
         objectives=objective,
         trials=trials,
+        hours=hours,
         seed=seed,
         data=data,
         sets=sets or [],
@@ -208,8 +213,8 @@ class _Watch:
         row = begun(self._checked, store)
         if row and not self._retry and not work_left(study, row, store):
             say(
-                f"the budget of '{study.name}' is spent ({study.budget.trials} trials); "
-                "raise it with --trials N to go on"
+                f"the budget of '{study.name}' is spent ({study.budget}); "
+                "raise it with --trials N or --hours H to go on"
             )
         return Progress(store=store, study=study.name)
 
@@ -226,9 +231,10 @@ def _interrupted(checked: CheckedStudy, db: str) -> str:
         row = begun(checked, store)
         if row is None:
             return _nothing_stored(name)
-        count = store.trials.count(row.id)
+        count, trials = store.trials.count(row.id), checked.study.budget.trials
+    of_budget = "" if trials is None else f"of {trials} "
     return (
-        f"interrupted; {count.done} of {checked.study.budget.trials} trials of '{name}' are "
+        f"interrupted; {count.done} {of_budget}trials of '{name}' are "
         f"finished and stored in {shown(db)}\nthe same command goes on from there"
     )
 

@@ -35,6 +35,7 @@ class Asked:
     what: str | None
     objectives: str | None
     trials: int | None
+    hours: float | None
     seed: int | None
     data: str | None
     sets: list[str]
@@ -86,10 +87,13 @@ def resolve_study(asked: Asked, profile: RunProfile) -> Found:
         of_model = [setting for setting in asked.sets if _is_of_models(setting)]
         settings = [setting for setting in asked.sets if setting not in of_model]
         tree, folder = _around(path, of_model, asked, profile)
+        if asked.hours is not None:  # they end it, not the trials that nobody asked for
+            tree = merge_trees(tree, tree_of({"budget": {"trials": None}}, source="--hours"))
     laid = lay_all(tree, settings)
     tree, of_text = laid.tree, (*of_text, *laid.problems)
-    if asked.trials is not None:
-        tree = merge_trees(tree, tree_of({"budget": {"trials": asked.trials}}, source="--trials"))
+    for name, amount in (("trials", asked.trials), ("hours", asked.hours)):
+        if amount is not None:
+            tree = merge_trees(tree, tree_of({"budget": {name: amount}}, source=f"--{name}"))
     if asked.seed is not None:
         tree = merge_trees(tree, tree_of({"sampler": {"seed": asked.seed}}, source="--seed"))
     if asked.objectives is not None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from archdsl.analysis.time_at_work import INTERRUPTED_SECONDS, seconds_at_work
 from archdsl.records import State
 from archdsl.store.rows import EndedTrial, RunningTrial, StudyRow, StudySnapshot, Trial, TrialCounts
 from archdsl.store.store import Store
 
 PACE_TRIALS = 20
 """The time left is estimated from so many trials that ended last."""
-INTERRUPTED_SECONDS = 60
-"""So much longer than it was at work, and a trial had to wait for its search to go on."""
 KEPT_FAILURES = 3
 _NO_FAILURE = (State.RUNNING, State.COMPLETE, State.INFEASIBLE, State.STOPPED)
 
@@ -126,29 +125,9 @@ def seconds_left(
     """
     if not paid or left <= 0:
         return None
-    pace = _at_work(paid) / len(paid)
-    since = now.timestamp() - max(_seconds(trial.finished) for trial in paid)
+    pace = seconds_at_work(paid) / len(paid)
+    latest = max(datetime.fromisoformat(trial.finished) for trial in paid)
+    since = (now - latest).total_seconds()
     if not running and since > INTERRUPTED_SECONDS:
         return None
     return pace * left - min(max(since, 0.0), pace)
-
-
-def _at_work(paid: Iterable[EndedTrial]) -> float:
-    """Length of the union of the times at which each trial was at work, in seconds."""
-    spans = sorted(_span(trial) for trial in paid)
-    total, covered = 0.0, float("-inf")
-    for start, end in spans:
-        total += max(0.0, end - max(start, covered))
-        covered = max(covered, end)
-    return total
-
-
-def _span(trial: EndedTrial) -> tuple[float, float]:
-    """From begin to end; of a trial that was interrupted in between, the time it was at work."""
-    start, end = _seconds(trial.started), _seconds(trial.finished)
-    interrupted = end - start > trial.seconds + INTERRUPTED_SECONDS
-    return (end - trial.seconds if interrupted else start), end
-
-
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()

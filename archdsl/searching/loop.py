@@ -6,9 +6,12 @@ after a crash, or finds it complete.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from archdsl.analysis.time_at_work import seconds_at_work
 from archdsl.errors import SpaceExhaustedError, StoreError
 from archdsl.identity import digest
 from archdsl.metrics import METRICS
@@ -19,6 +22,7 @@ from archdsl.searching.retry import BaseFailedError, depends_on_place
 from archdsl.searching.samplers import History, HistoryRow, Sampler
 from archdsl.searching.stopper import Stopper
 from archdsl.searching.stored import decisions_of_base
+from archdsl.searching.study import Budget
 from archdsl.store.errors import DuplicateTrialError, StaleClaimError
 from archdsl.store.owner import Owner
 from archdsl.store.rows import Architecture, StudyRow, Trial
@@ -50,7 +54,7 @@ class Search:
         row: the study in the store.
         store: the database.
         owner: this process.
-        budget: total of counted trials.
+        budget: total of counted trials, and of hours at work.
         protocols: quantity to protocol of each evaluator, to look values up before measuring.
         folder: where weights and checkpoints live.
         observer: told of every step, if there is one.
@@ -65,7 +69,7 @@ class Search:
         row: StudyRow,
         store: Store,
         owner: Owner,
-        budget: int,
+        budget: Budget,
         protocols: Mapping[str, Mapping[str, Any]],
         folder: str,
         observer: Observer | None,
@@ -74,7 +78,9 @@ class Search:
     ) -> None:
         self._proposer = Proposer(checked=checked, sampler=sampler)
         self._objectives = list(checked.study.objectives)
-        self._row, self._store, self._owner, self._budget = row, store, owner, budget
+        self._row, self._store, self._owner, self._budget = row, store, owner, budget.trials
+        self._deadline = time.monotonic() + seconds_left(budget, row, store)
+        self._hours = budget.hours
         self._keys = {quantity: digest(dict(p)) for quantity, p in protocols.items()}
         self._folder, self._profile, self._observer = folder, profile, observer
         self._has_base = bool(checked.space.bases)
@@ -167,9 +173,9 @@ class Search:
         return trial if trial is None else (trial, self._store.architectures.find(trial.arch_id))
 
     def _new_trial(self) -> tuple[Trial, Architecture] | None:
-        while True:
+        while time.monotonic() < self._deadline:
             size = self._store.trials.size(self._row.id)
-            if size.counted >= self._budget:
+            if self._budget is not None and size.counted >= self._budget:
                 return None
             self._read_finished()
             try:
@@ -194,6 +200,8 @@ class Search:
                 return None
             if new.outcome is None:
                 return trial, new.architecture
+        self.exhausted = f"the time is over ({self._hours:g} h); raise it with --hours H to go on"
+        return None
 
     def _read_finished(self) -> None:
         for trial in self._store.trials.finished(self._row.id, after=self._last_finish):
@@ -243,6 +251,13 @@ class Search:
                 break
             streak += 1
         return streak
+
+
+def seconds_left(budget: Budget, row: StudyRow, store: Store) -> float:
+    """Until no trial of a study is begun any more; infinite where no hours are set."""
+    if budget.hours is None:
+        return math.inf
+    return budget.hours * 3600 - seconds_at_work(store.snapshots.take(row.id).ended)
 
 
 def job_of(

@@ -61,8 +61,8 @@ class CheckedStudy:
         return f"the base breaks a constraint and will be on no front: {found[0]}"
 
     def __repr__(self) -> str:
-        objectives, budget = ", ".join(self.study.objectives), self.study.budget.trials
-        return f"<CheckedStudy {self.study.name!r}: {objectives}; budget {budget:,}; {self.space}>"
+        objectives, budget = ", ".join(self.study.objectives), self.study.budget
+        return f"<CheckedStudy {self.study.name!r}: {objectives}; budget {budget}; {self.space}>"
 
 
 def read_study(name: str, sets: Sequence[str] = ()) -> CheckedStudy:

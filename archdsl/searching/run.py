@@ -17,12 +17,12 @@ from archdsl.runners.interfaces import Runner
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.before import check_runs, refuse_others, runner_of
 from archdsl.searching.final_score import final_score
-from archdsl.searching.loop import Observer, Search, job_of
+from archdsl.searching.loop import Observer, Search, job_of, seconds_left
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.retry import BaseFailedError, elsewhere, undo, ways_on
 from archdsl.searching.samplers import Sampler
 from archdsl.searching.stored import why_nothing
-from archdsl.searching.study import Study
+from archdsl.searching.study import Budget, Study
 from archdsl.store.location import is_new_file
 from archdsl.store.owner import Owner
 from archdsl.store.rows import StudyRow, Trial
@@ -58,7 +58,7 @@ def begun(checked: CheckedStudy, store: Store) -> StudyRow | None:
     return _begin(checked, store, budget=None) if checked.study.name in known else None
 
 
-def _begin(checked: CheckedStudy, store: Store, *, budget: int | None) -> StudyRow:
+def _begin(checked: CheckedStudy, store: Store, *, budget: Budget | None) -> StudyRow:
     """The study's row, made when new. A base that was edited makes another study, too."""
     study = checked.study
     bases = {label: _content(check_model(tree)) for label, tree in checked.space.bases.items()}
@@ -66,7 +66,8 @@ def _begin(checked: CheckedStudy, store: Store, *, budget: int | None) -> StudyR
         name=study.name,
         document={**study.identity(), "bases": bases},
         objectives=dict(study.objectives),
-        budget=budget,
+        goes_on=budget is not None,
+        budget=budget.trials if budget else None,
     )
 
 
@@ -176,7 +177,7 @@ def _search(
         protocols, said = check_runs(checked, runner)
         for sentence in said:
             _LOG.warning("%s", sentence)
-        row = _begin(checked, store, budget=study.budget.trials)
+        row = _begin(checked, store, budget=study.budget)
         refuse_others(row, store, protocols)
         owner = Owner.current()
         store.claims.give_back_all(study_id=row.id, owner=owner)
@@ -186,7 +187,7 @@ def _search(
             row=row,
             store=store,
             owner=owner,
-            budget=study.budget.trials,
+            budget=study.budget,
             protocols=protocols,
             folder=profile.storage,
             observer=observer,
@@ -231,8 +232,11 @@ def _lines(*said: str | None) -> str | None:
 
 def work_left(study: Study, row: StudyRow, store: Store) -> bool:
     """Whether trials are missing or unfinished."""
-    count = store.trials.count(row.id)
-    return count.counted < study.budget.trials or bool(count.states.get(State.RUNNING))
+    count, budget = store.trials.count(row.id), study.budget
+    spent = budget.trials is not None and count.counted >= budget.trials
+    if count.states.get(State.RUNNING) or spent:
+        return bool(count.states.get(State.RUNNING))
+    return seconds_left(budget, row, store) > 0
 
 
 def _score(

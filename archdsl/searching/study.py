@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +13,7 @@ from pydantic import (
     ValidationInfo,
     create_model,
     field_validator,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -94,10 +95,24 @@ else:
 
 
 class Budget(Node):
-    """When the search ends; not part of the study's identity."""
+    """When the search ends, by whichever comes first; not part of the study's identity."""
 
-    trials: Annotated[int, Field(ge=1, le=10_000_000)]
+    trials: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     """Total number of candidates, those of earlier runs included."""
+    hours: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] | None = None
+    """Time in which trials were at work, in all, earlier runs included. No trial is begun after it;
+    those that run are finished."""
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.trials is None and self.hours is None:
+            raise PydanticCustomError("budget", "give trials, hours, or both")
+        return self
+
+    def __str__(self) -> str:
+        trials = [] if self.trials is None else [f"{self.trials:,} trials"]
+        hours = [] if self.hours is None else [f"{self.hours:g} h"]
+        return " or ".join(trials + hours)
 
 
 class Sampler(StoredNode):

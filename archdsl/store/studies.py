@@ -47,6 +47,7 @@ class Studies:
         name: str,
         document: Mapping[str, Any],
         objectives: Mapping[str, str],
+        goes_on: bool = False,
         budget: int | None = None,
     ) -> StudyRow:
         """The study of this name, made when new.
@@ -55,8 +56,8 @@ class Studies:
             name: unique in the database.
             document: the study document without its budget.
             objectives: name to `minimize` or `maximize`.
-            budget: kept as the total of trials asked for, by a search that begins; None leaves what
-                is kept.
+            goes_on: a search begins, if without a total of trials.
+            budget: the total of trials asked for, by a search that begins.
 
         Raises:
             StudyChangedError: it is stored with another document or other objectives.
@@ -81,7 +82,7 @@ class Studies:
                     f"{_way_back(stored, given)}give the study another name, or say another "
                     "database with --db"
                 )
-            if budget is None or (budget, None) == (stored.budget, stored.ended):
+            if not (goes_on or budget) or (budget, None) == (stored.budget, stored.ended):
                 return stored
             going_on: dict[str, Any] = {"budget": budget, "ended": None}
             connection.execute(update(studies).where(studies.c.id == stored.id).values(**going_on))

@@ -126,7 +126,7 @@ def test_it_ends_with_a_search_that_cannot_spend_its_budget(run: Run, tabular: P
     assert (found["ran"], found["note"][: len(exhausted)]) == (8, exhausted)
     *_, where, why = run("watch").out.splitlines()
     assert "8/99 trials" in where and exhausted in why
-    assert "the space is spent" in run("watch", "--once").out
+    assert "space exhausted: " in run("watch", "--once").out
     assert run("watch", "--json").json()["over"] is True
     [listed] = run("studies", "--json").json()["studies"]
     assert listed["state"] == "complete"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from archdsl.errors import MeasureError, SpaceExhaustedError, StudyError
+from archdsl.errors import MeasureError, Problem, SpaceExhaustedError, StudyError
 from archdsl.records import State
 from archdsl.searching.final_score import final_score
+from archdsl.searching.loop import Search
 from archdsl.searching.read import CheckedStudy
-from archdsl.searching.run import SearchResult
+from archdsl.searching.run import SearchResult, work_left
 from archdsl.store.errors import StudyChangedError
 from archdsl.store.store import Store
 
@@ -53,6 +55,35 @@ def test_a_spent_budget_does_nothing(study: ReadStudy, run: Run, store: Store) -
     again = run(study(SPACE, trials=2))
     assert (again.ran, again.row.id) == (0, first.row.id)
     assert store.trials.all(first.row.id) == before
+
+
+def test_a_search_has_its_hours(study: ReadStudy, run: Run, store: Store) -> None:
+    """Those of earlier runs count: nothing is begun after them, and with more it goes on."""
+    begun = run(study(SPACE, trials=2))
+    over = study(SPACE, budget={"hours": 1e-9})
+    assert not work_left(over.study, begun.row, store)
+    assert (run(over).ran, store.studies.find("small").ended) == (0, None)
+    gone_on = run(study(SPACE, budget={"hours": 1, "trials": 3}))
+    assert (gone_on.ran, gone_on.note) == (1, None)
+    ended = run(study(SPACE, budget={"hours": 1}))
+    assert ended.ran == 1
+    assert "space exhausted" in (store.studies.find("small").ended or "")
+    assert store.studies.find("small").budget is None
+
+
+def test_nothing_is_begun_when_the_time_is_over(
+    study: ReadStudy, begin: Callable[..., Search], store: Store
+) -> None:
+    search = begin(study(SPACE, budget={"trials": 4, "hours": 0.5 / 3600}))
+    assert search.next_job() is not None
+    time.sleep(0.5)
+    assert search.next_job() is None
+    assert search.exhausted == "the time is over (0.000138889 h); raise it with --hours H to go on"
+
+
+def test_a_budget_ends_the_search(problems: Callable[..., tuple[Problem, ...]]) -> None:
+    [problem] = problems(SPACE, budget={})
+    assert (problem.path, problem.message) == ("budget", "give trials, hours, or both")
 
 
 def test_only_members_are_scored_on_test_images(study: ReadStudy, run: Run, store: Store) -> None:
