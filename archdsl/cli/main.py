@@ -30,6 +30,8 @@ COMMANDS = {
     "weights.",
     "measure": "Measure latency: median of one batch with its 95 % interval, in ms.",
     "train": "Train one network, and leave it in a folder with all that it takes to use it.",
+    "eval": "Score a trained network on labelled images: top-1, top-5, each class, calibration.",
+    "predict": "Say of pictures what a trained network takes them for.",
     "search": "Search for the Pareto front. The same command starts, resumes or finds it complete.",
     "watch": "Follow a search that runs elsewhere: trials, time left, what runs now, the front so "
     "far.",

@@ -54,8 +54,9 @@ def command(
 ) -> None:
     """Train one network, and leave it in a folder with all that it takes to use it.
 
-    The same command starts, goes on after an interruption, or finds it finished. The folder holds
-    the bundle, which `archdsl.load_bundle` reads, epochs.csv with every epoch, and curves.png.
+    The same command starts, goes on after an interruption, or finds it finished. The bundle in the
+    folder is for `archdsl predict` and `archdsl eval`; epochs.csv holds every epoch, curves.png
+    shows them.
     """
     model = read_model(spec, sets or ())
     from archdsl.api.training import run_training

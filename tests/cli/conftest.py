@@ -280,3 +280,27 @@ def searched(folder: Path, once: tuple[Path, Done]) -> Done:
     """The study, searched, here."""
     shutil.copytree(once[0], folder, dirs_exist_ok=True)
     return once[1]
+
+
+ARGUMENTS = ("train", "vittm-digits", "--data", "digits", "--set", "depth=1", "--threads", "1")
+SHORT = (*ARGUMENTS, "--epochs", "1", "-o", "runs/one")
+
+
+@pytest.fixture(scope="session")
+def trained_once(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
+    """A folder in which `SHORT` was run, and what that said."""
+    folder, before = tmp_path_factory.mktemp("trained"), Path.cwd()
+    os.chdir(folder)
+    try:
+        done = server.run(*SHORT, "--json")
+    finally:
+        os.chdir(before)
+    assert done.code == 0, done.err
+    return folder, done
+
+
+@pytest.fixture
+def trained(folder: Path, trained_once: tuple[Path, Done]) -> Done:
+    """The same, here."""
+    shutil.copytree(trained_once[0], folder, dirs_exist_ok=True)
+    return trained_once[1]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import shutil
 import signal
 import subprocess
 import time
@@ -15,30 +13,7 @@ from pathlib import Path
 import pytest
 
 from archdsl.training.bundle import load_bundle
-from tests.cli.conftest import Command, Done, Server
-
-ARGUMENTS = ("train", "vittm-digits", "--data", "digits", "--set", "depth=1", "--threads", "1")
-SHORT = (*ARGUMENTS, "--epochs", "1", "-o", "runs/one")
-
-
-@pytest.fixture(scope="module")
-def trained_once(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
-    """A folder in which `SHORT` was run, and what that said."""
-    folder, before = tmp_path_factory.mktemp("trained"), Path.cwd()
-    os.chdir(folder)
-    try:
-        done = server.run(*SHORT, "--json")
-    finally:
-        os.chdir(before)
-    assert done.code == 0, done.err
-    return folder, done
-
-
-@pytest.fixture
-def trained(folder: Path, trained_once: tuple[Path, Done]) -> Done:
-    """The same, here."""
-    shutil.copytree(trained_once[0], folder, dirs_exist_ok=True)
-    return trained_once[1]
+from tests.cli.conftest import ARGUMENTS, SHORT, Command, Done
 
 
 def test_it_leaves_what_it_takes_to_use_the_network(trained: Done) -> None:
