@@ -29,6 +29,7 @@ COMMANDS = {
     "compile": "Compile a model: tokens, parameters, multiply-adds; with -o also spec, plan and "
     "weights.",
     "measure": "Measure latency: median of one batch with its 95 % interval, in ms.",
+    "init": "Write a first model that fits images, and a study of what lies around it.",
     "train": "Train one network, and leave it in a folder with all that it takes to use it.",
     "eval": "Score a trained network on labelled images: top-1, top-5, each class, calibration.",
     "predict": "Say of pictures what a trained network takes them for.",

@@ -1,0 +1,114 @@
+"""`archdsl init`: a first model and a first study for images, as documents to edit."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from archdsl.cli.handling import handled
+from archdsl.cli.options import Debug, Force, Json
+from archdsl.cli.printing import print_json, put
+from archdsl.cli.writing import write_files
+from archdsl.document.tree import tree_of
+from archdsl.document.write import to_yaml
+from archdsl.errors import ArchdslError
+from archdsl.plan.read import Checked, check_model
+from archdsl.runners.data_probe import ANY_SIZE
+from archdsl.runners.read import read_profile
+
+if TYPE_CHECKING:
+    from archdsl.training.data.dataset import Dataset
+
+EXAMPLE = "Example: archdsl init --data folder:photos"
+_IMAGES_PER_TRIAL = 60_000
+"""That a trial of the study trains on: few epochs of many images, more of few."""
+_EPOCHS = (5, 30)
+
+
+@handled
+def command(
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="DATA", help="digits, folder:DIR, csv:FILE, npz:FILE or a name of the runner's."
+        ),
+    ],
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Of the model, and of its file.")
+    ] = "my-vittm",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where to; else this folder.")
+    ] = Path(),
+    split_seed: Annotated[int, typer.Option(min=0, help="Of the parts that are cut.")] = 0,
+    runner: Annotated[str, typer.Option(metavar="NAME", help="Run profile with names.")] = "local",
+    force: Force = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a first model that fits images, and a study of what lies around it.
+
+    Image size, channels and classes are those of the data; tokens, depth and width follow from the
+    size. Both are documents to edit.
+    """
+    from archdsl.searching.first_documents import first_model, fitting_size
+    from archdsl.training.data.dataset import size_word, told_of
+
+    if Path(name).name != name:
+        raise ArchdslError(f"--name {name!r} names a folder too; give a plain name, and -o DIR")
+    images = _open(data, runner, split_seed)
+    size = fitting_size(*(images.picture_sizes or (images.image_size, images.image_size)))
+    document = first_model(
+        name, image_size=size, channels=images.channels, num_classes=images.num_classes
+    )
+    model = check_model(tree_of(document, source=name))
+    files = {
+        output / f"{name}.yaml": document,
+        output / f"{name}-study.yaml": _study(model, images),
+    }
+    contents = {path: to_yaml(each).encode() for path, each in files.items()}
+    write_files(contents, force=force, folder=output)
+    model_file, study_file = map(str, files)
+    if as_json:
+        print_json(
+            {
+                "model": model_file,
+                "study": study_file,
+                "document": document,
+                "notes": told_of(images),
+            }
+        )
+        return
+    if images.picture_sizes:
+        put(f"pictures are brought to {size_word(size)} pixels; image.size says otherwise")
+    for remark in told_of(images):
+        put(f"note: {remark}")
+    put(f"wrote {model_file} and {study_file}; go on with")
+    source, model_word, study_word = map(shlex.quote, (data, model_file, study_file))
+    put(f"  archdsl show {model_word}")
+    put(f"  archdsl train {model_word} --data {source} -o runs/{shlex.quote(name)}")
+    put(f"  archdsl search {study_word} --dry-run")
+
+
+def _open(source: str, runner: str, split_seed: int) -> Dataset:
+    from archdsl.training.data.dataset import MixedSizesError
+    from archdsl.training.data.source import open_data
+
+    names = read_profile(runner).data
+    try:
+        return open_data(source, names=names, split_seed=split_seed)
+    except MixedSizesError:
+        return open_data(source, names=names, split_seed=split_seed, image_size=ANY_SIZE)
+
+
+def _study(model: Checked, images: Dataset) -> dict[str, Any]:
+    from archdsl.searching.around import neighbourhood_document
+
+    study = neighbourhood_document(model, base=f"{model.spec.name}.yaml", data=images.name)
+    study["name"] = f"{model.spec.name}-study"
+    least, most = _EPOCHS
+    epochs = max(least, min(most, _IMAGES_PER_TRIAL // len(images.train)))
+    study["evaluate"]["top1"]["epochs"] = epochs
+    return study

@@ -1,0 +1,113 @@
+"""A first model for images of a size: something to train, and to search around."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import gcd
+from typing import Any
+
+from archdsl.errors import DataError
+
+SIZES = (224, 192, 160, 128, 96, 64, 48, 32)
+"""Sides that pictures of mixed sizes are brought to."""
+LARGEST = 256
+"""Pixels; larger pictures are brought to one of `SIZES`, where they can be."""
+FEWEST_TOKENS = 4
+MOST_TOKENS = 1024
+_STRIDES = {2: [2, 1, 1], 4: [2, 2, 1], 8: [2, 2, 2], 16: [4, 2, 2]}
+"""Of a convolutional stem, by the side of its patches."""
+
+
+def fitting_size(smallest: tuple[int, int], largest: tuple[int, int]) -> tuple[int, int]:
+    """What pictures from one (height, width) to another are brought to: square, and no larger than
+    the short sides in the middle between them."""
+    if smallest == largest and max(smallest) <= LARGEST:
+        return smallest
+    middle = (min(smallest) * min(largest)) ** 0.5
+    side = next((size for size in SIZES if size <= middle), SIZES[-1])
+    return side, side
+
+
+def first_model(
+    name: str, *, image_size: tuple[int, int], channels: int, num_classes: int
+) -> dict[str, Any]:
+    """The document of a ViTTM for images of a size, deeper and wider for larger ones.
+
+    Memory tokens number near 64 for small images and near 196 for others, process tokens a quarter.
+
+    Args:
+        name: of the model.
+        image_size: (height, width) in pixels.
+        channels: 1 (grey) or 3 (RGB).
+        num_classes: number of classes.
+
+    Raises:
+        DataError: images that no patches divide.
+    """
+    common, pixels = gcd(*image_size), image_size[0] * image_size[1]
+    sides = [side for side in range(1, common + 1) if common % side == 0]
+    tokens = {side: pixels // side**2 for side in sides}
+    usable = {side: n for side, n in tokens.items() if FEWEST_TOKENS <= n <= MOST_TOKENS}
+    if not usable:
+        height, width = image_size
+        raise DataError(
+            f"images of {height} x {width} pixels: square patches that divide both sides leave "
+            f"{', '.join(map(str, tokens.values()))} tokens, and {FEWEST_TOKENS} to {MOST_TOKENS} "
+            "would do; crop or scale the images"
+        )
+    small = min(image_size) <= max(_SMALL)
+    memory = _nearest(usable, 64 if small else 196)
+    process = _nearest(
+        {side: n for side, n in usable.items() if n <= usable[memory]}, usable[memory] / 4
+    )
+    words = next((each for most, each in _SMALL.items() if min(image_size) <= most), _LARGE)
+    head = {"type": "linear_attention", "latent_ratio": 0.5, "fusion": "add"}
+    return {
+        "archdsl": 1,
+        "name": name,
+        "image": {
+            "size": image_size[0] if len({*image_size}) == 1 else list(image_size),
+            "channels": channels,
+        },
+        "depth": words["depth"],
+        "process": {
+            "embed": {"type": "patch", "patch_size": process},
+            "dim": words["dim"],
+            "block": {
+                "type": "transformer",
+                "head_dim": words["head_dim"],
+                "mlp_ratio": words["mlp_ratio"],
+            },
+        },
+        "memory": {"embed": _memory_embed(memory)},
+        "exchange": {
+            "norm": {"placement": "replace", "shared": True},
+            "read": head,
+            "write": head,
+        },
+        "output": {
+            "num_classes": num_classes,
+            "streams": ["memory", "process"],
+            "predict": "memory",
+        },
+    }
+
+
+_SMALL: Mapping[int, Mapping[str, int]] = {
+    16: {"depth": 4, "dim": 64, "head_dim": 16, "mlp_ratio": 2},
+    64: {"depth": 6, "dim": 128, "head_dim": 32, "mlp_ratio": 2},
+}
+"""The longest short side to the words of models for such images."""
+_LARGE = {"depth": 12, "dim": 192, "head_dim": 64, "mlp_ratio": 4}
+
+
+def _nearest(tokens: Mapping[int, int], wanted: float) -> int:
+    """The side of patches that gives about so many tokens."""
+    return min(tokens, key=lambda side: max(tokens[side] / wanted, wanted / tokens[side]))
+
+
+def _memory_embed(patch: int) -> dict[str, Any]:
+    """A convolutional stem, which learns from few images what patches do not, where it fits."""
+    if patch in _STRIDES:
+        return {"type": "conv_stem", "strides": _STRIDES[patch]}
+    return {"type": "patch", "patch_size": patch}
