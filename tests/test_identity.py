@@ -15,7 +15,7 @@ from archdsl.plan.read import read_model
 from archdsl.searching.stopping import AshaStopping, FrontStopping, NoStopping
 from archdsl.searching.study import Sampler, Study
 from archdsl.spec.base import YOUNGER, StoredNode
-from archdsl.training.recipe import Recipe
+from archdsl.training.recipe import RandAugment, Recipe
 
 UNMARKED = {
     CallConditions: "device batch dtype heads",
@@ -25,6 +25,7 @@ UNMARKED = {
     TableSettings: "table repeat",
     Recipe: "epochs batch lr min_lr warmup_epochs weight_decay label_smoothing clip_grad augment "
     "amp",
+    RandAugment: "ops magnitude most std",
     Study: "archdsl kind name base space constraints objectives reference evaluate budget sampler",
     Sampler: "type seed",
     NoStopping: "type",

@@ -95,7 +95,9 @@ def _words(data: Dataset) -> str:
 
 def _classes(data: Dataset) -> list[dict[str, Any]]:
     """Each class with its images in each part, and its share of those to train on."""
-    counts = {part: split.class_counts() for part, split in data.splits().items()}
+    from archdsl.training.data.dataset import class_counts
+
+    counts = {part: class_counts(split) for part, split in data.splits().items()}
     return [
         {
             "name": name,

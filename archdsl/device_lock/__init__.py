@@ -34,6 +34,7 @@ __all__ = [
     "lock_folder",
     "report_waits",
     "tell_wait",
+    "used",
 ]
 
 WAIT_SECONDS = 600.0
@@ -131,6 +132,27 @@ class SharedDeviceLock:
             self._synchronize()
             self.__exit__()
             self.__enter__()
+
+
+@contextmanager
+def used(devices: Sequence[str]) -> Iterator[None]:
+    """Use devices beside a trainer of this process's family, which holds them and waits for it.
+
+    A measurement that is on is waited for. One that is only wanted is not: the trainer could never
+    leave the devices to it.
+
+    Args:
+        devices: names of locks.
+    """
+    locks = [LockFile(device, "use") for device in devices]
+    try:
+        for lock in locks:
+            while not lock.attempt(fcntl.LOCK_SH):
+                time.sleep(_LONGEST_POLL_SECONDS)
+        yield
+    finally:
+        for lock in locks:
+            lock.release()
 
 
 OnWait = Callable[[float, str], None]

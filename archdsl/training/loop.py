@@ -14,6 +14,7 @@ from archdsl.device_lock import SharedDeviceLock
 from archdsl.storage.storage import Storage
 from archdsl.training.checkpoint import Checkpoints, Progress
 from archdsl.training.data.dataset import Dataset, Split
+from archdsl.training.data.loading import batches
 from archdsl.training.data.reading import Reading
 from archdsl.training.device import lock_names, synchronize
 from archdsl.training.recipe import Recipe
@@ -92,7 +93,7 @@ def fit(
 
     trainer = Trainer(
         model.to(device),
-        dataset.train.to(device),
+        dataset.train,
         task=task,
         recipe=recipe,
         seed=seed,
@@ -141,6 +142,7 @@ def evaluate(
     task: Task,
     device: torch.device,
     batch: int,
+    images: int | None = None,
     after_batch: Callable[[], None] = lambda: None,
 ) -> Counts:
     """Count what a task counts over all images of a split, in float32.
@@ -149,18 +151,19 @@ def evaluate(
         model: on `device`. Left in the mode, training or evaluation, it came in.
         task: counts.
         batch: images per forward pass.
+        images: the first so many; all unless given.
         after_batch: called after each forward pass.
 
     Raises:
         DataError: an image cannot be decoded.
     """
-    split = split.to(device)
     training = model.training
     model.eval()
     sums: dict[str, Tensor] = {}
     with torch.inference_mode():
-        for indices in torch.split(torch.arange(len(split)), batch):
-            for name, found in task.count(model, *split.batch(indices)).items():
+        picked = torch.split(torch.arange(len(split))[:images], batch)
+        for read in batches(split, picked, device=device):
+            for name, found in task.count(model, *read).items():
                 sums[name] = sums[name] + found if name in sums else found
             after_batch()
     model.train(training)

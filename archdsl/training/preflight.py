@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from functools import partial
-from itertools import count, pairwise
+from itertools import pairwise
 from statistics import median
 
 import torch
@@ -18,7 +17,9 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.errors import NotEnoughMemoryError
 from archdsl.spec.model import ModelSpec
-from archdsl.training.data.dataset import Dataset, Split, check_data
+from archdsl.training.data.dataset import Dataset, check_data
+from archdsl.training.data.loading import processes
+from archdsl.training.data.views import views_of
 from archdsl.training.device import free_bytes, lock_names, synchronize
 from archdsl.training.loop import evaluate
 from archdsl.training.recipe import Recipe
@@ -160,57 +161,48 @@ def training_seconds(
     """
     check_data(dataset, spec)
     lock = SharedDeviceLock(lock_names(device), synchronize=partial(synchronize, device))
-    ends: list[float] = []
+    views = views_of(recipe, dataset.train, seed=0)
+    # Processes that read have their first batches ready together: each must come to some more.
+    batches = TIMED_STEPS * max(1, processes(dataset.train, views=views, device=device))
+    images = min(batches * recipe.batch, len(dataset.train))
+    steps = math.ceil(len(dataset.train) / recipe.batch)
 
-    def after_step(loss: Tensor, images: int) -> None:
+    def now() -> float:
         synchronize(device)
-        ends.append(time.perf_counter() - lock.seconds_waited)
-        lock.yield_to_measurement()
+        return time.perf_counter() - lock.seconds_waited
 
     def validate(batches: int) -> float:
-        started = time.perf_counter() - lock.seconds_waited
-        some = _Some(dataset.validation, batches * recipe.batch)
-        after_batch = lock.yield_to_measurement
-        evaluate(model, some, task=task, device=device, batch=recipe.batch, after_batch=after_batch)
-        return (time.perf_counter() - lock.seconds_waited - started) / len(some)
+        started = now()
+        images = min(batches * recipe.batch, len(dataset.validation))
+        evaluate(
+            model,
+            dataset.validation,
+            task=task,
+            device=device,
+            batch=recipe.batch,
+            images=images,
+            after_batch=lock.yield_to_measurement,
+        )
+        return (now() - started) / images
 
-    some = _Some(dataset.train, TIMED_STEPS * recipe.batch)
     trainer = Trainer(
         model.to(device),
-        some.to(device),
+        dataset.train,
         task=task,
         recipe=recipe,
         seed=0,
         device=device,
-        after_step=after_step,
+        after_step=lambda loss, images: lock.yield_to_measurement(),
+        images=images,
     )
     with lock:
-        epochs = count(1)
-        # The first step warms up: its end begins the first that counts.
-        while len(ends) <= TIMED_STEPS or ends[-1] - ends[0] < TIMED_SECONDS:
-            trainer.train_epoch(next(epochs))
+        trainer.train_epoch(1)  # warms up
+        ends = [now()]
+        while len(ends) == 1 or ends[-1] - ends[0] < TIMED_SECONDS:
+            trainer.train_epoch(len(ends) + 1)
+            ends.append(now())
         validate(1)
         image_seconds = validate(TIMED_STEPS)
-    step_seconds = median(after - before for before, after in pairwise(ends))
-    steps = math.ceil(len(dataset.train) / recipe.batch)
+    epoch_seconds = median(after - before for before, after in pairwise(ends))
+    step_seconds = epoch_seconds / math.ceil(images / recipe.batch)
     return (step_seconds * steps + image_seconds * len(dataset.validation)) * recipe.epochs
-
-
-@dataclass(frozen=True)
-class _Some:
-    """The first images of a split, or all of one with fewer."""
-
-    split: Split
-    most: int
-
-    def __len__(self) -> int:
-        return min(self.most, len(self.split))
-
-    def class_counts(self) -> list[int]:
-        return self.split.class_counts()
-
-    def to(self, device: torch.device) -> _Some:
-        return _Some(self.split.to(device), self.most)
-
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        return self.split.batch(indices)

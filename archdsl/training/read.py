@@ -44,11 +44,11 @@ def resolve_recipe(name_or_mapping: str | Mapping[str, Any] | Recipe) -> Recipe:
         DocumentError: words that are no recipe.
     """
     if isinstance(name_or_mapping, Recipe):
-        return name_or_mapping
+        return name_or_mapping.in_words_of_today()
     if isinstance(name_or_mapping, str):
-        return read_recipe(name_or_mapping)
+        return read_recipe(name_or_mapping).in_words_of_today()
     try:
-        return Recipe.model_validate(dict(name_or_mapping))
+        return Recipe.model_validate(dict(name_or_mapping)).in_words_of_today()
     except ValidationError as error:
         raise DocumentError(
             [

@@ -2,14 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from archdsl.spec.base import StoredNode
+from archdsl.spec.base import YOUNGER, StoredNode
 from archdsl.spec.values import Name
 
 Augmentation = Literal["none", "shift", "flip_shift"]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+def _share(value: float) -> float:
+    if not 0 < value <= 1:
+        raise ValueError(f"{value} is not a share of the picture: above 0, at most 1")
+    return value
+
+
+Area = Annotated[float, AfterValidator(_share)]
+OLDER: Mapping[str, Mapping[str, Any]] = {
+    "shift": {"crop": "pad"},
+    "flip_shift": {"crop": "pad", "flip": 0.5},
+}
+"""What older documents say as `augment`, in the words of today."""
+
+
+class RandAugment(StoredNode):
+    """Operations drawn at random from a list of fifteen, as timm has them."""
+
+    ops: Annotated[int, Field(ge=1, le=16)] = 2
+    """Operations, each of which is applied to every second picture."""
+
+    magnitude: Annotated[int, Field(ge=0, le=100)] = 9
+    """How strong they are."""
+
+    most: Annotated[int, Field(ge=1, le=100)] = 10
+    """Largest magnitude, also of those that vary; 10 is where the operations' usual ranges end."""
+
+    std: Annotated[float, Field(ge=0, le=100)] = 0.5
+    """Standard deviation of the magnitude, which is drawn for each operation."""
+
+    @model_validator(mode="after")
+    def _is_reached(self) -> Self:
+        if self.magnitude > self.most:
+            raise ValueError(
+                f"magnitude {self.magnitude} is above most {self.most}, which would bound it"
+            )
+        return self
 
 
 class Recipe(StoredNode):
@@ -41,11 +81,54 @@ class Recipe(StoredNode):
     """Largest L2 norm of all gradients together; 0 leaves them as they are."""
 
     augment: Augmentation = "none"
-    """What happens to train images: `shift` moves each by up to 1/8 of its side (1 pixel at
-    least), repeating the border; `flip_shift` also mirrors every second one left to right."""
+    """How older documents say `crop: pad` (`shift`), or that and `flip: 0.5` (`flip_shift`)."""
 
     amp: bool = True
     """Train under autocast to bfloat16 where the training device is CUDA; validation is float32."""
+
+    crop: Annotated[Literal["none", "pad", "random_resized"], YOUNGER] = "none"
+    """Which part of a train image is shown. `pad`: it is moved by up to 1/8 of its side (1 pixel at
+    least), repeating the border. `random_resized`: a part of it, brought to the image's size."""
+
+    scale: Annotated[
+        tuple[Area, Area], YOUNGER, Field(strict=False, json_schema_extra={"type": "array"})
+    ] = (0.08, 1.0)
+    """Smallest and largest share of a picture's area that `crop: random_resized` shows."""
+
+    interpolation: Annotated[Literal["bicubic", "bilinear", "random"], YOUNGER] = "bicubic"
+    """Of `crop: random_resized` and of the operations of `rand_augment`."""
+
+    flip: Annotated[Probability, YOUNGER] = 0.0
+    """Probability that a train image is mirrored left to right."""
+
+    rand_augment: Annotated[RandAugment | None, YOUNGER] = None
+    """Operations that are applied to train images; `{}` takes the usual ones."""
+
+    color_jitter: Annotated[float, YOUNGER, Field(ge=0, le=1)] = 0.0
+    """How far brightness, contrast and saturation of train images vary: by factors of 1 - this to
+    1 + this."""
+
+    erasing: Annotated[Probability, YOUNGER] = 0.0
+    """Probability that a rectangle of a train image (2 % to a third of it) becomes noise."""
+
+    repeats: Annotated[int, YOUNGER, Field(ge=1, le=100)] = 1
+    """How often an epoch shows each train image that it shows, side by side and each time another
+    way; it shows as many images as there are, so not all of them."""
+
+    def in_words_of_today(self) -> Self:
+        """The same recipe, of which `augment` is told by the words that took its place."""
+        older = OLDER.get(self.augment)
+        return self.model_copy(update={**older, "augment": "none"}) if older else self
+
+    @model_validator(mode="after")
+    def pictures_are_shown_in_one_way(self) -> Self:
+        if self.augment != "none" and (self.crop, self.flip) != ("none", 0):
+            raise ValueError(f"augment: {self.augment} says what crop and flip say; leave it out")
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale {list(self.scale)} begins above its end")
+        if self.crop != "random_resized" and self.scale != (0.08, 1.0):
+            raise ValueError("scale has a meaning for crop: random_resized alone")
+        return self
 
     @model_validator(mode="after")
     def schedule_is_possible(self) -> Self:

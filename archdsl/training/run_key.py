@@ -64,7 +64,7 @@ def run_keys(
     course = {
         "loop": LOOP_VERSION,
         "data": dataset.digest,
-        "recipe": recipe.model_dump(mode="json"),
+        "recipe": recipe.in_words_of_today().model_dump(mode="json"),
         "seed": seed,
         **({} if task.name == FIRST_TASK else {"task": task.name}),
     }

@@ -15,9 +15,10 @@ from timm.scheduler.cosine_lr import CosineLRScheduler
 from torch import Tensor, nn
 
 from archdsl.errors import ArchdslError
-from archdsl.identity import digest
-from archdsl.training.augment import augment
 from archdsl.training.data.dataset import Split
+from archdsl.training.data.loading import batches
+from archdsl.training.data.views import views_of
+from archdsl.training.draws import generator, seed_of
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks.task import Task
 
@@ -37,12 +38,13 @@ class Trainer:
 
     Args:
         model: on `device`.
-        train: on `device`.
+        train: what to train on.
         task: gives the loss.
         recipe: what the optimiser, its schedule and the batches are made of.
         seed: of the order, the augmentation and what the model itself draws.
         after_step: called as after_step(loss, images) after each step of the optimiser; the loss is
             the mean over so many images, on `device`.
+        images: the first so many of `train` alone; all unless given.
     """
 
     def __init__(
@@ -55,24 +57,27 @@ class Trainer:
         seed: int,
         device: torch.device,
         after_step: Callable[[Tensor, int], None],
+        images: int | None = None,
     ) -> None:
-        self._model, self._train, self._task, self._recipe = model, train, task, recipe
+        self._model, self._task, self._recipe = model, task, recipe
+        self._views = views_of(recipe, train, seed=seed)
+        # Views are drawn on the CPU.
+        self._train = train.to(device) if self._views is None else train
         self._seed, self._device, self._after_step = seed, device, after_step
-        self._steps = math.ceil(len(train) / recipe.batch)
+        self._images = len(train) if images is None else images
+        self._steps = math.ceil(self._images / recipe.batch)
         self.optimizer = build_optimizer(model, recipe)
         self._schedule = build_schedule(self.optimizer, recipe=recipe, steps_per_epoch=self._steps)
 
     def train_epoch(self, epoch: int) -> None:
         """Train through epoch `epoch`, counted from 1."""
         self._model.train()
-        torch.manual_seed(_seed_of(self._seed, epoch, "model"))
-        order = torch.randperm(len(self._train), generator=_generator(self._seed, epoch, "order"))
-        draws = _generator(self._seed, epoch, "augment")
+        torch.manual_seed(seed_of(self._seed, epoch, "model"))
         losses: list[Tensor] = []
         # Even parts: a last step of one image would upset batch norms and the average gradient.
-        for step, indices in enumerate(order.tensor_split(self._steps), start=1):
-            images, targets = self._train.batch(indices)
-            images = augment(images, how=self._recipe.augment, generator=draws)
+        picked = self._order(epoch).tensor_split(self._steps)
+        read = batches(self._train, picked, device=self._device, views=self._views, epoch=epoch)
+        for step, (images, targets) in enumerate(read, start=1):
             with torch.autocast(
                 self._device.type,
                 dtype=torch.bfloat16,
@@ -84,7 +89,12 @@ class Trainer:
             if len(losses) == LOSS_CHECK_STEPS or step == self._steps:
                 _check_losses(losses, epoch=epoch, first_step=step - len(losses) + 1)
                 losses.clear()
-            self._after_step(loss.detach(), len(indices))
+            self._after_step(loss.detach(), len(images))
+
+    def _order(self, epoch: int) -> Tensor:
+        """The indices of an epoch: as many as there are images."""
+        order = torch.randperm(self._images, generator=generator(self._seed, epoch, "order"))
+        return order.repeat_interleave(self._recipe.repeats)[: len(order)]
 
     def _take_step(self, loss: Tensor, *, number: int) -> None:
         """Move the weights against the gradient; `number` counts all steps from 0."""
@@ -133,13 +143,3 @@ def build_schedule(
         warmup_prefix=True,
         t_in_epochs=False,
     )
-
-
-def _seed_of(seed: int, epoch: int, purpose: str) -> int:
-    """A seed of 63 bits; those of different epochs and purposes are independent."""
-    return int(digest([seed, epoch, purpose]), 16) >> 1
-
-
-def _generator(seed: int, epoch: int, purpose: str) -> torch.Generator:
-    """A generator on the CPU, so that every device draws the same numbers."""
-    return torch.Generator().manual_seed(_seed_of(seed, epoch, purpose))

@@ -51,7 +51,7 @@ def train(
     report: Callable[[int, Values], None] = lambda epoch, values: None,
     **recipe: float | str,
 ) -> FitResult:
-    words: dict[str, Any] = {"epochs": 2, "augment": "shift", **recipe}
+    words: dict[str, Any] = {"epochs": 2, "crop": "pad", **recipe}
     return fit(
         model,
         replace(dataset, test=ForbiddenSplit()),
@@ -89,7 +89,7 @@ def test_it_learns_and_says_how_well(
         folder=tmp_path,
         report=lambda *entry: reports.append(entry),
         epochs=8,
-        augment="none",
+        crop="none",
     )
     correct = result.counts["correct"]
     assert result.history[-1]["top1"] == 100 * correct / result.images

@@ -30,8 +30,8 @@ class Decoded:
     def __len__(self) -> int:
         return len(self.split)
 
-    def class_counts(self) -> list[int]:
-        return self.split.class_counts()
+    def decoders(self, **_: bool) -> int:
+        return 0
 
     def to(self, device: torch.device) -> Decoded:
         return self
@@ -61,7 +61,7 @@ def test_all_of_a_training_counts(make_model: Callable[..., nn.Module], digits: 
     before = [weight.detach().clone() for weight in model.parameters()]
     steps, validations = -(-len(digits.train) // 256), len(digits.validation) / 256
     slept = 3 * (0.1 * steps + 0.3 * validations)
-    found = estimated(model, slow, Recipe(epochs=3, batch=256, augment="flip_shift"))
+    found = estimated(model, slow, Recipe(epochs=3, batch=256))
     assert slept <= found < 2 * slept
     changed = zip(before, model.parameters(), strict=True)
     assert all(not torch.equal(then, now) for then, now in changed), "the optimiser's share, too"

@@ -37,6 +37,12 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         ({"clip_grad": -1.0}, "clip_grad"),
         ({"label_smoothing": 1.0}, "label_smoothing"),
         ({"augment": "flip"}, "augment"),
+        ({"augment": "shift", "flip": 0.5}, "augment: shift says what crop and flip say"),
+        ({"crop": "random_resized", "scale": [0.5, 0.2]}, "begins above its end"),
+        ({"scale": [0.5, 1.0]}, "has a meaning for crop: random_resized alone"),
+        ({"crop": "random_resized", "scale": [0, 1]}, "not a share of the picture"),
+        ({"rand_augment": {"magnitude": 15}}, "magnitude 15 is above most 10"),
+        ({"flip": 50}, "flip"),
         ({"learning_rate": 0.1}, "learning_rate"),
         ({"lr": 1e-4, "min_lr": 1e-3}, "min_lr 0.001 is above lr 0.0001"),
         ({"epochs": 3, "warmup_epochs": 3}, "warmup_epochs 3.0 must stay under epochs 3"),
@@ -65,3 +71,8 @@ def test_every_word_is_described() -> None:
 def test_the_schema_needs_no_torch() -> None:
     program = "import sys, archdsl.training.recipe; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_older_words_mean_what_took_their_place() -> None:
+    assert resolve_recipe({"augment": "shift"}) == Recipe(crop="pad")
+    assert resolve_recipe({"augment": "flip_shift"}) == Recipe(crop="pad", flip=0.5)

@@ -44,7 +44,7 @@ def main(data: str, folder: str, epochs: str) -> None:
         Net(),
         open_data(f"npz:{data}"),
         task=Classification(),
-        recipe=Recipe(epochs=int(epochs), batch=8, augment="flip_shift"),
+        recipe=Recipe(epochs=int(epochs), batch=8, crop="pad", flip=0.5, erasing=0.5),
         seed=5,
         device=torch.device("cpu"),
         storage=storage_at(folder),

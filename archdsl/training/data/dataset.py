@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor
 
 from archdsl.errors import DataError
@@ -25,20 +26,54 @@ class Split(Protocol):
 
     def __len__(self) -> int: ...
 
-    def class_counts(self) -> list[int]:
-        """How many images there are of each class, up to the last that occurs."""
+    @property
+    def labels(self) -> Tensor:
+        """(count,) int64."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of its images."""
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """Of the batches."""
+
+    def decoders(self, *, whole: bool) -> int:
+        """Cores that may decode its pictures; 0 where their pixels are in memory.
+
+        Args:
+            whole: whether they are read by `picture`.
+        """
 
     def to(self, device: torch.device) -> Split:
         """The same images, with batches that lie on `device`."""
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Read the images at `indices`, normalised, and their labels.
+    def pixels(self, indices: Tensor) -> Tensor:
+        """Read the images at `indices`.
 
         Args:
             indices: (batch,) int64 on the CPU.
 
         Returns:
-            images: (batch, channels, height, width) float32, and labels: (batch,) int64.
+            (batch, channels, height, width) uint8.
+
+        Raises:
+            DataError: an image cannot be decoded.
+        """
+
+    def picture(self, index: int) -> Image.Image:
+        """Read one as it was before all were brought to one size: upright, grey or RGB.
+
+        Raises:
+            DataError: it cannot be decoded.
+        """
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Read the images at `indices`, see `pixels`, and their labels.
+
+        Returns:
+            images: (batch, channels, height, width) float32, normalised, and labels: (batch,)
+            int64.
 
         Raises:
             DataError: an image cannot be decoded.
@@ -153,10 +188,16 @@ class Dataset:
         return found if self.test is None else {**found, "test": self.test}
 
 
+def class_counts(split: Split) -> list[int]:
+    """How many images there are of each class, up to the last that occurs."""
+    counts: list[int] = torch.bincount(split.labels).tolist()
+    return counts
+
+
 def told_of(dataset: Dataset) -> list[str]:
     """What a person should know of a data set before anything is paid for, a sentence each."""
     found = list(dataset.remarks)
-    counts = dataset.train.class_counts()
+    counts = class_counts(dataset.train)
     largest = max(range(len(counts)), key=counts.__getitem__)
     share = counts[largest] / sum(counts)
     if share >= UNBALANCED / len(counts):

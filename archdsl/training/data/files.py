@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from archdsl.training.data.dataset import Normalisation, normalisation_of
 from archdsl.training.data.manifest import Manifest
-from archdsl.training.data.pictures import decode
+from archdsl.training.data.pictures import decode, open_picture
 from archdsl.training.data.side_by_side import for_all
 
 CACHE_BYTES = 2**28
@@ -87,28 +89,42 @@ class FileSplit:
         height, width = self.image_size
         return len(self) * self.channels * height * width <= CACHE_BYTES
 
-    def class_counts(self) -> list[int]:
-        counts: list[int] = np.bincount(self.files.labels).tolist()
-        return counts
+    @property
+    def labels(self) -> Tensor:
+        return torch.from_numpy(self.files.labels)
+
+    def decoders(self, *, whole: bool) -> int:
+        return 0 if self.cached and not whole else self.threads
 
     def to(self, device: torch.device) -> FileSplit:
         return replace(self, device=device)
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (self.channels, *self.image_size)
+
+    def picture(self, index: int) -> Image.Image:
+        return open_picture(self.files.path(index), channels=self.channels, depth=self.depth)
+
+    def pixels(self, indices: Tensor) -> Tensor:
         wanted = indices.tolist()
         absent = [index for index in wanted if index not in self.cache]
         paths = [self.files.path(index) for index in absent]
         decode_one = partial(
             decode, channels=self.channels, image_size=self.image_size, depth=self.depth
         )
-        pixels = for_all(paths, decode_one, threads=self.threads)
+        # A process that reads ahead is one of several.
+        threads = self.threads if get_worker_info() is None else 1
+        pixels = for_all(paths, decode_one, threads=threads)
         decoded = dict(zip(absent, pixels, strict=True))
         if self.cached:
             self.cache.update(decoded)
         found = [decoded[i] if i in decoded else self.cache[i] for i in wanted]
-        images = torch.from_numpy(np.stack(found)).to(self.device)
-        labels = torch.from_numpy(self.files.labels[wanted]).to(self.device)
-        return self.normalisation.apply(images), labels
+        return torch.from_numpy(np.stack(found))
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        images = self.pixels(indices).to(self.device)
+        return self.normalisation.apply(images), self.labels[indices].to(self.device)
 
 
 def sampled_normalisation(

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor
+from torchvision.transforms.functional import to_pil_image
 
 from archdsl.identity import digest
 from archdsl.training.data.dataset import Dataset, Normalisation, normalisation_of
@@ -69,19 +71,30 @@ class MemorySplit:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def class_counts(self) -> list[int]:
-        counts: list[int] = torch.bincount(self.labels).tolist()
-        return counts
-
     def to(self, device: torch.device) -> MemorySplit:
         home = device if self.images.nbytes <= DEVICE_BYTES else self.images.device
         images, labels = self.images.to(home), self.labels.to(home)
         return replace(self, images=images, labels=labels, device=device)
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    def decoders(self, *, whole: bool) -> int:
+        return 0
+
+    def picture(self, index: int) -> Image.Image:
+        found: Image.Image = to_pil_image(self.images[index])
+        return found
+
+    def pixels(self, indices: Tensor) -> Tensor:
+        return self.images[indices.to(self.images.device)]
+
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        indices = indices.to(self.images.device)
-        images = self.images[indices].to(self.device)
-        return self.normalisation.apply(images), self.labels[indices].to(self.device)
+        images = self.pixels(indices).to(self.device)
+        labels = self.labels[indices.to(self.labels.device)].to(self.device)
+        return self.normalisation.apply(images), labels
 
 
 def memory_dataset(

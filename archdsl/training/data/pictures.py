@@ -137,17 +137,35 @@ def _least_alpha(picture: Image.Image) -> int:
     return int(least)  # type: ignore[arg-type]  # of one channel it is a number
 
 
-def decode(
-    path: Path, *, channels: int, image_size: tuple[int, int], depth: int = FULL_DEPTH
-) -> npt.NDArray[np.uint8]:
-    """Decode one picture, turned as it says, scaled to cover `image_size` (bicubic) and cropped at
-    its centre.
+def open_picture(path: Path, *, channels: int, depth: int = FULL_DEPTH) -> Image.Image:
+    """Decode one picture, turned as it says, at its own size.
 
     Args:
         path: the file.
         channels: 1 for grey, 3 for RGB; what is transparent shows a grey background.
-        image_size: (height, width) in pixels.
         depth: bits in use of 16-bit pixels, 8 to 16; the upper 8 of them are kept.
+
+    Raises:
+        DataError: the file cannot be decoded.
+    """
+    try:
+        with Image.open(path) as picture:
+            return _converted(picture, channels=channels, depth=depth)
+    except BROKEN as error:
+        raise undecodable(path, error) from error
+
+
+def decode(
+    path: Path, *, channels: int, image_size: tuple[int, int], depth: int = FULL_DEPTH
+) -> npt.NDArray[np.uint8]:
+    """Decode one picture, see `open_picture`, scaled to cover `image_size` (bicubic) and cropped at
+    its centre.
+
+    Args:
+        path: the file.
+        channels: see `open_picture`.
+        image_size: (height, width) in pixels.
+        depth: see `open_picture`.
 
     Returns:
         (channels, height, width) uint8.
@@ -171,11 +189,15 @@ def pixels_of(
         OSError, ValueError, …: any of `BROKEN`.
     """
     height, width = image_size
-    upright = ImageOps.exif_transpose(picture) if _orientation(picture) > 1 else picture
-    converted = _eight_bit(upright, depth).convert("L" if channels == 1 else "RGB")
+    converted = _converted(picture, channels=channels, depth=depth)
     fitted = ImageOps.fit(converted, (width, height), method=Image.Resampling.BICUBIC)
     pixels = np.asarray(fitted, dtype=np.uint8).reshape(height, width, channels)
     return pixels.transpose(2, 0, 1)
+
+
+def _converted(picture: Image.Image, *, channels: int, depth: int) -> Image.Image:
+    upright = ImageOps.exif_transpose(picture) if _orientation(picture) > 1 else picture
+    return _eight_bit(upright, depth).convert("L" if channels == 1 else "RGB")
 
 
 def _eight_bit(picture: Image.Image, depth: int) -> Image.Image:

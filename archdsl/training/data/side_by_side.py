@@ -33,6 +33,8 @@ def attempt_all(
         except DataError as error:
             return error
 
+    if threads == 1:
+        return [attempt(path) for path in paths]
     # Pillow decodes outside the interpreter lock, so threads are enough.
     with ThreadPoolExecutor(threads or torch.get_num_threads()) as pool:
         return list(pool.map(attempt, paths))

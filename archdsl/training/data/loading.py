@@ -1,0 +1,168 @@
+"""How batches come in: read between the steps, or ahead of them by processes of their own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torchvision.transforms.functional import to_pil_image
+
+from archdsl.device_lock import used
+from archdsl.errors import DataError
+from archdsl.training.data.dataset import Split
+from archdsl.training.data.views import Views
+from archdsl.training.device import lock_names
+from archdsl.training.draws import undisturbed
+from archdsl.usable_cores import usable_cores
+
+AHEAD = 2
+"""Batches that each process has ready or on the way."""
+FLOAT32 = 4
+"""Bytes."""
+SHARED_MEMORY = Path("/dev/shm")
+"""Through which they come; containers often have little of it."""
+
+
+def batches(
+    split: Split,
+    picked: Sequence[Tensor],
+    *,
+    device: torch.device,
+    views: Views | None = None,
+    epoch: int = 0,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Read batches, in their order; see `Split.batch`.
+
+    Where it pays, processes read ahead. They end with this iterator, at the latest some seconds
+    after this process, however that ends.
+
+    Args:
+        split: has the images.
+        picked: (batch,) indices of each batch.
+        device: where the batches are delivered.
+        views: what is shown of the images; None shows them as they are.
+        epoch: which views.
+
+    Raises:
+        DataError: an image cannot be decoded, or a process that reads was ended.
+    """
+    workers = processes(split, views=views, device=device)
+    workers = workers and min(workers, len(picked), _fit(split, picked))
+    if not workers and views is None:
+        yield from map(split.to(device).batch, picked)
+        return
+    loader = DataLoader(
+        _Reader(split, views, epoch, lock_names(device)),
+        batch_size=None,
+        sampler=cast(Iterable[Any], _asked(picked)),
+        num_workers=workers,
+        prefetch_factor=AHEAD if workers else None,
+        collate_fn=_as_it_is,
+        pin_memory=device.type == "cuda",
+        # They share all that this process has read of the pictures.
+        multiprocessing_context="fork" if workers else None,
+        generator=torch.Generator(),  # else it would draw from the model's
+    )
+    for indices, read in zip(picked, _received(loader), strict=True):
+        if isinstance(read, DataError):
+            raise read
+        images = read.to(device, non_blocking=True)
+        if not images.is_floating_point():
+            images = split.normalisation.apply(images)
+        yield images, split.labels[indices].to(device, non_blocking=True)
+
+
+def processes(split: Split, *, views: Views | None, device: torch.device) -> int:
+    """How many processes read: none where nothing is decoded, or nothing else could be done
+    meanwhile.
+
+    On the CPU (`benchmarks/loading.py`) threads decode as fast between the steps; they draw no
+    views. A network that has all cores to itself is held up by whatever runs beside it.
+    """
+    decoders = split.decoders(whole=views is not None and views.whole)
+    cores, threads = min(decoders, usable_cores()), torch.get_num_threads()
+    if device.type == "cuda":
+        return cores if cores > 1 else 0
+    return cores - threads + 1 if views is not None and threads < cores else 0
+
+
+def _fit(split: Split, picked: Sequence[Tensor]) -> int:
+    """How many processes have the room for their batches."""
+    batch = FLOAT32 * prod(split.shape) * max(map(len, picked))
+    return shutil.disk_usage(SHARED_MEMORY).free // (batch * (AHEAD + 1))
+
+
+def _asked(picked: Sequence[Tensor]) -> Sequence[tuple[Any, Any]]:
+    """Of each batch the indices, and which occurrence of each it is, as arrays: tensors would be
+    sent through files."""
+    order = torch.cat([*picked])
+    found, where = order.sort(stable=True)
+    places = torch.arange(len(order))
+    begins = torch.where(found.diff(prepend=found.new_tensor([-1])) != 0, places, 0)
+    copies = torch.empty_like(order)
+    copies[where] = places - begins.cummax(0).values
+    counts = [len(indices) for indices in picked]
+    return [
+        (each.numpy(), copy.numpy())
+        for each, copy in zip(picked, torch.split(copies, counts), strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Reader(Dataset[Any]):
+    """Reads a batch, given the indices and which occurrence of each it is."""
+
+    split: Split
+    views: Views | None
+    epoch: int
+    devices: Sequence[str]
+
+    def __getitem__(self, asked: tuple[Any, Any]) -> Tensor | DataError:
+        try:
+            if get_worker_info() is None:
+                return self._read(*asked)
+            with used(self.devices):
+                return self._read(*asked)
+        except DataError as error:  # raised by a process, it would come with a traceback
+            return error
+
+    def _read(self, indices: Any, copies: Any) -> Tensor:
+        if self.views is None:
+            return self.split.pixels(torch.from_numpy(indices))
+        wanted = indices.tolist()
+        if self.views.whole:
+            pictures = map(self.split.picture, wanted)
+        else:
+            pictures = map(to_pil_image, self.split.pixels(torch.from_numpy(indices)))
+        with undisturbed():
+            return torch.stack(
+                [
+                    self.views.draw(picture, epoch=self.epoch, index=index, copy=copy)
+                    for picture, index, copy in zip(pictures, wanted, copies.tolist(), strict=True)
+                ]
+            )
+
+
+def _received(loader: DataLoader[Any]) -> Iterator[Any]:
+    """
+    Raises:
+        DataError: a process is gone.
+    """
+    try:
+        yield from loader
+    except RuntimeError as error:
+        raise DataError(
+            f"a process that reads pictures was ended ({error}); with less memory in use, or "
+            "fewer cores for a training, it may stay"
+        ) from error
+
+
+def _as_it_is(read: Any) -> Any:
+    return read
