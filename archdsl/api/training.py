@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     folder=instance(str, Path, wanted="a folder; give its path"),
     recipe=instance(str, Mapping, wanted="a recipe; give its name, or its words as a mapping"),
     epochs=Annotated[int, Field(ge=1)] | None,
+    init=instance(str, Path, wanted="weights; give their file") | None,
     seed=SEED,
     split_seed=Annotated[int, Field(ge=0)],
     device=Literal["auto", "cpu", "cuda"],
@@ -40,6 +41,7 @@ def train(
     folder: str | Path,
     recipe: str | Mapping[str, Any] = "small-images",
     epochs: int | None = None,
+    init: str | Path | None = None,
     seed: int = 0,
     split_seed: int = 0,
     device: str = "auto",
@@ -56,6 +58,8 @@ def train(
             curves.
         recipe: how to train: the name of a recipe, or its words.
         epochs: passes over the images to train on; the recipe's unless given.
+        init: file of the weights to begin with: a bundle or a checkpoint of the same family, of
+            which what fits is taken, or timm's of a ViT (see `warm_start`).
         seed: of the weights, the order and the pictures.
         split_seed: of the parts that the data do not bring along.
         device: `auto` takes a GPU where there is one.
@@ -71,6 +75,7 @@ def train(
         RunError: the folder holds another training, or another process trains into it.
         NotEnoughMemoryError: the training does not fit.
         DivergedError: a loss is infinite or not a number.
+        WeightsError: nothing of `init` fits, or it cannot be read.
         WriteError: the folder cannot be written.
     """
     return run_training(
@@ -78,6 +83,7 @@ def train(
         data=data,
         recipe=recipe,
         epochs=epochs,
+        init=None if init is None else Path(init),
         seed=seed,
         split_seed=split_seed,
         device=device,
@@ -105,6 +111,7 @@ def run_training(
     data: str,
     recipe: str | Mapping[str, Any],
     epochs: int | None,
+    init: Path | None,
     seed: int,
     split_seed: int,
     device: str,
@@ -134,6 +141,7 @@ def run_training(
             recipe=found,
             seed=seed,
             split_seed=split_seed,
+            init=init,
         )
         for sentence in told_of(dataset):
             watch.say(f"{dataset.name}: {sentence}")

@@ -39,6 +39,12 @@ def command(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the images; else the recipe's.")
     ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Weights to begin with: a bundle, a checkpoint, timm's of a ViT."
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, help="Of the weights, the order, the pictures.")
     ] = 0,
@@ -69,6 +75,7 @@ def command(
                 data=data,
                 recipe=recipe,
                 epochs=epochs,
+                init=init,
                 seed=seed,
                 split_seed=split_seed,
                 device=device,

@@ -18,7 +18,7 @@ from torch import Tensor
 from archdsl.arguments import arguments
 from archdsl.arguments.kinds import instance
 from archdsl.compiler.build import build_plan
-from archdsl.compiler.weights.reading import read_state, told_of
+from archdsl.compiler.weights.reading import State, read_state, told_of
 from archdsl.document.text import read_mapping
 from archdsl.errors import ArgumentError, DocumentError, WeightsError
 from archdsl.identity import canonical_json
@@ -188,11 +188,7 @@ def load_bundle(path: str | Path) -> Bundle:
         )
     if told["bundle"] != FORMAT:
         raise WeightsError(f"{file} was written by a later version of archdsl; upgrade it")
-    if told.get("weights") != weights_digest(state.tensors):
-        raise WeightsError(
-            f"{file} is damaged, or its weights were exchanged: they are not those that it was "
-            "written with; bring back a copy of it"
-        )
+    refuse_exchanged(state, file)
     try:
         model = check_model(read_mapping(told["document"], source=str(file)))
     except DocumentError as error:
@@ -210,6 +206,18 @@ def load_bundle(path: str | Path) -> Bundle:
         scores=told["scores"],
         certificate=told["certificate"],
     )
+
+
+def refuse_exchanged(state: State, file: Path) -> None:
+    """
+    Raises:
+        WeightsError: the file says which weights it was written with, and holds others.
+    """
+    if state.told.get("weights", "") not in ("", weights_digest(state.tensors)):
+        raise WeightsError(
+            f"{file} is damaged, or its weights were exchanged: they are not those that it was "
+            "written with; bring back a copy of it"
+        )
 
 
 def _network(plan: Plan, spec: ModelSpec, tensors: Mapping[str, Tensor]) -> Network:

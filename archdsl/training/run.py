@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +17,8 @@ import torch
 from torch import Tensor
 
 from archdsl.compiler.build import build, build_plan
+from archdsl.compiler.weights.reading import State, read_state
+from archdsl.compiler.weights.start import start_from
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.document.write import to_yaml
 from archdsl.files import write_whole
@@ -25,7 +28,13 @@ from archdsl.plan.plan import Plan
 from archdsl.records import Measurement
 from archdsl.spec.model import ModelSpec
 from archdsl.storage.folder import Folder
-from archdsl.training.bundle import Bundle, load_bundle
+from archdsl.training.bundle import (
+    BUNDLE,
+    Bundle,
+    load_bundle,
+    refuse_exchanged,
+    weights_digest,
+)
 from archdsl.training.data.dataset import Dataset, Split, check_data, told_of
 from archdsl.training.data.reading import Reading
 from archdsl.training.device import cpu_threads, lock_names, threads_for
@@ -50,7 +59,7 @@ from archdsl.version import __version__
 TASK = TASKS["top1"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Asked:
     """What decides a training, but for the device.
 
@@ -61,6 +70,7 @@ class Asked:
         recipe: how it is trained.
         seed: of the weights and of the training.
         split_seed: of the parts that the data do not bring along.
+        init: file of the weights that it begins with; None begins with fresh ones.
     """
 
     spec: ModelSpec
@@ -69,6 +79,26 @@ class Asked:
     recipe: Recipe
     seed: int
     split_seed: int
+    init: Path | None = None
+
+    @cached_property
+    def start(self) -> State | None:
+        """What that file holds.
+
+        Raises:
+            WeightsError: it cannot be read, or is damaged.
+        """
+        if self.init is None:
+            return None
+        file = self.init / BUNDLE if self.init.is_dir() else self.init
+        state = read_state(file)
+        refuse_exchanged(state, file)
+        return state
+
+    @property
+    def start_digest(self) -> str | None:
+        """Of the weights that it begins with."""
+        return None if self.start is None else weights_digest(self.start.tensors)
 
     def record(self) -> dict[str, Any]:
         """As plain data."""
@@ -81,7 +111,7 @@ class Asked:
             "data": self.dataset.digest,
             "split_seed": self.split_seed,
             "seed": self.seed,
-            "init": None,
+            "init": self.start_digest,
         }
 
 
@@ -145,7 +175,8 @@ def train_one(
         NotEnoughMemoryError: it does not fit.
         DivergedError: a loss is infinite or not a number.
         WriteError: the folder cannot be written, or the disk is full.
-        WeightsError: the bundle that is there is damaged.
+        WeightsError: the bundle that is there, or the file to begin with, is damaged, or nothing of
+            that fits.
     """
     check_data(asked.dataset, asked.spec)
     run = RunFolder(folder)
@@ -162,6 +193,10 @@ def train_one(
             recipe=asked.recipe,
             device=device,
         )
+        network = build(asked.spec, seed=asked.seed)
+        if asked.start is not None:
+            start = start_from(network, asked.start, classes=asked.dataset.class_names)
+            watch.say(f"begins with {asked.init}:\n{start}")
         watch.on_start(asked, device=device, needed_bytes=needed)
         write_whole(run / "document.yaml", to_yaml(asked.spec.document()))
         write_whole(run / "recipe.yaml", to_yaml(_recipe_document(asked)))
@@ -169,7 +204,7 @@ def train_one(
         meter = _Meter(run, watch, device)
         fewest = threads_for(asked.plan, batch=asked.recipe.batch, most=threads, device=device)
         with cpu_threads(fewest):
-            bundle = _trained(asked, run, device, meter, environment)
+            bundle = _trained(network, asked, run, meter, device=device, environment=environment)
         bundle.write(run.path)
         run.clear()
         return Trained(bundle=bundle, epochs=meter.epochs, found=False)
@@ -217,13 +252,14 @@ def _found(run: RunFolder, asked: Asked, watch: Watch) -> bool:
 
 
 def _trained(
+    network: Network,
     asked: Asked,
     run: RunFolder,
-    device: torch.device,
     meter: _Meter,
+    *,
+    device: torch.device,
     environment: Mapping[str, Any],
 ) -> Bundle:
-    network = build(asked.spec, seed=asked.seed)
     result = fit(
         network,
         asked.dataset,
@@ -264,7 +300,7 @@ def _training(asked: Asked, result: FitResult) -> dict[str, Any]:
             "digest": asked.dataset.digest,
             "images": {part: len(split) for part, split in splits},
         },
-        "init": None,
+        "init": asked.init and {"file": str(asked.init), "weights": asked.start_digest},
         "seconds": result.seconds,
         "remarks": told_of(asked.dataset),
     }

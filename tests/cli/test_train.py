@@ -10,7 +10,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import timm
+import torch
+from safetensors.torch import save_file
 
 from archdsl.training.bundle import load_bundle
 from tests.cli.conftest import ARGUMENTS, SHORT, Command, Done
@@ -74,6 +78,64 @@ def test_a_document_that_does_not_fit_is_told_what_to_set(run: Command, folder: 
     done = run(*SHORT, "--set", "output.num_classes=7", code=2)
     assert "to train this document on these data, add: --set output.num_classes=10" in done.err
     assert not (folder / "runs").exists()
+
+
+def test_it_begins_with_what_fits_of_other_weights(run: Command, trained: Done) -> None:
+    again = ("train", "vittm-digits", "--set", "depth=2", "--data", "digits", "--threads", "1",
+             "--epochs", "1", "-o", "two", "--init", "runs/one")  # fmt: skip
+    done = run(*again, "--json")
+    started = done.err.partition("begins with runs/one:\n")[2]
+    loaded, resampled, fresh = started.splitlines()[:3]
+    assert int(loaded.split()[0]) == len(load_bundle("runs/one").network.state_dict())
+    assert loaded.endswith("loaded")
+    assert resampled == "0 resampled"
+    assert "fresh: layers.1." in fresh
+    assert "classifiers" not in started
+    of = {each["quantity"]: each["value"] for each in done.json()["scores"]}
+    before = {each["quantity"]: each["value"] for each in trained.json()["scores"]}
+    assert of["top1"] > before["top1"]
+    assert done.json()["training"]["init"]["file"] == "runs/one"
+    refused = run(*again[:-2], code=2)
+    assert "init: '" in refused.err
+
+
+def test_a_classifier_of_other_classes_begins_fresh(run: Command, trained: Done) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 16), dtype=np.uint8)
+    labels = np.arange(40) % 4
+    np.savez("four.npz", x_train=images, y_train=labels, x_test=images[:8], y_test=labels[:8])
+    sets = ("depth=1", "output.num_classes=4", "image.size=16")
+    options = [word for each in sets for word in ("--set", each)]
+    done = run(
+        "train", "vittm-digits", *options, "--data", "npz:four.npz", "--epochs", "1", "-o", "four",
+        "--init", "runs/one/bundle.safetensors",
+    )  # fmt: skip
+    assert "2 resampled: embeds.process.position, embeds.memory.position" in done.err
+    assert "4 left out: classifiers.memory.linear.bias, classifiers.memory.linear" in done.err
+    assert "classifiers begin fresh: these weights are for 10 other classes" in done.err
+    other = run(
+        "train", "vit-b-16", "--set", "image.size=8", "--set", "image.channels=1",
+        "--set", "output.num_classes=10", "--set", "process.embed.patch_size=4", "--data", "digits",
+        "-o", "vit", "--init", "four.npz", code=2,
+    )  # fmt: skip
+    assert "four.npz is damaged or no file of weights" in other.err
+
+
+def test_a_vit_of_timm_is_a_start(run: Command, folder: Path) -> None:
+    torch.manual_seed(0)
+    vit = timm.models.VisionTransformer(
+        img_size=16, patch_size=4, in_chans=1, embed_dim=64, depth=1, num_heads=4, mlp_ratio=2,
+        num_classes=5,
+    )  # fmt: skip
+    save_file(vit.state_dict(), "vit.safetensors")
+    words = ("--set", "depth=1", "--data", "digits", "--epochs", "1", "--threads", "1")
+    done = run("train", "vittm-digits", *words, "-o", "one", "--init", "vit.safetensors")
+    assert "1 resampled: embeds.process.position" in done.err
+    assert "classifiers begin fresh" in done.err
+    deeper = run(
+        "train", "vittm-digits", *words, "--set", "depth=2", "-o", "two",
+        "--init", "vit.safetensors", code=2,
+    )  # fmt: skip
+    assert "these weights have 1 blocks, the process stream 2" in deeper.err
 
 
 def test_a_bundle_of_other_weights_is_refused(run: Command, trained: Done) -> None:

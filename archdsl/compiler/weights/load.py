@@ -77,11 +77,11 @@ def load_weights(
     if chosen not in LAYOUTS:
         raise WeightsError(f"layout {one_of(chosen, ('auto', *LAYOUTS))}")
     plan, own = model.plan, model.state_dict()
-    found = _translated(state.tensors, plan, chosen)
+    found = translated(state.tensors, plan, chosen)
     grids = grids_of(plan) if state.arch_id == plan.arch_id else state.grids
     placed, problems = bring_tables(found, plan, stored=grids, said=grid)
     resampled = tuple(name for name in placed if placed[name] is not found[name])
-    placed = {name: _shaped(name, tensor, plan) for name, tensor in placed.items()}
+    placed = {name: shaped(name, tensor, plan) for name, tensor in placed.items()}
     problems = [*mismatches(placed, model), *problems]
     if others := not_floating(placed):
         problems.append(f"  not floating-point: {tensors_listed(others)}")
@@ -98,7 +98,7 @@ def load_weights(
     return LoadedWeights(layout=chosen, prefix=state.prefix, resampled=resampled)
 
 
-def _translated(state: StateDict, plan: Plan, layout: Layout) -> dict[str, Tensor]:
+def translated(state: StateDict, plan: Plan, layout: Layout) -> dict[str, Tensor]:
     """The tensors under our names."""
     unused = {name: f"unused.{name.replace('.', '/')}" for name in plan.unused}
     known_dead = _known_dead(state, plan, layout)
@@ -147,7 +147,7 @@ def _known_dead(state: StateDict, plan: Plan, layout: Layout) -> set[str]:
     return dead
 
 
-def _shaped(name: str, tensor: Tensor, plan: Plan) -> Tensor:
+def shaped(name: str, tensor: Tensor, plan: Plan) -> Tensor:
     """A convolution's kernel as a linear map."""
     for stream_name, stream in plan.streams.items():
         if name == f"embeds.{stream_name}.embed.proj.weight":

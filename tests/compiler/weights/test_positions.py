@@ -19,6 +19,8 @@ from archdsl.nn.network import Network
 from archdsl.plan.read import read_model
 from archdsl.storage.folder import Folder
 from archdsl.training.checkpoint import WEIGHTS, Checkpoints, Progress
+from archdsl.training.data.dataset import Normalisation
+from archdsl.training.data.reading import Reading
 from tests.fixtures.vits import TABLE, VIT, compiled, table_of, vit
 
 NOT_KNOWN = f"  {TABLE}: its 65 rows may be of 8x8, 4x16 or another grid of patches; "
@@ -107,10 +109,19 @@ def test_our_files_say_their_grid(tmp_path: Path) -> None:
     assert f"{TABLE}: of 4x16 patches, as its file says; leave `grid` out" in message
 
 
+READING = Reading(
+    class_names=("one", "two"),
+    channels=3,
+    image_size=(32, 128),
+    depth=16,
+    normalisation=Normalisation(mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0)),
+)
+
+
 def test_what_a_training_ends_with_says_its_grid(tmp_path: Path) -> None:
     source, model = compiled("[32, 128]", seed=1), compiled("64")
     checkpoints = Checkpoints(Folder(tmp_path), keys=["a"])
-    checkpoints.finish(Progress(key="a"), source)
+    checkpoints.finish(Progress(key="a"), source, reading=READING)
     archdsl.load_weights(model, tmp_path / WEIGHTS)
     assert torch.equal(table_of(model), resampled(table_of(source), [4, 16], [8, 8]))
     finished = compiled("[32, 128]")
