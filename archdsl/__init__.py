@@ -9,6 +9,7 @@ from archdsl.version import __version__
 
 if TYPE_CHECKING:
     from archdsl.api import compile, count, front, load, load_study, search, study_around
+    from archdsl.api.confirmation import confirm
     from archdsl.api.training import train
     from archdsl.compiler.weights.load import load_weights
     from archdsl.compiler.weights.warm_start import warm_start
@@ -19,6 +20,7 @@ __all__ = [
     "__version__",
     "compare",
     "compile",
+    "confirm",
     "count",
     "front",
     "load",
@@ -34,6 +36,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "compare": "archdsl.measuring.measure",
+    "confirm": "archdsl.api.confirmation",
     "measure": "archdsl.measuring.measure",
     "load_bundle": "archdsl.training.bundle",
     "load_weights": "archdsl.compiler.weights.load",

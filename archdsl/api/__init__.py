@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from archdsl.api.results import Front
 from archdsl.api.sources import (
     DATA,
+    DEFAULT_DB,
     MODEL,
     NAME,
     OBJECTIVES,
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from archdsl.searching.read import CheckedStudy
     from archdsl.searching.run import SearchResult
     from archdsl.searching.samplers import Sampler
-
-DEFAULT_DB = "archdsl.db"
 
 
 @arguments(source=MODEL)

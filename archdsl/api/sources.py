@@ -34,6 +34,7 @@ def is_network(value: object) -> TypeGuard[Network]:
     return made is not None and isinstance(value, made.Network)
 
 
+DEFAULT_DB = "archdsl.db"
 MODEL = where(
     lambda value: isinstance(value, (*_WRITTEN, ModelSpec)) or is_network(value),
     wanted="a model; give the name or path of a document, the document as a mapping, what "

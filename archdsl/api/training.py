@@ -89,11 +89,11 @@ def train(
         device=device,
         threads=threads,
         folder=Path(folder),
-        watch=_Nobody(),
+        watch=Nobody(),
     ).bundle
 
 
-class _Nobody:
+class Nobody:
     """Looks away; see `archdsl.training.run.Watch`."""
 
     def say(self, sentence: str) -> None: ...
@@ -109,6 +109,7 @@ def run_training(
     spec: ModelSpec,
     *,
     data: str,
+    names: Mapping[str, str] | None = None,
     recipe: str | Mapping[str, Any],
     epochs: int | None,
     init: Path | None,
@@ -119,7 +120,7 @@ def run_training(
     folder: Path,
     watch: Watch,
 ) -> Trained:
-    """See `archdsl.train`; `watch` looks on."""
+    """See `archdsl.train`; `names` are data sets of a run profile, and `watch` looks on."""
     from archdsl.measuring.fingerprint import fingerprint
     from archdsl.training.data.dataset import told_of
     from archdsl.training.data.source import open_data
@@ -133,7 +134,9 @@ def run_training(
     if epochs is not None:
         found = resolve_recipe({**found.model_dump(), "epochs": epochs})
     with cpu_threads(most):
-        dataset = open_data(data, split_seed=split_seed, image_size=spec.image.size)
+        dataset = open_data(
+            data, names=names or {}, split_seed=split_seed, image_size=spec.image.size
+        )
         asked = Asked(
             spec=spec,
             plan=expand(spec),

@@ -36,6 +36,8 @@ COMMANDS = {
     "search": "Search for the Pareto front. The same command starts, resumes or finds it complete.",
     "watch": "Follow a search that runs elsewhere: trials, time left, what runs now, the front so "
     "far.",
+    "confirm": "Train the members of a study's front in full, with seeds that the search did not "
+    "use.",
     "front": "Show the members of a study's Pareto front and what distinguishes each from the "
     "base.",
     "show": "Show a model: its drawing, its layers, what is known and measured of it, its "

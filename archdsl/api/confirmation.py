@@ -1,0 +1,306 @@
+"""A front's members trained in full: what `archdsl confirm` and `archdsl.confirm` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from archdsl.analysis.dominance import losses, nondominated
+from archdsl.analysis.statistics import mean_interval
+from archdsl.api.sources import DATA, DEFAULT_DB, NAME, RUNNER, Document, profile_of
+from archdsl.api.training import Nobody, run_training
+from archdsl.arguments import arguments
+from archdsl.arguments.kinds import DB, instance
+from archdsl.errors import StudyError
+from archdsl.metrics import METRICS, TRAINED, on_test_images, trained_metric
+from archdsl.spec.model import ModelSpec
+from archdsl.store.rows import Value
+
+if TYPE_CHECKING:
+    from archdsl.reporting.front import CompleteTrial, StudyResults
+    from archdsl.training.run import Watch
+
+
+DEFAULT_RECIPE = "small-images"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmed:
+    """A member of a front, as a search found it and trained in full.
+
+    Args:
+        trial: its number.
+        metric: of the training, such as `top1`.
+        found: its value in the search, that chose it.
+        confirmed: mean of the trainings on the same validation images, with Student's 95 % interval
+            over the seeds; of one training with the interval over the images.
+        tested: the same on test images; None where there are none.
+        by_seed: seed to the value on validation images.
+        bundles: seed to the folder of the trained network.
+        values: the other objectives, as the search measured them.
+        on_front: whether no other member is better in everything, now that all are trained in full.
+    """
+
+    trial: int
+    metric: str
+    found: Value
+    confirmed: Value
+    tested: Value | None
+    by_seed: Mapping[int, float]
+    bundles: Mapping[int, Path]
+    values: Mapping[str, float]
+    on_front: bool
+
+    @property
+    def change(self) -> float:
+        """From what the search found to what was confirmed: below 0 where it shrank."""
+        return self.confirmed.value - self.found.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be trained.
+
+    Args:
+        front: of the study.
+        metric: that the study trains for.
+        data: the study's source of images.
+        split_seed: the study's.
+        recipe: a name, or words.
+        seeds: none of those that the search trained with.
+        members: of the front.
+    """
+
+    front: StudyResults
+    metric: str
+    data: str
+    split_seed: int
+    recipe: str | Mapping[str, Any]
+    seeds: Sequence[int]
+    members: Sequence[CompleteTrial]
+
+
+def plan_of(
+    front: StudyResults,
+    *,
+    recipe: str | Mapping[str, Any] | None,
+    data: str | None,
+    seeds: int,
+) -> Plan:
+    """What it takes to confirm a front.
+
+    Args:
+        front: of a study.
+        recipe: the study's own unless given, without the study's own number of epochs.
+        data: the study's own unless given.
+        seeds: how many trainings of each member.
+
+    Raises:
+        StudyError: the study has no accuracies, says not what to train on, or its front is empty.
+    """
+    study, evaluate = front.study, front.study.document["evaluate"]
+    metric = trained_metric(evaluate)
+    if metric is None:
+        raise StudyError(
+            f"the study '{study.name}' is about no metric of a training ({', '.join(TRAINED)}), so "
+            "there is nothing to confirm; train its members with archdsl train"
+        )
+    if not front.members:
+        raise StudyError(f"no trial of '{study.name}' is complete, so there is nothing to confirm")
+    settings = evaluate[metric]
+    if data is None and "data" not in settings:
+        raise StudyError(
+            f"the study '{study.name}' has its {metric} from a table; say what to train on, such "
+            "as --data folder:DIR"
+        )
+    first = max(settings.get("seeds", (0,))) + 1
+    return Plan(
+        front=front,
+        metric=metric,
+        data=data or settings["data"],
+        split_seed=settings.get("split_seed", 0),
+        recipe=recipe or settings.get("recipe", DEFAULT_RECIPE),
+        seeds=range(first, first + seeds),
+        members=front.members,
+    )
+
+
+Watching = Callable[[int, int, Path], AbstractContextManager["Watch"]]
+"""Opens who looks on while a trial is trained with a seed into a folder."""
+_Scores = Mapping[str, Mapping[str, Any]]
+"""Quantity to its measurement, as a bundle tells it."""
+
+
+def confirm_members(
+    plan: Plan,
+    *,
+    names: Mapping[str, str],
+    epochs: int | None,
+    device: str,
+    threads: int | None,
+    folder: Path,
+    watching: Watching,
+) -> list[Confirmed]:
+    """Train all members; what was trained before into the same folder is found.
+
+    Raises:
+        ArchdslError: as `archdsl.train`.
+    """
+    scores: dict[int, dict[int, _Scores]] = {}
+    for member in plan.members:
+        number, spec = member.trial.number, ModelSpec.model_validate(member.spec)
+        for seed in plan.seeds:
+            place = _place(folder, number, seed)
+            with watching(number, seed, place) as watch:
+                trained = run_training(
+                    spec,
+                    data=plan.data,
+                    names=names,
+                    recipe=plan.recipe,
+                    epochs=epochs,
+                    init=None,
+                    seed=seed,
+                    split_seed=plan.split_seed,
+                    device=device,
+                    threads=threads,
+                    folder=place,
+                    watch=watch,
+                )
+            found = {each["quantity"]: each for each in trained.bundle.scores}
+            scores.setdefault(number, {})[seed] = found
+    return _compared(plan, scores, folder)
+
+
+def _place(folder: Path, number: int, seed: int) -> Path:
+    return folder / f"trial-{number}" / f"seed-{seed}"
+
+
+def _compared(
+    plan: Plan, scores: Mapping[int, Mapping[int, _Scores]], folder: Path
+) -> list[Confirmed]:
+    metric, objectives = plan.metric, plan.front.study.objectives
+    test = on_test_images(metric)
+    means = {
+        number: _mean(metric, seeds.values(), stored_as=metric) for number, seeds in scores.items()
+    }
+    values = {
+        member.trial.number: {name: each.value for name, each in member.trial.values.items()}
+        for member in plan.members
+    }
+    best = nondominated(
+        {
+            number: losses({**found, metric: means[number].value}, objectives)
+            for number, found in values.items()
+        }
+    )
+    return [
+        Confirmed(
+            trial=member.trial.number,
+            metric=metric,
+            found=_found(member, metric),
+            confirmed=means[member.trial.number],
+            tested=_mean(metric, seeds.values(), stored_as=test)
+            if all(test in each for each in seeds.values())
+            else None,
+            by_seed={seed: each[metric]["value"] for seed, each in seeds.items()},
+            bundles={seed: _place(folder, member.trial.number, seed) for seed in seeds},
+            values={name: v for name, v in values[member.trial.number].items() if name != metric},
+            on_front=member.trial.number in best,
+        )
+        for member, seeds in ((each, scores[each.trial.number]) for each in plan.members)
+    ]
+
+
+def _found(member: CompleteTrial, metric: str) -> Value:
+    """What the search found: an objective's value, or what a bound was held against."""
+    known = member.trial.values.get(metric)
+    if known is not None:
+        return known
+    measured = member.measured[metric]
+    return Value(value=measured.value, low=measured.low, high=measured.high)
+
+
+def _mean(metric: str, by_seed: Iterable[_Scores], *, stored_as: str) -> Value:
+    found = [each[stored_as] for each in by_seed]
+    values = [each["value"] for each in found]
+    low, high = found[0]["low"], found[0]["high"]
+    if len(values) > 1:
+        low, high, _ = mean_interval(values)
+    least, greatest = METRICS[metric].bounds
+    return Value(value=fmean(values), low=max(low, least), high=min(high, greatest))
+
+
+@arguments(
+    db=DB,
+    study=NAME | None,
+    recipe=instance(str, Mapping, wanted="a recipe; give its name, or its words as a mapping")
+    | None,
+    data=DATA | None,
+    seeds=Annotated[int, Field(ge=1, le=100)],
+    epochs=Annotated[int, Field(ge=1)] | None,
+    folder=instance(str, Path, wanted="a folder; give its path") | None,
+    runner=RUNNER,
+    device=Literal["auto", "cpu", "cuda"],
+    threads=Annotated[int, Field(ge=1)] | None,
+)
+def confirm(
+    db: str | Path = DEFAULT_DB,
+    *,
+    study: str | None = None,
+    recipe: str | Mapping[str, Any] | None = None,
+    data: str | None = None,
+    seeds: int = 3,
+    epochs: int | None = None,
+    folder: str | Path | None = None,
+    runner: Document = "local",
+    device: str = "auto",
+    threads: int | None = None,
+) -> list[Confirmed]:
+    """Train the members of a study's front in full, with seeds that the search did not use.
+
+    The best of many candidates looks better than it is, by luck of its seed and its few epochs:
+    here that luck is drawn anew. The same call goes on after an interruption.
+
+    Args:
+        db: path or URL of the database.
+        study: its name; not needed where the database holds one study.
+        recipe: name of a recipe, or its words; the study's own, with all of its epochs, unless
+            given.
+        data: the images; those of the study unless given.
+        seeds: trainings of each member.
+        epochs: passes over the images to train on; the recipe's unless given.
+        folder: holds a folder for each trained network; `confirmed/STUDY` unless given.
+        runner: the run profile that names the study's data.
+        device: `auto` takes a GPU where there is one.
+        threads: of the processors, at most; all that are usable unless given.
+
+    Returns:
+        The members, in the order of the front.
+
+    Raises:
+        StudyError: no such study, or nothing to confirm.
+        StoreError: there is no such database, or it cannot be read.
+        ArchdslError: as `archdsl.train`.
+    """
+    from archdsl.reporting.front import read_front
+    from archdsl.searching.stored import find_study
+    from archdsl.store.store import open_store
+
+    with open_store(str(db), create=False, read_only=True) as store:
+        row = find_study(store, study, option=lambda name: f"study={name!r}")
+        plan = plan_of(read_front(store, row), recipe=recipe, data=data, seeds=seeds)
+    return confirm_members(
+        plan,
+        names=profile_of(runner).data,
+        epochs=epochs,
+        device=device,
+        threads=threads,
+        folder=Path(folder or f"confirmed/{row.name}"),
+        watching=lambda *_: nullcontext(Nobody()),
+    )

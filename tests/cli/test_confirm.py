@@ -1,0 +1,49 @@
+"""`archdsl confirm`: members of a front trained in full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import archdsl
+from tests.cli.conftest import Command, Done
+
+SHORT = ("confirm", "--data", "digits", "--epochs", "1", "--threads", "1", "--seeds", "1")
+
+
+def test_members_are_trained_with_seeds_that_the_search_did_not_use(
+    run: Command, searched: Done, folder: Path
+) -> None:
+    members = run("front", "--json").json()["members"]
+    done = run(*SHORT, "--json")
+    found = done.json()
+    assert [each["trial"] for each in found["members"]] == [each["trial"] for each in members]
+    assert f"trial {members[0]['trial']}, seed 1 (1 of {len(members)})" in done.err
+    for before, now in zip(members, found["members"], strict=True):
+        assert list(now["by_seed"]) == ["1"]
+        assert now["found"]["value"] == before["values"]["top1"]["value"]
+        assert now["change"] == pytest.approx(now["confirmed"]["value"] - now["found"]["value"])
+        assert now["confirmed"]["low"] < now["by_seed"]["1"] < now["confirmed"]["high"]
+        bundle = archdsl.load_bundle(folder / now["bundles"]["1"])
+        assert bundle.training["seed"] == 1
+    best = max(found["members"], key=lambda each: each["confirmed"]["value"])
+    assert best["on_front"]
+
+    again = run(*SHORT)
+    assert "training" not in again.err, "what is trained is found"
+    lines = again.out.splitlines()
+    assert lines[0].strip() == "top1 of the front of 'tabular', trained in full"
+    assert [line.split()[-1] for line in lines[2 : 2 + len(members)]] == [
+        "still" if each["on_front"] else "more" for each in found["members"]
+    ]
+    assert "intervals of what was trained in full are over the images" in again.out
+
+    python = archdsl.confirm(data="digits", seeds=1, epochs=1, threads=1)
+    assert [each.by_seed[1] for each in python] == [
+        each["by_seed"]["1"] for each in found["members"]
+    ]
+
+
+def test_what_to_train_on_is_asked_for(run: Command, searched: Done) -> None:
+    assert "has its top1 from a table; say what to train on" in run("confirm", code=2).err
