@@ -49,9 +49,10 @@ def command(
 ) -> None:
     """Write architectures as documents that compile to the very same arch_id, or a whole study.
 
-    --front writes two files for each member: the document, and a certificate that says how, where
-    and when its values were measured. For Optuna, complete trials are COMPLETE, those stopped early
-    PRUNED, those that run RUNNING and all others FAIL, with the reason among their attributes.
+    --front writes for each member its document, a certificate that says how, where and when its
+    values were measured, and of a trained one a bundle, for `archdsl predict` and `archdsl eval`.
+    For Optuna, complete trials are COMPLETE, those stopped early PRUNED, those that run RUNNING and
+    all others FAIL, with the reason among their attributes.
     """
     from archdsl.cli.export_files import write_members, write_one, write_tables
 

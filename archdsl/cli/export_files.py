@@ -10,19 +10,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from archdsl.cli.printing import say
 from archdsl.cli.show import find
 from archdsl.cli.stores import pick_study
 from archdsl.cli.writing import safe_stem, write_files
 from archdsl.document.text import read_text
 from archdsl.document.write import to_yaml
-from archdsl.errors import ArchdslError
+from archdsl.errors import ArchdslError, WeightsError
 from archdsl.files import refuse_in_use
-from archdsl.plan.read import check_model
+from archdsl.plan.read import check_model, read_model
 from archdsl.reporting.certificate import certificate
 from archdsl.reporting.trials_table import csv_table, parquet_table, trial_columns
+from archdsl.searching.final_score import final_score
 from archdsl.searching.stored import ListedTrial, list_trials
-from archdsl.store.rows import Architecture
+from archdsl.store.rows import Architecture, StudyRow, Trial
 from archdsl.store.store import Store
+from archdsl.store.weights import PLACE
 
 Written = list[dict[str, str]]
 """For each architecture or file its paths, and of what they are."""
@@ -55,8 +58,8 @@ def write_one(
 def write_members(
     store: Store, folder: Path, *, study: str | None, db: str, force: bool
 ) -> Written:
-    """Write every member of a study's front with its certificate; all are made before any is
-    written."""
+    """Write every member of a study's front with its certificate, and a bundle where it was
+    trained; documents and certificates are all made before any is written."""
     row = pick_study(store, study, db=db)
     store.refuse_damaged(study_id=row.id)
     members = store.trials.front(row.id)
@@ -75,7 +78,39 @@ def write_members(
         contents[beside] = (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode()
         written.append({"path": str(path), "arch_id": trial.arch_id, "certificate": str(beside)})
     write_files(contents, force=force, folder=folder)
+    for trial, each in zip(members, written, strict=True):
+        _write_bundle(store, row, trial, each, force=force)
     return written
+
+
+def _write_bundle(
+    store: Store, row: StudyRow, trial: Trial, written: dict[str, str], *, force: bool
+) -> None:
+    """Write the bundle of a member that was trained beside its document; `written` gains it."""
+    behind = store.measurements.of_trial(trial.id)
+    trained = [each for each in behind.values() if PLACE in each.detail]
+    if not trained:
+        return
+    # Only here: what is in tables needs no torch.
+    from archdsl.training.trained_weights import bundle_of
+
+    document = Path(written["path"])
+    path = document.with_suffix(".safetensors")
+    scores = [*trained, *final_score(store, trial).values()]
+    try:
+        bundle = bundle_of(
+            read_model(written["path"]).spec,
+            trained[0],
+            source=row.document["evaluate"][trained[0].quantity]["data"],
+            folder=store.folder,
+            scores=scores,
+            certificate=json.loads(Path(written["certificate"]).read_text(encoding="utf-8")),
+        )
+    except WeightsError as error:
+        say(f"no bundle of {document.stem}: {error}")
+        return
+    write_files({path: bundle.content()}, force=force)
+    written["bundle"] = str(path)
 
 
 def write_tables(

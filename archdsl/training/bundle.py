@@ -87,13 +87,17 @@ class Bundle:
         Raises:
             WriteError: the folder refuses it, or the disk is full.
         """
+        content = self.content()
+        Folder(folder).write(BUNDLE, lambda stream: stream.write(content))
+
+    def content(self) -> bytes:
+        """What its file holds."""
         tensors = {
             name: tensor.detach().cpu().clone().contiguous()
             for name, tensor in self.network.state_dict().items()
         }
         told = canonical_json({**self.record(), "weights": weights_digest(tensors)})
-        content = save(tensors, {"archdsl": told})
-        Folder(folder).write(BUNDLE, lambda stream: stream.write(content))
+        return save(tensors, {"archdsl": told})
 
     def predict(self, picture: Picture) -> dict[str, float]:
         """The probability of each class, the likeliest first: the softmax of the classifier that

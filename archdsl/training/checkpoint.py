@@ -129,10 +129,12 @@ def read_checkpoint(stream: BinaryIO, *, keys: Collection[str]) -> dict[str, Any
 
 @dataclass(frozen=True, kw_only=True)
 class StoredWeights:
-    """A file of weights: its tensors by name, and the progress of the training they end."""
+    """A file of weights: its tensors by name, the progress of the training they end, and how its
+    pictures were read, where the file says it."""
 
     tensors: dict[str, Tensor]
     progress: Progress | None
+    reading: Reading | None = None
 
 
 def read_weights(stream: BinaryIO) -> StoredWeights | None:
@@ -145,8 +147,13 @@ def read_weights(stream: BinaryIO) -> StoredWeights | None:
     # Eight bytes say how long the JSON is that follows them.
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     found = header.get("__metadata__", {}).get(PROGRESS_KEY)
+    if found is None:
+        return StoredWeights(tensors=tensors, progress=None)
+    told = json.loads(found)
     return StoredWeights(
-        tensors=tensors, progress=None if found is None else read_progress(json.loads(found))
+        tensors=tensors,
+        progress=read_progress(told),
+        reading=Reading.read(told[READING]) if READING in told else None,
     )
 
 

@@ -44,11 +44,14 @@ def test_every_step_works_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert Path("my-study-front.png").exists()
     assert Path("trials.csv").read_text().count("\n") == 6
     done = subprocess.run([sys.executable, use], check=True, capture_output=True, text=True)
-    [percent, images] = re.findall(r"(\d+)% of (\d+) unseen", done.stdout)[0]
-    name = done.stdout.partition(":")[0]
-    [test] = json.loads(Path("found", f"{name}.certificate.json").read_text())["beside"]
-    assert int(images) == 60
-    assert float(percent) == pytest.approx(test["value"], abs=0.6)
+    lines = done.stdout.splitlines()
+    assert [line.split()[1] for line in lines] == [
+        f"photos/{shape}/0.png" for shape in ("circle", "cross", "square")
+    ]
+    [file, *_] = sorted(Path("found").glob("*.safetensors"))
+    scored = CliRunner().invoke(app, ["eval", str(file), "--data", "folder:photos", "--json"])
+    [test] = json.loads(file.with_suffix(".certificate.json").read_text())["beside"]
+    assert json.loads(scored.stdout)["top1"]["value"] == test["value"]
 
 
 def save(block: str) -> Path:
