@@ -20,9 +20,9 @@ import archdsl
 from archdsl.plan.cost import cost
 from archdsl.plan.read import read_model
 from archdsl.training.device import threads_for
+from archdsl.training.optimizer import build_optimizer
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks.classification import Classification
-from archdsl.training.trainer import build_optimizer
 from archdsl.usable_cores import usable_cores
 
 CASES = (

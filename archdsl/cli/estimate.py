@@ -175,7 +175,7 @@ def _training_seconds(
     recipe = settings.resolved_recipe()
     device = choose_device(profile.training.device, profile=profile.name)
     threads = threads_for(
-        model.plan, batch=recipe.batch, most=profile.training_threads, device=device
+        model.plan, batch=recipe.images_at_once, most=profile.training_threads, device=device
     )
     check_fits(
         lambda: build_plan(model.plan),

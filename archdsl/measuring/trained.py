@@ -30,6 +30,7 @@ from archdsl.training.data.dataset import Dataset, Split, check_data, told_of
 from archdsl.training.data.source import open_data
 from archdsl.training.device import cpu_threads, lock_names, threads_for
 from archdsl.training.loop import FitResult, Values, evaluate, fit
+from archdsl.training.optimizer import check_schedule, optimizer_remarks
 from archdsl.training.tasks import TASKS
 from archdsl.training.tasks.task import Counts
 
@@ -54,7 +55,7 @@ class Trainings:
     Raises:
         DataError: data that cannot be opened.
         NameNotFoundError: no recipe of that name.
-        DocumentError: a recipe whose schedule does not fit into the epochs.
+        DocumentError: a recipe whose schedule does not fit into the epochs or the images.
         WriteError: a storage that cannot be written.
         StudyError: the data have too few classes for the metric.
     """
@@ -78,6 +79,7 @@ class Trainings:
         self._storage = storage
         storage.check()
         first = self._open(settings.image_size)
+        check_schedule(self.recipe, images=len(first.train))
         self.has_test = first.test is not None
         self._datasets = {first.image_size: first}
         self._course = {
@@ -155,7 +157,7 @@ class Trainings:
                 split,
                 task=self.task,
                 device=self.device,
-                batch=self.recipe.batch,
+                batch=self.recipe.images_at_once,
                 after_batch=lock.yield_to_measurement,
             )
 
@@ -165,7 +167,9 @@ class Trainings:
     def processors(self, model: Network) -> AbstractContextManager[None]:
         """While `model` is trained or scored: as many threads as that is worth."""
         return cpu_threads(
-            threads_for(model.plan, batch=self.recipe.batch, most=self.threads, device=self.device)
+            threads_for(
+                model.plan, batch=self.recipe.images_at_once, most=self.threads, device=self.device
+            )
         )
 
     def check(self, candidate: Job) -> Sequence[str]:
@@ -254,8 +258,9 @@ class ValidationEvaluator:
         trainings, metric = self._trainings, self.quantity
         results = []
         for seed in trainings.seeds:
-            _, dataset, result = trainings.train(candidate, seed=seed, report=report)
+            model, dataset, result = trainings.train(candidate, seed=seed, report=report)
             results.append(result)
+        raw = [[values[metric] for values in each.raw_history] for each in results]
         return trainings.measurement(
             metric,
             [(result.counts, result.images) for result in results],
@@ -268,7 +273,8 @@ class ValidationEvaluator:
                 "train_seconds": sum(result.seconds for result in results),
                 "weights": str(trainings.folder(candidate)),
                 "images": {part: len(split) for part, split in dataset.splits().items()},
-                "remarks": list(dataset.remarks),
+                "remarks": [*dataset.remarks, *optimizer_remarks(model, trainings.recipe)],
+                **({"history_without_ema": raw} if any(raw) else {}),
             },
         )
 

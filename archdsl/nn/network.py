@@ -210,5 +210,19 @@ class Network(nn.Module):
             if name.startswith("embeds.") and name.endswith((".position", ".prefix"))
         }
 
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """timm's: which parameters make up the embeddings, each layer, the classifiers. What layers
+        share, and norms in front of a classifier, go with the last layer."""
+        last = (len(self.layers) - 1,)
+        return {
+            "embeds": r"^embeds\.",
+            "layers": [
+                (r"^layers\.(\d+)\.", None),
+                (r"^shared\.", last),
+                (r"^classifiers\.[^.]+\.norm\.", last),
+            ],
+            "classifiers": r"^classifiers\.",
+        }
+
     def _classifiers(self) -> dict[str, Classifier]:
         return {name: cast(Classifier, module) for name, module in self.classifiers.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, BinaryIO, cast
@@ -25,6 +25,8 @@ CHECKPOINT = "checkpoint.pt"
 CHECKPOINTS_IN_TURN = ("checkpoint-even.pt", "checkpoint-odd.pt")
 """Where a write that is cut short may leave half a file: it never damages the epoch before."""
 WEIGHTS = "weights.safetensors"
+RAW_WEIGHTS = "weights-without-ema.safetensors"
+"""Of a training whose result is a moving average: what it is the average of."""
 
 PROGRESS_KEY = "archdsl.progress"
 """Where the metadata of the weights keep the progress they belong to."""
@@ -41,11 +43,13 @@ class Progress:
     Args:
         key: what names the training, see `run_keys`.
         counts: what its task counted on validation images after each finished epoch.
+        raw_counts: the same of the weights that a moving average, the result, is of; empty without.
         seconds: wall time of the finished epochs, over all runs.
     """
 
     key: str
     counts: tuple[Counts, ...] = ()
+    raw_counts: tuple[Counts, ...] = ()
     seconds: float = 0.0
 
 
@@ -67,8 +71,15 @@ class Checkpoints:
         self._storage, self._keys = storage, keys
         self._names = (CHECKPOINT,) if storage.replaces_whole else CHECKPOINTS_IN_TURN
 
-    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress | None:
-        """Load the furthest state of the training; None when there is none."""
+    def restore(
+        self, model: nn.Module, load_state: Callable[[Mapping[str, Any]], None]
+    ) -> Progress | None:
+        """Load the furthest state of the training; None when there is none.
+
+        Args:
+            model: gets the result of a training that is finished.
+            load_state: takes the state of one that is not.
+        """
         finished = self._storage.read(WEIGHTS, read_weights)
         if finished is not None and (progress := finished.progress) and progress.key in self._keys:
             model.load_state_dict(finished.tensors)
@@ -79,34 +90,55 @@ class Checkpoints:
         if not found:
             return None
         furthest = max(found, key=lambda state: len(state["progress"].counts))
-        model.load_state_dict(furthest["model"])
-        optimizer.load_state_dict(furthest["optimizer"])
+        load_state(furthest)
         return cast(Progress, furthest["progress"])
 
-    def save(self, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def save(self, progress: Progress, state: Mapping[str, Any]) -> None:
         """Write a checkpoint; on return it is there, and the one before is not any more."""
-        state = {
-            "progress": asdict(progress),
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-        }
-        name = self._names[len(progress.counts) % len(self._names)]
-        self._storage.write(name, partial(write_checkpoint, state))
+        name = self._name(progress)
+        self._storage.write(
+            name, partial(write_checkpoint, {"progress": asdict(progress), **state})
+        )
         self._drop(but=name)
 
-    def finish(self, progress: Progress, model: nn.Module, *, reading: Reading) -> None:
+    def where(self, progress: Progress) -> str:
+        """Where the checkpoint of a progress lies."""
+        return str(self._storage / self._name(progress))
+
+    def finish(
+        self,
+        progress: Progress,
+        model: nn.Module,
+        *,
+        reading: Reading,
+        raw: Mapping[str, Tensor] | None = None,
+    ) -> None:
         """Write the final weights, with the progress and what they are given in their metadata;
-        drop the checkpoint."""
+        drop the checkpoint.
+
+        Args:
+            raw: what a moving average, the final weights, is of.
+        """
         told = told_of(model.plan) if isinstance(model, Network) else {}
         text = canonical_json({**asdict(progress), **told, READING: reading.record()})
-        content = save(weights_of(model), {PROGRESS_KEY: text})
-        self._storage.write(WEIGHTS, lambda stream: stream.write(content))
+        files = {RAW_WEIGHTS: raw, WEIGHTS: weights_of(model)}  # the last one says: finished
+        for name, tensors in files.items():
+            if tensors is not None:
+                content = save(dict(tensors), {PROGRESS_KEY: text})
+                self._storage.write(name, partial(_write, content))
         self._drop()
+
+    def _name(self, progress: Progress) -> str:
+        return self._names[len(progress.counts) % len(self._names)]
 
     def _drop(self, but: str = "") -> None:
         for name in self._names:
             if name != but:
                 self._storage.remove(name)
+
+
+def _write(content: bytes, stream: BinaryIO) -> None:
+    stream.write(content)
 
 
 def write_checkpoint(state: dict[str, Any], stream: BinaryIO) -> None:
@@ -168,4 +200,9 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
 def read_progress(found: dict[str, Any]) -> Progress:
     if "correct" in found:  # written when there was no task but classification
         found = {**found, "counts": [{"correct": each} for each in found["correct"]]}
-    return Progress(key=found["key"], counts=tuple(found["counts"]), seconds=found["seconds"])
+    return Progress(
+        key=found["key"],
+        counts=tuple(found["counts"]),
+        raw_counts=tuple(found.get("raw_counts", ())),
+        seconds=found["seconds"],
+    )

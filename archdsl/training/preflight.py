@@ -22,12 +22,13 @@ from archdsl.training.data.loading import processes
 from archdsl.training.data.views import views_of
 from archdsl.training.device import free_bytes, lock_names, synchronize
 from archdsl.training.loop import evaluate
+from archdsl.training.optimizer import build_optimizer, check_schedule
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks.task import Task
-from archdsl.training.trainer import Trainer, build_optimizer
+from archdsl.training.trainer import Trainer, autocast, precision_of
 
-COPIES = 4
-"""Of every weight: itself, its gradient, and AdamW's two moments."""
+MOMENTS = {"adamw": 2, "lamb": 2, "sgd": 1, "muon": 1}
+"""Of a weight, that an optimiser keeps at least."""
 TIMED_STEPS, TIMED_SECONDS = 4, 1.0
 """Of a training, at least."""
 # Given a type here: torch leaves this constructor without any.
@@ -53,7 +54,7 @@ def check_fits(
         build: makes the network, here on the meta device.
         task: gives the loss.
         image_shape: (channels, height, width).
-        recipe: its batch, and whether it trains in bfloat16.
+        recipe: its batch, optimiser and precision.
         device: where the training would run.
 
     Returns:
@@ -64,16 +65,18 @@ def check_fits(
     """
     with torch.device("meta"):
         model = build()
-        images = torch.zeros(recipe.batch, *image_shape)
+        images = torch.zeros(recipe.images_at_once, *image_shape)
     activations = _saved_bytes(model, images, task=task, recipe=recipe)
-    if recipe.amp and device.type == "cuda":
+    if precision_of(recipe, device) != torch.float32:
         activations //= 2  # at the best: some operations stay in float32
-    needed = COPIES * sum(weight.nbytes for weight in model.parameters()) + activations
+    # Of every weight: itself, its gradient, the optimiser's moments, and its moving average.
+    copies = 2 + MOMENTS[recipe.optimizer] + (recipe.ema is not None)
+    needed = copies * sum(weight.nbytes for weight in model.parameters()) + activations
     free = free_bytes(device)
     if needed > free:
         raise NotEnoughMemoryError(
-            f"a training in batches of {recipe.batch} takes at least {needed / _GIB:.1f} GiB, "
-            f"but {device.type} has {free / _GIB:.1f} GiB free"
+            f"a training in batches of {recipe.images_at_once} takes at least "
+            f"{needed / _GIB:.1f} GiB, but {device.type} has {free / _GIB:.1f} GiB free"
         )
     return needed
 
@@ -121,10 +124,9 @@ def try_step(
     with SharedDeviceLock(lock_names(device)):
         try:
             model.to(device).train()
-            images = torch.zeros(recipe.batch, *image_shape, device=device)
+            images = torch.zeros(recipe.images_at_once, *image_shape, device=device)
             optimizer = build_optimizer(model, recipe)
-            amp = recipe.amp and device.type == "cuda"
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=amp):
+            with autocast(recipe, device):
                 loss = task.loss(model, images, task.blank_targets(images), recipe=recipe)
             torch.autograd.backward(loss)
             optimizer.step()
@@ -156,10 +158,12 @@ def training_seconds(
 
     Raises:
         DataError: the data do not fit the document.
-        DivergedError: a loss is infinite or not a number.
+        DocumentError: the warm-up is longer than the training.
+        DivergedError: a loss or gradient is infinite or not a number.
         DeviceLockError: a measurement keeps the device.
     """
     check_data(dataset, spec)
+    check_schedule(recipe, images=len(dataset.train))
     lock = SharedDeviceLock(lock_names(device), synchronize=partial(synchronize, device))
     views = views_of(recipe, dataset.train, seed=0)
     # Processes that read have their first batches ready together: each must come to some more.
@@ -179,7 +183,7 @@ def training_seconds(
             dataset.validation,
             task=task,
             device=device,
-            batch=recipe.batch,
+            batch=recipe.images_at_once,
             images=images,
             after_batch=lock.yield_to_measurement,
         )
@@ -187,7 +191,7 @@ def training_seconds(
 
     trainer = Trainer(
         model.to(device),
-        dataset.train,
+        dataset,
         task=task,
         recipe=recipe,
         seed=0,

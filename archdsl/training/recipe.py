@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -52,14 +53,19 @@ class RandAugment(StoredNode):
         return self
 
 
+WARMUP_EPOCHS = 0.5
+"""Where a recipe does not say."""
+
+
 class Recipe(StoredNode):
-    """Supervised classification with AdamW; the defaults suit small images."""
+    """Supervised classification; the defaults suit small images."""
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 30
     """Passes over the train split."""
 
     batch: Annotated[int, Field(ge=1, le=65_536)] = 64
-    """Images per step, at most: the images of an epoch are dealt out evenly over its steps."""
+    """Images per step of the optimiser, at most: the images of an epoch are dealt out evenly over
+    its steps. The learning rate belongs to it: nothing scales one by the other."""
 
     lr: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = 3e-3
     """Learning rate at the end of the warm-up."""
@@ -67,12 +73,12 @@ class Recipe(StoredNode):
     min_lr: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = 1e-5
     """Learning rate that the cosine falls to at the end; no more than `lr`."""
 
-    warmup_epochs: Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)] = 0.5
+    warmup_epochs: Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)] = WARMUP_EPOCHS
     """Epochs, or part of one, over which the learning rate rises linearly; under `epochs`."""
 
     weight_decay: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = 0.05
-    """Decoupled weight decay, a factor of the learning rate; biases, norms and what the model
-    exempts do not decay."""
+    """Decoupled weight decay, a factor of the learning rate; biases, norms, position tables and
+    prefix tokens do not decay."""
 
     label_smoothing: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.1
     """Probability taken from the true class and spread over all classes."""
@@ -83,8 +89,50 @@ class Recipe(StoredNode):
     augment: Augmentation = "none"
     """How older documents say `crop: pad` (`shift`), or that and `flip: 0.5` (`flip_shift`)."""
 
-    amp: bool = True
-    """Train under autocast to bfloat16 where the training device is CUDA; validation is float32."""
+    amp: bool | Literal["bfloat16", "float16"] = True
+    """`true` trains under autocast to bfloat16 where the training device is CUDA; a type does so on
+    any device, float16 with a scaled loss. Validation is float32."""
+
+    optimizer: Annotated[Literal["adamw", "sgd", "lamb", "muon"], YOUNGER] = "adamw"
+    """timm's of that name. sgd: with Nesterov's momentum 0.9. muon: with AdamW, at the same rate,
+    for classifiers, gates, position tables, prefix tokens and what is no matrix."""
+
+    decay_all: Annotated[bool, YOUNGER] = False
+    """Biases, norms, position tables and prefix tokens decay, too, as in the ViTTM paper."""
+
+    layer_decay: Annotated[float, Field(gt=0, le=1), YOUNGER] = 1.0
+    """Factor of the learning rate from one layer down to the next: classifiers have it whole,
+    embeddings the least."""
+
+    warmup_steps: Annotated[Annotated[int, Field(ge=0, le=10_000_000)] | None, YOUNGER] = None
+    """Steps of the warm-up, in place of `warmup_epochs`; fewer than the training has."""
+
+    warmup_lr: Annotated[
+        Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | None, YOUNGER
+    ] = None
+    """Learning rate of the first step of the warm-up; that of one step on the way from 0 to `lr`
+    unless given."""
+
+    loss: Annotated[Literal["cross_entropy", "bce"], YOUNGER] = "cross_entropy"
+    """bce: binary cross-entropy, summed over the classes."""
+
+    mixup: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False), YOUNGER] = 0.0
+    """Alpha of mixup: each image is blended with that at the other end of its batch; 0 is none.
+    Where there is cutmix, too, every second batch has the one, on average."""
+
+    cutmix: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False), YOUNGER] = 0.0
+    """Alpha of cutmix: a rectangle of each image comes from the other; 0 is none."""
+
+    ema: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, YOUNGER] = None
+    """Decay of the moving average of all weights. The average is then what is validated, tested and
+    kept as the result; the weights it is of are validated and kept beside it."""
+
+    drop_path: Annotated[float, Field(ge=0, lt=1), YOUNGER] = 0.0
+    """Probability that an image passes by a part of the last transformer block (stochastic depth);
+    it rises linearly from 0 in the first. A block that layers share has the mean of theirs."""
+
+    accumulate: Annotated[int, Field(ge=1, le=65_536), YOUNGER] = 1
+    """Parts that a batch is computed in, one after the other; the step is that of the whole."""
 
     crop: Annotated[Literal["none", "pad", "random_resized"], YOUNGER] = "none"
     """Which part of a train image is shown. `pad`: it is moved by up to 1/8 of its side (1 pixel at
@@ -134,11 +182,22 @@ class Recipe(StoredNode):
     def schedule_is_possible(self) -> Self:
         if self.min_lr > self.lr:
             raise ValueError(f"min_lr {self.min_lr} is above lr {self.lr}")
+        if self.warmup_lr is not None and self.warmup_lr > self.lr:
+            raise ValueError(f"warmup_lr {self.warmup_lr} is above lr {self.lr}")
+        if self.accumulate > self.batch:
+            raise ValueError(f"accumulate {self.accumulate} is above batch {self.batch}")
+        if self.warmup_steps is not None and self.warmup_epochs != WARMUP_EPOCHS:
+            raise ValueError("warmup_steps stands in place of warmup_epochs; leave one of them out")
         if self.warmup_epochs >= self.epochs:
             raise ValueError(
                 f"warmup_epochs {self.warmup_epochs} must stay under epochs {self.epochs}"
             )
         return self
+
+    @property
+    def images_at_once(self) -> int:
+        """Of a batch, at most, on the device."""
+        return math.ceil(self.batch / self.accumulate)
 
 
 class RecipeDocument(Recipe):

@@ -17,12 +17,13 @@ from archdsl.records import Measurement
 from archdsl.storage.folder import Folder
 from archdsl.storage.storage import storage_at
 from archdsl.store.weights import DATABASE, PLACE, known_to_neighbours, places
-from archdsl.training.checkpoint import CHECKPOINT, CHECKPOINTS_IN_TURN, WEIGHTS
+from archdsl.training.checkpoint import CHECKPOINT, CHECKPOINTS_IN_TURN, RAW_WEIGHTS, WEIGHTS
 
 STORAGE = "archdsl-files"
 """The storage of a run profile that says nothing else."""
 _CHECKPOINTS = (CHECKPOINT, *CHECKPOINTS_IN_TURN)
-_DRAFTS = tuple(f"{name}.tmp" for name in (WEIGHTS, *_CHECKPOINTS))
+_FILES = (WEIGHTS, RAW_WEIGHTS, *_CHECKPOINTS)
+_DRAFTS = tuple(f"{name}.tmp" for name in _FILES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +92,18 @@ def remove_training(place: str, seeds: Sequence[int]) -> list[str]:
     storage = storage_at(place)
     if not isinstance(storage, Folder):
         kept = [storage / f"seed-{seed}" for seed in seeds]
-        there = [each for each in kept if each.read(WEIGHTS, lambda stream: True)]
-        for each in there:
-            each.remove(WEIGHTS)
-        return [str(each / WEIGHTS) for each in there]
+        there = [
+            (each, name)
+            for each in kept
+            for name in (WEIGHTS, RAW_WEIGHTS)
+            if each.read(name, lambda stream: True)
+        ]
+        for each, name in there:
+            each.remove(name)
+        return [str(each / name) for each, name in there]
     removed = []
     for folder in sorted(Path(place).glob("seed-*")):
-        for name in (WEIGHTS, *_CHECKPOINTS, *_DRAFTS):
+        for name in (*_FILES, *_DRAFTS):
             if (path := folder / name).is_file():
                 path.unlink()
                 removed.append(str(path))

@@ -39,6 +39,7 @@ from archdsl.training.data.dataset import Dataset, Split, check_data, told_of
 from archdsl.training.data.reading import Reading
 from archdsl.training.device import cpu_threads, lock_names, threads_for
 from archdsl.training.loop import FitResult, Values, evaluate, fit
+from archdsl.training.optimizer import check_schedule, optimizer_remarks
 from archdsl.training.preflight import check_fits
 from archdsl.training.recipe import Recipe
 from archdsl.training.run_folder import (
@@ -173,12 +174,14 @@ def train_one(
         DataError: the data do not fit the document, or cannot be read.
         RunError: the folder holds another training, or another process trains into it.
         NotEnoughMemoryError: it does not fit.
-        DivergedError: a loss is infinite or not a number.
+        DivergedError: a loss or gradient is infinite or not a number.
+        DocumentError: the warm-up is longer than the training.
         WriteError: the folder cannot be written, or the disk is full.
         WeightsError: the bundle that is there, or the file to begin with, is damaged, or nothing of
             that fits.
     """
     check_data(asked.dataset, asked.spec)
+    check_schedule(asked.recipe, images=len(asked.dataset.train))
     run = RunFolder(folder)
     with run.held():
         if _found(run, asked, watch):
@@ -202,7 +205,9 @@ def train_one(
         write_whole(run / "recipe.yaml", to_yaml(_recipe_document(asked)))
         write_whole(run / ASKED, json.dumps(asked.record(), indent=2, ensure_ascii=False) + "\n")
         meter = _Meter(run, watch, device)
-        fewest = threads_for(asked.plan, batch=asked.recipe.batch, most=threads, device=device)
+        fewest = threads_for(
+            asked.plan, batch=asked.recipe.images_at_once, most=threads, device=device
+        )
         with cpu_threads(fewest):
             bundle = _trained(network, asked, run, meter, device=device, environment=environment)
         bundle.write(run.path)
@@ -279,7 +284,7 @@ def _trained(
         network=network,
         spec=asked.spec,
         reading=Reading.of(asked.dataset),
-        training=_training(asked, result),
+        training=_training(asked, network, result),
         scores=[asdict(each) for each in scores],
         certificate={
             "archdsl": __version__,
@@ -289,7 +294,7 @@ def _trained(
     )
 
 
-def _training(asked: Asked, result: FitResult) -> dict[str, Any]:
+def _training(asked: Asked, network: Network, result: FitResult) -> dict[str, Any]:
     splits = asked.dataset.splits().items()
     return {
         "recipe": asked.recipe.model_dump(mode="json"),
@@ -302,7 +307,8 @@ def _training(asked: Asked, result: FitResult) -> dict[str, Any]:
         },
         "init": asked.init and {"file": str(asked.init), "weights": asked.start_digest},
         "seconds": result.seconds,
-        "remarks": told_of(asked.dataset),
+        "remarks": [*told_of(asked.dataset), *optimizer_remarks(network, asked.recipe)],
+        **({"history_without_ema": list(result.raw_history)} if result.raw_history else {}),
     }
 
 
@@ -314,7 +320,7 @@ def _count(network: Network, split: Split, asked: Asked, device: torch.device) -
             split,
             task=TASK,
             device=device,
-            batch=asked.recipe.batch,
+            batch=asked.recipe.images_at_once,
             after_batch=lock.yield_to_measurement,
         )
 

@@ -20,10 +20,10 @@ from archdsl.errors import ArchdslError, WriteError
 from archdsl.files import refuse_dash, write_whole
 from archdsl.identity import differences
 from archdsl.training.bundle import BUNDLE
-from archdsl.training.checkpoint import CHECKPOINT, WEIGHTS
+from archdsl.training.checkpoint import CHECKPOINT, RAW_WEIGHTS, WEIGHTS
 
 ASKED, EPOCHS, CURVES, LOCK = "run.json", "epochs.csv", "curves.png", ".lock"
-KEPT = (BUNDLE, EPOCHS, CURVES, "document.yaml", "recipe.yaml", ASKED)
+KEPT = (BUNDLE, RAW_WEIGHTS, EPOCHS, CURVES, "document.yaml", "recipe.yaml", ASKED)
 """What a finished training leaves, the word on what it is last."""
 MOST_SHOWN = 8
 _COMPARED = ("document", "recipe", "data", "split_seed", "seed", "init")

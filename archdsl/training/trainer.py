@@ -1,56 +1,53 @@
-"""One model taken through epochs: AdamW, a warm-up and a cosine, all chance drawn from a seed."""
+"""One model taken through epochs, all chance drawn from a seed."""
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Callable, Collection
-from typing import cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, cast
 
 import torch
-
-# timm re-exports without saying so.
-from timm.optim import param_groups_weight_decay  # type: ignore[attr-defined]
-from timm.scheduler.cosine_lr import CosineLRScheduler
+from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
-from archdsl.errors import ArchdslError
-from archdsl.training.data.dataset import Split
+from archdsl.training.checkpoint import weights_of
+from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.loading import batches
 from archdsl.training.data.views import views_of
+from archdsl.training.divergence import LossWatch
 from archdsl.training.draws import generator, seed_of
+from archdsl.training.drop_path import DropPaths
+from archdsl.training.mixing import mix
+from archdsl.training.optimizer import build_optimizer, build_schedule
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks.task import Task
 
-LOSS_CHECK_STEPS = 50
-"""Steps between looks at the losses: each look makes the host wait for the device."""
-
-# It warns of a cosine of a single step, which is what few epochs of few images ask for.
-logging.getLogger("timm.scheduler.cosine_lr").setLevel(logging.ERROR)
-
-
-class DivergedError(ArchdslError):
-    """The loss became infinite or not a number."""
-
 
 class Trainer:
-    """Takes a model through one epoch at a time; an epoch depends on its number alone.
+    """Takes a model through one epoch at a time.
+
+    An epoch depends on its number alone: its order and what is shown of the images are drawn from
+    that, what the model draws and who is mixed with whom from the number of the step.
 
     Args:
         model: on `device`.
-        train: what to train on.
+        dataset: its train split alone is read.
         task: gives the loss.
         recipe: what the optimiser, its schedule and the batches are made of.
-        seed: of the order, the augmentation and what the model itself draws.
+        seed: of all that is drawn.
         after_step: called as after_step(loss, images) after each step of the optimiser; the loss is
             the mean over so many images, on `device`.
-        images: the first so many of `train` alone; all unless given.
+        images: the first so many of the train split alone; all unless given.
+
+    Raises:
+        ArchdslError: a word of the recipe has no effect on the model.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        train: Split,
+        dataset: Dataset,
         *,
         task: Task,
         recipe: Recipe,
@@ -59,87 +56,134 @@ class Trainer:
         after_step: Callable[[Tensor, int], None],
         images: int | None = None,
     ) -> None:
+        train = dataset.train
         self._model, self._task, self._recipe = model, task, recipe
         self._views = views_of(recipe, train, seed=seed)
         # Views are drawn on the CPU.
         self._train = train.to(device) if self._views is None else train
         self._seed, self._device, self._after_step = seed, device, after_step
+        self._num_classes = dataset.num_classes
         self._images = len(train) if images is None else images
         self._steps = math.ceil(self._images / recipe.batch)
-        self.optimizer = build_optimizer(model, recipe)
-        self._schedule = build_schedule(self.optimizer, recipe=recipe, steps_per_epoch=self._steps)
+        self._optimizer = build_optimizer(model, recipe)
+        self._schedule = build_schedule(self._optimizer, recipe=recipe, steps_per_epoch=self._steps)
+        scaled = precision_of(recipe, device) == torch.float16
+        self._scaler = torch.amp.GradScaler(device.type, enabled=scaled)
+        self._drop_paths = DropPaths(model, recipe.drop_path)
+        self._ema = ModelEmaV3(model, decay=recipe.ema) if recipe.ema is not None else None
+
+    @property
+    def averaged(self) -> nn.Module | None:
+        """The moving average of the model, where the recipe has one."""
+        return None if self._ema is None else cast(nn.Module, self._ema.module)
+
+    def state(self) -> dict[str, Any]:
+        """All that the epochs to come depend on, but for their numbers."""
+        parts = {"model": self._model, "optimizer": self._optimizer, "ema": self.averaged}
+        scaler = {"scaler": self._scaler} if self._scaler.is_enabled() else {}
+        return {
+            name: part.state_dict()  # type: ignore[attr-defined]  # what they have in common
+            for name, part in {**parts, **scaler}.items()
+            if part is not None
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from the `state` of another."""
+        self._model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(state["ema"])
+        if self._scaler.is_enabled():
+            self._scaler.load_state_dict(state["scaler"])
+
+    def adopt_average(self) -> dict[str, Tensor] | None:
+        """Give the model its moving average; the weights it had, None without an average."""
+        if self.averaged is None:
+            return None
+        before = weights_of(self._model)
+        self._model.load_state_dict(self.averaged.state_dict())
+        return before
 
     def train_epoch(self, epoch: int) -> None:
-        """Train through epoch `epoch`, counted from 1."""
+        """Train through epoch `epoch`, counted from 1.
+
+        Raises:
+            DivergedError: a loss or gradient is infinite or not a number.
+        """
         self._model.train()
-        torch.manual_seed(seed_of(self._seed, epoch, "model"))
-        losses: list[Tensor] = []
+        watch = LossWatch(epoch=epoch, scaled=self._scaler.is_enabled())
         # Even parts: a last step of one image would upset batch norms and the average gradient.
-        picked = self._order(epoch).tensor_split(self._steps)
+        steps = [self._parts(indices) for indices in self._order(epoch).tensor_split(self._steps)]
+        picked = [part for parts in steps for part in parts]
         read = batches(self._train, picked, device=self._device, views=self._views, epoch=epoch)
-        for step, (images, targets) in enumerate(read, start=1):
-            with torch.autocast(
-                self._device.type,
-                dtype=torch.bfloat16,
-                enabled=self._recipe.amp and self._device.type == "cuda",
-            ):
-                loss = self._task.loss(self._model, images, targets, recipe=self._recipe)
-            self._take_step(loss, number=(epoch - 1) * self._steps + step - 1)
-            losses.append(loss.detach())
-            if len(losses) == LOSS_CHECK_STEPS or step == self._steps:
-                _check_losses(losses, epoch=epoch, first_step=step - len(losses) + 1)
-                losses.clear()
-            self._after_step(loss.detach(), len(images))
+        with self._drop_paths.inside():
+            for step, parts in enumerate(steps):
+                number, images = (epoch - 1) * self._steps + step, sum(map(len, parts))
+                self._schedule.step_update(number)
+                loss = self._backward(islice(read, len(parts)), images=images, number=number)
+                norm = self._move()
+                if self._ema is not None:
+                    self._ema.update(self._model, step=number + 1)
+                rate = max(group["lr"] for group in self._optimizer.param_groups)
+                watch.add(loss, norm, rate=rate)
+                self._after_step(loss, images)
+        watch.check()
 
     def _order(self, epoch: int) -> Tensor:
         """The indices of an epoch: as many as there are images."""
         order = torch.randperm(self._images, generator=generator(self._seed, epoch, "order"))
         return order.repeat_interleave(self._recipe.repeats)[: len(order)]
 
-    def _take_step(self, loss: Tensor, *, number: int) -> None:
-        """Move the weights against the gradient; `number` counts all steps from 0."""
-        self._schedule.step_update(number)
-        self.optimizer.zero_grad()
-        torch.autograd.backward(loss)
+    def _parts(self, indices: Tensor) -> Sequence[Tensor]:
+        """What is on the device at a time, of a step."""
+        return indices.tensor_split(min(self._recipe.accumulate, len(indices)))
+
+    def _backward(
+        self, parts: Iterable[tuple[Tensor, Tensor]], *, images: int, number: int
+    ) -> Tensor:
+        """The gradients of a step of so many images, of one part after the other; its loss."""
+        self._optimizer.zero_grad()
+        losses: list[Tensor] = []
+        for part, (some, targets) in enumerate(parts):
+            if self._recipe.mixup or self._recipe.cutmix:
+                some, targets = mix(  # noqa: PLW2901
+                    some,
+                    targets,
+                    recipe=self._recipe,
+                    num_classes=self._num_classes,
+                    seed=seed_of(self._seed, "step", number, part, "mix"),
+                )
+            torch.manual_seed(seed_of(self._seed, "step", number, part, "model"))
+            with autocast(self._recipe, self._device):
+                loss = self._task.loss(self._model, some, targets, recipe=self._recipe)
+            loss = loss * (len(some) / images)
+            torch.autograd.backward(self._scaler.scale(loss))
+            losses.append(loss.detach())
+        return torch.stack(losses).sum()
+
+    def _move(self) -> Tensor:
+        """Move the weights against the gradient; its norm, before it is clipped."""
+        self._scaler.unscale_(self._optimizer)
+        weights = list(self._model.parameters())
         if self._recipe.clip_grad:
-            nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.clip_grad)
-        self.optimizer.step()
+            norm = nn.utils.clip_grad_norm_(weights, self._recipe.clip_grad)
+        else:
+            norm = nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None])
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        return norm
 
 
-def _check_losses(losses: list[Tensor], *, epoch: int, first_step: int) -> None:
-    """Refuse the first loss that is not finite; all losses cross to the host at once."""
-    for step, loss in enumerate(torch.stack(losses).tolist(), start=first_step):
-        if not math.isfinite(loss):
-            raise DivergedError(
-                f"the loss became {loss} in epoch {epoch}, step {step}; "
-                "a lower lr, a longer warm-up or clip_grad may help"
-            )
+def precision_of(recipe: Recipe, device: torch.device) -> torch.dtype:
+    """What most operations of a training compute in."""
+    if isinstance(recipe.amp, str):
+        return torch.bfloat16 if recipe.amp == "bfloat16" else torch.float16
+    return torch.bfloat16 if recipe.amp and device.type == "cuda" else torch.float32
 
 
-def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW that spares vectors, biases and `model.no_weight_decay()` the weight decay."""
-    no_weight_decay = cast(Callable[[], Collection[str]], model.no_weight_decay)
-    groups = param_groups_weight_decay(
-        model, recipe.weight_decay, no_weight_decay_list=no_weight_decay()
-    )
-    return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
-
-
-def build_schedule(
-    optimizer: torch.optim.Optimizer, *, recipe: Recipe, steps_per_epoch: int
-) -> CosineLRScheduler:
-    """A schedule to be told each step's number, from 0, before the step is taken.
-
-    It holds no state: the rate of a step depends on the step's number alone.
-    """
-    # warmup_epochs < epochs, so that at least one step is left to the cosine.
-    warmup = int(recipe.warmup_epochs * steps_per_epoch)
-    return CosineLRScheduler(
-        optimizer,
-        t_initial=recipe.epochs * steps_per_epoch - warmup,
-        lr_min=recipe.min_lr,
-        warmup_t=warmup,
-        warmup_lr_init=recipe.lr / (warmup + 1),
-        warmup_prefix=True,
-        t_in_epochs=False,
-    )
+def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:
+    """Whatever a step's loss is computed under."""
+    precision = precision_of(recipe, device)
+    if precision == torch.float32:
+        return torch.autocast(device.type, enabled=False)
+    return torch.autocast(device.type, dtype=precision)

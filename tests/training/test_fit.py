@@ -20,10 +20,10 @@ from archdsl.storage.folder import Folder
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.reading import Reading
 from archdsl.training.data.source import open_data
+from archdsl.training.divergence import DivergedError
 from archdsl.training.loop import FitResult, Values, evaluate, fit
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks.classification import Classification
-from archdsl.training.trainer import DivergedError
 
 CPU = torch.device("cpu")
 MakeModel = Callable[..., nn.Module]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from torch import nn
 
+from archdsl.training.optimizer import build_optimizer, build_schedule
 from archdsl.training.recipe import Recipe
-from archdsl.training.trainer import build_optimizer, build_schedule
 
 MakeModel = Callable[..., nn.Module]
 

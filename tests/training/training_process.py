@@ -8,43 +8,47 @@ from __future__ import annotations
 import sys
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from archdsl.compiler.build import build
+from archdsl.nn.network import Network
+from archdsl.plan.read import read_model
 from archdsl.storage.storage import storage_at
 from archdsl.training.data.source import open_data
 from archdsl.training.loop import fit
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks.classification import Classification
 
+WORDS = ("image.channels=3", "output.num_classes=3", "depth=2", "process.dim=16")
 
-class Net(nn.Module):
+
+def network() -> Network:
     """Keeps running statistics and draws random numbers: both must survive a kill."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.GELU(), nn.Flatten(), nn.Dropout(0.2)
-        )
-        self.head = nn.Linear(8 * 36, 3)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.forward_heads(images)["head"]
-
-    def forward_heads(self, images: Tensor) -> dict[str, Tensor]:
-        return {"head": self.head(self.body(images))}
-
-    def no_weight_decay(self) -> set[str]:
-        return set()
+    made = build(read_model("vittm-digits", WORDS).spec)
+    for stream in ("memory", "process"):
+        norm = nn.Sequential(nn.BatchNorm1d(16), nn.Dropout(0.2))
+        made.replace(f"classifiers.{stream}.pooled_norm", norm)
+    return made
 
 
 def main(data: str, folder: str, epochs: str) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(3)
     result = fit(
-        Net(),
+        network(),
         open_data(f"npz:{data}"),
         task=Classification(),
-        recipe=Recipe(epochs=int(epochs), batch=8, crop="pad", flip=0.5, erasing=0.5),
+        recipe=Recipe(
+            epochs=int(epochs),
+            batch=16,
+            crop="pad",
+            flip=0.5,
+            erasing=0.5,
+            mixup=0.5,
+            cutmix=0.5,
+            ema=0.9,
+            drop_path=0.2,
+        ),
         seed=5,
         device=torch.device("cpu"),
         storage=storage_at(folder),

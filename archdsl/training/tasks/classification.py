@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import cast
 
 import torch
+from timm.loss import BinaryCrossEntropy  # type: ignore[attr-defined]
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -20,10 +22,11 @@ _SHARES = {"top1": "correct", "top5": "correct_of_five"}
 
 
 class Classification:
-    """Cross-entropy over all classifiers of a network; metrics of the one that it predicts with.
+    """The loss of all classifiers of a network; metrics of the one that it predicts with.
 
     The network: `model(images)` → logits (batch, num_classes), `model.forward_heads(images)` →
-    the logits of each classifier by its name. Targets are labels: (batch,) int64.
+    the logits of each classifier by its name. Targets are labels, (batch,) int64; those of mixed
+    images say how much there is of each class, (batch, num_classes), smoothed already.
     """
 
     name = "classification"
@@ -32,15 +35,18 @@ class Classification:
         return torch.zeros(len(images), dtype=torch.int64, device=images.device)
 
     def loss(self, model: nn.Module, images: Tensor, targets: Tensor, *, recipe: Recipe) -> Tensor:
-        """The sum over the classifiers of the cross-entropy with smoothed labels.
+        """The sum over the classifiers of the recipe's loss with smoothed labels.
 
         Source: ViTTM trains with the sum of both streams' losses (published implementation).
         """
         forward_heads = cast(Callable[[Tensor], dict[str, Tensor]], model.forward_heads)
-        losses = [
-            cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing)
-            for logits in forward_heads(images).values()
-        ]
+        smoothing = recipe.label_smoothing if targets.ndim == 1 else 0.0
+        loss_of = (
+            BinaryCrossEntropy(smoothing=smoothing, sum_classes=True)
+            if recipe.loss == "bce"
+            else partial(cross_entropy, label_smoothing=smoothing)
+        )
+        losses = [loss_of(logits, targets) for logits in forward_heads(images).values()]
         return torch.stack(losses).sum()
 
     def count(self, model: nn.Module, images: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
