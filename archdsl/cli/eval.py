@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from archdsl.cli.handling import handled
-from archdsl.cli.options import Debug, Json
+from archdsl.cli.options import Debug, Force, Json
 from archdsl.cli.printing import print_json, print_table, put, say
+from archdsl.cli.writing import refuse_unmarked
 from archdsl.errors import DataError
 from archdsl.reporting.formatting import counted
 from archdsl.usable_cores import usable_cores
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: archdsl eval runs/digits --data digits"
 MOST_PAIRS = 10
+MOST_MISTAKES = 60
 Part = Literal["train", "validation", "test", "all"]
 
 
@@ -42,6 +44,11 @@ def command(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Of the processors, at most; else all.")
     ] = None,
+    mistakes: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help=f"The {MOST_MISTAKES} surest mistakes as a page."),
+    ] = None,
+    force: Force = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -55,6 +62,8 @@ def command(
     from archdsl.training.device import choose_device, cpu_threads
     from archdsl.training.scoring import score, told_of_scores
 
+    if mistakes:
+        refuse_unmarked([mistakes], force=force)
     network, chosen = load_bundle(bundle), choose_device(device)
     training = network.training
     with cpu_threads(threads or usable_cores()):
@@ -62,7 +71,16 @@ def command(
             data, split_seed=training["split_seed"], image_size=network.reading.image_size
         )
         parts = _parts(dataset, part)
-        found = score(network, dataset, parts, device=chosen, batch=training["recipe"]["batch"])
+        found = score(
+            network,
+            dataset,
+            parts,
+            device=chosen,
+            batch=training["recipe"]["batch"],
+            mistakes=MOST_MISTAKES if mistakes else 0,
+        )
+    if mistakes:
+        _write_mistakes(mistakes, found, network, f"{dataset.name} ({', '.join(parts)})")
     trained_on = dataset.digest == training["data"]["digest"]
     if as_json:
         told = {part: dataset.sources[part] for part in parts}
@@ -80,6 +98,30 @@ def command(
             f"{len(network.class_names)}"
         )
     _put(found, network)
+    if mistakes:
+        put(f"mistakes  {mistakes}")
+
+
+def _write_mistakes(path: Path, found: Scored, network: Bundle, scored_on: str) -> None:
+    from archdsl.reporting.pages.mistakes_page import ShownMistake, write_mistakes
+
+    names, wrong = network.class_names, sum(count for *_, count in found.mixed_up())
+    shown = [
+        ShownMistake(
+            pixels=each.pixels,
+            truth=names[each.label],
+            answer=names[each.answer],
+            probability=each.probability,
+            of_truth=each.of_label,
+        )
+        for each in found.mistakes
+    ]
+    note = (
+        f"{counted(wrong, 'mistake')} in {counted(found.images, 'image')} of {scored_on}; shown "
+        f"are the {len(shown)} that the network was surest of, and in brackets the probabilities "
+        "that it gave"
+    )
+    write_mistakes(path, shown, title=f"Mistakes of {network.spec.name}", note=note)
 
 
 def _parts(dataset: Dataset, part: Part | None) -> list[str]:

@@ -74,9 +74,24 @@ def refuse_foreign(paths: Sequence[Path], *, study: StudyRow, force: bool) -> No
     _refuse([path for path in there if not _shows(study, path)])
 
 
-def _shows(study: StudyRow, path: Path) -> bool:
+def refuse_unmarked(paths: Sequence[Path], *, force: bool) -> None:
+    """See that a page replaces none but one that archdsl wrote.
+
+    Raises:
+        WriteError: see `refuse_foreign`.
+    """
+    refuse_in_use(paths)
+    there = [] if force else [path for path in paths if path.is_file()]
+    _refuse([path for path in there if SOFTWARE.encode() not in _beginning(path)])
+
+
+def _beginning(path: Path) -> bytes:
     with path.open("rb") as there:
-        beginning = there.read(BEGINNING)
+        return there.read(BEGINNING)
+
+
+def _shows(study: StudyRow, path: Path) -> bool:
+    beginning = _beginning(path)
     of_any = drawn_of("").encode()
     if of_any in beginning:
         return drawn_of(study.digest).encode() in beginning

@@ -4,9 +4,11 @@ is."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -27,6 +29,25 @@ NOTHING = -1
 MOST_NAMED = 10
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """An image that was taken for another class; classes by the network's label.
+
+    Args:
+        pixels: (channels, height, width), levels of 0-255, as the network was given them.
+        label: its class.
+        answer: what it was taken for.
+        probability: that the network gave the answer.
+        of_label: that it gave the image's class.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    label: int
+    answer: int
+    probability: float
+    of_label: float
+
+
 @dataclass(kw_only=True)
 class Scored:
     """Exact counts; classes by the network's label.
@@ -37,6 +58,7 @@ class Scored:
         correct_of_five: images whose class is among the five likeliest.
         pairs: (label, what it was taken for) to images.
         bins: images, sum of the probabilities, and correct ones of each bin.
+        mistakes: the surest ones first, as many as were asked for.
     """
 
     classes: int
@@ -44,6 +66,7 @@ class Scored:
     correct_of_five: int = 0
     pairs: Counter[tuple[int, int]] = field(default_factory=Counter)
     bins: Tensor = field(default_factory=lambda: torch.zeros(BINS, 3, dtype=torch.float64))
+    mistakes: list[Mistake] = field(default_factory=list)
 
     @property
     def images(self) -> int:
@@ -104,7 +127,13 @@ def _percent(part: int, whole: int) -> float | None:
 
 
 def score(
-    bundle: Bundle, dataset: Dataset, parts: Sequence[str], *, device: torch.device, batch: int
+    bundle: Bundle,
+    dataset: Dataset,
+    parts: Sequence[str],
+    *,
+    device: torch.device,
+    batch: int,
+    mistakes: int = 0,
 ) -> Scored:
     """Score a network on parts of a data set.
 
@@ -114,6 +143,7 @@ def score(
         parts: of it.
         device: where.
         batch: images at a time.
+        mistakes: how many of the surest ones are kept with their images.
 
     Raises:
         DataError: the images are of another kind than the network's, or a class is unknown to it.
@@ -125,7 +155,13 @@ def score(
     lock = SharedDeviceLock(lock_names(device))
     with lock, torch.inference_mode():
         for images, theirs in _batches([splits[part].to(device) for part in parts], batch):
-            _count(found, network(_as_trained(images, bundle, dataset)), labels[theirs])
+            logits, truth = network(_as_trained(images, bundle, dataset)), labels[theirs]
+            _count(found, logits, truth)
+            if mistakes:
+                levels = dataset.normalisation.undo(images)
+                found.mistakes = _surest([*found.mistakes, *_wrong(logits, truth, levels)])[
+                    :mistakes
+                ]
             lock.yield_to_measurement()
     return found
 
@@ -178,10 +214,7 @@ def _as_trained(images: Tensor, bundle: Bundle, dataset: Dataset) -> Tensor:
     own, wanted = dataset.normalisation, bundle.reading.normalisation
     if own == wanted:
         return images
-    shape = (1, -1, 1, 1)
-    mean = torch.tensor(own.mean, device=images.device).view(shape)
-    std = torch.tensor(own.std, device=images.device).view(shape)
-    levels = (images * std + mean).round_()  # whole levels, as they were
+    levels = own.undo(images)
     return wanted.apply(levels.expand(-1, bundle.reading.channels, -1, -1).clone())
 
 
@@ -200,6 +233,26 @@ def _count(found: Scored, logits: Tensor, labels: Tensor) -> None:
     place = (sure * BINS).long().clamp_(max=BINS - 1).cpu()
     cells = torch.stack([torch.ones_like(sure), sure, hits.double()], dim=1).cpu()
     found.bins.index_add_(0, place, cells)
+
+
+def _wrong(logits: Tensor, labels: Tensor, levels: Tensor) -> Iterator[Mistake]:
+    """Those of a batch; without images of which there is no answer."""
+    shares = logits.float().softmax(dim=1)
+    sure, answers = shares.max(dim=1)
+    wrong = (answers != labels) & logits.isfinite().all(dim=1)
+    for index in wrong.nonzero()[:, 0].tolist():
+        label = int(labels[index])
+        yield Mistake(
+            pixels=levels[index].to(torch.uint8).cpu().numpy(),
+            label=label,
+            answer=int(answers[index]),
+            probability=float(sure[index]),
+            of_label=float(shares[index, label]),
+        )
+
+
+def _surest(mistakes: Iterable[Mistake]) -> list[Mistake]:
+    return sorted(mistakes, key=lambda each: -each.probability)
 
 
 def told_of_scores(found: Scored, names: Sequence[str]) -> Mapping[str, object]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +105,27 @@ def test_broken_pictures_are_named_at_the_end(run: Command, trained: Done, pictu
     assert first.startswith("no.png cannot be decoded")
     assert second.startswith("gone.png cannot be decoded")
     assert last == "archdsl: 2 of 3 pictures cannot be read"
+
+
+def test_the_surest_mistakes_are_shown(run: Command, trained: Done, folder: Path) -> None:
+    arguments = ("eval", "runs/one", "--data", "digits", "--mistakes", "mistakes.html")
+    whole = run(*arguments, "--json").json()
+    wrong = sum(each["images"] for each in whole["mixed_up"])
+    page = (folder / "mistakes.html").read_text()
+    assert page.count('<img src="data:image/png;base64,') == min(wrong, 60)
+    assert f"{wrong} mistakes in 359 images of digits (test)" in page
+    bundle, test = load_bundle("runs/one"), open_data("digits").splits()["test"]
+    pixels, labels = test.images.numpy(), test.labels.numpy()  # type: ignore[attr-defined]
+    shares = bundle.probabilities(list(pixels)).numpy().astype(float)
+    sure = np.where(shares.argmax(1) == labels, 0, shares.max(1))
+    first = int(sure.argmax())
+    url = page.split('<img src="data:image/png;base64,')[1].split('"')[0]
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(url))))
+    assert (shown == pixels[first, 0]).all()
+    answer = shares[first].argmax()
+    assert f"taken for <b>{answer}</b> ({sure[first]:.1%})<br>\nis <b>{labels[first]}</b>" in page
+
+    run(*arguments)
+    (folder / "mistakes.html").write_text("mine")
+    assert "--force" in run(*arguments, code=2).err
+    assert (folder / "mistakes.html").read_text() == "mine"

@@ -38,7 +38,10 @@ def render_page(template: str, *, title: str, mark: str = SOFTWARE, **context: A
     assert environment.loader is not None
     script, _, _ = environment.loader.get_source(environment, "script.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    policy = (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'"
+    )
     frame = {
         "title": title,
         "generator": mark,

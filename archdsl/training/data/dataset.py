@@ -106,10 +106,18 @@ class Normalisation:
 
     def apply(self, images: Tensor) -> Tensor:
         """Bring images: (batch, channels, height, width) uint8 to mean 0 and deviation 1."""
-        shape = (1, -1, 1, 1)
-        mean = torch.tensor(self.mean, device=images.device).view(shape)
-        std = torch.tensor(self.std, device=images.device).view(shape)
+        mean, std = self._on(images.device)
         return images.to(torch.float32).sub_(mean).div_(std)
+
+    def undo(self, images: Tensor) -> Tensor:
+        """Normalised images: (batch, channels, height, width) -> their whole levels, float32."""
+        mean, std = self._on(images.device)
+        return (images * std + mean).round_()
+
+    def _on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        shape = (1, -1, 1, 1)
+        mean = torch.tensor(self.mean, device=device).view(shape)
+        return mean, torch.tensor(self.std, device=device).view(shape)
 
 
 def normalisation_of(batches: Iterable[npt.NDArray[np.uint8]], *, source: str) -> Normalisation:
