@@ -135,7 +135,11 @@ def run_training(
         found = resolve_recipe({**found.model_dump(), "epochs": epochs})
     with cpu_threads(most):
         dataset = open_data(
-            data, names=names or {}, split_seed=split_seed, image_size=spec.image.size
+            data,
+            names=names or {},
+            split_seed=split_seed,
+            image_size=spec.image.size,
+            broken=found.broken,
         )
         asked = Asked(
             spec=spec,

@@ -166,13 +166,14 @@ def _training_seconds(
     from archdsl.training.preflight import check_fits, training_seconds
     from archdsl.training.tasks import TASKS
 
+    recipe = settings.resolved_recipe()
     dataset = open_data(
         settings.data,
         names=profile.data,
         split_seed=settings.split_seed,
         image_size=model.spec.image.size,
+        broken=recipe.broken,
     )
-    recipe = settings.resolved_recipe()
     device = choose_device(profile.training.device, profile=profile.name)
     threads = threads_for(
         model.plan, batch=recipe.images_at_once, most=profile.training_threads, device=device

@@ -237,6 +237,7 @@ class Trainings:
                 names=self._names,
                 split_seed=self._settings.split_seed,
                 image_size=image_size,
+                broken=self.recipe.broken,
             )
 
 

@@ -12,6 +12,7 @@ from archdsl.spec.base import YOUNGER, StoredNode
 from archdsl.spec.values import Name
 
 Augmentation = Literal["none", "shift", "flip_shift"]
+Broken = Literal["stop", "skip"]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -162,6 +163,10 @@ class Recipe(StoredNode):
     repeats: Annotated[int, YOUNGER, Field(ge=1, le=100)] = 1
     """How often an epoch shows each train image that it shows, side by side and each time another
     way; it shows as many images as there are, so not all of them."""
+
+    broken: Annotated[Broken, YOUNGER] = "stop"
+    """What becomes of pictures to train on that cannot be decoded: `skip` passes them over, and
+    says which. One to validate or test with always ends the training."""
 
     def in_words_of_today(self) -> Self:
         """The same recipe, of which `augment` is told by the words that took its place."""

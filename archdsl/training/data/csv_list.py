@@ -11,11 +11,12 @@ import numpy as np
 from archdsl.document.messages import listed
 from archdsl.errors import DataError
 from archdsl.training.data.dataset import Dataset
-from archdsl.training.data.files import Files
+from archdsl.training.data.files import Files, refuse_broken
 from archdsl.training.data.layout import SPELLINGS
 from archdsl.training.data.manifest import Trait
 from archdsl.training.data.picture_dataset import picture_dataset
 from archdsl.training.data.scan import manifest_of
+from archdsl.training.recipe import Broken
 
 COLUMNS: Mapping[str, Sequence[str]] = {
     "file": ("file", "filename", "file_name", "image", "path"),
@@ -29,7 +30,12 @@ PROBLEMS_SHOWN = 5
 
 
 def open_csv(
-    path: Path, *, name: str, split_seed: int, image_size: tuple[int, int] | None
+    path: Path,
+    *,
+    name: str,
+    split_seed: int,
+    image_size: tuple[int, int] | None,
+    broken: Broken = "stop",
 ) -> Dataset:
     """Open the pictures that a CSV file lists; their names start at its folder.
 
@@ -38,6 +44,7 @@ def open_csv(
         name: the source as the user wrote it.
         split_seed: decides the parts that are not given.
         image_size: see `open_folder`.
+        broken: see `open_folder`.
 
     Raises:
         DataError: no such file, columns or values that mean nothing, files that are no pictures.
@@ -48,16 +55,19 @@ def open_csv(
     label_of = {text: label for label, text in enumerate(class_names)}
     labels = np.array([label_of[row["label"]] for _, row in rows], dtype=np.int64)
     manifest = manifest_of(path, [row["file"] for _, row in rows])
+    refuse_broken(manifest, parts.__getitem__, broken=broken)
+    pictures = manifest.has(Trait.PICTURE)
     _refuse(
         path,
         [
             f"line {rows[index][0]}: {manifest.path(index)} is no picture"
-            for index in np.flatnonzero(~manifest.has(Trait.PICTURE)).tolist()
+            for index in np.flatnonzero(~pictures).tolist()
+            if index not in manifest.broken
         ],
     )
     everything = Files(manifest=manifest, indices=np.arange(len(rows)), labels=labels)
     given = {
-        part: everything.at(np.flatnonzero(np.array([each == part for each in parts])))
+        part: everything.at(np.flatnonzero(pictures & np.array([each == part for each in parts])))
         for part in SPELLINGS
         if part in parts
     }
@@ -82,6 +92,7 @@ def open_csv(
         class_names=class_names,
         split_seed=split_seed,
         image_size=image_size,
+        broken=broken,
     )
 
 

@@ -38,6 +38,10 @@ class Split(Protocol):
     def normalisation(self) -> Normalisation:
         """Of the batches."""
 
+    @property
+    def broken(self) -> dict[int, DataError] | None:
+        """What was found to be broken, by index, and is passed over; None where it is not."""
+
     def decoders(self, *, whole: bool) -> int:
         """Cores that may decode its pictures; 0 where their pixels are in memory.
 

@@ -14,10 +14,12 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
+from archdsl.errors import DataError
 from archdsl.training.data.dataset import Normalisation, normalisation_of
 from archdsl.training.data.manifest import Manifest
 from archdsl.training.data.pictures import decode, open_picture
-from archdsl.training.data.side_by_side import for_all
+from archdsl.training.data.side_by_side import attempt_all, for_all, raise_all
+from archdsl.training.recipe import Broken
 
 CACHE_BYTES = 2**28
 """A split whose decoded pictures fit in this is decoded once and kept."""
@@ -70,6 +72,7 @@ class FileSplit:
         device: where batches are delivered.
         threads: that decode.
         cache: what is decoded, by index.
+        broken: what was found to be broken, by index, and is passed over; None where it is not.
     """
 
     files: Files
@@ -80,6 +83,7 @@ class FileSplit:
     device: torch.device = CPU
     threads: int = field(default_factory=torch.get_num_threads)
     cache: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict, repr=False)
+    broken: dict[int, DataError] | None = None
 
     def __len__(self) -> int:
         return len(self.files)
@@ -127,8 +131,27 @@ class FileSplit:
         return self.normalisation.apply(images), self.labels[indices].to(self.device)
 
 
+def refuse_broken(manifest: Manifest, part_of: Callable[[int], str], *, broken: Broken) -> None:
+    """Refuse files that are called pictures and cannot be read.
+
+    Args:
+        manifest: has them.
+        part_of: gives the part of a file.
+        broken: whether those that are not of a part to validate or to test with are passed over.
+
+    Raises:
+        DataError: the first few by name.
+    """
+    found = manifest.broken.items()
+    tried = ("validation", "test")
+    raise_all([error for i, error in found if broken == "stop" or part_of(i) in tried])
+
+
 def sampled_normalisation(
-    files: Files, decode_one: Callable[[Path], npt.NDArray[np.uint8]]
+    files: Files,
+    decode_one: Callable[[Path], npt.NDArray[np.uint8]],
+    *,
+    broken: Broken = "stop",
 ) -> Normalisation:
     """The normalisation of a bounded, evenly spaced sample of `files`.
 
@@ -138,5 +161,12 @@ def sampled_normalisation(
     sample = np.linspace(0, len(files) - 1, min(len(files), STATISTICS_IMAGES)).astype(int)
     paths = [files.path(index) for index in sample.tolist()]
     starts = range(0, len(paths), STATISTICS_BATCH)
-    batches = (np.stack(for_all(paths[at : at + STATISTICS_BATCH], decode_one)) for at in starts)
-    return normalisation_of(batches, source=str(files.manifest.root))
+
+    def read(start: int) -> npt.NDArray[np.uint8]:
+        found = attempt_all(paths[start : start + STATISTICS_BATCH], decode_one)
+        errors = [each for each in found if isinstance(each, DataError)]
+        if broken == "stop" or len(errors) == len(found):
+            raise_all(errors)
+        return np.stack([each for each in found if not isinstance(each, DataError)])
+
+    return normalisation_of(map(read, starts), source=str(files.manifest.root))

@@ -10,17 +10,23 @@ import numpy as np
 
 from archdsl.errors import DataError
 from archdsl.training.data.dataset import Dataset
-from archdsl.training.data.files import Files
+from archdsl.training.data.files import Files, refuse_broken
 from archdsl.training.data.layout import Layout, find_layout, some
 from archdsl.training.data.manifest import Manifest, Trait
 from archdsl.training.data.picture_dataset import picture_dataset
 from archdsl.training.data.scan import read_manifest
+from archdsl.training.recipe import Broken
 
 KINDS_SHOWN = 5
 
 
 def open_folder(
-    root: Path, *, name: str, split_seed: int, image_size: tuple[int, int] | None
+    root: Path,
+    *,
+    name: str,
+    split_seed: int,
+    image_size: tuple[int, int] | None,
+    broken: Broken = "stop",
 ) -> Dataset:
     """Open a folder of pictures; they are decoded when a batch asks for them.
 
@@ -33,6 +39,7 @@ def open_folder(
         split_seed: decides the parts that are not given.
         image_size: (height, width) that pictures are brought to; None takes the size they
             all have.
+        broken: what becomes of pictures to train on that cannot be read.
 
     Raises:
         DataError: no such folder, no usable classes, broken pictures, or sizes that differ
@@ -40,6 +47,13 @@ def open_folder(
     """
     layout = find_layout(root)
     manifest = read_manifest(root, layout.class_folders())
+    ends, parts = np.cumsum(manifest.counts), list(layout.parts)
+
+    def part_of(index: int) -> str:
+        folder = int(np.searchsorted(ends, index, side="right"))
+        return parts[folder // len(layout.class_names)]
+
+    refuse_broken(manifest, part_of, broken=broken)
     given = dict(zip(layout.parts, _given(root, layout, manifest), strict=True))
     if "whole" in given:
         given = {"train": given["whole"]}
@@ -52,6 +66,7 @@ def open_folder(
         split_seed=split_seed,
         image_size=image_size,
         remarks=_remarks(layout, manifest),
+        broken=broken,
     )
 
 
@@ -81,7 +96,7 @@ def _remarks(layout: Layout, manifest: Manifest) -> Iterator[str]:
         yield f"passed over: {some(f'{name}/' for name in layout.beside)}, which are no parts"
     if manifest.links:
         yield f"passed over: links to folders, {some(manifest.links)}"
-    others = np.flatnonzero(~manifest.has(Trait.PICTURE))
+    others = np.setdiff1d(np.flatnonzero(~manifest.has(Trait.PICTURE)), [*manifest.broken])
     kinds = Counter(PurePosixPath(manifest.name(i)).suffix.lower() for i in others.tolist())
     if kinds:
         what = ", ".join(

@@ -67,6 +67,7 @@ class MemorySplit:
     labels: Tensor
     normalisation: Normalisation
     device: torch.device
+    broken: None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -28,6 +29,9 @@ FLOAT32 = 4
 """Bytes."""
 SHARED_MEMORY = Path("/dev/shm")
 """Through which they come; containers often have little of it."""
+
+Read = tuple[Tensor | None, Mapping[int, DataError]]
+"""The images of a batch that could be read, and what is wrong with others, by their place."""
 
 
 def batches(
@@ -55,7 +59,7 @@ def batches(
     """
     workers = processes(split, views=views, device=device)
     workers = workers and min(workers, len(picked), _fit(split, picked))
-    if not workers and views is None:
+    if not workers and views is None and split.broken is None:
         yield from map(split.to(device).batch, picked)
         return
     loader = DataLoader(
@@ -70,9 +74,10 @@ def batches(
         multiprocessing_context="fork" if workers else None,
         generator=torch.Generator(),  # else it would draw from the model's
     )
-    for indices, read in zip(picked, _received(loader), strict=True):
-        if isinstance(read, DataError):
-            raise read
+    for asked, (read, lost) in zip(picked, _received(loader), strict=True):
+        indices = _without(lost, asked, split) if lost else asked
+        if read is None:
+            continue
         images = read.to(device, non_blocking=True)
         if not images.is_floating_point():
             images = split.normalisation.apply(images)
@@ -115,6 +120,25 @@ def _asked(picked: Sequence[Tensor]) -> Sequence[tuple[Any, Any]]:
     ]
 
 
+def _without(lost: Mapping[int, DataError], indices: Tensor, split: Split) -> Tensor:
+    """The indices of a batch but those of broken pictures, each of which is told once.
+
+    Raises:
+        DataError: they are not to be passed over.
+    """
+    if split.broken is None:
+        raise next(iter(lost.values()))
+    for place, error in lost.items():
+        index = int(indices[place])
+        if index not in split.broken:
+            split.broken[index] = error
+            logging.getLogger(__name__).warning(
+                f"passed over, the {len(split.broken)}. of {len(split)} to train on: {error}"
+            )
+    kept = [place for place in range(len(indices)) if place not in lost]
+    return indices[kept]
+
+
 @dataclass(frozen=True)
 class _Reader(Dataset[Any]):
     """Reads a batch, given the indices and which occurrence of each it is."""
@@ -124,14 +148,25 @@ class _Reader(Dataset[Any]):
     epoch: int
     devices: Sequence[str]
 
-    def __getitem__(self, asked: tuple[Any, Any]) -> Tensor | DataError:
+    def __getitem__(self, asked: tuple[Any, Any]) -> Read:
+        if get_worker_info() is None:
+            return self._attempt(*asked)
+        with used(self.devices):
+            return self._attempt(*asked)
+
+    def _attempt(self, indices: Any, copies: Any) -> Read:
         try:
-            if get_worker_info() is None:
-                return self._read(*asked)
-            with used(self.devices):
-                return self._read(*asked)
+            return self._read(indices, copies), {}
         except DataError as error:  # raised by a process, it would come with a traceback
-            return error
+            if self.split.broken is None:
+                return None, {0: error}
+        found, lost = [], {}
+        for place in range(len(indices)):
+            try:
+                found.append(self._read(indices[place : place + 1], copies[place : place + 1]))
+            except DataError as error:
+                lost[place] = error
+        return torch.cat(found) if found else None, lost
 
     def _read(self, indices: Any, copies: Any) -> Tensor:
         if self.views is None:

@@ -7,13 +7,15 @@ process that is forked from another copies them.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntFlag
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from archdsl.errors import DataError
 
 
 class Trait(IntFlag):
@@ -52,6 +54,7 @@ class Manifest:
         counts: files in each of the folders that it was made of, one behind the other.
         links: to folders, which are not followed.
         read: how many files were read for it, the others being known.
+        broken: files that are called pictures and cannot be read: index to what is wrong.
     """
 
     root: Path
@@ -61,6 +64,7 @@ class Manifest:
     counts: Sequence[int] = ()
     links: Sequence[str] = ()
     read: int = 0
+    broken: Mapping[int, DataError] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ends)

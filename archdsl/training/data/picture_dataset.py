@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from archdsl.document.messages import listed
 from archdsl.identity import canonical_json
 from archdsl.training.data.dataset import Dataset, MixedSizesError, size_word
 from archdsl.training.data.files import Files, FileSplit, sampled_normalisation
 from archdsl.training.data.manifest import Trait
 from archdsl.training.data.pictures import FULL_DEPTH, decode
 from archdsl.training.data.split import copies, cut_missing
+from archdsl.training.recipe import Broken
 
+NAMES_SHOWN = 5
 OTHERWISE = Trait.SEE_THROUGH | Trait.TURNED
 """What was once read otherwise: where it occurs, the digest says so."""
 
@@ -31,6 +34,7 @@ def picture_dataset(
     split_seed: int,
     image_size: tuple[int, int] | None,
     remarks: Iterable[str] = (),
+    broken: Broken = "stop",
 ) -> Dataset:
     """Make a data set whose pictures are decoded when a batch asks for them.
 
@@ -46,6 +50,7 @@ def picture_dataset(
         image_size: (height, width) that pictures are brought to; None takes the size they
             all have.
         remarks: what a person should know, before what is said of the pictures themselves.
+        broken: what becomes of pictures to train on that cannot be decoded.
 
     Raises:
         DataError: broken pictures, too few of a class, or sizes that differ while `image_size` is
@@ -71,10 +76,15 @@ def picture_dataset(
     size = image_size or smallest
     depth = _depth(manifest.rows[parts["train"].indices])
     read = partial(decode, channels=channels, image_size=size, depth=depth)
-    normalisation = sampled_normalisation(parts["train"], read)
+    normalisation = sampled_normalisation(parts["train"], read, broken=broken)
     splits = {
         key: FileSplit(
-            files=part, channels=channels, image_size=size, depth=depth, normalisation=normalisation
+            files=part,
+            channels=channels,
+            image_size=size,
+            depth=depth,
+            normalisation=normalisation,
+            broken={} if key == "train" and broken == "skip" else None,
         )
         for key, part in parts.items()
     }
@@ -154,6 +164,9 @@ def _remarks(parts: Mapping[str, Files], *, depth: int) -> Iterator[str]:
     ):
         if count := int(((rows["traits"] & trait) > 0).sum()):
             yield f"{words}: {count} of {len(rows)} pictures"
+    if unread := [manifest.name(index) for index in manifest.broken]:
+        names = listed(unread, most=NAMES_SHOWN, rest=" and {} more")
+        yield f"passed over: {len(unread)} pictures that cannot be read ({names})"
     if count := int((rows["greatest"] > 0).sum()):
         yield f"with 16-bit pixels, {depth} bits in use: {count} of {len(rows)} pictures"
     yield from copies({part: (_contents(each), each.labels) for part, each in parts.items()})

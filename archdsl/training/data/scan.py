@@ -22,7 +22,7 @@ from archdsl.errors import DataError
 from archdsl.training.data.manifest import ROW, Manifest, Trait
 from archdsl.training.data.manifest_cache import UNREAD, alone, kept_at, load, save
 from archdsl.training.data.pictures import Header, read_header
-from archdsl.training.data.side_by_side import attempt_all, for_all, raise_all
+from archdsl.training.data.side_by_side import attempt_all, for_all
 
 AT_ONCE = 1024
 """Files whose headers are in memory at a time, before they become rows."""
@@ -41,7 +41,7 @@ def read_manifest(root: Path, folders: Sequence[str]) -> Manifest:
         folders: below it, relative, in the order that their files come in.
 
     Raises:
-        DataError: what is called a picture and cannot be read, the first few by name.
+        DataError: a folder that cannot be read.
     """
     return _filled(root.resolve(), lambda: _listed(root, folders))
 
@@ -54,7 +54,7 @@ def manifest_of(listing: Path, names: Sequence[str]) -> Manifest:
         names: in the order of the rows.
 
     Raises:
-        DataError: files that are not there or cannot be read, the first few by name.
+        DataError: files that are not there, the first few by name.
     """
     return _filled(listing.resolve(), lambda: _named(listing.parent, names))
 
@@ -67,13 +67,14 @@ def _filled(place: Path, look: Callable[[], Manifest]) -> Manifest:
         known = load(kept)
         times = listed.rows["changed"].copy()
         wanted = _take_known(listed, known)
+        broken: dict[int, DataError] = {}
         if len(wanted) or known is None or len(known) != len(listed):
             keep = partial(save, listed, kept)
             try:
-                _read_rows(listed, wanted, times=times, keep=keep)
+                broken = _read_rows(listed, wanted, times=times, keep=keep)
             finally:
                 keep()
-    return replace(listed, read=len(wanted))
+    return replace(listed, read=len(wanted), broken=broken)
 
 
 def _listed(root: Path, folders: Sequence[str]) -> Manifest:
@@ -170,8 +171,8 @@ def _read_rows(
     *,
     times: npt.NDArray[np.int64],
     keep: Callable[[], None],
-) -> None:
-    """Read files and fill their rows.
+) -> dict[int, DataError]:
+    """Read files and fill their rows; those that cannot be read, and what is wrong with them.
 
     Args:
         listed: has the rows.
@@ -179,14 +180,14 @@ def _read_rows(
         times: (files,) when each was changed, which a row gets when it is filled.
         keep: called now and then, to save what there is.
     """
-    errors: list[DataError] = []
+    broken: dict[int, DataError] = {}
     saved = time.monotonic()
     for start in range(0, len(wanted), AT_ONCE):
         indices = wanted[start : start + AT_ONCE]
         paths = [listed.path(index) for index in indices.tolist()]
         for index, found in zip(indices, attempt_all(paths, _read), strict=True):
             if isinstance(found, DataError):
-                errors.append(found)
+                broken[int(index)] = found
                 continue
             row, (digest, header) = listed.rows[index], found
             row["digest"] = np.frombuffer(digest, np.uint8)
@@ -198,7 +199,7 @@ def _read_rows(
         if time.monotonic() > saved + SAVE_SECONDS:
             keep()
             saved = time.monotonic()
-    raise_all(errors)
+    return broken
 
 
 def _read(path: Path) -> tuple[bytes, Header | None]:

@@ -14,6 +14,7 @@ from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.digits import open_digits
 from archdsl.training.data.folder import open_folder
 from archdsl.training.data.npz import open_npz
+from archdsl.training.recipe import Broken
 
 FORMS = ("digits", "npz:FILE", "csv:FILE", "folder:DIR")
 
@@ -28,6 +29,7 @@ def open_data(
     names: Mapping[str, str] = NO_NAMES,
     split_seed: int = 0,
     image_size: tuple[int, int] | None = None,
+    broken: Broken = "stop",
 ) -> Dataset:
     """Open a data set.
 
@@ -38,6 +40,7 @@ def open_data(
         split_seed: decides the splits that the source does not bring along.
         image_size: (height, width) that the pictures of a folder are brought to. The other
             sources keep their own size: `check_data` says when it is not the document's.
+        broken: what becomes of pictures to train on that cannot be read; see `Recipe`.
 
     Raises:
         DataError: an unknown source, or data that cannot be used.
@@ -55,9 +58,13 @@ def open_data(
     if kind == "npz" and place:
         return open_npz(path, name=source, split_seed=split_seed)
     if kind == "csv" and place:
-        return open_csv(path, name=source, split_seed=split_seed, image_size=image_size)
+        return open_csv(
+            path, name=source, split_seed=split_seed, image_size=image_size, broken=broken
+        )
     if kind == "folder" and place:
-        return open_folder(path, name=source, split_seed=split_seed, image_size=image_size)
+        return open_folder(
+            path, name=source, split_seed=split_seed, image_size=image_size, broken=broken
+        )
     raise unknown_source(source, location=location, names=names)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from archdsl.training.data.loading import batches, processes
 from archdsl.training.data.source import open_data
 from archdsl.training.data.views import views_of
 from archdsl.training.loop import fit
-from archdsl.training.recipe import Recipe
+from archdsl.training.recipe import Broken, Recipe
 from archdsl.training.tasks.classification import Classification
 
 CPU = torch.device("cpu")
@@ -58,15 +59,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def opened(folder: Path, cores: int, monkeypatch: pytest.MonkeyPatch) -> Dataset:
+def opened(
+    folder: Path, cores: int, monkeypatch: pytest.MonkeyPatch, broken: Broken = "stop"
+) -> Dataset:
     """The pictures of a folder, with so many cores to decode them."""
     monkeypatch.setattr("archdsl.training.data.loading.usable_cores", lambda: cores)
-    data = open_data(f"folder:{folder}", image_size=(8, 8))
+    data = open_data(f"folder:{folder}", image_size=(8, 8), broken=broken)
     assert isinstance(data.train, FileSplit)
     return replace(data, train=replace(data.train, threads=cores))
 
 
-def read(data: Dataset, **words: Any) -> list[tuple[Tensor, Tensor]]:
+def read(data: Dataset) -> list[tuple[Tensor, Tensor]]:
     views = views_of(RECIPE, data.train, seed=0)
     picked = torch.arange(len(data.train)).split(3)
     return list(batches(data.train, picked, device=CPU, views=views, epoch=1))
@@ -112,6 +115,40 @@ def test_a_broken_picture_is_named_whoever_reads_it(
     finally:
         path.write_bytes(whole)
     assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.parametrize("shown", [RECIPE, Recipe()])
+def test_broken_pictures_to_train_on_are_passed_over_where_asked(
+    *,
+    folder: Path,
+    tmp_path: Path,
+    cores: int,
+    shown: Recipe,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shutil.copytree(folder, tmp_path / "pictures")
+    root = tmp_path / "pictures"
+    (root / "train" / "a" / "5.png").write_bytes(b"no picture")
+    path = root / "train" / "b" / "3.png"
+    path.write_bytes(path.read_bytes()[:70])
+    with pytest.raises(DataError, match=r"5\.png cannot be decoded"):
+        opened(root, cores, monkeypatch)
+    data = opened(root, cores, monkeypatch, broken="skip")
+    assert "passed over: 1 pictures that cannot be read (train/a/5.png)" in data.remarks
+    views = views_of(shown, data.train, seed=0)
+    picked = torch.arange(len(data.train)).split(3)
+    for epoch in (1, 2):
+        found = list(batches(data.train, picked, device=CPU, views=views, epoch=epoch))
+        assert [len(images) for images, _ in found].count(2) == 1
+        labels = torch.cat([labels for _, labels in found])
+        assert labels.tolist() == [0] * 9 + [1] * 9
+    assert len(caplog.messages) == 1
+    assert "passed over, the 1. of 19 to train on" in caplog.messages[0]
+    (root / "val" / "b" / "0.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"val.b.0\.png cannot be decoded"):
+        opened(root, cores, monkeypatch, broken="skip")
 
 
 def test_a_training_does_not_depend_on_who_reads(
