@@ -155,7 +155,10 @@ def _named_recipes() -> str:
     named = {name: read_recipe(name) for name in names("recipes")}
     rows = [f"| word | {' | '.join(map(_code, named))} |", "|---" * (len(named) + 1) + "|"]
     for word in Recipe.model_fields:
-        told = [_code(getattr(recipe, word)) for recipe in named.values()]
+        told = [
+            _code(recipe.model_dump(mode="json").get(word, getattr(recipe, word)))
+            for recipe in named.values()
+        ]
         rows.append(f"| `{word}` | {' | '.join(told)} |")
     return "What the recipes on the shelf hold:\n\n" + "\n".join(rows) + "\n"
 

@@ -98,7 +98,8 @@ def training_folder(settings: Mapping[str, Any]) -> str:
 
 def study_digest(asked: Mapping[str, Any]) -> str:
     """What the store holds a study to be, as the command line finds it in the current folder."""
-    words = {"objectives": None, "trials": None, "seed": None, "data": None, "sets": [], **asked}
+    unsaid = dict.fromkeys(("objectives", "trials", "hours", "seed", "data"))
+    words = {**unsaid, "sets": [], **asked}
     found = resolve_study(Asked(**words), read_profile("local"))
     if found.around and "evaluate.latency.threads" not in str(words["sets"]):
         # Studies around a model say `threads: 1` since; this is how those of before go on.
@@ -106,7 +107,7 @@ def study_digest(asked: Mapping[str, Any]) -> str:
         found = resolve_study(Asked(**words), read_profile("local"))
     checked = check_study(found.tree, folder=found.folder)
     with open_store("studies.db") as store:
-        row = _begin(checked, store, budget=checked.study.budget.trials)
+        row = _begin(checked, store, budget=checked.study.budget)
     Path("studies.db").unlink()
     return row.digest
 

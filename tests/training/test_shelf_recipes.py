@@ -45,6 +45,39 @@ def test_small_images_is_what_was_named_so_before_there_were_recipes_in_files() 
     }
 
 
+PUBLISHED = """
+                    | 21k-P pretrain     | IN-1k fine-tune S  | IN-1k fine-tune B
+epochs              | 300                | 300                | 300
+warmup_steps        | 10000              | 3000               | 3000
+batch               | 4096               | 4096               | 2048
+lr                  | 1.5e-4             | 1.75e-4            | 2.5e-5
+warmup_lr           | 1e-6               | 1e-6               | 1e-6
+min_lr              | 1e-7               | 1e-6               | 1e-7
+weight_decay        | 0.03               | 0.03               | 0.1
+clip_grad           | 1.0                | 1.0                | 1.0
+rand_augment        | {ops: 2, magnitude: 15, most: 15} | {ops: 2, magnitude: 15, most: 15} | {ops: 3, magnitude: 20, most: 20}
+mixup               | 0.5                | 0.5                | 0.8
+cutmix              | 0.0                | 1.0                | 1.0
+erasing             | 0.0                | 0.25               | 0.25
+loss                | cross_entropy      | bce                | bce
+drop_path           | 0.0                | 0.1                | 0.2
+optimizer           | adamw              | adamw              | adamw
+decay_all           | true               | true               | true
+ema                 | 0.999              | 0.999              | 0.999
+"""  # noqa: E501
+"""How the networks of arXiv 2409.07613 were trained."""
+
+
+def test_the_published_recipes_have_every_published_figure() -> None:
+    rows = [[cell.strip() for cell in row.split("|")] for row in PUBLISHED.splitlines()[2:]]
+    for column, name in enumerate(("vittm-in21k", "vittm-in1k-s", "vittm-in1k-b"), start=1):
+        words = {row[0]: yaml.safe_load(row[column]) for row in rows}
+        for word in ("lr", "warmup_lr", "min_lr"):
+            words[word] = float(words[word])
+        assert read_recipe(name) == Recipe(**words, label_smoothing=0.0, crop="random_resized",
+                                           flip=0.5)  # fmt: skip
+
+
 def test_a_file_and_settings_over_it_make_a_recipe(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("archdsl: 1\nkind: recipe\nname: mine\nepochs: 7\nlr: 0.5\n")
