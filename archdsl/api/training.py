@@ -10,15 +10,16 @@ from pydantic import Field
 
 from archdsl.api.sources import DATA, MODEL, SEED, Document, spec_of
 from archdsl.arguments import arguments
-from archdsl.arguments.kinds import instance
+from archdsl.arguments.kinds import DB, instance
 from archdsl.plan.expand import expand
+from archdsl.plan.facts import facts
 from archdsl.spec.model import ModelSpec
 from archdsl.usable_cores import usable_cores
 
 if TYPE_CHECKING:
     from archdsl.nn.network import Network
     from archdsl.training.bundle import Bundle
-    from archdsl.training.run import Trained, Watch
+    from archdsl.training.run import Asked, Trained, Watch
     from archdsl.training.run_folder import Epoch
 
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     split_seed=Annotated[int, Field(ge=0)],
     device=Literal["auto", "cpu", "cuda"],
     threads=Annotated[int, Field(ge=1)] | None,
+    db=DB | None,
 )
 def train(
     spec: Document | ModelSpec | Network,
@@ -46,6 +48,7 @@ def train(
     split_seed: int = 0,
     device: str = "auto",
     threads: int | None = None,
+    db: str | Path | None = None,
 ) -> Bundle:
     """Train one network in a folder of its own, as `archdsl train` does.
 
@@ -64,6 +67,8 @@ def train(
         split_seed: of the parts that the data do not bring along.
         device: `auto` takes a GPU where there is one.
         threads: of the processors, at most; all that are usable unless given.
+        db: path or URL of a database, made where there is none, in which the training is kept, and
+            found again in whatever folder it was made.
 
     Returns:
         The trained network with all that it takes to use it.
@@ -89,6 +94,7 @@ def train(
         device=device,
         threads=threads,
         folder=Path(folder),
+        db=None if db is None else str(db),
         watch=Nobody(),
     ).bundle
 
@@ -119,6 +125,7 @@ def run_training(
     threads: int | None,
     folder: Path,
     watch: Watch,
+    db: str | None = None,
 ) -> Trained:
     """See `archdsl.train`; `names` are data sets of a run profile, and `watch` looks on."""
     from archdsl.measuring.fingerprint import fingerprint
@@ -159,10 +166,59 @@ def run_training(
             threads=most,
             environment=fingerprint(chosen),
             watch=watch,
+            known=_known(asked, db),
         )
     if not (trained.found and (folder / CURVES).exists()):
         _draw(spec.name, trained.epochs, folder / CURVES)
+    if db is not None:
+        _keep(asked, trained.bundle, folder, db)
     return trained
+
+
+def _known(asked: Asked, db: str | None) -> Path | None:
+    """Where the training lies that a database knows; makes the database where there is none."""
+    if db is None:
+        return None
+    from archdsl.store.store import open_store
+
+    with open_store(db) as store:
+        run = store.runs.find(asked.key)
+    return None if run is None else Path(run.place)
+
+
+def _keep(asked: Asked, bundle: Bundle, folder: Path, db: str) -> None:
+    from archdsl.store.rows import Architecture, NewRun
+    from archdsl.store.store import open_store
+
+    plan, record, training = asked.plan, asked.record(), bundle.training
+    architecture = Architecture(
+        arch_id=plan.arch_id,
+        spec=asked.spec.document(),
+        plan=plan.canonical(),
+        facts=facts(plan),
+    )
+    run = NewRun(
+        key=asked.key,
+        place=str(folder.absolute()),
+        weights_digest=bundle.weights,
+        protocol={
+            "data": record["data"],
+            "recipe": record["recipe"],
+            "seeds": [asked.seed],
+            "split_seed": asked.split_seed,
+            "init": record["init"],
+        },
+        detail={
+            "name": asked.spec.name,
+            "source": record["source"],
+            "scores": {each["quantity"]: each["value"] for each in bundle.scores},
+            "images": training["data"]["images"],
+            "train_seconds": training["seconds"],
+        },
+        begun_with=record["init"],
+    )
+    with open_store(db) as store:
+        store.runs.add(architecture, run)
 
 
 def _draw(name: str, epochs: Sequence[Epoch], path: Path) -> None:

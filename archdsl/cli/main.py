@@ -46,6 +46,7 @@ COMMANDS = {
     "study.",
     "report": "Write a study as one page that needs nothing but itself: the front, its members, "
     "why.",
+    "runs": "List the trainings of a store that `archdsl train --db` made.",
     "studies": "List the studies of a store; delete, rename or copy one.",
     "reproduce": "Print the figures of the ViTTM paper's tables beside those computed from "
     "documents.",

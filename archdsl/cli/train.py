@@ -55,6 +55,12 @@ def command(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Of the processors, at most; else all.")
     ] = None,
+    db: Annotated[
+        str | None,
+        typer.Option(
+            "--db", metavar="URL", help="Keep the training there, and find it again, as a row."
+        ),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -81,6 +87,7 @@ def command(
                 device=device,
                 threads=threads,
                 folder=output,
+                db=db,
                 watch=watch,
             )
         except KeyboardInterrupt as interrupt:

@@ -41,6 +41,7 @@ from archdsl.store.tables import (
     claims,
     measurements,
     metadata,
+    runs,
     studies,
     trial_values,
     trials,
@@ -218,7 +219,7 @@ def _beside_trials(table: Table) -> tuple[FromClause, ColumnElement[Any]]:
         return studies, cast(None, Integer)
     source: FromClause = table
     if table is not trials:
-        by_arch = table in (architectures, measurements)
+        by_arch = table in (architectures, measurements, runs)
         own = table.c.arch_id if by_arch else table.c.trial_id
         source = table.outerjoin(trials, (trials.c.arch_id if by_arch else trials.c.id) == own)
     return source.outerjoin(studies, studies.c.id == trials.c.study_id), number

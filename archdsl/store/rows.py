@@ -54,6 +54,43 @@ class Architecture:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NewRun:
+    """A finished training outside studies, to be kept.
+
+    Args:
+        key: digest of all that decides it.
+        place: its folder.
+        weights_digest: of the weights that it ended with.
+        protocol: what decides it.
+        detail: what a person wants to see of it.
+        begun_with: digest of the weights that it began with; None of fresh ones.
+    """
+
+    key: str
+    place: str
+    weights_digest: str
+    protocol: Mapping[str, Any]
+    detail: Mapping[str, Any]
+    begun_with: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """The same, kept: with its number, that of the one whose weights it began with, and the time
+    (ISO 8601 in UTC)."""
+
+    id: int
+    arch_id: str
+    key: str
+    place: str
+    weights_digest: str
+    protocol: Mapping[str, Any]
+    detail: Mapping[str, Any]
+    parent_id: int | None
+    created: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Described:
     """One architecture without its plan, which is by far the largest part of it."""
 

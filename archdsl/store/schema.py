@@ -14,7 +14,7 @@ from archdsl.errors import StoreError
 from archdsl.store.front import VIEWS, create_views, drop_views
 from archdsl.store.tables import metadata
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every schema so far, oldest first; the last one is this version's."""
 
 _OURS_ALONE = frozenset({"architectures", "claims", "epoch_values", "trial_values"})

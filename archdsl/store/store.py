@@ -12,6 +12,7 @@ from archdsl.store.database import Database, open_database
 from archdsl.store.epochs import Epochs
 from archdsl.store.measurements import Measurements
 from archdsl.store.retries import Retries
+from archdsl.store.runs import Runs
 from archdsl.store.samples import Samples
 from archdsl.store.snapshots import Snapshots
 from archdsl.store.studies import Studies
@@ -49,6 +50,7 @@ class Store:
         self.studies = Studies(database=database)
         self.architectures = Architectures(database=database)
         self.measurements = Measurements(database=database)
+        self.runs = Runs(database=database)
         self.trials = Trials(database=database)
         self.retries = Retries(database=database)
         self.claims = Claims(database=database)

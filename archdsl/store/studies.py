@@ -24,6 +24,7 @@ from archdsl.store.tables import (
     measurements,
     now,
     record_of,
+    runs,
     studies,
     trial_samples,
     trial_values,
@@ -123,7 +124,8 @@ class Studies:
     def delete(self, name: str) -> DeletedStudy:
         """Delete a study with all its trials, in one transaction.
 
-        An architecture goes with all its measurements where no trial of another study is of it.
+        An architecture goes with all its measurements where no trial of another study is of it,
+        and no training outside studies.
 
         Raises:
             StoreError: there is no such study, or a process works on it.
@@ -184,11 +186,11 @@ def refuse_working(database: Database, connection: Connection, study: StudyRow) 
 def _delete_architectures(
     connection: Connection, met: set[str]
 ) -> dict[str, tuple[Measurement, ...]]:
-    """Those that no trial is left of, each with its measurements, which go along."""
+    """Those that neither trial nor run is left of, each with its measurements, which go along."""
     lost = {}
     for arch_id in sorted(met):
-        mine = trials.c.arch_id == arch_id
-        if connection.execute(select(trials.c.id).where(mine).limit(1)).first() is not None:
+        needed = (select(t.c.id).where(t.c.arch_id == arch_id).limit(1) for t in (trials, runs))
+        if any(connection.execute(each).first() for each in needed):
             continue
         taken = measurements.c.arch_id == arch_id
         rows = connection.execute(select(measurements).where(taken))

@@ -141,6 +141,23 @@ trial_samples = Table(
     Column("measurement_id", ForeignKey("measurements.id"), primary_key=True),
 )
 
+# Trainings outside studies. `place` is the folder of the training, `parent_id` the one with whose
+# weights it began.
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("arch_id", ForeignKey("architectures.arch_id"), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("place", Text, nullable=False),
+    Column("weights_digest", String(64), nullable=False),
+    Column("protocol", JSON, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Column("parent_id", ForeignKey("runs.id")),
+    Column("created", String(32), nullable=False),
+    UniqueConstraint("key"),
+)
+
 # An empty `value` is a NaN, which SQLite cannot store.
 epoch_values = Table(
     "epoch_values",

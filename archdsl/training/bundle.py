@@ -67,6 +67,11 @@ class Bundle:
         """By label."""
         return self.reading.class_names
 
+    @property
+    def weights(self) -> str:
+        """Digest of its weights."""
+        return weights_digest({n: each.cpu() for n, each in self.network.state_dict().items()})
+
     def record(self) -> dict[str, Any]:
         """All but the weights, as plain data."""
         plan = self.network.plan

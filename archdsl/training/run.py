@@ -22,6 +22,7 @@ from archdsl.compiler.weights.start import start_from
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.document.write import to_yaml
 from archdsl.files import write_whole
+from archdsl.identity import digest
 from archdsl.metrics import METRICS, on_test_images
 from archdsl.nn.network import Network
 from archdsl.plan.plan import Plan
@@ -48,6 +49,7 @@ from archdsl.training.run_folder import (
     Epoch,
     RunError,
     RunFolder,
+    asked_in,
     read_epochs,
     refused,
     told_apart,
@@ -100,6 +102,13 @@ class Asked:
     def start_digest(self) -> str | None:
         """Of the weights that it begins with."""
         return None if self.start is None else weights_digest(self.start.tensors)
+
+    @property
+    def key(self) -> str:
+        """Names the training among all others."""
+        words = ("arch_id", "recipe", "data", "split_seed", "seed", "init")
+        record = self.record()
+        return digest({word: record[word] for word in words})
 
     def record(self) -> dict[str, Any]:
         """As plain data."""
@@ -155,6 +164,7 @@ def train_one(
     threads: int,
     environment: Mapping[str, Any],
     watch: Watch,
+    known: Path | None = None,
 ) -> Trained:
     """Train a network in a folder of its own, and leave a bundle there.
 
@@ -169,6 +179,7 @@ def train_one(
         threads: most of the processors that it may use.
         environment: what identifies the device and its software, for the certificate.
         watch: looks on.
+        known: where the same training may lie finished already; it is then copied.
 
     Raises:
         DataError: the data do not fit the document, or cannot be read.
@@ -184,7 +195,7 @@ def train_one(
     check_schedule(asked.recipe, images=len(asked.dataset.train))
     run = RunFolder(folder)
     with run.held():
-        if _found(run, asked, watch):
+        if _found(run, asked, watch, known):
             bundle = load_bundle(run.path)
             run.clear()
             kept = read_epochs(run / EPOCHS)
@@ -220,8 +231,8 @@ def _recipe_document(asked: Asked) -> dict[str, Any]:
     return {**head, **asked.recipe.model_dump(mode="json")}
 
 
-def _found(run: RunFolder, asked: Asked, watch: Watch) -> bool:
-    """Whether the training is finished.
+def _found(run: RunFolder, asked: Asked, watch: Watch, known: Path | None) -> bool:
+    """Whether the training is finished, here or in the folder that is known of.
 
     Raises:
         RunError: the folder holds another one.
@@ -233,7 +244,14 @@ def _found(run: RunFolder, asked: Asked, watch: Watch) -> bool:
                 f"{run.path} holds a bundle, and not what was asked for ({ASKED}); name another "
                 "folder with -o"
             )
-        return False
+        if known is None or not (known / BUNDLE).is_file():
+            return False
+        elsewhere = asked_in(known)
+        if elsewhere is None or told_apart(elsewhere, record):
+            return False  # another one took its place
+        watch.say(f"the same training lies finished in {known}, and is copied from there")
+        run.adopt(known)
+        return True
     lines = told_apart(there, record)
     if not lines:
         return run.finished

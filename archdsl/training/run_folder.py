@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,16 +92,7 @@ class RunFolder:
         Raises:
             RunError: what says so is damaged.
         """
-        path = self / ASKED
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except ValueError:
-            found = None
-        if not isinstance(found, dict) or not found.keys() >= set(_COMPARED):
-            raise RunError(f"{path} is damaged; bring back a copy, or name another folder with -o")
-        return found
+        return asked_in(self.path)
 
     @property
     def finished(self) -> bool:
@@ -120,10 +112,34 @@ class RunFolder:
                 (self / each).replace(place / each)
         return place
 
+    def adopt(self, place: Path) -> None:
+        """Copy a finished training from elsewhere, the word on what it is last."""
+        for each in KEPT:
+            if (place / each).exists():
+                shutil.copyfile(place / each, self / each)
+
     def clear(self) -> None:
         """Remove what a training needs only while it runs."""
         for name in (WEIGHTS, CHECKPOINT):
             (self / name).unlink(missing_ok=True)
+
+
+def asked_in(folder: Path) -> dict[str, Any] | None:
+    """What was asked for in a folder; None of one without a training.
+
+    Raises:
+        RunError: what says so is damaged.
+    """
+    path = folder / ASKED
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not found.keys() >= set(_COMPARED):
+        raise RunError(f"{path} is damaged; bring back a copy, or name another folder with -o")
+    return found
 
 
 def told_apart(there: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -136,6 +137,27 @@ def test_a_vit_of_timm_is_a_start(run: Command, folder: Path) -> None:
         "--init", "vit.safetensors", code=2,
     )  # fmt: skip
     assert "these weights have 1 blocks, the process stream 2" in deeper.err
+
+
+def test_a_training_that_a_store_knows_is_paid_for_once(run: Command, trained: Done) -> None:
+    run(*SHORT, "--db", "kept.db")
+    [row] = run("runs", "--db", "kept.db", "--json").json()["runs"]
+    assert row["place"] == str(Path("runs/one").absolute())
+    assert row["detail"]["scores"]["top1"] == trained.json()["scores"][0]["value"]
+    done = run(*SHORT[:-1], "elsewhere", "--db", "kept.db")
+    assert (
+        f"the same training lies finished in {row['place']}, and is copied from there" in done.err
+    )
+    assert load_bundle("elsewhere").record() == load_bundle("runs/one").record()
+    child = run(*SHORT[:-1], "child", "--init", "elsewhere", "--db", "kept.db")
+    assert "the same training" not in child.err
+    first, second = run("runs", "--db", "kept.db", "--json").json()["runs"]
+    assert first["place"] == str(Path("elsewhere").absolute())
+    assert second["parent_id"] == first["id"] == row["id"]
+    assert " run 1 " in run("runs", "--db", "kept.db").out
+    shutil.rmtree("elsewhere")
+    again = run(*SHORT[:-1], "again", "--db", "kept.db")
+    assert "is copied" not in again.err
 
 
 def test_a_bundle_of_other_weights_is_refused(run: Command, trained: Done) -> None:

@@ -118,6 +118,7 @@ def test_deleting_takes_what_nothing_else_stands_on(filled: Store, measure: Meas
     assert {name for name, found in left.items() if not found} == {
         "claims",
         "epoch_values",
+        "runs",
         "trial_samples",
     }
     filled.studies.delete("other")
