@@ -165,8 +165,13 @@ class Recipe(StoredNode):
     way; it shows as many images as there are, so not all of them."""
 
     broken: Annotated[Broken, YOUNGER] = "stop"
-    """What becomes of pictures to train on that cannot be decoded: `skip` passes them over, and
-    says which. One to validate or test with always ends the training."""
+    """What becomes of pictures to train on that cannot be decoded: `skip` says which, and shows
+    another of the batch in place of each. One to validate or test with always ends the training."""
+
+    classes: Annotated[Literal["as_they_are", "weighted", "sampled"], YOUNGER] = "as_they_are"
+    """What is done about classes of unlike sizes. `weighted`: an image counts in the loss the more,
+    the fewer there are of its class. `sampled`: an epoch shows as many images of each class, drawn
+    with repetition; there are as many as before."""
 
     def in_words_of_today(self) -> Self:
         """The same recipe, of which `augment` is told by the words that took its place."""

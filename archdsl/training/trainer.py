@@ -12,7 +12,7 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
 from archdsl.training.checkpoint import weights_of
-from archdsl.training.data.dataset import Dataset
+from archdsl.training.data.dataset import Dataset, even_weights
 from archdsl.training.data.loading import batches
 from archdsl.training.data.views import views_of
 from archdsl.training.divergence import LossWatch
@@ -63,6 +63,13 @@ class Trainer:
         self._train = train.to(device) if self._views is None else train
         self._seed, self._device, self._after_step = seed, device, after_step
         self._num_classes = dataset.num_classes
+        self._class_weights = self._image_weights = None
+        if recipe.classes != "as_they_are":
+            even = even_weights(dataset)
+            if recipe.classes == "weighted":
+                self._class_weights = even.to(device)
+            else:
+                self._image_weights = even[train.labels.cpu()]
         self._images = len(train) if images is None else images
         self._steps = math.ceil(self._images / recipe.batch)
         self._optimizer = build_optimizer(model, recipe)
@@ -131,7 +138,12 @@ class Trainer:
 
     def _order(self, epoch: int) -> Tensor:
         """The indices of an epoch: as many as there are images."""
-        order = torch.randperm(self._images, generator=generator(self._seed, epoch, "order"))
+        draws = generator(self._seed, epoch, "order")
+        if self._image_weights is None:
+            order = torch.randperm(self._images, generator=draws)
+        else:
+            weights = self._image_weights[: self._images]
+            order = torch.multinomial(weights, self._images, replacement=True, generator=draws)
         return order.repeat_interleave(self._recipe.repeats)[: len(order)]
 
     def _parts(self, indices: Tensor) -> Sequence[Tensor]:
@@ -155,7 +167,13 @@ class Trainer:
                 )
             torch.manual_seed(seed_of(self._seed, "step", number, part, "model"))
             with autocast(self._recipe, self._device):
-                loss = self._task.loss(self._model, some, targets, recipe=self._recipe)
+                loss = self._task.loss(
+                    self._model,
+                    some,
+                    targets,
+                    recipe=self._recipe,
+                    class_weights=self._class_weights,
+                )
             loss = loss * (len(some) / images)
             torch.autograd.backward(self._scaler.scale(loss))
             losses.append(loss.detach())

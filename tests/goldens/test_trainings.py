@@ -59,6 +59,8 @@ def versions() -> dict[str, str]:
 class Counted:
     """A split that counts the batches read of it."""
 
+    broken = None
+
     def __init__(self, split: Split) -> None:
         self.split = split
         self.batches = 0

@@ -26,6 +26,7 @@ class Decoded:
 
     split: Split
     seconds: float
+    broken: None = None
 
     def __len__(self) -> int:
         return len(self.split)

@@ -58,6 +58,8 @@ class Flat(nn.Module):
 class Noise:
     """A split of 4x4 noise, which remembers what was asked of it."""
 
+    broken = None
+
     def __init__(self, count: int, *, side: int = 4) -> None:
         generator = torch.Generator().manual_seed(1)
         self.images = torch.randn(count, 1, side, side, generator=generator)

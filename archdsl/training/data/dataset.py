@@ -206,6 +206,13 @@ def class_counts(split: Split) -> list[int]:
     return counts
 
 
+def even_weights(dataset: Dataset) -> Tensor:
+    """(num_classes,) what a train image of each class must count for all classes to count alike;
+    the mean over all images is 1."""
+    counts = torch.bincount(dataset.train.labels.cpu(), minlength=dataset.num_classes)
+    return len(dataset.train) / (dataset.num_classes * counts.to(torch.float32).clamp(min=1))
+
+
 def told_of(dataset: Dataset) -> list[str]:
     """What a person should know of a data set before anything is paid for, a sentence each."""
     found = list(dataset.remarks)

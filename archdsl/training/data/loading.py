@@ -30,8 +30,8 @@ FLOAT32 = 4
 SHARED_MEMORY = Path("/dev/shm")
 """Through which they come; containers often have little of it."""
 
-Read = tuple[Tensor | None, Mapping[int, DataError]]
-"""The images of a batch that could be read, and what is wrong with others, by their place."""
+Read = tuple[Tensor, Mapping[int, DataError]]
+"""The images of a batch, and what is wrong with those that cannot be read, by their place."""
 
 
 def batches(
@@ -76,8 +76,6 @@ def batches(
     )
     for asked, (read, lost) in zip(picked, _received(loader), strict=True):
         indices = _without(lost, asked, split) if lost else asked
-        if read is None:
-            continue
         images = read.to(device, non_blocking=True)
         if not images.is_floating_point():
             images = split.normalisation.apply(images)
@@ -121,12 +119,12 @@ def _asked(picked: Sequence[Tensor]) -> Sequence[tuple[Any, Any]]:
 
 
 def _without(lost: Mapping[int, DataError], indices: Tensor, split: Split) -> Tensor:
-    """The indices of a batch but those of broken pictures, each of which is told once.
+    """The indices of a batch, in which another stands for each broken picture; each is told once.
 
     Raises:
-        DataError: they are not to be passed over.
+        DataError: they are not to be passed over, or there is no other.
     """
-    if split.broken is None:
+    if split.broken is None or len(lost) == len(indices):
         raise next(iter(lost.values()))
     for place, error in lost.items():
         index = int(indices[place])
@@ -135,8 +133,13 @@ def _without(lost: Mapping[int, DataError], indices: Tensor, split: Split) -> Te
             logging.getLogger(__name__).warning(
                 f"passed over, the {len(split.broken)}. of {len(split)} to train on: {error}"
             )
-    kept = [place for place in range(len(indices)) if place not in lost]
-    return indices[kept]
+    return indices[_in_place_of(lost, len(indices))]
+
+
+def _in_place_of(lost: Mapping[int, DataError], count: int) -> list[int]:
+    """The places of a batch that are read, the first of them in place of each that is lost."""
+    first = next(place for place in range(count) if place not in lost)
+    return [first if place in lost else place for place in range(count)]
 
 
 @dataclass(frozen=True)
@@ -159,14 +162,16 @@ class _Reader(Dataset[Any]):
             return self._read(indices, copies), {}
         except DataError as error:  # raised by a process, it would come with a traceback
             if self.split.broken is None:
-                return None, {0: error}
-        found, lost = [], {}
+                return torch.empty(0), {0: error}
+        found, lost = {}, {}
         for place in range(len(indices)):
             try:
-                found.append(self._read(indices[place : place + 1], copies[place : place + 1]))
+                found[place] = self._read(indices[place : place + 1], copies[place : place + 1])
             except DataError as error:
                 lost[place] = error
-        return torch.cat(found) if found else None, lost
+        if not found:
+            return torch.empty(0), lost
+        return torch.cat([found[place] for place in _in_place_of(lost, len(indices))]), lost
 
     def _read(self, indices: Any, copies: Any) -> Tensor:
         if self.views is None:

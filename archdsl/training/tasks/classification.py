@@ -21,6 +21,15 @@ _SHARES = {"top1": "correct", "top5": "correct_of_five"}
 """Metrics that are a share of the images, with the count that is."""
 
 
+def _cross_entropy(
+    logits: Tensor, targets: Tensor, *, smoothing: float, weights: Tensor | None
+) -> Tensor:
+    if weights is None:
+        return cross_entropy(logits, targets, label_smoothing=smoothing)
+    losses = cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none")
+    return (weights * losses).mean()
+
+
 class Classification:
     """The loss of all classifiers of a network; metrics of the one that it predicts with.
 
@@ -34,17 +43,33 @@ class Classification:
     def blank_targets(self, images: Tensor) -> Tensor:
         return torch.zeros(len(images), dtype=torch.int64, device=images.device)
 
-    def loss(self, model: nn.Module, images: Tensor, targets: Tensor, *, recipe: Recipe) -> Tensor:
+    def loss(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        targets: Tensor,
+        *,
+        recipe: Recipe,
+        class_weights: Tensor | None = None,
+    ) -> Tensor:
         """The sum over the classifiers of the recipe's loss with smoothed labels.
 
         Source: ViTTM trains with the sum of both streams' losses (published implementation).
         """
         forward_heads = cast(Callable[[Tensor], dict[str, Tensor]], model.forward_heads)
         smoothing = recipe.label_smoothing if targets.ndim == 1 else 0.0
+        weights = None
+        if class_weights is not None:
+            mixed = targets.ndim > 1
+            weights = targets @ class_weights if mixed else class_weights[targets]
         loss_of = (
-            BinaryCrossEntropy(smoothing=smoothing, sum_classes=True)
+            BinaryCrossEntropy(
+                smoothing=smoothing,
+                weight=None if weights is None else weights[:, None],
+                sum_classes=True,
+            )
             if recipe.loss == "bce"
-            else partial(cross_entropy, label_smoothing=smoothing)
+            else partial(_cross_entropy, smoothing=smoothing, weights=weights)
         )
         losses = [loss_of(logits, targets) for logits in forward_heads(images).values()]
         return torch.stack(losses).sum()

@@ -46,8 +46,24 @@ class Task(Protocol):
     def blank_targets(self, images: Tensor) -> Tensor:
         """Targets that fit made-up images, on their device: for a step that is only tried."""
 
-    def loss(self, model: nn.Module, images: Tensor, targets: Tensor, *, recipe: Recipe) -> Tensor:
+    def loss(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        targets: Tensor,
+        *,
+        recipe: Recipe,
+        class_weights: Tensor | None = None,
+    ) -> Tensor:
         """What training minimises.
+
+        Args:
+            model: in training mode.
+            images: of a batch.
+            targets: theirs.
+            recipe: says which loss.
+            class_weights: (num_classes,) how much the images of each class count; all alike unless
+                given.
 
         Returns:
             A scalar.
