@@ -35,7 +35,7 @@ class Asked:
     what: str | None
     objectives: str | None
     trials: int | None
-    hours: float | None
+    hours: float | None = None
     seed: int | None
     data: str | None
     sets: list[str]

@@ -89,7 +89,7 @@ def searched(study: Mapping[str, Any], *, workers: int) -> list[dict[str, Any]]:
             row=row,
             store=store,
             owner=Owner.current(),
-            budget=checked.study.budget.trials,
+            budget=checked.study.budget,
             protocols={},
             folder="files",
             observer=Nobody(),
