@@ -147,6 +147,7 @@ def run_training(
             split_seed=split_seed,
             image_size=spec.image.size,
             broken=found.broken,
+            crop_pct=found.crop_pct,
         )
         asked = Asked(
             spec=spec,

@@ -173,6 +173,7 @@ def _training_seconds(
         split_seed=settings.split_seed,
         image_size=model.spec.image.size,
         broken=recipe.broken,
+        crop_pct=recipe.crop_pct,
     )
     device = choose_device(profile.training.device, profile=profile.name)
     threads = threads_for(

@@ -68,7 +68,10 @@ def command(
     training = network.training
     with cpu_threads(threads or usable_cores()):
         dataset = open_data(
-            data, split_seed=training["split_seed"], image_size=network.reading.image_size
+            data,
+            split_seed=training["split_seed"],
+            image_size=network.reading.image_size,
+            crop_pct=network.reading.crop_pct,
         )
         parts = _parts(dataset, part)
         found = score(

@@ -238,6 +238,7 @@ class Trainings:
                 split_seed=self._settings.split_seed,
                 image_size=image_size,
                 broken=self.recipe.broken,
+                crop_pct=self.recipe.crop_pct,
             )
 
 

@@ -142,13 +142,13 @@ class Bundle:
     def pixels(self, picture: Picture) -> npt.NDArray[np.uint8]:
         """A picture at the network's size: (channels, height, width); see `predict`."""
         read = self.reading
-        channels, size, depth = read.channels, read.image_size, read.depth
+        channels, size, depth, pct = read.channels, read.image_size, read.depth, read.crop_pct
         if isinstance(picture, str | Path):
             path = Path(picture).expanduser()
-            return decode(path, channels=channels, image_size=size, depth=depth)
+            return decode(path, channels=channels, image_size=size, depth=depth, crop_pct=pct)
         try:
             opened = _opened(picture)
-            return pixels_of(opened, channels=channels, image_size=size, depth=depth)
+            return pixels_of(opened, channels=channels, image_size=size, depth=depth, crop_pct=pct)
         except BROKEN as error:
             raise undecodable(Path("the picture"), error) from None
 

@@ -168,6 +168,10 @@ class Recipe(StoredNode):
     """What becomes of pictures to train on that cannot be decoded: `skip` says which, and shows
     another of the batch in place of each. One to validate or test with always ends the training."""
 
+    crop_pct: Annotated[float, YOUNGER, Field(gt=0.1, le=1)] = 1.0
+    """Share of either side of a picture in a file that is shown to validate, to test and to
+    predict: the rest is a border, of which `crop: random_resized` shows a part at most times."""
+
     classes: Annotated[Literal["as_they_are", "weighted", "sampled"], YOUNGER] = "as_they_are"
     """What is done about classes of unlike sizes. `weighted`: an image counts in the loss the more,
     the fewer there are of its class. `sampled`: an epoch shows as many images of each class, drawn

@@ -36,6 +36,7 @@ def open_csv(
     split_seed: int,
     image_size: tuple[int, int] | None,
     broken: Broken = "stop",
+    crop_pct: float = 1.0,
 ) -> Dataset:
     """Open the pictures that a CSV file lists; their names start at its folder.
 
@@ -45,6 +46,7 @@ def open_csv(
         split_seed: decides the parts that are not given.
         image_size: see `open_folder`.
         broken: see `open_folder`.
+        crop_pct: see `Dataset`.
 
     Raises:
         DataError: no such file, columns or values that mean nothing, files that are no pictures.
@@ -93,6 +95,7 @@ def open_csv(
         split_seed=split_seed,
         image_size=image_size,
         broken=broken,
+        crop_pct=crop_pct,
     )
 
 

@@ -174,6 +174,7 @@ class Dataset:
         picture_sizes: the smallest and the largest (height, width) before the images were brought
             to one size; None where they always had it.
         depth: bits in use of 16-bit pixels.
+        crop_pct: share of either side of a picture that is shown to validate and to test.
     """
 
     name: str
@@ -189,6 +190,7 @@ class Dataset:
     remarks: Sequence[str] = ()
     picture_sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
     depth: int = 16
+    crop_pct: float = 1.0
 
     @property
     def num_classes(self) -> int:

@@ -69,6 +69,7 @@ class FileSplit:
         image_size: (height, width) that they are brought to.
         depth: bits in use of 16-bit pixels.
         normalisation: of the batches.
+        crop_pct: see `decode`.
         device: where batches are delivered.
         threads: that decode.
         cache: what is decoded, by index.
@@ -80,6 +81,7 @@ class FileSplit:
     image_size: tuple[int, int]
     depth: int
     normalisation: Normalisation
+    crop_pct: float = 1.0
     device: torch.device = CPU
     threads: int = field(default_factory=torch.get_num_threads)
     cache: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict, repr=False)
@@ -115,7 +117,11 @@ class FileSplit:
         absent = [index for index in wanted if index not in self.cache]
         paths = [self.files.path(index) for index in absent]
         decode_one = partial(
-            decode, channels=self.channels, image_size=self.image_size, depth=self.depth
+            decode,
+            channels=self.channels,
+            image_size=self.image_size,
+            depth=self.depth,
+            crop_pct=self.crop_pct,
         )
         # A process that reads ahead is one of several.
         threads = self.threads if get_worker_info() is None else 1

@@ -27,6 +27,7 @@ def open_folder(
     split_seed: int,
     image_size: tuple[int, int] | None,
     broken: Broken = "stop",
+    crop_pct: float = 1.0,
 ) -> Dataset:
     """Open a folder of pictures; they are decoded when a batch asks for them.
 
@@ -40,6 +41,7 @@ def open_folder(
         image_size: (height, width) that pictures are brought to; None takes the size they
             all have.
         broken: what becomes of pictures to train on that cannot be read.
+        crop_pct: see `Dataset`.
 
     Raises:
         DataError: no such folder, no usable classes, broken pictures, or sizes that differ
@@ -67,6 +69,7 @@ def open_folder(
         image_size=image_size,
         remarks=_remarks(layout, manifest),
         broken=broken,
+        crop_pct=crop_pct,
     )
 
 

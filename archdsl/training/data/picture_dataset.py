@@ -35,6 +35,7 @@ def picture_dataset(
     image_size: tuple[int, int] | None,
     remarks: Iterable[str] = (),
     broken: Broken = "stop",
+    crop_pct: float = 1.0,
 ) -> Dataset:
     """Make a data set whose pictures are decoded when a batch asks for them.
 
@@ -51,6 +52,7 @@ def picture_dataset(
             all have.
         remarks: what a person should know, before what is said of the pictures themselves.
         broken: what becomes of pictures to train on that cannot be decoded.
+        crop_pct: see `Dataset`.
 
     Raises:
         DataError: broken pictures, too few of a class, or sizes that differ while `image_size` is
@@ -84,6 +86,7 @@ def picture_dataset(
             image_size=size,
             depth=depth,
             normalisation=normalisation,
+            crop_pct=1.0 if key == "train" else crop_pct,
             broken={} if key == "train" and broken == "skip" else None,
         )
         for key, part in parts.items()
@@ -99,6 +102,7 @@ def picture_dataset(
         remarks=(*remarks, *_remarks(parts, depth=depth)),
         picture_sizes=None if smallest == largest == size else (smallest, largest),
         depth=depth,
+        crop_pct=crop_pct,
         train=splits["train"],
         validation=splits["validation"],
         test=splits.get("test"),

@@ -156,7 +156,12 @@ def open_picture(path: Path, *, channels: int, depth: int = FULL_DEPTH) -> Image
 
 
 def decode(
-    path: Path, *, channels: int, image_size: tuple[int, int], depth: int = FULL_DEPTH
+    path: Path,
+    *,
+    channels: int,
+    image_size: tuple[int, int],
+    depth: int = FULL_DEPTH,
+    crop_pct: float = 1.0,
 ) -> npt.NDArray[np.uint8]:
     """Decode one picture, see `open_picture`, scaled to cover `image_size` (bicubic) and cropped at
     its centre.
@@ -166,6 +171,7 @@ def decode(
         channels: see `open_picture`.
         image_size: (height, width) in pixels.
         depth: see `open_picture`.
+        crop_pct: share of either side of what would be seen that is left by a crop around it.
 
     Returns:
         (channels, height, width) uint8.
@@ -175,13 +181,20 @@ def decode(
     """
     try:
         with Image.open(path) as picture:
-            return pixels_of(picture, channels=channels, image_size=image_size, depth=depth)
+            return pixels_of(
+                picture, channels=channels, image_size=image_size, depth=depth, crop_pct=crop_pct
+            )
     except BROKEN as error:
         raise undecodable(path, error) from error
 
 
 def pixels_of(
-    picture: Image.Image, *, channels: int, image_size: tuple[int, int], depth: int
+    picture: Image.Image,
+    *,
+    channels: int,
+    image_size: tuple[int, int],
+    depth: int,
+    crop_pct: float = 1.0,
 ) -> npt.NDArray[np.uint8]:
     """The pixels of an open picture; see `decode`.
 
@@ -190,7 +203,8 @@ def pixels_of(
     """
     height, width = image_size
     converted = _converted(picture, channels=channels, depth=depth)
-    fitted = ImageOps.fit(converted, (width, height), method=Image.Resampling.BICUBIC)
+    border = (1 - crop_pct) / 2
+    fitted = ImageOps.fit(converted, (width, height), method=Image.Resampling.BICUBIC, bleed=border)
     pixels = np.asarray(fitted, dtype=np.uint8).reshape(height, width, channels)
     return pixels.transpose(2, 0, 1)
 

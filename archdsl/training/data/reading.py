@@ -17,6 +17,7 @@ class Reading:
         channels: 1 (grey) or 3 (RGB).
         image_size: (height, width) that a picture is scaled to cover, and cropped to at its centre.
         depth: bits in use of 16-bit pixels.
+        crop_pct: share of either side of a picture that is shown.
         normalisation: of the levels.
     """
 
@@ -25,6 +26,7 @@ class Reading:
     image_size: tuple[int, int]
     depth: int
     normalisation: Normalisation
+    crop_pct: float = 1.0
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
@@ -35,6 +37,7 @@ class Reading:
             image_size=dataset.image_size,
             depth=dataset.depth,
             normalisation=dataset.normalisation,
+            crop_pct=dataset.crop_pct,
         )
 
     @classmethod
@@ -50,6 +53,7 @@ class Reading:
             channels=record["channels"],
             image_size=(height, width),
             depth=record["depth"],
+            crop_pct=record.get("crop_pct", 1.0),
             normalisation=Normalisation(
                 mean=tuple(record["normalisation"]["mean"]),
                 std=tuple(record["normalisation"]["std"]),

@@ -30,6 +30,7 @@ def open_data(
     split_seed: int = 0,
     image_size: tuple[int, int] | None = None,
     broken: Broken = "stop",
+    crop_pct: float = 1.0,
 ) -> Dataset:
     """Open a data set.
 
@@ -41,6 +42,7 @@ def open_data(
         image_size: (height, width) that the pictures of a folder are brought to. The other
             sources keep their own size: `check_data` says when it is not the document's.
         broken: what becomes of pictures to train on that cannot be read; see `Recipe`.
+        crop_pct: see `Recipe`; images that have no other size are shown whole.
 
     Raises:
         DataError: an unknown source, or data that cannot be used.
@@ -59,11 +61,21 @@ def open_data(
         return open_npz(path, name=source, split_seed=split_seed)
     if kind == "csv" and place:
         return open_csv(
-            path, name=source, split_seed=split_seed, image_size=image_size, broken=broken
+            path,
+            name=source,
+            split_seed=split_seed,
+            image_size=image_size,
+            broken=broken,
+            crop_pct=crop_pct,
         )
     if kind == "folder" and place:
         return open_folder(
-            path, name=source, split_seed=split_seed, image_size=image_size, broken=broken
+            path,
+            name=source,
+            split_seed=split_seed,
+            image_size=image_size,
+            broken=broken,
+            crop_pct=crop_pct,
         )
     raise unknown_source(source, location=location, names=names)
 

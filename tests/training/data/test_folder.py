@@ -12,6 +12,7 @@ from PIL import Image
 from archdsl.errors import DataError
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.files import FileSplit
+from archdsl.training.data.reading import Reading
 from archdsl.training.data.source import open_data
 from tests.fixtures.data import sizes
 
@@ -106,6 +107,22 @@ def test_pictures_are_scaled_and_cropped_at_the_centre(tmp_path: Path) -> None:
     assert images.shape[1:] == (3, 10, 10)
     # Bicubic scaling blurs two columns at each edge.
     assert (images[:, 1, :, 2:8] == 200).all()
+
+
+def test_a_border_may_be_left_out_to_validate_and_to_test(tmp_path: Path) -> None:
+    for name in COLOURS:
+        (tmp_path / name).mkdir()
+        for number in range(5):
+            pixels = np.full((20, 40, 3), 100, np.uint8)
+            pixels[5:15, 15:25] = 200
+            pixels[0, 0] = number
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    dataset = open_data(f"folder:{tmp_path}", image_size=(10, 10), crop_pct=0.5)
+    for split, shown in (("train", 100), ("validation", 200), ("test", 200)):
+        assert (read(dataset, split)[0][:, 0, 0, 2:4] == shown).all(), split
+    reading = Reading.of(dataset)
+    assert Reading.read(reading.record()) == reading
+    assert reading.crop_pct == 0.5
 
 
 def test_grey_pictures_stay_grey_and_mixed_ones_become_rgb(tmp_path: Path) -> None:
