@@ -60,6 +60,7 @@ def command(
     from archdsl.training.bundle import load_bundle
     from archdsl.training.data.source import open_data
     from archdsl.training.device import choose_device, cpu_threads
+    from archdsl.training.read import resolve_recipe
     from archdsl.training.scoring import score, told_of_scores
 
     if mistakes:
@@ -79,7 +80,7 @@ def command(
             dataset,
             parts,
             device=chosen,
-            batch=training["recipe"]["batch"],
+            batch=resolve_recipe(training["recipe"]).images_at_once,
             mistakes=MOST_MISTAKES if mistakes else 0,
         )
     if mistakes:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 from typer.testing import CliRunner
 
 from archdsl.cli.main import app
@@ -32,6 +33,7 @@ def test_documents_and_commands_work_as_shown(
 ) -> None:
     """In one folder, one page after the other: what is done already costs nothing."""
     monkeypatch.chdir(tmp_path)
+    Image.new("L", (8, 8), 200).save("picture.png")
     documents: dict[str, str] = {}
     for block in (block for page in PAGES for block in blocks(page, "yaml")):
         name = f"{yaml.safe_load(block)['name']}.yaml"
