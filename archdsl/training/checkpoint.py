@@ -44,12 +44,14 @@ class Progress:
         key: what names the training, see `run_keys`.
         counts: what its task counted on validation images after each finished epoch.
         raw_counts: the same of the weights that a moving average, the result, is of; empty without.
+        steps: of the epoch after those, that are done.
         seconds: wall time of the finished epochs, over all runs.
     """
 
     key: str
     counts: tuple[Counts, ...] = ()
     raw_counts: tuple[Counts, ...] = ()
+    steps: int = 0
     seconds: float = 0.0
 
 
@@ -89,17 +91,19 @@ class Checkpoints:
         found = [state for name in self._names if (state := self._storage.read(name, read))]
         if not found:
             return None
-        furthest = max(found, key=lambda state: len(state["progress"].counts))
+        furthest = max(found, key=lambda each: _how_far(each["progress"]))
         load_state(furthest)
         return cast(Progress, furthest["progress"])
 
     def save(self, progress: Progress, state: Mapping[str, Any]) -> None:
-        """Write a checkpoint; on return it is there, and the one before is not any more."""
+        """Write a checkpoint; on return it is there, and the one before is not any more, unless it
+        is that of the last finished epoch."""
         name = self._name(progress)
         self._storage.write(
             name, partial(write_checkpoint, {"progress": asdict(progress), **state})
         )
-        self._drop(but=name)
+        if not progress.steps:
+            self._drop(but=name)
 
     def where(self, progress: Progress) -> str:
         """Where the checkpoint of a progress lies."""
@@ -129,12 +133,17 @@ class Checkpoints:
         self._drop()
 
     def _name(self, progress: Progress) -> str:
-        return self._names[len(progress.counts) % len(self._names)]
+        number = len(progress.counts) + (progress.steps > 0)
+        return self._names[number % len(self._names)]
 
     def _drop(self, but: str = "") -> None:
         for name in self._names:
             if name != but:
                 self._storage.remove(name)
+
+
+def _how_far(progress: Progress) -> tuple[int, int]:
+    return len(progress.counts), progress.steps
 
 
 def _write(content: bytes, stream: BinaryIO) -> None:
@@ -204,5 +213,6 @@ def read_progress(found: dict[str, Any]) -> Progress:
         key=found["key"],
         counts=tuple(found["counts"]),
         raw_counts=tuple(found.get("raw_counts", ())),
+        steps=found.get("steps", 0),
         seconds=found["seconds"],
     )

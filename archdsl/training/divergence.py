@@ -22,12 +22,13 @@ class LossWatch:
 
     Args:
         epoch: counted from 1.
+        begin: so many steps were done before.
         scaled: the loss is scaled, and steps whose gradient is not finite are left out.
     """
 
-    def __init__(self, *, epoch: int, scaled: bool) -> None:
+    def __init__(self, *, epoch: int, scaled: bool, begin: int = 0) -> None:
         self._epoch, self._scaled = epoch, scaled
-        self._seen, self._norm_before = 0, math.nan
+        self._seen, self._norm_before = begin, math.nan
         self._waiting: list[tuple[Tensor, Tensor]] = []
         self._rates: list[float] = []
 

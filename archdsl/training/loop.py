@@ -18,6 +18,7 @@ from archdsl.training.data.loading import batches
 from archdsl.training.data.reading import Reading
 from archdsl.training.device import lock_names, synchronize
 from archdsl.training.divergence import DivergedError
+from archdsl.training.ending import Ending
 from archdsl.training.optimizer import check_schedule
 from archdsl.training.recipe import Recipe
 from archdsl.training.run_key import run_keys
@@ -70,8 +71,8 @@ def fit(
     Between steps it gives way to measurements on the same device, its state in place.
 
     With a storage, a run that died is continued by the same call: on the CPU it ends with
-    exactly the weights of an undisturbed run. A finished training is not repeated. The test
-    split is never read.
+    exactly the weights of an undisturbed run, from the last epoch, or from the very step where a
+    signal asked it to end. A finished training is not repeated. The test split is never read.
 
     Args:
         model: as the task needs it, with `model.no_weight_decay()` → names. Moved to `device`.
@@ -95,75 +96,121 @@ def fit(
         WriteError: the storage refuses a file.
     """
     check_schedule(recipe, images=len(dataset.train))
-    lock = SharedDeviceLock(lock_names(device), synchronize=partial(synchronize, device))
-
-    def after_step(loss: Tensor, images: int) -> None:
-        on_step(loss, images)
-        lock.yield_to_measurement()
-
-    trainer = Trainer(
+    keys = run_keys(model, dataset, task=task, recipe=recipe, seed=seed)
+    checkpoints = Checkpoints(storage, keys=keys) if storage is not None else None
+    course = _Course(
         model.to(device),
         dataset,
         task=task,
         recipe=recipe,
         seed=seed,
         device=device,
-        after_step=after_step,
+        checkpoints=checkpoints,
+        on_step=on_step,
     )
-    validation = dataset.validation.to(device)
-    validate = partial(_validate, validation, task, recipe, device, lock)
-
-    def values(counts: Counts) -> Values:
-        return task.values(counts, images=len(validation))
-
-    keys = run_keys(model, dataset, task=task, recipe=recipe, seed=seed)
-    checkpoints = Checkpoints(storage, keys=keys) if storage is not None else None
-    found = checkpoints.restore(model, trainer.load_state) if checkpoints is not None else None
-    progress = replace(found or Progress(key=keys[0]), key=keys[0])
-    for epoch, counts in enumerate(progress.counts, start=1):
-        report(epoch, values(counts))
-    for epoch in range(len(progress.counts) + 1, recipe.epochs + 1):
-        started = time.perf_counter() - lock.seconds_waited
-        with lock:
-            try:
-                trainer.train_epoch(epoch)
-            except DivergedError as error:
-                raise DivergedError(f"{error}; {_left(checkpoints, progress)}") from None
-            counts = validate(trainer.averaged or model)
-            raw = [] if trainer.averaged is None else [validate(model)]
-            progress = replace(
-                progress,
-                counts=(*progress.counts, counts),
-                raw_counts=(*progress.raw_counts, *raw),
-                seconds=progress.seconds + time.perf_counter() - lock.seconds_waited - started,
-            )
-            before = trainer.adopt_average() if epoch == recipe.epochs else None
-            if checkpoints is not None and epoch < recipe.epochs:
-                checkpoints.save(progress, trainer.state())
-            elif checkpoints is not None:
-                checkpoints.finish(progress, model, reading=Reading.of(dataset), raw=before)
-        report(epoch, values(counts))
+    found = checkpoints.restore(model, course.trainer.load_state) if checkpoints else None
+    course.progress = replace(found or Progress(key=keys[0]), key=keys[0])
+    images = len(dataset.validation)
+    for epoch, counts in enumerate(course.progress.counts, start=1):
+        report(epoch, task.values(counts, images=images))
+    for epoch in range(len(course.progress.counts) + 1, recipe.epochs + 1):
+        counts = course.train_epoch(epoch)
+        report(epoch, task.values(counts, images=images))
+    progress = course.progress
     return FitResult(
-        counts=counts,
-        images=len(validation),
-        history=tuple(map(values, progress.counts)),
-        raw_history=tuple(map(values, progress.raw_counts)),
+        counts=progress.counts[-1],
+        images=images,
+        history=tuple(task.values(each, images=images) for each in progress.counts),
+        raw_history=tuple(task.values(each, images=images) for each in progress.raw_counts),
         seconds=progress.seconds,
     )
 
 
-def _validate(  # noqa: PLR0917 - one place calls it
-    split: Split,
-    task: Task,
-    recipe: Recipe,
-    device: torch.device,
-    lock: SharedDeviceLock,
-    model: nn.Module,
-) -> Counts:
-    pause = lock.yield_to_measurement
-    return evaluate(
-        model, split, task=task, device=device, batch=recipe.images_at_once, after_batch=pause
-    )
+class _Course:
+    """A training under way: what it has come to, and what is kept of it."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        dataset: Dataset,
+        *,
+        task: Task,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        checkpoints: Checkpoints | None,
+        on_step: OnStep,
+    ) -> None:
+        self.progress = Progress(key="")
+        self.trainer = Trainer(
+            model,
+            dataset,
+            task=task,
+            recipe=recipe,
+            seed=seed,
+            device=device,
+            after_step=self._after_step,
+        )
+        self._model, self._dataset, self._recipe = model, dataset, recipe
+        self._checkpoints, self._on_step, self._ending = checkpoints, on_step, Ending()
+        self._lock = SharedDeviceLock(lock_names(device), synchronize=partial(synchronize, device))
+        self._validation = dataset.validation.to(device)
+        self._evaluate = partial(
+            evaluate,
+            split=self._validation,
+            task=task,
+            device=device,
+            batch=recipe.images_at_once,
+            after_batch=self._pause,
+        )
+        self._started = 0.0
+
+    def train_epoch(self, epoch: int) -> Counts:
+        """Train through an epoch, or what is left of it, validate and keep it."""
+        trainer, before = self.trainer, self.progress
+        self._started = time.perf_counter() - self._lock.seconds_waited
+        with self._lock, self._ending.put_off():
+            try:
+                trainer.train_epoch(epoch, begin=before.steps)
+            except DivergedError as error:
+                raise DivergedError(f"{error}; {_left(self._checkpoints, before)}") from None
+            counts = self._evaluate(model=trainer.averaged or self._model)
+            raw = [] if trainer.averaged is None else [self._evaluate(model=self._model)]
+            self.progress = replace(
+                before,
+                counts=(*before.counts, counts),
+                raw_counts=(*before.raw_counts, *raw),
+                steps=0,
+                seconds=self._seconds(),
+            )
+            self._keep(last=epoch == self._recipe.epochs)
+        self._ending.act()
+        return counts
+
+    def _keep(self, *, last: bool) -> None:
+        raw = self.trainer.adopt_average() if last else None
+        if self._checkpoints is not None and last:
+            reading = Reading.of(self._dataset)
+            self._checkpoints.finish(self.progress, self._model, reading=reading, raw=raw)
+        elif self._checkpoints is not None:
+            self._checkpoints.save(self.progress, self.trainer.state())
+
+    def _after_step(self, loss: Tensor, images: int) -> None:
+        self._on_step(loss, images)
+        self._pause()
+
+    def _pause(self) -> None:
+        """Give way to measurements, and to whoever asks this process to end."""
+        self._lock.yield_to_measurement()
+        if self._ending.asked is not None:
+            if self._checkpoints is not None:
+                begun = replace(self.progress, steps=self.trainer.steps, seconds=self._seconds())
+                self._checkpoints.save(begun, self.trainer.state())
+            self._ending.act()
+
+    def _seconds(self) -> float:
+        now = time.perf_counter() - self._lock.seconds_waited
+        return self.progress.seconds + now - self._started
 
 
 def _left(checkpoints: Checkpoints | None, progress: Progress) -> str:

@@ -77,6 +77,7 @@ class Trainer:
         scaled = precision_of(recipe, device) == torch.float16
         self._scaler = torch.amp.GradScaler(device.type, enabled=scaled)
         self._drop_paths = DropPaths(model, recipe.drop_path)
+        self._watch, self._step = LossWatch(epoch=0, scaled=scaled), 0
         self._ema = ModelEmaV3(model, decay=recipe.ema) if recipe.ema is not None else None
 
     @property
@@ -111,20 +112,38 @@ class Trainer:
         self._model.load_state_dict(self.averaged.state_dict())
         return before
 
-    def train_epoch(self, epoch: int) -> None:
-        """Train through epoch `epoch`, counted from 1.
+    @property
+    def steps(self) -> int:
+        """How many steps of the epoch are done.
+
+        Raises:
+            DivergedError: the loss or gradient of one is infinite or not a number.
+        """
+        self._watch.check()
+        return self._step
+
+    def train_epoch(self, epoch: int, *, begin: int = 0) -> None:
+        """Train through epoch `epoch`, counted from 1, of which the first steps may be done.
 
         Raises:
             DivergedError: a loss or gradient is infinite or not a number.
         """
         self._model.train()
-        watch = LossWatch(epoch=epoch, scaled=self._scaler.is_enabled())
+        scaled = self._scaler.is_enabled()
+        self._watch, self._step = LossWatch(epoch=epoch, begin=begin, scaled=scaled), begin
         # Even parts: a last step of one image would upset batch norms and the average gradient.
         steps = [self._parts(indices) for indices in self._order(epoch).tensor_split(self._steps)]
         picked = [part for parts in steps for part in parts]
-        read = batches(self._train, picked, device=self._device, views=self._views, epoch=epoch)
+        read = batches(
+            self._train,
+            picked,
+            device=self._device,
+            views=self._views,
+            epoch=epoch,
+            skip=sum(map(len, steps[:begin])),
+        )
         with self._drop_paths.inside():
-            for step, parts in enumerate(steps):
+            for step, parts in enumerate(steps[begin:], start=begin):
                 number, images = (epoch - 1) * self._steps + step, sum(map(len, parts))
                 self._schedule.step_update(number)
                 loss = self._backward(islice(read, len(parts)), images=images, number=number)
@@ -132,9 +151,10 @@ class Trainer:
                 if self._ema is not None:
                     self._ema.update(self._model, step=number + 1)
                 rate = max(group["lr"] for group in self._optimizer.param_groups)
-                watch.add(loss, norm, rate=rate)
+                self._watch.add(loss, norm, rate=rate)
+                self._step = step + 1
                 self._after_step(loss, images)
-        watch.check()
+        self._watch.check()
 
     def _order(self, epoch: int) -> Tensor:
         """The indices of an epoch: as many as there are images."""

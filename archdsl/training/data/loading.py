@@ -41,6 +41,7 @@ def batches(
     device: torch.device,
     views: Views | None = None,
     epoch: int = 0,
+    skip: int = 0,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Read batches, in their order; see `Split.batch`.
 
@@ -53,10 +54,14 @@ def batches(
         device: where the batches are delivered.
         views: what is shown of the images; None shows them as they are.
         epoch: which views.
+        skip: so many of the first batches are not read.
 
     Raises:
         DataError: an image cannot be decoded, or a process that reads was ended.
     """
+    wanted, picked = _asked(picked)[skip:], picked[skip:]
+    if not picked:
+        return
     workers = processes(split, views=views, device=device)
     workers = workers and min(workers, len(picked), _fit(split, picked))
     if not workers and views is None and split.broken is None:
@@ -65,7 +70,7 @@ def batches(
     loader = DataLoader(
         _Reader(split, views, epoch, lock_names(device)),
         batch_size=None,
-        sampler=cast(Iterable[Any], _asked(picked)),
+        sampler=cast(Iterable[Any], wanted),
         num_workers=workers,
         prefetch_factor=AHEAD if workers else None,
         collate_fn=_as_it_is,
