@@ -15,6 +15,7 @@ from archdsl.errors import WriteError
 from archdsl.records import State
 from archdsl.storage.storage import storage_at
 from archdsl.store.store import open_store
+from tests.cli.conftest import ARGUMENTS
 
 Run = Callable[..., Any]
 PROFILE = "archdsl: 1\nkind: runner\nname: small\nexecutor: local\nstorage: {storage}\n"
@@ -110,3 +111,15 @@ def test_weights_at_a_url(run: Run, folder: Path) -> None:
     (weights,) = (path for path in folder.glob("bucket/files/**/*") if path.is_file())
     assert weights.name == "weights.safetensors"
     assert not (folder / "archdsl-files").exists()
+
+
+def test_a_full_disk_under_a_training_leaves_its_last_checkpoint(run: Run, disk: Path) -> None:
+    words = (*ARGUMENTS, "--epochs", "3", "-o", "disk/run", "--json")
+    filled = fill(disk, leave_kb=1000)  # for one checkpoint, not for another beside it
+    done = run(*words, code=2)
+    assert "checkpoint.pt: the disk is full; make room there and run again" in done.err
+    assert Path("disk/run/checkpoint.pt").stat().st_size > 500_000
+    assert len(Path("disk/run/epochs.csv").read_text().splitlines()) == 2
+    filled.unlink()
+    undisturbed = run(*words[:-2], "run", "--json").json()
+    assert run(*words).json()["scores"] == undisturbed["scores"]
