@@ -24,7 +24,7 @@ from archdsl.store.rows import Value
 
 if TYPE_CHECKING:
     from archdsl.reporting.front import CompleteTrial, StudyResults
-    from archdsl.training.run import Watch
+    from archdsl.training.watch import Watch
 
 
 DEFAULT_RECIPE = "small-images"

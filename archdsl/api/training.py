@@ -18,9 +18,11 @@ from archdsl.usable_cores import usable_cores
 
 if TYPE_CHECKING:
     from archdsl.nn.network import Network
+    from archdsl.training.asked import Asked
     from archdsl.training.bundle import Bundle
-    from archdsl.training.run import Asked, Trained, Watch
+    from archdsl.training.run import Trained
     from archdsl.training.run_folder import Epoch
+    from archdsl.training.watch import Watch
 
 
 @arguments(
@@ -100,7 +102,7 @@ def train(
 
 
 class Nobody:
-    """Looks away; see `archdsl.training.run.Watch`."""
+    """Looks away; see `archdsl.training.watch.Watch`."""
 
     def say(self, sentence: str) -> None: ...
 
@@ -129,11 +131,12 @@ def run_training(
 ) -> Trained:
     """See `archdsl.train`; `names` are data sets of a run profile, and `watch` looks on."""
     from archdsl.measuring.fingerprint import fingerprint
+    from archdsl.training.asked import Asked
     from archdsl.training.data.dataset import told_of
     from archdsl.training.data.source import open_data
     from archdsl.training.device import choose_device, cpu_threads
     from archdsl.training.read import resolve_recipe
-    from archdsl.training.run import Asked, train_one
+    from archdsl.training.run import train_one
     from archdsl.training.run_folder import CURVES
 
     chosen, most = choose_device(device), threads or usable_cores()

@@ -16,7 +16,7 @@ from archdsl.metrics import METRICS, TRAINED
 from archdsl.reporting.formatting import counted, number
 
 if TYPE_CHECKING:
-    from archdsl.training.run import Asked
+    from archdsl.training.asked import Asked
     from archdsl.training.run_folder import Epoch
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -24,7 +24,7 @@ SECONDS_BETWEEN_LOOKS = 1.0
 
 
 class TrainProgress:
-    """Looks on; see `archdsl.training.run.Watch`.
+    """Looks on; see `archdsl.training.watch.Watch`.
 
     Args:
         folder: of the training.
@@ -82,7 +82,7 @@ class TrainProgress:
         self._images += images
         if self._bar.disable or time.monotonic() - self._looked < SECONDS_BETWEEN_LOOKS:
             return
-        from archdsl.training.run import peak_mib
+        from archdsl.training.watch import peak_mib
 
         self._looked = time.monotonic()
         speed = self._images / (self._looked - self._began)

@@ -3,46 +3,35 @@
 from __future__ import annotations
 
 import json
-import resource
-import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from archdsl.compiler.build import build, build_plan
-from archdsl.compiler.weights.reading import State, read_state
 from archdsl.compiler.weights.start import start_from
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.document.write import to_yaml
 from archdsl.files import write_whole
-from archdsl.identity import digest
 from archdsl.metrics import METRICS, on_test_images
 from archdsl.nn.network import Network
-from archdsl.plan.plan import Plan
 from archdsl.records import Measurement
-from archdsl.spec.model import ModelSpec
 from archdsl.storage.folder import Folder
+from archdsl.training.asked import Asked
 from archdsl.training.bundle import (
     BUNDLE,
     Bundle,
     load_bundle,
-    refuse_exchanged,
-    weights_digest,
 )
-from archdsl.training.data.dataset import Dataset, Split, check_data, told_of
+from archdsl.training.data.dataset import Split, check_data, told_of
 from archdsl.training.data.reading import Reading
 from archdsl.training.device import cpu_threads, lock_names, threads_for
-from archdsl.training.loop import FitResult, Values, evaluate, fit
+from archdsl.training.loop import FitResult, evaluate, fit
 from archdsl.training.optimizer import check_schedule, optimizer_remarks
 from archdsl.training.preflight import check_fits
-from archdsl.training.recipe import Recipe
 from archdsl.training.run_folder import (
     ASKED,
     EPOCHS,
@@ -53,92 +42,13 @@ from archdsl.training.run_folder import (
     read_epochs,
     refused,
     told_apart,
-    write_epochs,
 )
 from archdsl.training.tasks import TASKS
 from archdsl.training.tasks.task import Counts
+from archdsl.training.watch import Meter, Watch
 from archdsl.version import __version__
 
 TASK = TASKS["top1"]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Asked:
-    """What decides a training, but for the device.
-
-    Args:
-        spec: the document.
-        plan: what it expands to.
-        dataset: fits the document.
-        recipe: how it is trained.
-        seed: of the weights and of the training.
-        split_seed: of the parts that the data do not bring along.
-        init: file of the weights that it begins with; None begins with fresh ones.
-    """
-
-    spec: ModelSpec
-    plan: Plan
-    dataset: Dataset
-    recipe: Recipe
-    seed: int
-    split_seed: int
-    init: Path | None = None
-
-    @cached_property
-    def start(self) -> State | None:
-        """What that file holds.
-
-        Raises:
-            WeightsError: it cannot be read, or is damaged.
-        """
-        if self.init is None:
-            return None
-        file = self.init / BUNDLE if self.init.is_dir() else self.init
-        state = read_state(file)
-        refuse_exchanged(state, file)
-        return state
-
-    @property
-    def start_digest(self) -> str | None:
-        """Of the weights that it begins with."""
-        return None if self.start is None else weights_digest(self.start.tensors)
-
-    @property
-    def key(self) -> str:
-        """Names the training among all others."""
-        words = ("arch_id", "recipe", "data", "split_seed", "seed", "init")
-        record = self.record()
-        return digest({word: record[word] for word in words})
-
-    def record(self) -> dict[str, Any]:
-        """As plain data."""
-        return {
-            "archdsl": __version__,
-            "arch_id": self.plan.arch_id,
-            "document": self.spec.document(),
-            "recipe": self.recipe.model_dump(mode="json"),
-            "source": self.dataset.name,
-            "data": self.dataset.digest,
-            "split_seed": self.split_seed,
-            "seed": self.seed,
-            "init": self.start_digest,
-        }
-
-
-class Watch(Protocol):
-    """Looks on while a network is trained."""
-
-    def say(self, sentence: str) -> None:
-        """What a person should know before it is paid for."""
-
-    def on_start(self, asked: Asked, *, device: torch.device, needed_bytes: int) -> None:
-        """It begins, or goes on; it needs at least so much memory."""
-
-    def on_step(self, loss: Tensor, images: int) -> None:
-        """A step is done; see `archdsl.training.loop.fit`."""
-
-    def on_epoch(self, epoch: Epoch) -> None:
-        """An epoch is kept; those that were found are told again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +125,7 @@ def train_one(
         write_whole(run / "document.yaml", to_yaml(asked.spec.document()))
         write_whole(run / "recipe.yaml", to_yaml(_recipe_document(asked)))
         write_whole(run / ASKED, json.dumps(asked.record(), indent=2, ensure_ascii=False) + "\n")
-        meter = _Meter(run, watch, device)
+        meter = Meter(run, watch, device)
         fewest = threads_for(
             asked.plan, batch=asked.recipe.images_at_once, most=threads, device=device
         )
@@ -278,7 +188,7 @@ def _trained(
     network: Network,
     asked: Asked,
     run: RunFolder,
-    meter: _Meter,
+    meter: Meter,
     *,
     device: torch.device,
     environment: Mapping[str, Any],
@@ -369,50 +279,3 @@ def _scores(part: str, counts: Counts, asked: Asked) -> list[Measurement]:
                 )
             )
     return found
-
-
-class _Meter:
-    """Makes a table of what the loop tells of, kept in the folder from epoch to epoch."""
-
-    def __init__(self, run: RunFolder, watch: Watch, device: torch.device) -> None:
-        self.epochs: list[Epoch] = []
-        self._path, self._watch, self._device = run / EPOCHS, watch, device
-        self._kept = read_epochs(self._path)
-        self._begin()
-
-    def _begin(self) -> None:
-        self._started = self._stepped = time.perf_counter()
-        self._images, self._loss = 0, torch.zeros(())
-
-    def on_step(self, loss: Tensor, images: int) -> None:
-        self._images += images
-        self._loss = self._loss.to(loss.device) + loss * images
-        self._stepped = time.perf_counter()
-        self._watch.on_step(loss, images)
-
-    def on_report(self, number: int, values: Values) -> None:
-        if self._images:
-            epoch = Epoch(
-                epoch=number,
-                values=values,
-                loss=float(self._loss) / self._images,
-                seconds=time.perf_counter() - self._started,
-                images_per_second=self._images / (self._stepped - self._started),
-                memory_mib=peak_mib(self._device),
-            )
-            self._kept.clear()
-        else:  # of a process before
-            epoch = self._kept.get(number, Epoch(epoch=number, values=values))
-        self.epochs.append(epoch)
-        if self._kept.pop(number, None) != epoch:
-            write_epochs(self._path, [*self.epochs, *self._kept.values()])
-        self._watch.on_epoch(epoch)
-        self._begin()
-
-
-def peak_mib(device: torch.device) -> float:
-    """The most memory that was in use so far: of a GPU, else of this process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)

@@ -1,0 +1,84 @@
+"""What a single training is asked for: all that decides it, but for the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from archdsl.compiler.weights.reading import State, read_state
+from archdsl.identity import digest
+from archdsl.plan.plan import Plan
+from archdsl.spec.model import ModelSpec
+from archdsl.training.bundle import (
+    BUNDLE,
+    refuse_exchanged,
+    weights_digest,
+)
+from archdsl.training.data.dataset import Dataset
+from archdsl.training.recipe import Recipe
+from archdsl.version import __version__
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Asked:
+    """What decides a training, but for the device.
+
+    Args:
+        spec: the document.
+        plan: what it expands to.
+        dataset: fits the document.
+        recipe: how it is trained.
+        seed: of the weights and of the training.
+        split_seed: of the parts that the data do not bring along.
+        init: file of the weights that it begins with; None begins with fresh ones.
+    """
+
+    spec: ModelSpec
+    plan: Plan
+    dataset: Dataset
+    recipe: Recipe
+    seed: int
+    split_seed: int
+    init: Path | None = None
+
+    @cached_property
+    def start(self) -> State | None:
+        """What that file holds.
+
+        Raises:
+            WeightsError: it cannot be read, or is damaged.
+        """
+        if self.init is None:
+            return None
+        file = self.init / BUNDLE if self.init.is_dir() else self.init
+        state = read_state(file)
+        refuse_exchanged(state, file)
+        return state
+
+    @property
+    def start_digest(self) -> str | None:
+        """Of the weights that it begins with."""
+        return None if self.start is None else weights_digest(self.start.tensors)
+
+    @property
+    def key(self) -> str:
+        """Names the training among all others."""
+        words = ("arch_id", "recipe", "data", "split_seed", "seed", "init")
+        record = self.record()
+        return digest({word: record[word] for word in words})
+
+    def record(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "archdsl": __version__,
+            "arch_id": self.plan.arch_id,
+            "document": self.spec.document(),
+            "recipe": self.recipe.model_dump(mode="json"),
+            "source": self.dataset.name,
+            "data": self.dataset.digest,
+            "split_seed": self.split_seed,
+            "seed": self.seed,
+            "init": self.start_digest,
+        }
