@@ -11,11 +11,10 @@ from pydantic import Field
 
 from archdsl.arguments.kinds import instance, offering, several, where
 from archdsl.document.merge import without_nulls
-from archdsl.document.settings import lay_all
 from archdsl.document.text import read_mapping
 from archdsl.errors import ArgumentError
 from archdsl.plan.read import read_spec
-from archdsl.searching.read import CheckedStudy, check_study, read_study
+from archdsl.searching.read import CheckedStudy, check_study, lay_over, read_study
 from archdsl.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ def study_of(source: Document | CheckedStudy, sets: Sequence[str] = ()) -> Check
     if isinstance(source, CheckedStudy):
         return source
     if isinstance(source, Mapping):
-        laid = lay_all(read_mapping(source, source="study"), sets)
+        laid = lay_over(read_mapping(source, source="study"), sets, folder=Path())
         return check_study(laid.whole(), folder=Path())
     return read_study(str(source), sets)
 

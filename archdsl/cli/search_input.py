@@ -10,7 +10,7 @@ from archdsl.cli.kinds import find_on, kind_of, own_documents
 from archdsl.document.merge import merge_trees
 from archdsl.document.messages import listed, nearest
 from archdsl.document.problems import beside
-from archdsl.document.settings import lay_all, steps_of
+from archdsl.document.settings import steps_of
 from archdsl.document.shelves import find
 from archdsl.document.text import read_draft
 from archdsl.document.tree import Tree, tree_of
@@ -20,7 +20,7 @@ from archdsl.metrics import TRAINED, trained_metric, trained_metrics
 from archdsl.plan.read import read_model
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.around import base_name, neighbourhood_document, with_objectives
-from archdsl.searching.read import check_study
+from archdsl.searching.read import check_study, lay_over
 from archdsl.searching.study import Study
 from archdsl.spec.model import ModelSpec
 
@@ -89,7 +89,7 @@ def resolve_study(asked: Asked, profile: RunProfile) -> Found:
         tree, folder = _around(path, of_model, asked, profile)
         if asked.hours is not None:  # they end it, not the trials that nobody asked for
             tree = merge_trees(tree, tree_of({"budget": {"trials": None}}, source="--hours"))
-    laid = lay_all(tree, settings)
+    laid = lay_over(tree, settings, folder=folder)
     tree, of_text = laid.tree, (*of_text, *laid.problems)
     for name, amount in (("trials", asked.trials), ("hours", asked.hours)):
         if amount is not None:

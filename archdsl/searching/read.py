@@ -9,7 +9,7 @@ from typing import Any
 
 from archdsl.document.merge import merge_trees, without_nulls
 from archdsl.document.problems import beside
-from archdsl.document.settings import lay_all
+from archdsl.document.settings import Laid, lay_all, steps_of
 from archdsl.document.shelves import Shelf, find, packaged
 from archdsl.document.text import read_draft, read_file
 from archdsl.document.tree import Tree, tree_of
@@ -74,9 +74,20 @@ def read_study(name: str, sets: Sequence[str] = ()) -> CheckedStudy:
     """
     path = find(name, "search")
     draft = read_draft(path)
-    laid = lay_all(draft.tree, sets)
+    laid = lay_over(draft.tree, sets, folder=path.parent)
     with beside((*draft.problems, *laid.problems)):
         return check_study(laid.tree, folder=path.parent)
+
+
+def lay_over(tree: Tree, sets: Sequence[str], *, folder: Path) -> Laid:
+    """Lay settings over a study in `folder`; those of single words of a recipe that it names
+    over the words of that."""
+    changed = {tuple(steps_of(each)[:-1]) for each in sets}
+    metrics = [metric for metric in TRAINED if ("evaluate", metric, "recipe") in changed]
+    problems: list[Problem] = []
+    tree = _with_recipes(tree, folder, problems, metrics=metrics, of_shelf=True)
+    laid = lay_all(tree, sets)
+    return replace(laid, problems=(*problems, *laid.problems))
 
 
 def check_study(tree: Tree, *, folder: Path) -> CheckedStudy:
@@ -256,10 +267,18 @@ def _find_near(name: str, folder: Path, shelf: Shelf) -> Path:
     return find(name, shelf)
 
 
-def _with_recipes(tree: Tree, folder: Path, problems: list[Problem]) -> Tree:
+def _with_recipes(
+    tree: Tree,
+    folder: Path,
+    problems: list[Problem],
+    *,
+    metrics: Sequence[str] = TRAINED,
+    of_shelf: bool = False,
+) -> Tree:
     """The study with the words of recipes that lie in files in place of their names: a file may
-    change, and a machine may not have it. Adds to `problems`."""
-    for metric in TRAINED:
+    change, and a machine may not have it. Those of the shelf stay unless they are asked for. Adds
+    to `problems`."""
+    for metric in metrics:
         path = ("evaluate", metric, "recipe")
         written = tree.at(path)
         if written is None or not isinstance(written.value, str):
@@ -267,7 +286,7 @@ def _with_recipes(tree: Tree, folder: Path, problems: list[Problem]) -> Tree:
         words: dict[str, Any] = {}  # of a recipe with problems of its own, nothing more is said
         try:
             found = _find_near(written.value, folder, "recipes")
-            if found.resolve().parent == packaged("recipes").resolve():
+            if not of_shelf and found.resolve().parent == packaged("recipes").resolve():
                 continue
             words = read_recipe(str(found)).model_dump(mode="json", exclude_none=True)
         except NameNotFoundError as error:

@@ -9,6 +9,7 @@ import pytest
 
 from archdsl.errors import DocumentError
 from archdsl.searching.read import CheckedStudy, read_study
+from archdsl.training.read import read_recipe
 from archdsl.training.recipe import Recipe
 
 STUDY = """\
@@ -74,3 +75,18 @@ def test_a_recipe_that_is_not_there_is_told_once() -> None:
     assert "did you mean 'small-images'" in problem.message
     with pytest.raises(DocumentError, match=r"'digits' is a study, and a recipe is wanted here"):
         study_of("digits")
+
+
+@pytest.mark.parametrize("name", ["mine", "small-images"])
+def test_a_setting_changes_one_word_of_the_recipe_that_is_named(name: str) -> None:
+    Path("mine.yaml").write_text(MINE)
+    study_of(name)
+    changed = stored(read_study("study.yaml", ["evaluate.top1.recipe.batch=8"]))
+    assert changed == {**read_recipe(name).model_dump(mode="json"), "batch": 8}
+
+
+def test_a_setting_over_a_recipe_that_is_not_there_does_not_hide_that() -> None:
+    with pytest.raises(DocumentError):
+        study_of("nowhere")
+    with pytest.raises(DocumentError, match=r"no document 'nowhere'"):
+        read_study("study.yaml", ["evaluate.top1.recipe.batch=8"])
