@@ -43,7 +43,8 @@ class Split(Protocol):
         """What was found to be broken, by index, and is passed over; None where it is not."""
 
     def decoders(self, *, whole: bool) -> int:
-        """Cores that may decode its pictures; 0 where their pixels are in memory.
+        """Cores that may decode its pictures; 0 where their pixels are in memory, or that takes no
+        time.
 
         Args:
             whole: whether they are read by `picture`.

@@ -24,6 +24,9 @@ from archdsl.training.recipe import Broken
 CACHE_BYTES = 2**28
 """A split whose decoded pictures fit in this is decoded once and kept."""
 
+FEWEST = 256
+"""Pictures that take longer to decode than processes take to start for them."""
+
 STATISTICS_IMAGES = 4096
 """Mean and deviation are taken over at most this many pictures, evenly spaced over train."""
 
@@ -100,7 +103,8 @@ class FileSplit:
         return torch.from_numpy(self.files.labels)
 
     def decoders(self, *, whole: bool) -> int:
-        return 0 if self.cached and not whole else self.threads
+        kept = self.cached and not whole
+        return 0 if kept or len(self) < FEWEST else self.threads
 
     def to(self, device: torch.device) -> FileSplit:
         return replace(self, device=device)

@@ -64,6 +64,7 @@ def opened(
 ) -> Dataset:
     """The pictures of a folder, with so many cores to decode them."""
     monkeypatch.setattr("archdsl.training.data.loading.usable_cores", lambda: cores)
+    monkeypatch.setattr("archdsl.training.data.files.FEWEST", 1)
     data = open_data(f"folder:{folder}", image_size=(8, 8), broken=broken)
     assert isinstance(data.train, FileSplit)
     return replace(data, train=replace(data.train, threads=cores))
@@ -189,7 +190,8 @@ def test_nothing_is_read_beside_a_measurement(
 
 PROGRAM = """
 import sys, torch
-from archdsl.training.data import loading
+from archdsl.training.data import files, loading
+files.FEWEST = 1
 from archdsl.training.data.source import open_data
 from archdsl.training.data.views import views_of
 from archdsl.training.recipe import Recipe
