@@ -16,7 +16,7 @@ from archdsl.errors import DataError
 if TYPE_CHECKING:
     from archdsl.training.bundle import Bundle
 
-EXAMPLE = "Example: archdsl predict runs/digits picture.png more/*.png"
+EXAMPLE = "Example: archdsl predict runs/digits picture.png"
 BATCH = 32
 
 
@@ -30,9 +30,9 @@ def command(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Say of each picture which classes are the likeliest; needs no training data.
+    """Say of pictures what a trained network takes them for.
 
-    Pictures that cannot be read are named at the end, with exit code 2.
+    Needs no training data. Pictures that cannot be read are named at the end, with exit code 2.
     """
     from archdsl.training.bundle import load_bundle
 

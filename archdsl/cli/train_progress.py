@@ -32,7 +32,7 @@ class TrainProgress:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._epochs = self._done = self._images = self._of = 0
+        self._epochs = self._done = self._images = self._in_epoch = self._of = 0
         self._metric = ""
         self._looked = self._began = time.monotonic()
         self._device: Any = None
@@ -80,6 +80,7 @@ class TrainProgress:
 
     def on_step(self, loss: SupportsFloat, images: int) -> None:
         self._images += images
+        self._in_epoch += images
         if self._bar.disable or time.monotonic() - self._looked < SECONDS_BETWEEN_LOOKS:
             return
         from archdsl.training.watch import peak_mib
@@ -101,12 +102,8 @@ class TrainProgress:
             told="  ".join(filter(None, told)),
         )
 
-    @property
-    def _in_epoch(self) -> int:
-        return self._images % self._of
-
     def on_epoch(self, epoch: Epoch) -> None:
-        self._done = epoch.epoch
+        self._done, self._in_epoch = epoch.epoch, 0
         metric = TRAINED[0]
         self._metric = f"{metric} {epoch.values[metric]:.1f} {METRICS[metric].unit}"
 

@@ -176,7 +176,7 @@ def refused(folder: Path, lines: Sequence[str]) -> RunError:
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """What is known of an epoch.
+    """What is known of an epoch; of one that was interrupted, of its images since then.
 
     Args:
         epoch: its number, from 1.

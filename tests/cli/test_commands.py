@@ -90,6 +90,7 @@ def everything(run: Run, tabular: Path, folder: Path) -> str:
         place.mkdir(parents=True)
         for number, picture in enumerate(pictures):
             Image.fromarray(picture).save(place / f"{number}.png")
+    Image.fromarray(pixels[0, 0]).save(folder / "picture.png")
     return str(found["members"][0]["arch_id"])
 
 
@@ -108,6 +109,12 @@ def test_the_examples_work(run: Run, everything: str, folder: Path) -> None:
         words = shlex.split(small.replace("482fb4a8", everything[:8]))[1:]
         if words[0] == "search":
             words += ["--dry-run", "--set", "evaluate.latency.max_seconds=0.2"]
+        if words[0] == "train":
+            words += ["--epochs", "1"]
+        if words[0] == "confirm":
+            words += ["--data", "digits", "--recipe", "small-images", "--epochs", "1"]
+        if words[0] == "init":
+            words += ["--force"]
         if words[0] != "doctor":  # tests/cli/test_doctor.py runs it
             run(*words, fresh=True)
     assert (folder / "out" / "weights.safetensors").is_file()

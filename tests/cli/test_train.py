@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,6 +81,16 @@ def test_a_document_that_does_not_fit_is_told_what_to_set(run: Command, folder: 
     done = run(*SHORT, "--set", "output.num_classes=7", code=2)
     assert "to train this document on these data, add: --set output.num_classes=10" in done.err
     assert not (folder / "runs").exists()
+
+
+def test_a_terminal_shows_how_it_gets_on(
+    on_terminal: Callable[..., tuple[Any, str]], folder: Path
+) -> None:
+    told, drawn = on_terminal(*ARGUMENTS, "--epochs", "9", "-o", "nine", "--json")
+    assert told["found"] is False
+    text = " ".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn).split())
+    assert re.search(r"epoch \d/9 ", text)
+    assert re.search(r"images/s loss \d\.\d+ .*\d+\.\d GiB \d+ s left", text)
 
 
 def test_it_begins_with_what_fits_of_other_weights(run: Command, trained: Done) -> None:
