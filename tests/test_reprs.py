@@ -33,7 +33,7 @@ def test_studies_and_searches(tmp_path: Path) -> None:
     study, db = archdsl.load_study(STUDY), str(tmp_path / "a.db")
     space = "<Space of 6 combinations: depth (3), process.dim (2)>"
     assert repr(study.space) == space
-    assert repr(study) == f"<CheckedStudy 'few': params, macs; budget 2; {space}>"
+    assert repr(study) == f"<CheckedStudy 'few': params, macs; budget 2 trials; {space}>"
     result = archdsl.search(study, db=db)
     assert repr(result) == "<SearchResult of 'few': 2 trials by this call>"
     assert len(repr(result.row)) < 200
