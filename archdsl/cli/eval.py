@@ -144,11 +144,14 @@ def _parts(dataset: Dataset, part: Part | None) -> list[str]:
 
 
 def _put(found: Scored, network: Bundle) -> None:
-    from archdsl.training.scoring import BINS, NOTHING
+    from archdsl.training.scoring import BINS, LIKELIEST, NOTHING
 
     names: dict[int, Any] = {**dict(enumerate(network.class_names)), NOTHING: "nothing (NaN)"}
     images = counted(found.images, "image")
-    for name, count in (("top-1", found.correct), ("top-5", found.correct_of_five)):
+    shares = {"top-1": found.correct}
+    if found.classes > LIKELIEST:  # with fewer it says nothing
+        shares["top-5"] = found.correct_of_five
+    for name, count in shares.items():
         share = found.share(count)
         put(
             f"{name:<10} {share['value']:.2f} % ({share['low']:.2f} to {share['high']:.2f}): "

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from archdsl.training.bundle import load_bundle
@@ -170,6 +171,31 @@ def test_a_training_that_a_store_knows_is_paid_for_once(run: Command, trained: D
     shutil.rmtree("elsewhere")
     again = run(*SHORT[:-1], "again", "--db", "kept.db")
     assert "is copied" not in again.err
+
+
+def test_pictures_without_a_test_part(run: Command, folder: Path) -> None:
+    generator = np.random.default_rng(0)
+    for part, count in (("train", 12), ("val", 4)):
+        for name, colour in (("red fox", (220, 40, 20)), ("blue jay", (20, 40, 220))):
+            place = folder / "photos" / part / name
+            place.mkdir(parents=True)
+            for number in range(count):
+                height, width = generator.integers(16, 40, 2)
+                pixels = generator.normal(colour, 30, (height, width, 3)).clip(0, 255)
+                Image.fromarray(pixels.astype(np.uint8)).save(place / f"{number}.png")
+    words = ("train", "vittm-digits", "--data", "folder:photos", "-o", "run", "--epochs", "8")
+    sets = run(*words, code=2).err.partition("add: ")[2].split()
+    assert sets == ["--set", "image.channels=3", "--set", "output.num_classes=2"]
+    done = run(*words, *sets, "--set", "image.size=16", "--set", "depth=1")
+    assert "8 validation images" in done.out
+    assert "there is no test part" in done.out
+    found = run("predict", "run", "photos/val/red fox/0.png", "--json").json()
+    assert found["pictures"][0]["classes"][0]["class"] == "red fox"
+    scored = run("eval", "run", "--data", "folder:photos")
+    assert "scored on  validation (val/)" in scored.out
+    assert "top-5" not in scored.out
+    assert "has no test part" in run("eval", "run", "--data", "folder:photos", "--part", "test",
+                                     code=2).err  # fmt: skip
 
 
 def test_a_bundle_of_other_weights_is_refused(run: Command, trained: Done) -> None:
