@@ -16,7 +16,7 @@ from archdsl.training.data.folder import open_folder
 from archdsl.training.data.npz import open_npz
 from archdsl.training.recipe import Broken
 
-FORMS = ("digits", "npz:FILE", "csv:FILE", "folder:DIR")
+FORMS = ("digits", "npz:FILE", "csv:FILE", "folder:DIR", "torch/NAME:DIR")
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
@@ -35,8 +35,8 @@ def open_data(
     """Open a data set.
 
     Args:
-        source: `digits`, `npz:FILE`, `csv:FILE`, `folder:DIR` or one of `names`; relative paths
-            start at the current folder.
+        source: `digits`, `npz:FILE`, `csv:FILE`, `folder:DIR`, `torch/NAME:DIR` or one of
+            `names`; relative paths start at the current folder.
         names: plain names and the source each stands for, as a run profile gives them.
         split_seed: decides the splits that the source does not bring along.
         image_size: (height, width) that the pictures of a folder are brought to. The other
@@ -55,6 +55,7 @@ def open_data(
     location = names.get(source, source)
     kind, _, place = location.partition(":")
     path = Path(place).expanduser()
+    family, _, set_name = kind.partition("/")
     if location == "digits":
         return open_digits(name=source, split_seed=split_seed)
     if kind == "npz" and place:
@@ -77,6 +78,10 @@ def open_data(
             broken=broken,
             crop_pct=crop_pct,
         )
+    if family == "torch" and place:
+        from archdsl.training.data.torch_sets import open_torch
+
+        return open_torch(set_name, path, name=source, split_seed=split_seed)
     raise unknown_source(source, location=location, names=names)
 
 

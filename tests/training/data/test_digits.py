@@ -85,7 +85,7 @@ def test_an_unknown_source_lists_what_is_allowed(source: str, hint: str) -> None
     with pytest.raises(DataError) as caught:
         open_data(source, names={"imagenet": "folder:/nowhere"})
     assert f"'{source}'" in str(caught.value)
-    assert "digits, npz:FILE, csv:FILE, folder:DIR, imagenet" in str(caught.value)
+    assert "digits, npz:FILE, csv:FILE, folder:DIR, torch/NAME:DIR, imagenet" in str(caught.value)
     assert hint in str(caught.value)
 
 
@@ -95,9 +95,11 @@ def test_a_name_that_leads_nowhere_is_named() -> None:
 
 
 def test_what_a_name_stands_for_is_never_a_name() -> None:
-    with pytest.raises(DataError, match=r"allowed are digits, npz:FILE, csv:FILE, folder:DIR$"):
+    with pytest.raises(
+        DataError, match=r"allowed are digits, npz:FILE, csv:FILE, folder:DIR, torch/NAME:DIR$"
+    ):
         open_data("mine", names={"mine": "foo:bar", "other": "digits"})
-    with pytest.raises(DataError, match=r"folder:DIR$"):
+    with pytest.raises(DataError, match=r"torch/NAME:DIR$"):
         open_data("mine", names={"mine": "mine", "other": "digits"})
 
 
