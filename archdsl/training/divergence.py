@@ -11,6 +11,7 @@ from archdsl.errors import ArchdslError
 
 CHECK_STEPS = 50
 """Steps between looks at the losses: each look makes the host wait for the device."""
+REMEDY = "a lower lr, a longer warm-up, clip_grad or amp: false may help"
 
 
 class DivergedError(ArchdslError):
@@ -60,8 +61,7 @@ class LossWatch:
                 raise DivergedError(
                     f"the {what} became {norm if what == 'gradient' else loss} in epoch "
                     f"{self._epoch}, step {self._seen} (loss {loss:.4g}, learning rate {rate:.3g}, "
-                    f"gradient norm {norm:.4g}, in the step before {self._norm_before:.4g}); a "
-                    "lower lr, a longer warm-up, clip_grad or amp: false may help"
+                    f"gradient norm {norm:.4g}, in the step before {self._norm_before:.4g})"
                 )
             self._norm_before = norm
         self._waiting.clear()

@@ -17,7 +17,7 @@ from archdsl.training.data.dataset import Dataset, Split
 from archdsl.training.data.loading import batches
 from archdsl.training.data.reading import Reading
 from archdsl.training.device import lock_names, synchronize
-from archdsl.training.divergence import DivergedError
+from archdsl.training.divergence import REMEDY, DivergedError
 from archdsl.training.ending import Ending
 from archdsl.training.optimizer import check_schedule
 from archdsl.training.recipe import Recipe
@@ -173,7 +173,8 @@ class _Course:
             try:
                 trainer.train_epoch(epoch, begin=before.steps)
             except DivergedError as error:
-                raise DivergedError(f"{error}; {_left(self._checkpoints, before)}") from None
+                left = _left(self._checkpoints, before)
+                raise DivergedError(f"{error}; {left}; {REMEDY}") from None
             counts = self._evaluate(model=trainer.averaged or self._model)
             raw = [] if trainer.averaged is None else [self._evaluate(model=self._model)]
             self.progress = replace(

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -86,12 +87,13 @@ def trainer_of(
     recipe: Recipe,
     *,
     after_step: Callable[[Tensor, int], None] = lambda loss, images: None,
+    task: Classification | None = None,
 ) -> Trainer:
     data = replace(open_data("digits"), train=split, class_names=("a", "b", "c"))
     return Trainer(
         model,
         data,
-        task=Classification(),
+        task=task or Classification(),
         recipe=recipe,
         seed=5,
         device=CPU,
@@ -402,3 +404,26 @@ def test_shorter_numbers_train_to_about_the_same(amp: Any) -> None:
     assert losses[amp] != losses[False]
     assert losses[amp] == pytest.approx(losses[False], rel=0.03)
     assert all(map(math.isfinite, losses[amp]))
+
+
+def test_the_scale_of_a_loss_halves_where_its_gradient_overflows_and_the_step_is_left_out() -> None:
+    model, split = Flat(), Noise(24)
+    recipe = Recipe(epochs=2, batch=6, amp="float16", warmup_epochs=0, ema=0.5)
+    scales, weights = [], [model.head.weight.detach().clone()]
+
+    def after_step(loss: Tensor, images: int) -> None:
+        scales.append(trainer.state()["scaler"]["scale"])
+        weights.append(model.head.weight.detach().clone())
+
+    class Overflowing(Classification):
+        """Twice, in steps that follow on each other."""
+
+        def loss(self, model: nn.Module, images: Tensor, *rest: Any, **words: Any) -> Tensor:
+            loss = super().loss(model, images, *rest, **words)
+            return loss * (1e30 if len(scales) in (1, 2) else 1)
+
+    trainer = trainer_of(model, split, recipe, after_step=after_step, task=Overflowing())
+    trainer.train_epoch(1)
+    assert scales == [2.0**16, 2.0**15, 2.0**14, 2.0**14]
+    moved = [not torch.equal(one, other) for one, other in pairwise(weights)]
+    assert moved == [True, False, False, True]
