@@ -16,6 +16,8 @@ _IN_PYTHON = {
     rf"--set {_VALUE}": r"sets='\1'",
     rf"--retry {_VALUE}": r"retry='\1'",
     rf"--db (?=\S*[./]){_VALUE}": r"db='\1'",
+    rf"--device {_VALUE}": r"device='\1'",
+    r"\bwith -o\b": "with folder=",
     r"--threads (\d+)": r"threads=\1",
     r"--(set|db|runner|retry)\b": r"\1=",
     r"`archdsl search`": "`archdsl.search`",

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 import archdsl
-from archdsl.errors import ArgumentError, DataError, WeightsError
+from archdsl.errors import ArgumentError, DataError, DeviceError, WeightsError
 from archdsl.training.bundle import Bundle, load_bundle
 from archdsl.training.data.dataset import Dataset
+from archdsl.training.run_folder import RunError
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +26,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spec = archdsl.load("vittm-digits").model_copy(update={"depth": 1})
     archdsl.train(spec, data="digits", folder=folder, epochs=4, threads=1)
     return folder
+
+
+def test_what_is_refused_says_what_to_do_in_python(folder: Path) -> None:
+    with pytest.raises(RunError, match=r"holds another training:[^$]*another folder with folder="):
+        archdsl.train("vittm-digits", data="digits", folder=folder, epochs=1)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match=r"cannot use cuda: .*; say device='cpu' or auto"):
+        archdsl.train("vittm-digits", data="digits", folder=tmp_path, device="cuda")
 
 
 @pytest.fixture(scope="module")
