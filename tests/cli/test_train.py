@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from archdsl.store.store import open_store
 from archdsl.training.bundle import load_bundle
 from tests.cli.conftest import ARGUMENTS, SHORT, Command, Done
 
@@ -171,6 +172,23 @@ def test_a_training_that_a_store_knows_is_paid_for_once(run: Command, trained: D
     shutil.rmtree("elsewhere")
     again = run(*SHORT[:-1], "again", "--db", "kept.db")
     assert "is copied" not in again.err
+
+
+@pytest.mark.slow
+def test_a_candidate_of_a_search_trained_alone_has_the_same_curve(
+    run: Command, folder: Path
+) -> None:
+    words = ("--set", "evaluate.top1.epochs=2", "--trials", "1", "--objective", "top1,params")
+    run("search", "digits", *words)
+    with open_store("archdsl.db") as store:
+        [trial] = store.trials.all(store.studies.all()[0].id)
+        behind = store.measurements.of_trial(trial.id)["top1"]
+    spec = json.dumps(dict(run("show", "0", "--json").json()["spec"]))
+    (folder / "found.yaml").write_text(spec)
+    threads = ("--data", "digits", "--epochs", "2", "--seed", "0", "-o", "alone")
+    run("train", "found.yaml", *threads)
+    rows = csv.DictReader((folder / "alone/epochs.csv").read_text().splitlines())
+    assert [float(row["top1"]) for row in rows] == pytest.approx(behind.detail["history"][0], 1e-5)
 
 
 def test_pictures_without_a_test_part(run: Command, folder: Path) -> None:
