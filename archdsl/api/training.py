@@ -138,12 +138,15 @@ def run_training(
     from archdsl.training.read import resolve_recipe
     from archdsl.training.run import train_one
     from archdsl.training.run_folder import CURVES
+    from archdsl.training.world import joined, started_world
 
+    world = started_world()
+    watch, db = (watch, db) if world.first else (Nobody(), None)
     chosen, most = choose_device(device), threads or usable_cores()
     found = resolve_recipe(recipe)
     if epochs is not None:
         found = resolve_recipe({**found.model_dump(), "epochs": epochs})
-    with cpu_threads(most):
+    with joined(world, chosen), cpu_threads(most):
         dataset = open_data(
             data,
             names=names or {},
@@ -171,7 +174,10 @@ def run_training(
             environment=fingerprint(chosen),
             watch=watch,
             known=_known(asked, db),
+            world=world,
         )
+    if not world.first:
+        return trained
     if not (trained.found and (folder / CURVES).exists()):
         _draw(spec.name, trained.epochs, folder / CURVES)
     if db is not None:

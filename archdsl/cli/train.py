@@ -93,6 +93,10 @@ def command(
         except KeyboardInterrupt as interrupt:
             number = behind(interrupt).number
             raise Interruption(watch.interrupted(), number=number) from None
+    from archdsl.training.world import started_world
+
+    if not started_world().first:
+        return  # the first of several processes speaks
     if as_json:
         print_json(_record(trained, output))
     else:

@@ -34,9 +34,9 @@ class Ending:
         finally:
             self._restore()
 
-    def act(self) -> None:
-        """Let happen what was put off."""
-        asked, self.asked = self.asked, None
+    def act(self, otherwise: signal.Signals | None = None) -> None:
+        """Let happen what was put off, or where nothing was, `otherwise`."""
+        asked, self.asked = self.asked or otherwise, None
         self._restore()
         if asked is not None:
             signal.raise_signal(asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from archdsl.training.recipe import Recipe
 from archdsl.training.run_key import run_keys
 from archdsl.training.tasks.task import Counts, Task
 from archdsl.training.trainer import Trainer
+from archdsl.training.world import ALONE, World
 
 Values = Mapping[str, float]
 """Metric to value."""
@@ -63,6 +65,7 @@ def fit(
     storage: Storage | None,
     report: Callable[[int, Values], None],
     on_step: OnStep = lambda loss, images: None,
+    world: World = ALONE,
 ) -> FitResult:
     """Train `model` in place on the train split and validate it after each epoch.
 
@@ -86,6 +89,8 @@ def fit(
             raises ends the run and leaves the checkpoint.
         on_step: called as on_step(loss, images) after each step; the loss is the mean over so many
             images, and stays on `device`: to read it is to wait for that.
+        world: of the processes that share each step and the validation, all of which call this. The
+            first alone uses the storage; all are told the same.
 
     Raises:
         DivergedError: a loss or gradient is infinite or not a number; says where, and what is left.
@@ -97,7 +102,8 @@ def fit(
     """
     check_schedule(recipe, images=len(dataset.train))
     keys = run_keys(model, dataset, task=task, recipe=recipe, seed=seed)
-    checkpoints = Checkpoints(storage, keys=keys) if storage is not None else None
+    kept = storage is not None and world.first
+    checkpoints = Checkpoints(storage, keys=keys) if storage is not None and kept else None
     course = _Course(
         model.to(device),
         dataset,
@@ -107,8 +113,12 @@ def fit(
         device=device,
         checkpoints=checkpoints,
         on_step=on_step,
+        world=world,
     )
     found = checkpoints.restore(model, course.trainer.load_state) if checkpoints else None
+    found = world.share(found)
+    if found is not None and world.size > 1:
+        course.trainer.load_state(world.share(course.trainer.state()))
     course.progress = replace(found or Progress(key=keys[0]), key=keys[0])
     images = len(dataset.validation)
     for epoch, counts in enumerate(course.progress.counts, start=1):
@@ -140,6 +150,7 @@ class _Course:
         device: torch.device,
         checkpoints: Checkpoints | None,
         on_step: OnStep,
+        world: World,
     ) -> None:
         self.progress = Progress(key="")
         self.trainer = Trainer(
@@ -150,7 +161,9 @@ class _Course:
             seed=seed,
             device=device,
             after_step=self._after_step,
+            world=world,
         )
+        self._world = world
         self._model, self._dataset, self._recipe = model, dataset, recipe
         self._checkpoints, self._on_step, self._ending = checkpoints, on_step, Ending()
         self._lock = SharedDeviceLock(lock_names(device), synchronize=partial(synchronize, device))
@@ -162,6 +175,7 @@ class _Course:
             device=device,
             batch=recipe.images_at_once,
             after_batch=self._pause,
+            world=world,
         )
         self._started = 0.0
 
@@ -203,11 +217,12 @@ class _Course:
     def _pause(self) -> None:
         """Give way to measurements, and to whoever asks this process to end."""
         self._lock.yield_to_measurement()
-        if self._ending.asked is not None:
+        if self._world.any(self._ending.asked is not None):
             if self._checkpoints is not None:
                 begun = replace(self.progress, steps=self.trainer.steps, seconds=self._seconds())
                 self._checkpoints.save(begun, self.trainer.state())
-            self._ending.act()
+            self._world.share(None)  # the first one has written
+            self._ending.act(signal.SIGTERM)
 
     def _seconds(self) -> float:
         now = time.perf_counter() - self._lock.seconds_waited
@@ -233,6 +248,7 @@ def evaluate(
     batch: int,
     images: int | None = None,
     after_batch: Callable[[], None] = lambda: None,
+    world: World = ALONE,
 ) -> Counts:
     """Count what a task counts over all images of a split, in float32.
 
@@ -242,6 +258,7 @@ def evaluate(
         batch: images per forward pass.
         images: the first so many; all unless given.
         after_batch: called after each forward pass.
+        world: of the processes that share the images; the counts are those of all.
 
     Raises:
         DataError: an image cannot be decoded.
@@ -250,10 +267,15 @@ def evaluate(
     model.eval()
     sums: dict[str, Tensor] = {}
     with torch.inference_mode():
-        picked = torch.split(torch.arange(len(split))[:images], batch)
-        for read in batches(split, picked, device=device):
-            for name, found in task.count(model, *read).items():
+        # Each process goes through as many batches as the others, if some of its own are empty.
+        picked = [
+            world.part(each) for each in torch.split(torch.arange(len(split))[:images], batch)
+        ]
+        read = batches(split, [each for each in picked if len(each)], device=device)
+        for each in picked:
+            counted = task.count(model, *next(read)) if len(each) else {}
+            for name, found in counted.items():
                 sums[name] = sums[name] + found if name in sums else found
             after_batch()
     model.train(training)
-    return {name: found.tolist() for name, found in sums.items()}
+    return {name: found.tolist() for name, found in world.sum_all(sums).items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +47,7 @@ from archdsl.training.run_folder import (
 from archdsl.training.tasks import TASKS
 from archdsl.training.tasks.task import Counts
 from archdsl.training.watch import Meter, Watch
+from archdsl.training.world import ALONE, World
 from archdsl.version import __version__
 
 TASK = TASKS["top1"]
@@ -75,6 +77,7 @@ def train_one(
     environment: Mapping[str, Any],
     watch: Watch,
     known: Path | None = None,
+    world: World = ALONE,
 ) -> Trained:
     """Train a network in a folder of its own, and leave a bundle there.
 
@@ -90,6 +93,7 @@ def train_one(
         environment: what identifies the device and its software, for the certificate.
         watch: looks on.
         known: where the same training may lie finished already; it is then copied.
+        world: of the processes that train it together. The first alone writes and speaks.
 
     Raises:
         DataError: the data do not fit the document, or cannot be read.
@@ -104,10 +108,11 @@ def train_one(
     check_data(asked.dataset, asked.spec)
     check_schedule(asked.recipe, images=len(asked.dataset.train))
     run = RunFolder(folder)
-    with run.held():
-        if _found(run, asked, watch, known):
+    with run.held() if world.first else nullcontext():
+        if world.share(world.first and _found(run, asked, watch, known)):
             bundle = load_bundle(run.path)
-            run.clear()
+            if world.first:
+                run.clear()
             kept = read_epochs(run / EPOCHS)
             return Trained(bundle=bundle, epochs=list(kept.values()), found=True)
         needed = check_fits(
@@ -122,18 +127,26 @@ def train_one(
             start = start_from(network, asked.start, classes=asked.dataset.class_names)
             watch.say(f"begins with {asked.init}:\n{start}")
         watch.on_start(asked, device=device, needed_bytes=needed)
-        write_whole(run / "document.yaml", to_yaml(asked.spec.document()))
-        write_whole(run / "recipe.yaml", to_yaml(_recipe_document(asked)))
-        write_whole(run / ASKED, json.dumps(asked.record(), indent=2, ensure_ascii=False) + "\n")
+        if world.first:
+            _write_asked(run, asked)
         meter = Meter(run, watch, device)
         fewest = threads_for(
             asked.plan, batch=asked.recipe.images_at_once, most=threads, device=device
         )
         with cpu_threads(fewest):
-            bundle = _trained(network, asked, run, meter, device=device, environment=environment)
-        bundle.write(run.path)
-        run.clear()
+            bundle = _trained(
+                network, asked, run, meter, device=device, environment=environment, world=world
+            )
+        if world.first:
+            bundle.write(run.path)
+            run.clear()
         return Trained(bundle=bundle, epochs=meter.epochs, found=False)
+
+
+def _write_asked(run: RunFolder, asked: Asked) -> None:
+    write_whole(run / "document.yaml", to_yaml(asked.spec.document()))
+    write_whole(run / "recipe.yaml", to_yaml(_recipe_document(asked)))
+    write_whole(run / ASKED, json.dumps(asked.record(), indent=2, ensure_ascii=False) + "\n")
 
 
 def _recipe_document(asked: Asked) -> dict[str, Any]:
@@ -192,6 +205,7 @@ def _trained(
     *,
     device: torch.device,
     environment: Mapping[str, Any],
+    world: World,
 ) -> Bundle:
     result = fit(
         network,
@@ -201,13 +215,14 @@ def _trained(
         seed=asked.seed,
         device=device,
         storage=Folder(run.path),
-        report=meter.on_report,
+        report=meter.on_report if world.first else lambda epoch, values: None,
         on_step=meter.on_step,
+        world=world,
     )
     network.eval()
     scores = _scores("validation", result.counts, asked)
     if asked.dataset.test is not None:
-        scores += _scores("test", _count(network, asked.dataset.test, asked, device), asked)
+        scores += _scores("test", _count(network, asked.dataset.test, asked, device, world), asked)
     return Bundle(
         network=network,
         spec=asked.spec,
@@ -240,7 +255,9 @@ def _training(asked: Asked, network: Network, result: FitResult) -> dict[str, An
     }
 
 
-def _count(network: Network, split: Split, asked: Asked, device: torch.device) -> Counts:
+def _count(
+    network: Network, split: Split, asked: Asked, device: torch.device, world: World
+) -> Counts:
     lock = SharedDeviceLock(lock_names(device))
     with lock:
         return evaluate(
@@ -250,6 +267,7 @@ def _count(network: Network, split: Split, asked: Asked, device: torch.device) -
             device=device,
             batch=asked.recipe.images_at_once,
             after_batch=lock.yield_to_measurement,
+            world=world,
         )
 
 

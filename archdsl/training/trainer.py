@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, cast
 
@@ -11,17 +12,19 @@ import torch
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
+from archdsl.errors import ArchdslError
 from archdsl.training.checkpoint import weights_of
 from archdsl.training.data.dataset import Dataset, even_weights
 from archdsl.training.data.loading import batches
 from archdsl.training.data.views import views_of
 from archdsl.training.divergence import LossWatch
-from archdsl.training.draws import generator, seed_of
+from archdsl.training.draws import generator, seed_of, undisturbed
 from archdsl.training.drop_path import DropPaths
 from archdsl.training.mixing import mix
 from archdsl.training.optimizer import build_optimizer, build_schedule
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks.task import Task
+from archdsl.training.world import ALONE, World, freeze_unused
 
 
 class Trainer:
@@ -39,9 +42,11 @@ class Trainer:
         after_step: called as after_step(loss, images) after each step of the optimiser; the loss is
             the mean over so many images, on `device`.
         images: the first so many of the train split alone; all unless given.
+        world: of the processes that share each step.
 
     Raises:
-        ArchdslError: a word of the recipe has no effect on the model.
+        ArchdslError: a word of the recipe has no effect on the model, or a step has fewer images
+            than processes share it.
     """
 
     def __init__(
@@ -55,8 +60,11 @@ class Trainer:
         device: torch.device,
         after_step: Callable[[Tensor, int], None],
         images: int | None = None,
+        world: World = ALONE,
     ) -> None:
         train = dataset.train
+        self._world = world
+        self._rank = () if world.first else (world.rank,)  # the first draws as one alone does
         self._model, self._task, self._recipe = model, task, recipe
         self._views = views_of(recipe, train, seed=seed)
         # Views are drawn on the CPU.
@@ -79,6 +87,25 @@ class Trainer:
         self._drop_paths = DropPaths(model, recipe.drop_path)
         self._watch, self._step = LossWatch(epoch=0, scaled=scaled), 0
         self._ema = ModelEmaV3(model, decay=recipe.ema) if recipe.ema is not None else None
+        self._loss = self._loss_of_all()
+
+    def _loss_of_all(self) -> nn.Module:
+        """Takes a batch to its loss; with others, gradients are the mean of all processes'."""
+        loss = _Loss(self._model, self._task, self._recipe, self._class_weights)
+        if self._world.size == 1:
+            return loss
+        fewest = self._images // self._steps // self._recipe.accumulate
+        if fewest < self._world.size:
+            raise ArchdslError(
+                f"{self._world.size} processes cannot share steps of {fewest} images; start fewer, "
+                "or say a larger batch"
+            )
+        images = torch.zeros(2, *self._train.shape, device=self._device)
+        self._model.train()
+        with undisturbed():
+            # Once the optimiser knows them all: what it keeps is the same in any world.
+            freeze_unused(self._model, loss(images, self._task.blank_targets(images)))
+        return self._world.parallel(loss, self._device)
 
     @property
     def averaged(self) -> nn.Module | None:
@@ -141,12 +168,15 @@ class Trainer:
             views=self._views,
             epoch=epoch,
             skip=sum(map(len, steps[:begin])),
+            world=self._world,
         )
         with self._drop_paths.inside():
             for step, parts in enumerate(steps[begin:], start=begin):
                 number, images = (epoch - 1) * self._steps + step, sum(map(len, parts))
                 self._schedule.step_update(number)
-                loss = self._backward(islice(read, len(parts)), images=images, number=number)
+                loss = self._backward(
+                    islice(read, len(parts)), parts=len(parts), images=images, number=number
+                )
                 norm = self._move()
                 if self._ema is not None:
                     self._ema.update(self._model, step=number + 1)
@@ -171,33 +201,36 @@ class Trainer:
         return indices.tensor_split(min(self._recipe.accumulate, len(indices)))
 
     def _backward(
-        self, parts: Iterable[tuple[Tensor, Tensor]], *, images: int, number: int
+        self, read: Iterable[tuple[Tensor, Tensor]], *, parts: int, images: int, number: int
     ) -> Tensor:
-        """The gradients of a step of so many images, of one part after the other; its loss."""
+        """The gradients of a step of so many images, of one part after the other; its loss.
+
+        Args:
+            read: this process's images of each part.
+            parts: how many there are.
+            images: of all processes.
+            number: of the step.
+        """
         self._optimizer.zero_grad()
         losses: list[Tensor] = []
-        for part, (some, targets) in enumerate(parts):
+        for part, (some, targets) in enumerate(read):
+            draw = partial(seed_of, self._seed, "step", number, part, *self._rank)
             if self._recipe.mixup or self._recipe.cutmix:
                 some, targets = mix(  # noqa: PLW2901
                     some,
                     targets,
                     recipe=self._recipe,
                     num_classes=self._num_classes,
-                    seed=seed_of(self._seed, "step", number, part, "mix"),
+                    seed=draw("mix"),
                 )
-            torch.manual_seed(seed_of(self._seed, "step", number, part, "model"))
-            with autocast(self._recipe, self._device):
-                loss = self._task.loss(
-                    self._model,
-                    some,
-                    targets,
-                    recipe=self._recipe,
-                    class_weights=self._class_weights,
-                )
-            loss = loss * (len(some) / images)
-            torch.autograd.backward(self._scaler.scale(loss))
+            torch.manual_seed(draw("model"))
+            with self._world.waits(self._loss, last=part == parts - 1):
+                with autocast(self._recipe, self._device):
+                    loss = self._loss(some, targets) * (len(some) / images)
+                # The mean of all processes' gradients is to be that of all images.
+                torch.autograd.backward(self._scaler.scale(loss * self._world.size))
             losses.append(loss.detach())
-        return torch.stack(losses).sum()
+        return self._world.sum(torch.stack(losses).sum())
 
     def _move(self) -> Tensor:
         """Move the weights against the gradient; its norm, before it is clipped."""
@@ -225,3 +258,17 @@ def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:
     if precision == torch.float32:
         return torch.autocast(device.type, enabled=False)
     return torch.autocast(device.type, dtype=precision)
+
+
+class _Loss(nn.Module):
+    """A batch to its loss, by a model and a task."""
+
+    def __init__(
+        self, model: nn.Module, task: Task, recipe: Recipe, class_weights: Tensor | None
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self._loss = partial(task.loss, recipe=recipe, class_weights=class_weights)
+
+    def forward(self, images: Tensor, targets: Tensor) -> Tensor:
+        return self._loss(self.model, images, targets)

@@ -21,6 +21,7 @@ from archdsl.training.data.dataset import Split
 from archdsl.training.data.views import Views
 from archdsl.training.device import lock_names
 from archdsl.training.draws import undisturbed
+from archdsl.training.world import ALONE, World
 from archdsl.usable_cores import usable_cores
 
 AHEAD = 2
@@ -42,6 +43,7 @@ def batches(
     views: Views | None = None,
     epoch: int = 0,
     skip: int = 0,
+    world: World = ALONE,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Read batches, in their order; see `Split.batch`.
 
@@ -55,11 +57,13 @@ def batches(
         views: what is shown of the images; None shows them as they are.
         epoch: which views.
         skip: so many of the first batches are not read.
+        world: of the processes that share each batch; this one reads its part.
 
     Raises:
         DataError: an image cannot be decoded, or a process that reads was ended.
     """
-    wanted, picked = _asked(picked)[skip:], picked[skip:]
+    wanted = [tuple(map(world.part, each)) for each in _asked(picked)[skip:]]
+    picked = [world.part(each) for each in picked[skip:]]
     if not picked:
         return
     workers = processes(split, views=views, device=device)

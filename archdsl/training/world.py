@@ -1,0 +1,130 @@
+"""The processes that train one network together, as torchrun starts them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+T = TypeVar("T")
+S = TypeVar("S", Tensor, NDArray[Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """The processes that train one network together.
+
+    Args:
+        rank: of this one, from 0.
+        size: how many there are.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this one writes files and speaks."""
+        return self.rank == 0
+
+    def part(self, work: S) -> S:
+        """What this process does of some work, as even as can be; may be nothing."""
+        each, more = divmod(len(work), self.size)
+        begin = self.rank * each + min(self.rank, more)
+        found: S = work[begin : begin + each + (self.rank < more)]
+        return found
+
+    def sum(self, value: Tensor) -> Tensor:
+        """The sum of all processes' values."""
+        if self.size > 1:
+            value = value.clone()
+            distributed.all_reduce(value)
+        return value
+
+    def sum_all(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The same of values by name, of which a process without any work has none."""
+        if self.size == 1:
+            return dict(values)
+        everyones: list[Mapping[str, Tensor]] = [{}] * self.size
+        distributed.all_gather_object(everyones, {name: v.cpu() for name, v in values.items()})
+        found: dict[str, Tensor] = {}
+        for each in everyones:
+            for name, value in each.items():
+                found[name] = found[name] + value if name in found else value
+        return found
+
+    def any(self, true: bool) -> bool:
+        """Whether it is true of any process; a GPU is not waited for."""
+        return true if self.size == 1 else bool(self.sum(torch.tensor(int(true))))
+
+    def share(self, value: T) -> T:
+        """The first process's value, in all."""
+        if self.size == 1:
+            return value
+        shared = [value]
+        distributed.broadcast_object_list(shared, src=0)
+        return shared[0]
+
+    def waits(self, loss: nn.Module, *, last: bool) -> AbstractContextManager[None]:
+        """Around a backward pass of `parallel`'s module: gradients are shared in the last one."""
+        return nullcontext() if self.size == 1 or last else loss.no_sync()  # type: ignore[operator]
+
+    def parallel(self, loss: nn.Module, device: torch.device) -> nn.Module:
+        """A module whose backward passes leave the mean of all processes' gradients.
+
+        Args:
+            loss: every parameter that has a gradient gets one in each backward pass.
+            device: where it is.
+        """
+        if self.size == 1:
+            return loss
+        places = [torch.cuda.current_device()] if device.type == "cuda" else None
+        return DistributedDataParallel(loss, device_ids=places)
+
+
+ALONE = World()
+
+
+def freeze_unused(model: nn.Module, loss: Tensor) -> None:
+    """Ask for no gradient of parameters that a loss does not depend on: others wait for none."""
+    seen, used, nodes = set[Any](), set[int](), [loss.grad_fn]
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if (variable := getattr(node, "variable", None)) is not None:
+            used.add(id(variable))
+        nodes += [before for before, _ in node.next_functions]
+    for weight in model.parameters():
+        if id(weight) not in used:
+            weight.requires_grad_(False)
+
+
+def started_world() -> World:
+    """How this process was started: alone, or by torchrun."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    return World(rank=int(os.environ["RANK"]), size=size) if size > 1 else ALONE
+
+
+@contextmanager
+def joined(world: World, device: torch.device) -> Iterator[None]:
+    """With the other processes of a world at hand: by NCCL where each has a GPU, else by Gloo."""
+    if world.size == 1 or distributed.is_initialized():
+        yield
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    # What lies on the CPU goes by Gloo in either case.
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,162 @@
+"""Several processes that train one network together, as torchrun starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from archdsl.compiler.build import build
+from archdsl.errors import ArchdslError
+from archdsl.plan.read import read_model
+from archdsl.training.bundle import load_bundle
+from archdsl.training.data.source import open_data
+from archdsl.training.loop import fit
+from archdsl.training.read import resolve_recipe
+from archdsl.training.tasks.classification import Classification
+from archdsl.training.world import World
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = """\
+archdsl: 1
+name: shared
+image: {size: 8, channels: 1}
+depth: 2
+process: {embed: {type: patch, patch_size: 4}, dim: 16,
+  block: {type: transformer, head_dim: 8, mlp_ratio: 2}}
+memory: {embed: {type: patch, patch_size: 2}}
+exchange:
+  read: {type: linear_attention, latent_ratio: 0.5, fusion: add}
+  write: {type: linear_attention, latent_ratio: 0.5, fusion: add}
+output: {num_classes: 10, streams: [process], predict: process}
+"""
+"""Its last write reaches no classifier: nothing of it has a gradient."""
+RECIPE = """\
+archdsl: 1
+kind: recipe
+name: shared
+epochs: 2
+batch: 46
+warmup_epochs: 0.5
+amp: false
+ema: 0.9
+accumulate: 2
+repeats: 2
+crop: pad
+flip: 0.5
+classes: sampled
+"""
+SCRIPT = """
+import json
+from pathlib import Path
+from tests.training.test_world import CPU, trained
+from archdsl.training.world import joined, started_world
+
+world = started_world()
+with joined(world, CPU):
+    told = trained(world)
+Path(f"told-{world.rank}.json").write_text(json.dumps(told))
+"""
+CPU = torch.device("cpu")
+
+
+class Exact(Classification):
+    """In numbers of 64 bits."""
+
+    def loss(self, model: Any, images: Any, *rest: Any, **words: Any) -> torch.Tensor:
+        return super().loss(model, images.double(), *rest, **words)
+
+    def count(self, model: Any, images: Any, targets: Any) -> Mapping[str, torch.Tensor]:
+        return super().count(model, images.double(), targets)
+
+
+def trained(world: World) -> dict[str, Any]:
+    """What a training in the current folder came to."""
+    torch.set_num_threads(1)
+    losses: list[float] = []
+    result = fit(
+        build(read_model("shared.yaml").spec, seed=0).double(),
+        open_data("digits"),
+        task=Exact(),
+        recipe=resolve_recipe("recipe.yaml"),
+        seed=0,
+        device=CPU,
+        storage=None,
+        report=lambda epoch, values: None,
+        on_step=lambda loss, images: losses.append(float(loss)),
+        world=world,
+    )
+    raw = [dict(each) for each in result.raw_history]
+    return {"losses": losses, "counts": dict(result.counts), "raw": raw}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "shared.yaml").write_text(DOCUMENT)
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    (tmp_path / "script.py").write_text(SCRIPT)
+    return tmp_path
+
+
+def start(folder: Path, *arguments: str, processes: int) -> subprocess.CompletedProcess[str]:
+    """Under torchrun."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    return subprocess.run(
+        [sys.executable, *torchrun, *arguments],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_three_train_as_one_with_the_whole_batch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Same images, same views, same order, whoever of them reads what."""
+    done = start(folder, "script.py", processes=3)
+    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(folder)
+    alone = trained(World())
+    assert len(alone["losses"]) == 48
+    for rank in range(3):
+        told = json.loads((folder / f"told-{rank}.json").read_text())
+        assert np.allclose(told["losses"], alone["losses"], rtol=0, atol=1e-6)
+        assert told["counts"] == alone["counts"], "evaluation counts each image once"
+
+
+def test_the_command_leaves_one_bundle(folder: Path) -> None:
+    arguments = ("-m", "archdsl", "train", "shared.yaml", "--data", "digits", "--recipe")
+    arguments = (*arguments, "recipe.yaml", "--epochs", "1", "-o", "run", "--json")
+    done = start(folder, *arguments, processes=2)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["found"] is False, "one process alone speaks"
+    bundle = load_bundle(folder / "run")
+    assert bundle.training["recipe"]["epochs"] == 1
+
+
+def test_more_processes_than_images_are_refused(folder: Path) -> None:
+    spec = read_model(str(folder / "shared.yaml")).spec
+    with pytest.raises(ArchdslError, match="4 processes cannot share steps of 3 images"):
+        fit(
+            build(spec, seed=0),
+            open_data("digits"),
+            task=Classification(),
+            recipe=resolve_recipe({"batch": 4}),
+            seed=0,
+            device=torch.device("cpu"),
+            storage=None,
+            report=lambda epoch, values: None,
+            world=World(rank=0, size=4),
+        )
