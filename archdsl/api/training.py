@@ -58,7 +58,7 @@ def train(
 
     Args:
         spec: as for `load`.
-        data: the images: `digits`, `folder:DIR`, `csv:FILE` or `npz:FILE`.
+        data: the images: `digits`, `folder:DIR`, `csv:FILE`, `npz:FILE` or `torch/NAME:DIR`.
         folder: made where it is missing; the bundle is left there, the table of epochs and their
             curves.
         recipe: how to train: the name of a recipe, or its words.

@@ -32,7 +32,10 @@ def command(
         Path, typer.Argument(metavar="BUNDLE", help="Folder of a training, or its bundle.")
     ],
     data: Annotated[
-        str, typer.Option(metavar="DATA", help="digits, folder:DIR, csv:FILE or npz:FILE.")
+        str,
+        typer.Option(
+            metavar="DATA", help="digits, folder:DIR, csv:FILE, npz:FILE or torch/NAME:DIR."
+        ),
     ],
     part: Annotated[
         Part | None,

@@ -27,7 +27,10 @@ EXAMPLE = "Example: archdsl train vittm-digits --data digits -o runs/digits"
 def command(
     spec: Annotated[str, typer.Argument(metavar="SPEC", help="Model document: a file or a name.")],
     data: Annotated[
-        str, typer.Option(metavar="DATA", help="digits, folder:DIR, csv:FILE or npz:FILE.")
+        str,
+        typer.Option(
+            metavar="DATA", help="digits, folder:DIR, csv:FILE, npz:FILE or torch/NAME:DIR."
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of this training.")
