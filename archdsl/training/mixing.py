@@ -27,7 +27,7 @@ def mix(
     Returns:
         The images, and their targets (batch, num_classes) with smoothed labels.
     """
-    mixup = timm.Mixup(mixup_alpha=recipe.mixup, cutmix_alpha=recipe.cutmix)
+    mixup = timm.Mixup(mixup_alpha=recipe.mixup, cutmix_alpha=recipe.cutmix, prob=recipe.mix_prob)
     with undisturbed():  # it draws from the generator of the whole process
         np.random.seed(seed % 2**32)
         # Its own call refuses odd batches; in one, the image in the middle is its own partner.

@@ -124,6 +124,9 @@ class Recipe(StoredNode):
     cutmix: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False), YOUNGER] = 0.0
     """Alpha of cutmix: a rectangle of each image comes from the other; 0 is none."""
 
+    mix_prob: Annotated[Probability, YOUNGER] = 1.0
+    """Probability that a batch is mixed, by mixup or cutmix."""
+
     ema: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, YOUNGER] = None
     """Decay of the moving average of all weights. The average is then what is validated, tested and
     kept as the result; the weights it is of are validated and kept beside it."""

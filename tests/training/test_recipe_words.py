@@ -297,11 +297,23 @@ def test_every_optimiser_learns(optimizer: Any) -> None:
     assert losses[-1] < 0.85 * losses[0]
 
 
-@pytest.mark.parametrize("words", [{"mixup": 0.7}, {"cutmix": 1.0}, {"mixup": 0.5, "cutmix": 0.5}])
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"mixup": 0.7},
+        {"cutmix": 1.0},
+        {"mixup": 0.5, "cutmix": 0.5},
+        {"mixup": 0.5, "mix_prob": 0.5},
+    ],
+)
 def test_images_are_mixed_as_timm_mixes_them(words: dict[str, float]) -> None:
     recipe = Recipe(label_smoothing=0.2, **words)
     theirs = Mixup(
-        mixup_alpha=recipe.mixup, cutmix_alpha=recipe.cutmix, label_smoothing=0.2, num_classes=3
+        mixup_alpha=recipe.mixup,
+        cutmix_alpha=recipe.cutmix,
+        prob=recipe.mix_prob,
+        label_smoothing=0.2,
+        num_classes=3,
     )
     split = Noise(6, side=16)
     for seed in range(12):
