@@ -103,7 +103,7 @@ def test_broken_pictures_are_named_at_the_end(run: Command, trained: Done, pictu
     assert good in done.out
     first, second, last = done.err.splitlines()
     assert first.startswith("no.png cannot be decoded")
-    assert second.startswith("gone.png cannot be decoded")
+    assert second.startswith("gone.png cannot be read: no such file or directory; see that it is")
     assert last == "archdsl: 2 of 3 pictures cannot be read"
 
 

@@ -228,5 +228,10 @@ def _eight_bit(picture: Image.Image, depth: int) -> Image.Image:
 
 
 def undecodable(path: PurePath, error: Exception) -> DataError:
+    if isinstance(error, OSError) and error.strerror:  # the system's, not a decoder's
+        return DataError(
+            f"{one_line(str(path))} cannot be read: {error.strerror.lower()}; see that it is there "
+            "and may be read"
+        )
     reason = "it holds no picture" if isinstance(error, UnidentifiedImageError) else error
     return DataError(f"{one_line(str(path))} cannot be decoded ({reason}); replace or remove it")
