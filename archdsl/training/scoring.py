@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,8 @@ from archdsl.device_lock import SharedDeviceLock
 from archdsl.document.messages import listed
 from archdsl.errors import DataError
 from archdsl.training.bundle import Bundle
-from archdsl.training.data.dataset import Dataset, Split, size_word
+from archdsl.training.data.dataset import Dataset, size_word
+from archdsl.training.data.loading import batches
 from archdsl.training.data.pictures import FULL_DEPTH
 from archdsl.training.device import lock_names
 
@@ -154,7 +156,13 @@ def score(
     found = Scored(classes=len(bundle.class_names))
     lock = SharedDeviceLock(lock_names(device))
     with lock, torch.inference_mode():
-        for images, theirs in _batches([splits[part].to(device) for part in parts], batch):
+        read = (
+            batches(
+                splits[part], torch.split(torch.arange(len(splits[part])), batch), device=device
+            )
+            for part in parts
+        )
+        for images, theirs in chain.from_iterable(read):
             logits, truth = network(_as_trained(images, bundle, dataset)), labels[theirs]
             _count(found, logits, truth)
             if mistakes:
@@ -201,12 +209,6 @@ def _refuse_other_images(bundle: Bundle, dataset: Dataset) -> None:
             f"{dataset.name} holds pictures of {dataset.depth} bits, the network was trained on "
             f"{reading.depth}; give pictures that are as bright as those"
         )
-
-
-def _batches(splits: Sequence[Split], batch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    for split in splits:
-        for indices in torch.split(torch.arange(len(split)), batch):
-            yield split.batch(indices)
 
 
 def _as_trained(images: Tensor, bundle: Bundle, dataset: Dataset) -> Tensor:
