@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_info
 from torchvision.transforms.functional import to_pil_image
 
 from archdsl.device_lock import used
@@ -191,12 +191,13 @@ class _Reader(Dataset[Any]):
         else:
             pictures = map(to_pil_image, self.split.pixels(torch.from_numpy(indices)))
         with undisturbed():
-            return torch.stack(
+            found: Tensor = default_collate(  # into shared memory, in a process
                 [
                     self.views.draw(picture, epoch=self.epoch, index=index, copy=copy)
                     for picture, index, copy in zip(pictures, wanted, copies.tolist(), strict=True)
                 ]
             )
+        return found
 
 
 def _received(loader: DataLoader[Any]) -> Iterator[Any]:
