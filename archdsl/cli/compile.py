@@ -65,7 +65,10 @@ def command(
     print_table(["stream", "tokens", "width"], rows)
     put(f"parameters     {millions(counted.params)} used, ", end="")
     put(f"{millions(counted.params_allocated)} allocated")
-    put(f"multiply-adds  {billions(counted.macs)} for one image; ", end="")
+    put(
+        f"multiply-adds  {billions(counted.macs)} for one image, LayerNorms at 5 an element; ",
+        end="",
+    )
     put(f"{billions(counted.macs_fvcore)} as fvcore counts")
     for file in result.get("files", []):
         say(f"wrote {file}")

@@ -43,6 +43,12 @@ def test_figures_and_files(run: Run, folder: Path) -> None:
     model.load_state_dict(load_file(folder / "a" / "weights.safetensors"))
 
 
+def test_what_multiply_adds_count_is_said_beside_them(run: Run) -> None:
+    out = run("compile", "vittm-digits").out
+    [line] = [each for each in out.splitlines() if "multiply-adds" in each]
+    assert "LayerNorms at 5 an element" in line
+
+
 @pytest.mark.parametrize("seed", ["-1", "99999999999999999999999", "x"])
 def test_a_seed_beyond_its_bounds(run: Run, seed: str) -> None:
     assert "--seed" in run("compile", "vittm-digits", "--seed", seed, code=2).err
