@@ -132,6 +132,10 @@ def _checks(column: Column[Any], *, lite: bool) -> Iterator[Check]:
             yield column, missing, f"which no row of {key.column.table} has"
     elif isinstance(column.type, JSON):
         yield column, func.json_typeof(column).not_in(_kinds(column)), "not a JSON object"
+    if column is architectures.c.facts:
+        yield column, _holds_no_number(column, lite=lite), "not all of them numbers"
+    if column is measurements.c.low:
+        yield column, column > measurements.c.high, "above the upper end of the interval"
     if column in _FINITE:
         yield column, _out_of_bounds(column), "not a possible value"
     if column is trials.c.state:
@@ -158,6 +162,18 @@ def _of_type(column: Column[Any]) -> Iterator[Check]:
         yield column, not_(or_(kind == "text", is_null)), "not a text"
         if column.name in _TIMES:
             yield column, and_(column.is_not(None), func.julianday(raw).is_(None)), "not a time"
+
+
+def _holds_no_number(column: Column[Any], *, lite: bool) -> ColumnElement[bool]:
+    """Whether a JSON object has a value that is no number; what is no object has none."""
+    if lite:
+        raw = type_coerce(column, String)
+        each = func.json_each(case((func.json_valid(raw) == 1, raw), else_="{}"))
+        values = each.table_valued("type")
+        return select(1).where(values.c.type.not_in(["integer", "real"])).exists()
+    is_object = func.json_typeof(column) == "object"
+    values = func.json_each(case((is_object, column), else_=cast({}, JSON))).table_valued("value")
+    return select(1).where(func.json_typeof(values.c.value) != "number").exists()
 
 
 def _out_of_bounds(column: Column[Any]) -> ColumnElement[bool]:

@@ -29,6 +29,20 @@ DAMAGE = {
         "UPDATE measurements SET value = 9e999 WHERE id = 7",
         f"{TRIAL}measurements id=7: value is 'Inf', not a possible value",
     ),
+    "an interval upside down": (
+        "UPDATE measurements SET low = 9, high = 1 WHERE id = 7",
+        f"{TRIAL}measurements id=7: low is '9.0', above the upper end of the interval",
+    ),
+    "facts that are no numbers": (
+        'UPDATE architectures SET facts = \'{"params": "many"}\''
+        " WHERE arch_id = (SELECT arch_id FROM trials WHERE number = 3)",
+        'facts is \'{"params": "many"}\', not all of them numbers',
+    ),
+    "facts that are no JSON": (
+        "UPDATE architectures SET facts = '{\"params'"
+        " WHERE arch_id = (SELECT arch_id FROM trials WHERE number = 3)",
+        "facts is '{\"params', not a JSON object",
+    ),
     "unknown state": (
         "UPDATE trials SET state = 'lost' WHERE number = 3",
         f"{TRIAL}trials id=4: state is 'lost', none of: running, complete",
