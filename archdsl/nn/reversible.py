@@ -39,8 +39,11 @@ def run_layers(layers: Iterable[nn.Module], streams: Streams, *, training: bool)
         layers: in the order they run.
         training: reversible layers are to be run backwards, where a gradient is asked for.
     """
-    again = training and _can_compute_again(streams)
-    for reversible, run in groupby(layers, lambda layer: again and is_reversible(layer)):
+    if not (training and _can_compute_again(streams)):  # nor does torch.compile know groupby
+        for layer in layers:
+            streams = layer(streams)
+        return streams
+    for reversible, run in groupby(layers, is_reversible):
         if reversible:
             streams = _run_reversible([cast(Layer, layer) for layer in run], streams)
         else:
