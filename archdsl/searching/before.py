@@ -19,6 +19,7 @@ from archdsl.space.deciders import FirstOption
 from archdsl.spec.model import ModelSpec
 from archdsl.store.rows import StudyRow
 from archdsl.store.store import Store
+from archdsl.training.read import resolve_recipe
 
 
 def runner_of(checked: CheckedStudy, profile: RunProfile, *, any_device: bool) -> Runner:
@@ -57,6 +58,9 @@ def settings_here(
     found = dict(settings)
     if "data" in found:
         found.setdefault("image_size", list(spec().image.size))
+    if isinstance(found.get("recipe"), str):
+        # Its words: other machines are sent the code, but not the shelf.
+        found["recipe"] = resolve_recipe(found["recipe"]).model_dump(mode="json")
     if any_device and "device" in found:
         found["device"] = "any"
     return found

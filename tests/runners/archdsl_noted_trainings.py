@@ -49,8 +49,8 @@ class Noted:
 
         train_epoch = Trainer.train_epoch
 
-        def noted(trainer: Trainer, epoch: int) -> None:
-            train_epoch(trainer, epoch)
+        def noted(trainer: Trainer, epoch: int, *, begin: int = 0) -> None:
+            train_epoch(trainer, epoch, begin=begin)
             machine = os.environ.get(MACHINE, HEAD)
             if epoch == EPOCHS and machine != HEAD:
                 time.sleep(LINGERING_S)
