@@ -64,7 +64,7 @@ class Confirmed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Confirmation:
     """What is to be trained.
 
     Args:
@@ -92,7 +92,7 @@ def plan_of(
     recipe: str | Mapping[str, Any] | None,
     data: str | None,
     seeds: int,
-) -> Plan:
+) -> Confirmation:
     """What it takes to confirm a front.
 
     Args:
@@ -120,7 +120,7 @@ def plan_of(
             "as --data folder:DIR"
         )
     first = max(settings.get("seeds", (0,))) + 1
-    return Plan(
+    return Confirmation(
         front=front,
         metric=metric,
         data=data or settings["data"],
@@ -138,7 +138,7 @@ _Scores = Mapping[str, Mapping[str, Any]]
 
 
 def confirm_members(
-    plan: Plan,
+    plan: Confirmation,
     *,
     names: Mapping[str, str],
     epochs: int | None,
@@ -182,7 +182,7 @@ def _place(folder: Path, number: int, seed: int) -> Path:
 
 
 def _compared(
-    plan: Plan, scores: Mapping[int, Mapping[int, _Scores]], folder: Path
+    plan: Confirmation, scores: Mapping[int, Mapping[int, _Scores]], folder: Path
 ) -> list[Confirmed]:
     metric, objectives = plan.metric, plan.front.study.objectives
     test = on_test_images(metric)

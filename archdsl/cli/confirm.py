@@ -20,7 +20,7 @@ from archdsl.reporting.formatting import counted, number, with_interval
 from archdsl.runners.read import read_profile
 
 if TYPE_CHECKING:
-    from archdsl.api.confirmation import Confirmed, Plan
+    from archdsl.api.confirmation import Confirmation, Confirmed
     from archdsl.cli.train_progress import TrainProgress
 
 EXAMPLE = "Example: archdsl confirm --seeds 3"
@@ -93,7 +93,7 @@ def command(
 class _Watching:
     """Says which training of how many begins, and shows it."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Confirmation) -> None:
         self._begun, self._of = 0, len(plan.members) * len(plan.seeds)
 
     @contextmanager
@@ -119,7 +119,7 @@ def _record(found: Confirmed) -> dict[str, Any]:
     }
 
 
-def _put(plan: Plan, found: list[Confirmed], folder: Path) -> None:
+def _put(plan: Confirmation, found: list[Confirmed], folder: Path) -> None:
     study, metric, unit = plan.front.study.name, plan.metric, METRICS[plan.metric].unit
     others = list(found[0].values)
     has_test = any(each.tested for each in found)

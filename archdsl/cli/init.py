@@ -53,14 +53,14 @@ def command(
     Image size, channels and classes are those of the data; tokens, depth and width follow from the
     size. Both are documents to edit.
     """
-    from archdsl.searching.first_documents import first_model, fitting_size
+    from archdsl.searching.first_documents import fitting_model, fitting_size
     from archdsl.training.data.dataset import size_word, told_of
 
     if Path(name).name != name:
         raise ArchdslError(f"--name {name!r} names a folder too; give a plain name, and -o DIR")
     images = _open(data, runner, split_seed)
     size = fitting_size(*(images.picture_sizes or (images.image_size, images.image_size)))
-    document = first_model(
+    document = fitting_model(
         name, image_size=size, channels=images.channels, num_classes=images.num_classes
     )
     model = check_model(tree_of(document, source=name))

@@ -28,7 +28,7 @@ def fitting_size(smallest: tuple[int, int], largest: tuple[int, int]) -> tuple[i
     return side, side
 
 
-def first_model(
+def fitting_model(
     name: str, *, image_size: tuple[int, int], channels: int, num_classes: int
 ) -> dict[str, Any]:
     """The document of a ViTTM for images of a size, deeper and wider for larger ones.

@@ -79,7 +79,7 @@ class Search:
         self._proposer = Proposer(checked=checked, sampler=sampler)
         self._objectives = list(checked.study.objectives)
         self._row, self._store, self._owner, self._budget = row, store, owner, budget.trials
-        self._deadline = time.monotonic() + seconds_left(budget, row, store)
+        self._deadline = time.monotonic() + budget_seconds_left(budget, row, store)
         self._hours = budget.hours
         self._keys = {quantity: digest(dict(p)) for quantity, p in protocols.items()}
         self._folder, self._profile, self._observer = folder, profile, observer
@@ -253,7 +253,7 @@ class Search:
         return streak
 
 
-def seconds_left(budget: Budget, row: StudyRow, store: Store) -> float:
+def budget_seconds_left(budget: Budget, row: StudyRow, store: Store) -> float:
     """Until no trial of a study is begun any more; infinite where no hours are set."""
     if budget.hours is None:
         return math.inf

@@ -17,7 +17,7 @@ from archdsl.runners.interfaces import Runner
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.before import check_runs, refuse_others, runner_of
 from archdsl.searching.final_score import final_score
-from archdsl.searching.loop import Observer, Search, job_of, seconds_left
+from archdsl.searching.loop import Observer, Search, budget_seconds_left, job_of
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.retry import BaseFailedError, elsewhere, undo, ways_on
 from archdsl.searching.samplers import Sampler
@@ -236,7 +236,7 @@ def work_left(study: Study, row: StudyRow, store: Store) -> bool:
     spent = budget.trials is not None and count.counted >= budget.trials
     if count.states.get(State.RUNNING) or spent:
         return bool(count.states.get(State.RUNNING))
-    return seconds_left(budget, row, store) > 0
+    return budget_seconds_left(budget, row, store) > 0
 
 
 def _score(

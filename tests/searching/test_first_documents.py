@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from archdsl.document.tree import tree_of
 from archdsl.errors import DataError
 from archdsl.plan.read import check_model
-from archdsl.searching.first_documents import SIZES, first_model, fitting_size
+from archdsl.searching.first_documents import SIZES, fitting_model, fitting_size
 
 
 @given(
@@ -20,7 +20,7 @@ from archdsl.searching.first_documents import SIZES, first_model, fitting_size
 )
 def test_a_model_fits_images_of_its_size(unit: int, rows: int, columns: int, channels: int) -> None:
     size = (unit * rows, unit * columns)
-    document = first_model("a", image_size=size, channels=channels, num_classes=7)
+    document = fitting_model("a", image_size=size, channels=channels, num_classes=7)
     plan = check_model(tree_of(document, source="a")).plan
     assert plan.image == (channels, *size)
     process, memory = plan.streams["process"].tokens, plan.streams["memory"].tokens
@@ -30,7 +30,7 @@ def test_a_model_fits_images_of_its_size(unit: int, rows: int, columns: int, cha
 @pytest.mark.parametrize(("height", "width"), [(53, 37), (1, 1), (2, 1009)])
 def test_images_that_no_patches_divide_are_refused(height: int, width: int) -> None:
     with pytest.raises(DataError, match=f"images of {height} x {width} pixels: square patches"):
-        first_model("a", image_size=(height, width), channels=1, num_classes=2)
+        fitting_model("a", image_size=(height, width), channels=1, num_classes=2)
 
 
 @pytest.mark.parametrize(
