@@ -76,6 +76,7 @@ def command(
             split_seed=training["split_seed"],
             image_size=network.reading.image_size,
             crop_pct=network.reading.crop_pct,
+            uncut=part == "all",
         )
         parts = _parts(dataset, part)
         found = score(
@@ -137,7 +138,7 @@ def _parts(dataset: Dataset, part: Part | None) -> list[str]:
     Raises:
         DataError: there is no such part.
     """
-    there = list(dataset.splits())
+    there = [name for name, split in dataset.splits().items() if len(split)]
     if part == "all":
         return there
     wanted = part or ("test" if "test" in there else "validation")

@@ -72,6 +72,22 @@ def test_classes_are_matched_by_name(run: Command, trained: Done, pictures: Path
     assert "has classes that the network was not trained for: 'seven'; it knows '0'" in refused.err
 
 
+def test_a_few_pictures_are_scored_whole(run: Command, trained: Done, pictures: Path) -> None:
+    for name, count in (("1", 1), ("3", 2), ("7", 2)):
+        for path in sorted((pictures / name).iterdir())[count:]:
+            path.unlink()
+    arguments = ("eval", "runs/one", "--data", "folder:pictures")
+    assert "give at least 3 to '1' (1)" in run(*arguments, code=2).err
+    found = run(*arguments, "--part", "all", "--json").json()
+    assert [row["images"] for row in found["classes"]] == [0, 1, 0, 2, 0, 0, 0, 2, 0, 0]
+    assert "scored on  train (" in run(*arguments, "--part", "all").out
+    Path("list.csv").write_text("file,label\n" + "".join(
+        f"{path},{path.parent.name}\n" for path in sorted(pictures.glob("*/*.png"))
+    ))  # fmt: skip
+    listed = run("eval", "runs/one", "--data", "csv:list.csv", "--part", "all", "--json").json()
+    assert listed["classes"] == found["classes"]
+
+
 def test_images_of_another_kind_are_refused(run: Command, trained: Done) -> None:
     images, labels = np.arange(30 * 36, dtype=np.uint8).reshape(30, 6, 6), np.arange(30) % 3
     np.savez("small.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)

@@ -37,6 +37,7 @@ def open_csv(
     image_size: tuple[int, int] | None,
     broken: Broken = "stop",
     crop_pct: float = 1.0,
+    uncut: bool = False,
 ) -> Dataset:
     """Open the pictures that a CSV file lists; their names start at its folder.
 
@@ -47,6 +48,7 @@ def open_csv(
         image_size: see `open_folder`.
         broken: see `open_folder`.
         crop_pct: see `Dataset`.
+        uncut: see `open_data`.
 
     Raises:
         DataError: no such file, columns or values that mean nothing, files that are no pictures.
@@ -96,6 +98,7 @@ def open_csv(
         image_size=image_size,
         broken=broken,
         crop_pct=crop_pct,
+        uncut=uncut,
     )
 
 

@@ -28,6 +28,7 @@ def open_folder(
     image_size: tuple[int, int] | None,
     broken: Broken = "stop",
     crop_pct: float = 1.0,
+    uncut: bool = False,
 ) -> Dataset:
     """Open a folder of pictures; they are decoded when a batch asks for them.
 
@@ -42,6 +43,7 @@ def open_folder(
             all have.
         broken: what becomes of pictures to train on that cannot be read.
         crop_pct: see `Dataset`.
+        uncut: see `open_data`.
 
     Raises:
         DataError: no such folder, no usable classes, broken pictures, or sizes that differ
@@ -70,6 +72,7 @@ def open_folder(
         remarks=_remarks(layout, manifest),
         broken=broken,
         crop_pct=crop_pct,
+        uncut=uncut,
     )
 
 

@@ -32,7 +32,7 @@ REQUIRED = ("x_train", "y_train")
 UNREADABLE = (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
-def open_npz(path: Path, *, name: str, split_seed: int) -> Dataset:
+def open_npz(path: Path, *, name: str, split_seed: int, uncut: bool = False) -> Dataset:
     """Load an archive of uint8 images (count, height, width[, 3]) and labels (count,).
 
     Without `x_val` and `y_val` a tenth of every class of train becomes validation, by seed; with
@@ -61,6 +61,7 @@ def open_npz(path: Path, *, name: str, split_seed: int) -> Dataset:
         seed=split_seed,
         class_names=class_names,
         source=str(path),
+        uncut=uncut,
     )
     return memory_dataset(
         parts,

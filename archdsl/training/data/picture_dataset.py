@@ -36,6 +36,7 @@ def picture_dataset(
     remarks: Iterable[str] = (),
     broken: Broken = "stop",
     crop_pct: float = 1.0,
+    uncut: bool = False,
 ) -> Dataset:
     """Make a data set whose pictures are decoded when a batch asks for them.
 
@@ -53,6 +54,7 @@ def picture_dataset(
         remarks: what a person should know, before what is said of the pictures themselves.
         broken: what becomes of pictures to train on that cannot be decoded.
         crop_pct: see `Dataset`.
+        uncut: see `open_data`.
 
     Raises:
         DataError: broken pictures, too few of a class, or sizes that differ while `image_size` is
@@ -65,6 +67,7 @@ def picture_dataset(
         seed=split_seed,
         class_names=class_names,
         source=str(place),
+        uncut=uncut,
     )
     manifest = parts["train"].manifest
     rows = manifest.rows[np.concatenate([part.indices for part in parts.values()])]

@@ -31,6 +31,7 @@ def open_data(
     image_size: tuple[int, int] | None = None,
     broken: Broken = "stop",
     crop_pct: float = 1.0,
+    uncut: bool = False,
 ) -> Dataset:
     """Open a data set.
 
@@ -43,6 +44,8 @@ def open_data(
             sources keep their own size: `check_data` says when it is not the document's.
         broken: what becomes of pictures to train on that cannot be read; see `Recipe`.
         crop_pct: see `Recipe`; images that have no other size are shown whole.
+        uncut: whether classes of too few images for every part are in train whole, not refused:
+            where all parts are read alike.
 
     Raises:
         DataError: an unknown source, or data that cannot be used.
@@ -59,7 +62,7 @@ def open_data(
     if location == "digits":
         return open_digits(name=source, split_seed=split_seed)
     if kind == "npz" and place:
-        return open_npz(path, name=source, split_seed=split_seed)
+        return open_npz(path, name=source, split_seed=split_seed, uncut=uncut)
     if kind == "csv" and place:
         return open_csv(
             path,
@@ -68,6 +71,7 @@ def open_data(
             image_size=image_size,
             broken=broken,
             crop_pct=crop_pct,
+            uncut=uncut,
         )
     if kind == "folder" and place:
         return open_folder(
@@ -77,6 +81,7 @@ def open_data(
             image_size=image_size,
             broken=broken,
             crop_pct=crop_pct,
+            uncut=uncut,
         )
     if family == "torch" and place:
         from archdsl.training.data.torch_sets import open_torch

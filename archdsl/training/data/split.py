@@ -35,6 +35,7 @@ def stratified_split(
     class_names: Sequence[str],
     source: str,
     contents: Contents | None = None,
+    uncut: bool = False,
 ) -> list[Indices]:
     """Cut `shares` of every class off; the same seed always gives the same parts.
 
@@ -46,6 +47,7 @@ def stratified_split(
         source: named in errors.
         contents: (items,) equal for copies of one item, which stay together where they have one
             label; None where nobody knows of any.
+        uncut: whether a class of fewer items than there are parts is left to train on whole.
 
     Returns:
         Ascending indices: first what is left to train on, then one part per share.
@@ -61,10 +63,13 @@ def stratified_split(
         _, where, which = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
         first = where[which]
     own = np.flatnonzero(first == np.arange(len(labels)))
-    _refuse_small_classes(labels[own], parts=parts, class_names=class_names, source=source)
+    if not uncut:
+        _refuse_small_classes(labels[own], parts=parts, class_names=class_names, source=source)
     part_of = np.zeros(len(labels), dtype=np.int64)
     for label in range(len(class_names)):
         members = own[labels[own] == label]
+        if len(members) < parts:
+            continue
         # The legacy generator's stream is frozen: a new NumPy never changes a split.
         members = np.random.RandomState([seed, label]).permutation(members)
         sizes = [max(1, round(share * len(members))) for share in shares]
@@ -97,6 +102,7 @@ def cut_missing(
     seed: int,
     class_names: Sequence[str],
     source: str,
+    uncut: bool = False,
 ) -> tuple[dict[str, P], dict[str, str]]:
     """The parts of a data set, those that are not there cut off `train`.
 
@@ -109,6 +115,7 @@ def cut_missing(
         seed: decides the cut.
         class_names: by label.
         source: named in errors.
+        uncut: see `stratified_split`.
 
     Returns:
         The parts, and where each comes from, in words.
@@ -124,6 +131,7 @@ def cut_missing(
         class_names=class_names,
         source=source,
         contents=contents,
+        uncut=uncut,
     )
     whole = given["train"]
     cut = dict(zip(("train", *missing), map(whole.at, indices), strict=True)) if missing else {}
