@@ -1,10 +1,10 @@
 """How long does a folder of very many pictures take to open, first and again, in how much memory?
 
 The pictures are tiny, so that what is timed is what each file costs beside its bytes. Each opening
-is a process of its own, as workers are; two of them at once show that each file is read by one.
+is a process of its own, as workers are; some of them at once show that each file is read by one.
 
     python benchmarks/manifest.py --files 100000
-    python benchmarks/manifest.py --files 1200000
+    python benchmarks/manifest.py --files 1200000 --classes 1000 --processes 4
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ print(json.dumps({
 OLD_NS = 10**9
 
 
-def fill(root: Path, *, files: int, classes: int = 100) -> None:
+def fill(root: Path, *, files: int, classes: int) -> None:
     """Tiny pictures that differ, of a time long ago."""
     for label in range(classes):
-        folder = root / f"class-{label:03}"
+        folder = root / f"class-{label:04}"
         folder.mkdir()
         for number in range(label, files, classes):
             stream = io.BytesIO()
@@ -68,18 +68,22 @@ def opened(root: Path, cache: Path, *, processes: int = 1) -> list[dict[str, flo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--files", type=int, default=100_000)
+    parser.add_argument("--classes", type=int, default=100)
+    parser.add_argument("--processes", type=int, default=2, help="at once, as workers of a search")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         root = Path(place) / "pictures"
         root.mkdir()
         started = time.perf_counter()
-        fill(root, files=arguments.files)
+        fill(root, files=arguments.files, classes=arguments.classes)
         print(f"{platform.machine()}, {os.cpu_count()} cores; {arguments.files:,} files made")
         print(f"in {time.perf_counter() - started:.0f} s")
         rows = {
             "first": opened(root, Path(place) / "a"),
             "second": opened(root, Path(place) / "a"),
-            "two at once, first": opened(root, Path(place) / "b", processes=2),
+            f"{arguments.processes} at once, first": opened(
+                root, Path(place) / "b", processes=arguments.processes
+            ),
         }
         for name, found in rows.items():
             read = sum(int(each["read"]) for each in found)
