@@ -105,6 +105,7 @@ class Job:
         also: of a base, which no decisions led to, those that would.
         known: measurements the store already holds; not made again.
         folder: where its checkpoints live.
+        holes: where a study is checked before any candidate, the names of its space's holes.
     """
 
     trial_id: int
@@ -115,6 +116,7 @@ class Job:
     known: tuple[Measurement, ...]
     folder: str
     also: Mapping[str, Any] = field(default_factory=dict)
+    holes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from archdsl.document.messages import listed
 from archdsl.errors import MeasureError
 from archdsl.identity import canonical_json
 from archdsl.metrics import MEASURED, METRICS, TRAINED, on_test_images
@@ -31,6 +32,9 @@ UNITS = {name: METRICS[name].unit for name in MEASURED} | {
 }
 _VALUE_COLUMNS = frozenset(
     {"seconds", "repeat", *(name + end for name in UNITS for end in ("", "_low", "_high"))}
+)
+_ALLOWED = (
+    f"quantities ({', '.join(UNITS)}), each also with _low and _high at its end, seconds and repeat"
 )
 _AS_JSON = {"True": "true", "False": "false", "None": "null"}
 
@@ -95,6 +99,41 @@ class Table:
                 f"{self.path}: no rows; a table has one for each candidate, with its values"
             )
         return found
+
+    def check(self, holes: Sequence[str]) -> Sequence[str]:
+        """See that the rows are of a space's candidates.
+
+        Args:
+            holes: the names of the space's.
+
+        Returns:
+            What a person should know, a sentence each: which rows no candidate has, which holes
+            have no column.
+
+        Raises:
+            MeasureError: no candidate has a row.
+        """
+        if self.by_arch_id:
+            return ()
+        others = [name for name in self.holes if name not in holes]
+        lost = [row for _, row in self._rows.values() if any(row[name] for name in others)]
+        told: list[str] = []
+        if lost:
+            used = [name for name in others if any(row[name] for row in lost)]
+            words = (
+                f"{self.path}: no hole of the space is called {listed([repr(n) for n in used])}, "
+                f"so that no candidate has {{}}; take the column out, or key the rows by arch_id; "
+                f"columns may be its holes ({listed(holes) or 'none'}) and {_ALLOWED}"
+            )
+            if len(lost) == len(self._rows):
+                raise MeasureError(words.format("a row"))
+            told.append(words.format(f"{len(lost)} of the {len(self._rows)} rows"))
+        if without := [name for name in holes if name not in self.holes]:
+            told.append(
+                f"{self.path}: no column for {listed(without)}, so that a candidate with such a "
+                "decision has no row, and fails"
+            )
+        return told
 
     def has_values(self, column: str) -> bool:
         """Whether there is such a column, with anything in it."""
@@ -175,7 +214,7 @@ class TableEvaluator:
         return self._protocol
 
     def check(self, candidate: Job) -> Sequence[str]:
-        return ()  # whether there is a row is known only when it is looked up
+        return self._table.check(candidate.holes)
 
     def measure(self, candidate: Job, *, report: Callable[[int, float], None]) -> Measurement:
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -67,7 +68,8 @@ class InProcess:
         Raises:
             ArchdslError: why it cannot.
         """
-        return [said for each in self._evaluators.values() for said in each.check(job)]
+        said = (each.check(job) for each in self._evaluators.values())
+        return list(dict.fromkeys(itertools.chain.from_iterable(said)))
 
     def evaluate(
         self,

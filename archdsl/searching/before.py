@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -83,7 +84,13 @@ def check_runs(
     Raises:
         ArchdslError: devices, data or a storage that are not there, data that do not fit.
     """
-    return runner.protocols(), runner.check(job_of_model(first_model(checked)))
+    return runner.protocols(), runner.check(job_to_check(checked))
+
+
+def job_to_check(checked: CheckedStudy) -> Job:
+    """What a runner is asked about before a search."""
+    holes = tuple(hole.name for hole in checked.space.holes())
+    return replace(job_of_model(first_model(checked)), holes=holes)
 
 
 def job_of_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -11,13 +12,15 @@ from archdsl.measuring.table import RowError
 from archdsl.plan.facts import facts
 from archdsl.records import Job
 from archdsl.runners.profile import RunProfile
-from archdsl.searching.before import job_of_model
+from archdsl.searching.before import job_of_model, job_to_check
 from archdsl.searching.constraints import Constraint, broken
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.samplers import History
 from archdsl.searching.samplers.optuna import OptunaSampler
 from archdsl.space.base_decisions import base_decisions
 from archdsl.space.space import Candidate, Space
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,21 +88,27 @@ def held_by_tables(
         feasible: draws whose facts keep the constraints.
 
     Raises:
-        MeasureError: a table that cannot be read, or that holds nothing of a quantity.
+        MeasureError: a table that cannot be read, that holds nothing of a quantity, or is of
+            another space.
     """
     written = checked.study.evaluate.model_dump(mode="json", exclude_none=True)
     settings = {name: each for name, each in written.items() if "table" in each}
     jobs = _jobs(checked, feasible) if settings else {}
+    made = make_evaluators(settings, profile)
+    evaluators = [each for each in made if each.quantity in settings]
+    asked = job_to_check(checked)
+    said = [sentence for each in evaluators for sentence in each.check(asked)]
+    for sentence in dict.fromkeys(said):
+        _LOG.warning("%s", sentence)
     found = {}
-    for evaluator in make_evaluators(settings, profile):
-        if evaluator.quantity in settings:
-            missing = [why for job in jobs.values() if (why := _missing(evaluator, job))]
-            found[evaluator.quantity] = HeldByTable(
-                table=settings[evaluator.quantity]["table"],
-                models=len(jobs),
-                held=len(jobs) - len(missing),
-                missing=missing[0] if missing else None,
-            )
+    for evaluator in evaluators:
+        missing = [why for job in jobs.values() if (why := _missing(evaluator, job))]
+        found[evaluator.quantity] = HeldByTable(
+            table=settings[evaluator.quantity]["table"],
+            models=len(jobs),
+            held=len(jobs) - len(missing),
+            missing=missing[0] if missing else None,
+        )
     return found
 
 

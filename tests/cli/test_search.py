@@ -246,6 +246,26 @@ def test_a_dry_run_measures_nothing(run: Run, tabular: Path, folder: Path) -> No
     assert not list(folder.glob("*.db"))
 
 
+def test_a_table_of_another_space_is_refused_before_anything(
+    run: Run, tabular: Path, folder: Path
+) -> None:
+    table = folder / "values.csv"
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join(["note," + lines[0], *(f"mine,{line}" for line in lines[1:])]))
+    for words in ([], ["--dry-run"]):
+        refused = run("search", "study.yaml", *words, code=2).err
+        assert "values.csv: no hole of the space is called 'note'" in refused
+    assert not list(folder.glob("*.db"))
+    table.write_text(
+        "\n".join(["note," + lines[0], "mine," + lines[1], *("," + line for line in lines[2:])])
+    )
+    for words in (["--dry-run"], []):
+        assert (
+            f"no candidate has 1 of the {len(lines) - 1} rows"
+            in run("search", "study.yaml", *words).err
+        )
+
+
 def test_a_dry_run_writes_a_study_that_can_be_searched(run: Run, folder: Path) -> None:
     place = "else/copy.yaml"
     (folder / "mine.yaml").write_text((packaged("specs") / "vittm-digits.yaml").read_text())

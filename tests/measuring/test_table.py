@@ -108,6 +108,39 @@ def test_what_is_wrong_is_said(tmp_path: Path, text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("depth,latency,note\n1,1,a\n2,1,b\n", "no hole of the space is called 'note', so that"),
+        ("depth,latency,params,note\n1,1,9,\n2,1,,b\n", "'params', 'note', so that no candidate"),
+        (",depth,latency\n0,1,1\n1,2,1\n", "no hole of the space is called '', so that"),
+        ("Depth,latency\n1,1\n", "called 'Depth', so that"),
+        ("depth,width,latency\n1,2,1\n", "columns may be its holes (depth, patch) and quantities"),
+    ],
+)
+def test_a_table_of_another_space_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    table = Table(written(tmp_path, text))
+    with pytest.raises(MeasureError) as caught:
+        table.check(["depth", "patch"])
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("arch_id,latency,note\na,1,x\n", []),
+        ("depth,latency,note\n1,1,\n2,1,\n", []),
+        ("depth,latency,note\n1,1,\n2,1,x\n", ["no candidate has 1 of the 2 rows"]),
+        ("width,latency\n,1\n", ["no column for depth, so that"]),
+    ],
+)
+def test_of_a_table_that_is_partly_of_a_space_the_rest_is_told(
+    tmp_path: Path, text: str, told: list[str]
+) -> None:
+    said = Table(written(tmp_path, text)).check(["depth"])
+    assert all(words in sentence for words, sentence in zip(told, said, strict=True))
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(MeasureError, match=r"cannot read the table .*missing\.csv"):
         Table(tmp_path / "missing.csv")
