@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ from archdsl.arguments.kinds import instance, offering, several, where
 from archdsl.document.merge import without_nulls
 from archdsl.document.text import read_mapping
 from archdsl.errors import ArgumentError
-from archdsl.plan.read import read_spec
+from archdsl.plan.baseline import TIMM, TimmName
+from archdsl.plan.read import read_model, read_spec
 from archdsl.searching.read import CheckedStudy, check_study, lay_over, read_study
 from archdsl.spec.model import ModelSpec
 
@@ -70,6 +72,37 @@ SAMPLER = offering(
     wanted="a sampler (archdsl.searching.samplers)",
     propose={"args": ["space", "history"], "kwargs": ["number"]},
 )
+
+
+def trainee_of(
+    source: Document | ModelSpec | Network, sets: Sequence[str] = ()
+) -> ModelSpec | TimmName:
+    """What is to be trained: `spec_of` a model, or the model of timm's that `timm:NAME` stands for.
+
+    Args:
+        source: see `spec_of`.
+        sets: settings laid over a document; of a model of timm's `image.size=N` alone.
+
+    Raises:
+        NameNotFoundError: nothing there of that name, here or in timm.
+        DocumentError: every problem of the document.
+        ArgumentError: see `spec_of`; other settings of a model of timm's.
+    """
+    if not (isinstance(source, str) and source.startswith(TIMM)):
+        return read_model(str(source), sets).spec if sets else spec_of(source)
+    from archdsl.compiler.baseline import check_timm_name
+
+    model, size = check_timm_name(source.removeprefix(TIMM)), None
+    for each in sets:
+        found = re.fullmatch(r"image\.size=\s*(?:(\d{1,5})|\[(\d{1,5}), ?(\d{1,5})\])\s*", each)
+        if found is None or "0" in found.groups():
+            raise ArgumentError(
+                f"--set {each}: {source} is no document, and its classes and channels are those of "
+                "the data; of it, image.size=N or image.size=[HEIGHT,WIDTH] can be set"
+            )
+        both, height, width = found.groups()
+        size = (int(both or height), int(both or width))
+    return TimmName(model=model, size=size)
 
 
 def spec_of(source: Document | ModelSpec | Network) -> ModelSpec:

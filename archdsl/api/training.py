@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from archdsl.api.sources import DATA, MODEL, SEED, Document, spec_of
+from archdsl.api.sources import DATA, MODEL, SEED, Document, trainee_of
 from archdsl.arguments import arguments
 from archdsl.arguments.kinds import DB, instance
+from archdsl.plan.baseline import Baseline, TimmName
 from archdsl.plan.expand import expand
 from archdsl.plan.facts import facts
 from archdsl.spec.model import ModelSpec
@@ -57,7 +58,8 @@ def train(
     The same call starts, goes on after an interruption, or finds the training finished.
 
     Args:
-        spec: as for `load`.
+        spec: as for `load`; or `timm:NAME`, a model of timm's, with fresh weights, whose pictures
+            are of the size that timm says it is for.
         data: the images: `digits`, `folder:DIR`, `csv:FILE`, `npz:FILE` or `torch/NAME:DIR`.
         folder: made where it is missing; the bundle is left there, the table of epochs and their
             curves.
@@ -76,7 +78,7 @@ def train(
         The trained network with all that it takes to use it.
 
     Raises:
-        NameNotFoundError: no document or recipe of that name.
+        NameNotFoundError: no document, model of timm's or recipe of that name.
         DocumentError: every problem of the document or the recipe.
         DataError: the data cannot be read, or do not fit the document.
         RunError: the folder holds another training, or another process trains into it.
@@ -86,7 +88,7 @@ def train(
         WriteError: the folder cannot be written.
     """
     return run_training(
-        spec_of(spec),
+        trainee_of(spec),
         data=data,
         recipe=recipe,
         epochs=epochs,
@@ -114,7 +116,7 @@ class Nobody:
 
 
 def run_training(
-    spec: ModelSpec,
+    spec: ModelSpec | Baseline | TimmName,
     *,
     data: str,
     names: Mapping[str, str] | None = None,
@@ -151,13 +153,19 @@ def run_training(
             data,
             names=names or {},
             split_seed=split_seed,
-            image_size=spec.image.size,
+            image_size=_image_size(spec),
             broken=found.broken,
             crop_pct=found.crop_pct,
         )
+        if isinstance(spec, TimmName):
+            spec = Baseline(
+                model=spec.model,
+                image=(dataset.channels, *(spec.size or dataset.image_size)),
+                num_classes=dataset.num_classes,
+            )
         asked = Asked(
             spec=spec,
-            plan=expand(spec),
+            plan=spec if isinstance(spec, Baseline) else expand(spec),
             dataset=dataset,
             recipe=found,
             seed=seed,
@@ -185,6 +193,18 @@ def run_training(
     return trained
 
 
+def _image_size(spec: ModelSpec | Baseline | TimmName) -> tuple[int, int]:
+    """What pictures of files are brought to."""
+    if isinstance(spec, ModelSpec):
+        return spec.image.size
+    if isinstance(spec, Baseline):
+        _, height, width = spec.image
+        return height, width
+    from archdsl.compiler.baseline import usual_size
+
+    return spec.size or usual_size(spec.model)
+
+
 def _known(asked: Asked, db: str | None) -> Path | None:
     """Where the training lies that a database knows; makes the database where there is none."""
     if db is None:
@@ -201,12 +221,17 @@ def _keep(asked: Asked, bundle: Bundle, folder: Path, db: str) -> None:
     from archdsl.store.store import open_store
 
     plan, record, training = asked.plan, asked.record(), bundle.training
-    architecture = Architecture(
-        arch_id=plan.arch_id,
-        spec=asked.spec.document(),
-        plan=plan.canonical(),
-        facts=facts(plan),
-    )
+    if isinstance(plan, Baseline):
+        from archdsl.measuring.baselines import architecture_of
+
+        architecture = architecture_of(plan)
+    else:
+        architecture = Architecture(
+            arch_id=plan.arch_id,
+            spec=asked.spec.document(),
+            plan=plan.canonical(),
+            facts=facts(plan),
+        )
     run = NewRun(
         key=asked.key,
         place=str(folder.absolute()),

@@ -13,6 +13,7 @@ from archdsl.cli.printing import print_json, put, say
 from archdsl.document.messages import rounded
 from archdsl.errors import ArchdslError
 from archdsl.measuring.conditions import Conditions
+from archdsl.plan.baseline import TIMM
 from archdsl.plan.read import read_model
 from archdsl.printable import one_line
 from archdsl.records import Measurement
@@ -20,7 +21,6 @@ from archdsl.records import Measurement
 if TYPE_CHECKING:
     from archdsl.measuring.models import Subject
 
-TIMM = "timm:"
 EXAMPLE = (
     "Example: archdsl measure vittm-b-28-28 --vs vit-b-16 --batch 1 --max-seconds 2   (against a "
     "model of timm's: --vs timm:vit_base_patch16_224)"

@@ -15,7 +15,6 @@ from archdsl.cli.options import Debug, Json, Sets
 from archdsl.cli.printing import print_json, print_table, put
 from archdsl.cli.process import Interruption, behind
 from archdsl.errors import DataError
-from archdsl.plan.read import read_model
 
 if TYPE_CHECKING:
     from archdsl.training.run import Trained
@@ -25,7 +24,13 @@ EXAMPLE = "Example: archdsl train vittm-digits --data digits -o runs/digits"
 
 @handled
 def command(
-    spec: Annotated[str, typer.Argument(metavar="SPEC", help="Model document: a file or a name.")],
+    spec: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPEC",
+            help="Model document: a file or a name; or timm:NAME, a model of timm's.",
+        ),
+    ],
     data: Annotated[
         str,
         typer.Option(
@@ -73,14 +78,15 @@ def command(
     folder is for `archdsl predict` and `archdsl eval`; epochs.csv holds every epoch, curves.png
     shows them.
     """
-    model = read_model(spec, sets or ())
+    from archdsl.api.sources import trainee_of
     from archdsl.api.training import run_training
     from archdsl.cli.train_progress import TrainProgress
 
+    trainee = trainee_of(spec, sets or ())
     with TrainProgress(output) as watch, _remedies():
         try:
             trained = run_training(
-                model.spec,
+                trainee,
                 data=data,
                 recipe=recipe,
                 epochs=epochs,

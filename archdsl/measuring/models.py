@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim.swa_utils import AveragedModel
 
-from archdsl.compiler.build import build, refuse_large_weights
+from archdsl.compiler.baseline import timm_model
+from archdsl.compiler.build import build
 from archdsl.compiler.plain import is_plain
 from archdsl.errors import MeasureError, NameNotFoundError
 from archdsl.measuring.candidate import ImageShape
 from archdsl.measuring.module_identity import module_identity
 from archdsl.nn.network import Network
+from archdsl.plan.baseline import TIMM
 from archdsl.plan.read import read_spec
 from archdsl.spec.model import ModelSpec
-
-TIMM = "timm:"
-"""Before the name of one of timm's models: `timm:vit_base_patch16_224`."""
 
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
 
@@ -91,38 +87,6 @@ def resolve_all(
     if unknown:
         raise NameNotFoundError("\n".join(unknown))
     return found
-
-
-def timm_model(name: str) -> nn.Module:
-    """A model of timm's with fresh weights; nothing is downloaded.
-
-    Args:
-        name: as in `timm.list_models()`, with or without the tag of its published weights.
-
-    Raises:
-        NameNotFoundError: timm has none of that name; names the nearest.
-        NotEnoughMemoryError: its weights do not fit into main memory.
-    """
-    import timm
-
-    base, _, tag = name.partition(".")
-    known = timm.list_models()
-    if base not in known:
-        matches = get_close_matches(base, known, n=3)
-        hint = f"; did you mean {' or '.join(TIMM + each for each in matches)}?" if matches else ""
-        raise NameNotFoundError(
-            f"timm {timm.__version__} has no model '{name}'{hint} (timm.list_models() lists them)"
-        )
-    if tag and name not in timm.list_pretrained(f"{base}.*"):
-        tags = [each.removeprefix(f"{base}.") for each in timm.list_pretrained(f"{base}.*")]
-        raise NameNotFoundError(
-            f"timm {timm.__version__} has no weights '{tag}' of {base}; there are: "
-            f"{', '.join(tags) or 'none'} (a measurement needs none: {TIMM}{base})"
-        )
-    with suppress(RuntimeError, NotImplementedError), torch.device("meta"):
-        refuse_large_weights(timm.create_model(name, pretrained=False))
-    model: nn.Module = timm.create_model(name, pretrained=False)
-    return model
 
 
 def _of_module(

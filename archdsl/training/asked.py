@@ -7,8 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
+
+from archdsl.compiler.baseline import build_baseline
+from archdsl.compiler.build import build, build_plan
 from archdsl.compiler.weights.reading import State, read_state
 from archdsl.identity import digest
+from archdsl.plan.baseline import Baseline
 from archdsl.plan.plan import Plan
 from archdsl.spec.model import ModelSpec
 from archdsl.training.bundle import (
@@ -26,8 +32,8 @@ class Asked:
     """What decides a training, but for the device.
 
     Args:
-        spec: the document.
-        plan: what it expands to.
+        spec: the document, or a baseline.
+        plan: what it expands to; the same baseline.
         dataset: fits the document.
         recipe: how it is trained.
         seed: of the weights and of the training.
@@ -35,13 +41,30 @@ class Asked:
         init: file of the weights that it begins with; None begins with fresh ones.
     """
 
-    spec: ModelSpec
-    plan: Plan
+    spec: ModelSpec | Baseline
+    plan: Plan | Baseline
     dataset: Dataset
     recipe: Recipe
     seed: int
     split_seed: int
     init: Path | None = None
+
+    def network(self) -> nn.Module:
+        """With weights drawn from the seed.
+
+        Raises:
+            ArchdslError: what the recipe asks of a baseline, it has not.
+        """
+        if isinstance(self.spec, Baseline):
+            return build_baseline(self.spec, seed=self.seed, drop_path=self.recipe.drop_path)
+        return build(self.spec, seed=self.seed)
+
+    def weightless(self) -> nn.Module:
+        """The same without weights."""
+        if isinstance(self.plan, Baseline):
+            with torch.device("cpu"):  # of modules of others, not all can be made without
+                return self.network().to("meta")
+        return build_plan(self.plan)
 
     @cached_property
     def start(self) -> State | None:

@@ -6,23 +6,25 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from archdsl.arguments import arguments
 from archdsl.arguments.kinds import instance
+from archdsl.compiler.baseline import build_baseline
 from archdsl.compiler.build import build_plan
 from archdsl.compiler.weights.reading import State, read_state, told_of
 from archdsl.document.text import read_mapping
-from archdsl.errors import ArgumentError, DocumentError, WeightsError
+from archdsl.errors import ArchdslError, ArgumentError, DocumentError, WeightsError
 from archdsl.identity import canonical_json
 from archdsl.nn.network import Network
+from archdsl.plan.baseline import Baseline
 from archdsl.plan.plan import Plan
 from archdsl.plan.read import check_model
 from archdsl.spec.model import ModelSpec
@@ -44,16 +46,16 @@ class Bundle:
     """A trained network with all that it takes to use it.
 
     Args:
-        network: in eval mode.
-        spec: its document.
+        network: in eval mode; a `Network`, or a model of timm's.
+        spec: its document, or what is said of a model of timm's.
         reading: how pictures become what it is given, and the classes' names by label.
         training: how it was trained: recipe, seed, data and what the weights began with.
         scores: a record for each metric and part of the data it was scored on, with its protocol.
         certificate: where and when, and what else is known of it.
     """
 
-    network: Network
-    spec: ModelSpec
+    network: nn.Module
+    spec: ModelSpec | Baseline
     reading: Reading
     training: Mapping[str, Any]
     scores: Sequence[Mapping[str, Any]]
@@ -74,11 +76,12 @@ class Bundle:
 
     def record(self) -> dict[str, Any]:
         """All but the weights, as plain data."""
-        plan = self.network.plan
+        network = self.network
+        named = self.spec if isinstance(self.spec, Baseline) else cast(Plan, network.plan)
         return {
             "bundle": FORMAT,
-            "arch_id": plan.arch_id,
-            **told_of(plan),
+            "arch_id": named.arch_id,
+            **(told_of(named) if isinstance(named, Plan) else {}),
             "document": self.spec.document(),
             "reading": self.reading.record(),
             "training": dict(self.training),
@@ -198,6 +201,34 @@ def load_bundle(path: str | Path) -> Bundle:
     if told["bundle"] != FORMAT:
         raise WeightsError(f"{file} was written by a later version of archdsl; upgrade it")
     refuse_exchanged(state, file)
+    network, spec = _network_of(told, state.tensors, file)
+    return Bundle(
+        network=network,
+        spec=spec,
+        reading=Reading.read(told["reading"]),
+        training=told["training"],
+        scores=told["scores"],
+        certificate=told["certificate"],
+    )
+
+
+def _network_of(
+    told: Mapping[str, Any], tensors: Mapping[str, Tensor], file: Path
+) -> tuple[nn.Module, ModelSpec | Baseline]:
+    """
+    Raises:
+        WeightsError: this version of archdsl, or of timm, makes no such network.
+    """
+    baseline = Baseline.read(told["document"])
+    if baseline is not None:
+        try:
+            module = build_baseline(baseline, seed=0)
+            module.load_state_dict(dict(tensors))
+        except (ArchdslError, RuntimeError) as error:
+            raise WeightsError(
+                f"this version of timm does not make what is in {file}: {error}"
+            ) from None
+        return module.eval(), baseline
     try:
         model = check_model(read_mapping(told["document"], source=str(file)))
     except DocumentError as error:
@@ -207,14 +238,7 @@ def load_bundle(path: str | Path) -> Bundle:
             f"{file} is of the architecture {told['arch_id']}, which its document is not in this "
             "version of archdsl; use the version that wrote it"
         )
-    return Bundle(
-        network=_network(model.plan, model.spec, state.tensors),
-        spec=model.spec,
-        reading=Reading.read(told["reading"]),
-        training=told["training"],
-        scores=told["scores"],
-        certificate=told["certificate"],
-    )
+    return _network(model.plan, model.spec, tensors), model.spec
 
 
 def refuse_exchanged(state: State, file: Path) -> None:

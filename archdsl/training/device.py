@@ -7,9 +7,11 @@ from contextlib import contextmanager
 
 import torch
 
+from archdsl.compiler.baseline import baseline_macs
 from archdsl.device_lock import CPU
 from archdsl.errors import DeviceError
 from archdsl.free_memory import free_memory
+from archdsl.plan.baseline import Baseline
 from archdsl.plan.cost import cost
 from archdsl.plan.plan import Plan
 
@@ -81,7 +83,7 @@ def cpu_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def threads_for(plan: Plan, *, batch: int, most: int, device: torch.device) -> int:
+def threads_for(plan: Plan | Baseline, *, batch: int, most: int, device: torch.device) -> int:
     """How many threads the training of a network is worth, for `cpu_threads`; the same each time.
 
     Args:
@@ -92,4 +94,5 @@ def threads_for(plan: Plan, *, batch: int, most: int, device: torch.device) -> i
     """
     if device.type == "cuda":
         return most
-    return max(1, min(most, round(batch * cost(plan).macs / MACS_PER_THREAD)))
+    macs = baseline_macs(plan) if isinstance(plan, Baseline) else cost(plan).macs
+    return max(1, min(most, round(batch * macs / MACS_PER_THREAD)))

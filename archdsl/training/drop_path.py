@@ -36,7 +36,8 @@ class DropPaths:
 
     def __init__(self, model: nn.Module, rate: float) -> None:
         rates = _rates(model, rate) if rate else {}
-        if rate and not rates:
+        own = any(isinstance(each, DropPath) for each in model.modules())  # timm put them there
+        if rate and not rates and not own:
             raise ArchdslError(
                 f"drop_path {rate} has no effect: the network has no transformer block of a "
                 "stream; leave it out of the recipe"

@@ -20,6 +20,7 @@ from timm.optim.muon import _is_suitable_for_muon
 from timm.scheduler.cosine_lr import CosineLRScheduler
 from torch import nn
 
+from archdsl.compiler.baseline import classifier_names
 from archdsl.errors import DocumentError, Problem
 from archdsl.training.recipe import Recipe
 
@@ -33,7 +34,8 @@ logging.getLogger("timm.scheduler.cosine_lr").setLevel(logging.ERROR)
 def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """
     Args:
-        model: `model.no_weight_decay()` -> names of what does not decay, beside vectors and biases;
+        model: `model.no_weight_decay()` -> names of what does not decay, beside vectors and biases,
+            where it has that;
             a layer decay needs timm's `model.group_matcher()`.
     """
     more: dict[str, Any] = {"fused": True} if recipe.optimizer == "adamw" else {}
@@ -46,11 +48,13 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     """What is trained, in groups of one weight decay, share of the learning rate and optimiser."""
     exempt = _exempt(model)
+    answers = [f"{name}*" for name in classifier_names(model)]
+    not_for_muon = {*NOT_FOR_MUON, *answers, *exempt}
     words: dict[str, Any] = {
         "weight_decay": recipe.weight_decay,
         "weight_decay_exclude_1d": not recipe.decay_all,
         "no_weight_decay_list": () if recipe.decay_all else exempt,
-        "fallback_list": {*NOT_FOR_MUON, *exempt} if recipe.optimizer == "muon" else (),
+        "fallback_list": not_for_muon if recipe.optimizer == "muon" else (),
     }
     groups: list[dict[str, Any]] = (
         param_groups_weight_decay(model, **words)
@@ -82,7 +86,8 @@ def _kind(name: str, weight: nn.Parameter) -> str:
 
 
 def _exempt(model: nn.Module) -> Collection[str]:
-    return cast(Callable[[], Collection[str]], model.no_weight_decay)()
+    found = getattr(model, "no_weight_decay", None)  # not all models of timm's have it
+    return () if found is None else cast(Callable[[], Collection[str]], found)()
 
 
 def check_schedule(recipe: Recipe, *, images: int) -> None:

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from archdsl.compiler.build import build, build_plan
+from archdsl.compiler.baseline import baseline_macs
 from archdsl.compiler.weights.start import start_from
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.document.write import to_yaml
 from archdsl.files import write_whole
 from archdsl.metrics import METRICS, on_test_images
-from archdsl.nn.network import Network
+from archdsl.plan.baseline import Baseline
 from archdsl.records import Measurement
 from archdsl.storage.folder import Folder
 from archdsl.training.asked import Asked
@@ -97,6 +98,7 @@ def train_one(
 
     Raises:
         DataError: the data do not fit the document, or cannot be read.
+        ArchdslError: a baseline takes no such images.
         RunError: the folder holds another training, or another process trains into it.
         NotEnoughMemoryError: it does not fit.
         DivergedError: a loss or gradient is infinite or not a number.
@@ -106,6 +108,8 @@ def train_one(
             that fits.
     """
     check_data(asked.dataset, asked.spec)
+    if isinstance(asked.spec, Baseline):
+        baseline_macs(asked.spec)  # refuses images that the model of timm's cannot take
     check_schedule(asked.recipe, images=len(asked.dataset.train))
     run = RunFolder(folder)
     with run.held() if world.first else nullcontext():
@@ -116,13 +120,13 @@ def train_one(
             kept = read_epochs(run / EPOCHS)
             return Trained(bundle=bundle, epochs=list(kept.values()), found=True)
         needed = check_fits(
-            lambda: build_plan(asked.plan),
+            asked.weightless,
             task=TASK,
             image_shape=asked.plan.image,
             recipe=asked.recipe,
             device=device,
         )
-        network = build(asked.spec, seed=asked.seed)
+        network = asked.network()
         if asked.start is not None:
             start = start_from(network, asked.start, classes=asked.dataset.class_names)
             watch.say(f"begins with {asked.init}:\n{start}")
@@ -198,7 +202,7 @@ def _found(run: RunFolder, asked: Asked, watch: Watch, known: Path | None) -> bo
 
 
 def _trained(
-    network: Network,
+    network: nn.Module,
     asked: Asked,
     run: RunFolder,
     meter: Meter,
@@ -237,7 +241,7 @@ def _trained(
     )
 
 
-def _training(asked: Asked, network: Network, result: FitResult) -> dict[str, Any]:
+def _training(asked: Asked, network: nn.Module, result: FitResult) -> dict[str, Any]:
     splits = asked.dataset.splits().items()
     return {
         "recipe": asked.recipe.model_dump(mode="json"),
@@ -256,7 +260,7 @@ def _training(asked: Asked, network: Network, result: FitResult) -> dict[str, An
 
 
 def _count(
-    network: Network, split: Split, asked: Asked, device: torch.device, world: World
+    network: nn.Module, split: Split, asked: Asked, device: torch.device, world: World
 ) -> Counts:
     lock = SharedDeviceLock(lock_names(device))
     with lock:

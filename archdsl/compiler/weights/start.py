@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor, nn
 
+from archdsl.compiler.baseline import classifier_names
 from archdsl.compiler.weights.layouts import guess
 from archdsl.compiler.weights.load import shaped, translated
 from archdsl.compiler.weights.mismatch import tensors_listed
@@ -41,16 +44,17 @@ class Start:
         return "\n".join([*lines, *([self.classifier] if self.classifier else [])])
 
 
-def start_from(model: Network, state: State, *, classes: tuple[str, ...]) -> Start:
+def start_from(model: nn.Module, state: State, *, classes: tuple[str, ...]) -> Start:
     """Copy what fits of trained weights into `model`.
 
-    Of weights of archdsl and of published ViTTMs every tensor is taken whose name and shape the
-    model has; position tables are brought to its grids. Of a plain ViT of timm what `warm_start`
-    takes. Classifiers are taken where the weights say that they are for the same classes, in the
-    same order.
+    A model of timm's takes every tensor of its names and shapes. Into a network of ours, of weights
+    of archdsl and of published ViTTMs every tensor is taken whose name and shape the model has;
+    position tables are brought to its grids. Of a plain ViT of timm what `warm_start` takes.
+    Classifiers are taken where the weights say that they are for the same classes, in the same
+    order.
 
     Args:
-        model: with fresh weights.
+        model: with fresh weights; one of ours, or of timm's.
         state: what a file holds.
         classes: names of those to train for, by label.
 
@@ -58,21 +62,53 @@ def start_from(model: Network, state: State, *, classes: tuple[str, ...]) -> Sta
         WeightsError: nothing fits, a ViT is of another depth or width, or its numbers are not
             finite.
     """
-    layout = guess(state.tensors)
-    if layout == "timm":
-        taken = warm_start(model, state.tensors)
-        return Start(taken=taken, left_out=(), classifier="classifiers begin fresh")
-    theirs = state.told.get("reading", {}).get("class_names")
-    same = theirs is not None and tuple(theirs) == classes
-    plan, own = model.plan, model.state_dict()
-    found = translated(state.tensors, plan, layout)
+    if isinstance(model, Network):
+        if guess(state.tensors) == "timm":
+            taken = warm_start(model, state.tensors)
+            return Start(taken=taken, left_out=(), classifier="classifiers begin fresh")
+        return _start_ours(model, state, classes)
+    return _taken(
+        model, state.tensors, state, classes=classes, answers=tuple(classifier_names(model))
+    )
+
+
+def _start_ours(model: Network, state: State, classes: tuple[str, ...]) -> Start:
+    plan = model.plan
+    found = translated(state.tensors, plan, guess(state.tensors))
     grids = grids_of(plan) if state.arch_id == plan.arch_id else state.grids
-    placed, _ = bring_tables(found, plan, stored=grids, said=None)
+    brought, _ = bring_tables(found, plan, stored=grids, said=None)
+    moved = {name for name in found if brought[name] is not found[name]}
+    placed = {name: shaped(name, tensor, plan) for name, tensor in brought.items()}
+    answers = tuple(
+        name for name in model.state_dict() if name.startswith("classifiers.") and _OUTPUT in name
+    )
+    return _taken(model, placed, state, classes=classes, answers=answers, moved=moved)
+
+
+def _taken(
+    model: nn.Module,
+    found: Mapping[str, Tensor],
+    state: State,
+    *,
+    classes: tuple[str, ...],
+    answers: tuple[str, ...],
+    moved: Collection[str] = (),
+) -> Start:
+    """Copy the tensors whose name and shape the model has; of classifiers those for its classes.
+
+    Args:
+        answers: what the names of tensors begin with that map to the classes.
+        moved: names of position tables that come from another grid.
+    """
+    theirs = state.told.get("reading", {}).get("class_names")
+    same, own = theirs is not None and tuple(theirs) == classes, model.state_dict()
     fitting = {
-        name: value
-        for name, tensor in placed.items()
-        if (value := shaped(name, tensor, plan)).shape == getattr(own.get(name), "shape", None)
-        and (same or not (name.startswith("classifiers.") and _OUTPUT in name))
+        name: tensor
+        for name, tensor in found.items()
+        if name in own
+        and tensor.shape == own[name].shape
+        and own[name].is_floating_point()  # batch norms count their batches
+        and (same or not name.startswith(answers))
     }
     if not fitting:
         raise WeightsError("nothing of these weights fits: no tensor has the name and shape of one")
@@ -81,16 +117,23 @@ def start_from(model: Network, state: State, *, classes: tuple[str, ...]) -> Sta
     with torch.no_grad():
         for name, tensor in fitting.items():
             own[name].copy_(tensor)
-    used = [name for name in own if not name.startswith("unused.")]
-    moved = {name for name in fitting if name in found and placed[name] is not found[name]}
+    used = [
+        name
+        for name, tensor in own.items()
+        if not name.startswith("unused.") and tensor.is_floating_point()
+    ]
     return Start(
         taken=WarmStart(
             loaded=tuple(name for name in used if name in fitting and name not in moved),
-            resampled=tuple(name for name in used if name in moved),
+            resampled=tuple(name for name in used if name in fitting and name in moved),
             fresh=tuple(name for name in used if name not in fitting),
             prefix=state.prefix,
         ),
-        left_out=tuple(name for name in found if name not in fitting),
+        left_out=tuple(
+            name
+            for name, tensor in found.items()
+            if name not in fitting and tensor.is_floating_point()
+        ),
         classifier="" if same else _why_fresh(theirs, classes),
     )
 

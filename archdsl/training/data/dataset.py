@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from archdsl.errors import DataError
+from archdsl.plan.baseline import Baseline
 from archdsl.spec.model import ModelSpec
 
 UNBALANCED = 1.5
@@ -232,16 +233,21 @@ def told_of(dataset: Dataset) -> list[str]:
     return found
 
 
-def check_data(dataset: Dataset, spec: ModelSpec) -> None:
+def check_data(dataset: Dataset, spec: ModelSpec | Baseline) -> None:
     """Compare a data set with what a document expects.
 
     Raises:
         MisfitError: one error that names every disagreement and the word to change.
     """
+    if isinstance(spec, Baseline):
+        (channels, *size), classes = spec.image, spec.num_classes
+    else:
+        size, channels = list(spec.image.size), spec.image.channels
+        classes = spec.output.num_classes
     rows = [
-        ("image.size", size_word(dataset.image_size), size_word(spec.image.size)),
-        ("image.channels", str(dataset.channels), str(spec.image.channels)),
-        ("output.num_classes", str(dataset.num_classes), str(spec.output.num_classes)),
+        ("image.size", size_word(dataset.image_size), size_word((size[0], size[1]))),
+        ("image.channels", str(dataset.channels), str(channels)),
+        ("output.num_classes", str(dataset.num_classes), str(classes)),
     ]
     wrong = [row for row in rows if row[1] != row[2]]
     if wrong:

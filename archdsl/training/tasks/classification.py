@@ -33,9 +33,10 @@ def _cross_entropy(
 class Classification:
     """The loss of all classifiers of a network; metrics of the one that it predicts with.
 
-    The network: `model(images)` → logits (batch, num_classes), `model.forward_heads(images)` →
-    the logits of each classifier by its name. Targets are labels, (batch,) int64; those of mixed
-    images say how much there is of each class, (batch, num_classes), smoothed already.
+    The network: `model(images)` → logits (batch, num_classes), and where it has several
+    classifiers, `model.forward_heads(images)` → the logits of each by its name. Targets are labels,
+    (batch,) int64; those of mixed images say how much there is of each class, (batch, num_classes),
+    smoothed already.
     """
 
     name = "classification"
@@ -56,7 +57,10 @@ class Classification:
 
         Source: ViTTM trains with the sum of both streams' losses (published implementation).
         """
-        forward_heads = cast(Callable[[Tensor], dict[str, Tensor]], model.forward_heads)
+        several = cast(
+            Callable[[Tensor], dict[str, Tensor]] | None, getattr(model, "forward_heads", None)
+        )
+        answers = [model(images)] if several is None else list(several(images).values())
         smoothing = recipe.label_smoothing if targets.ndim == 1 else 0.0
         weights = None
         if class_weights is not None:
@@ -71,7 +75,7 @@ class Classification:
             if recipe.loss == "bce"
             else partial(_cross_entropy, smoothing=smoothing, weights=weights)
         )
-        losses = [loss_of(logits, targets) for logits in forward_heads(images).values()]
+        losses = [loss_of(logits, targets) for logits in answers]
         return torch.stack(losses).sum()
 
     def count(self, model: nn.Module, images: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
