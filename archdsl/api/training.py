@@ -15,12 +15,14 @@ from archdsl.plan.baseline import Baseline, TimmName
 from archdsl.plan.expand import expand
 from archdsl.plan.facts import facts
 from archdsl.spec.model import ModelSpec
+from archdsl.training.trackers import TrackerName
 from archdsl.usable_cores import usable_cores
 
 if TYPE_CHECKING:
     from archdsl.nn.network import Network
     from archdsl.training.asked import Asked
     from archdsl.training.bundle import Bundle
+    from archdsl.training.recipe import Recipe
     from archdsl.training.run import Trained
     from archdsl.training.run_folder import Epoch
     from archdsl.training.watch import Watch
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     device=Literal["auto", "cpu", "cuda"],
     threads=Annotated[int, Field(ge=1)] | None,
     db=DB | None,
+    log=TrackerName | None,
 )
 def train(
     spec: Document | ModelSpec | Network,
@@ -52,6 +55,7 @@ def train(
     device: str = "auto",
     threads: int | None = None,
     db: str | Path | None = None,
+    log: TrackerName | None = None,
 ) -> Bundle:
     """Train one network in a folder of its own, as `archdsl train` does.
 
@@ -73,6 +77,8 @@ def train(
         threads: of the processors, at most; all that are usable unless given.
         db: path or URL of a database, made where there is none, in which the training is kept, and
             found again in whatever folder it was made.
+        log: what keeps the epochs, too, where its package is installed, in the folder: nothing is
+            sent anywhere unless its own environment variables say so.
 
     Returns:
         The trained network with all that it takes to use it.
@@ -86,6 +92,7 @@ def train(
         DivergedError: a loss is infinite or not a number.
         WeightsError: nothing of `init` fits, or it cannot be read.
         WriteError: the folder cannot be written.
+        ArchdslError: the package of `log` is not installed.
     """
     return run_training(
         trainee_of(spec),
@@ -99,6 +106,7 @@ def train(
         threads=threads,
         folder=Path(folder),
         db=None if db is None else str(db),
+        log=log,
         watch=Nobody(),
     ).bundle
 
@@ -120,7 +128,7 @@ def run_training(
     *,
     data: str,
     names: Mapping[str, str] | None = None,
-    recipe: str | Mapping[str, Any],
+    recipe: str | Mapping[str, Any] | Recipe,
     epochs: int | None,
     init: Path | None,
     seed: int,
@@ -130,6 +138,7 @@ def run_training(
     folder: Path,
     watch: Watch,
     db: str | None = None,
+    log: TrackerName | None = None,
 ) -> Trained:
     """See `archdsl.train`; `names` are data sets of a run profile, and `watch` looks on."""
     from archdsl.measuring.fingerprint import fingerprint
@@ -139,16 +148,19 @@ def run_training(
     from archdsl.training.device import choose_device, cpu_threads
     from archdsl.training.read import resolve_recipe
     from archdsl.training.run import train_one
-    from archdsl.training.run_folder import CURVES
+    from archdsl.training.run_folder import CURVES, EPOCHS
+    from archdsl.training.trackers import check_tracker, tracked
     from archdsl.training.world import joined, started_world
 
+    if log is not None:
+        check_tracker(log)
     world = started_world()
-    watch, db = (watch, db) if world.first else (Nobody(), None)
+    watch, db, log = (watch, db, log) if world.first else (Nobody(), None, None)
     chosen, most = choose_device(device), threads or usable_cores()
     found = resolve_recipe(recipe)
     if epochs is not None:
         found = resolve_recipe({**found.model_dump(), "epochs": epochs})
-    with joined(world, chosen), cpu_threads(most):
+    with joined(world, chosen), cpu_threads(most), tracked(watch, log, folder) as watch:
         dataset = open_data(
             data,
             names=names or {},
@@ -188,6 +200,8 @@ def run_training(
         return trained
     if not (trained.found and (folder / CURVES).exists()):
         _draw(spec.name, trained.epochs, folder / CURVES)
+    if log is not None and trained.found:
+        watch.say(f"nothing is logged of a training that is found finished; see {folder / EPOCHS}")
     if db is not None:
         _keep(asked, trained.bundle, folder, db)
     return trained

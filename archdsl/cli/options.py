@@ -13,7 +13,7 @@ from archdsl.cli.printing import say
 DEFAULT_DB = "archdsl.db"
 
 
-def _tell_repeated(settings: list[str] | None) -> list[str] | None:
+def tell_repeated(settings: list[str] | None) -> list[str] | None:
     """Say which words are set more than once."""
     for word, times in Counter(each.partition("=")[0].strip() for each in settings or ()).items():
         if times > 1:
@@ -31,7 +31,7 @@ Sets = Annotated[
         "--set",
         metavar="PATH=VALUE",
         help="Lay a value over the document; repeatable.",
-        callback=_tell_repeated,
+        callback=tell_repeated,
     ),
 ]
 Db = Annotated[

@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archdsl.cli.handling import handled
-from archdsl.cli.options import Debug, Json, Sets
+from archdsl.cli.options import Debug, Json, tell_repeated
 from archdsl.cli.printing import print_json, print_table, put
 from archdsl.cli.process import Interruption, behind
+from archdsl.document.settings import steps_of
 from archdsl.errors import DataError
+from archdsl.training.read import read_recipe
+from archdsl.training.recipe import Recipe
+from archdsl.training.trackers import TrackerName
 
 if TYPE_CHECKING:
     from archdsl.training.run import Trained
@@ -43,7 +47,15 @@ def command(
     recipe: Annotated[
         str, typer.Option(metavar="NAME", help="How to train: a recipe's name or file.")
     ] = "small-images",
-    sets: Sets = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="PATH=VALUE",
+            help="Lay a value over the document, or over the recipe where it has that word.",
+            callback=tell_repeated,
+        ),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the images; else the recipe's.")
     ] = None,
@@ -69,6 +81,10 @@ def command(
             "--db", metavar="URL", help="Keep the training there, and find it again, as a row."
         ),
     ] = None,
+    log: Annotated[
+        TrackerName | None,
+        typer.Option(help="Keep the epochs for it, too, in DIR; never over the network by itself."),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -82,13 +98,14 @@ def command(
     from archdsl.api.training import run_training
     from archdsl.cli.train_progress import TrainProgress
 
-    trainee = trainee_of(spec, sets or ())
+    words = [each for each in sets or () if steps_of(each)[0] in Recipe.model_fields]
+    trainee = trainee_of(spec, [each for each in sets or () if each not in words])
     with TrainProgress(output) as watch, _remedies():
         try:
             trained = run_training(
                 trainee,
                 data=data,
-                recipe=recipe,
+                recipe=read_recipe(recipe, words),
                 epochs=epochs,
                 init=init,
                 seed=seed,
@@ -97,6 +114,7 @@ def command(
                 threads=threads,
                 folder=output,
                 db=db,
+                log=log,
                 watch=watch,
             )
         except KeyboardInterrupt as interrupt:

@@ -68,6 +68,18 @@ def test_another_training_is_refused(
     assert told in done.err
 
 
+def test_words_of_the_recipe_are_set(run: Command, folder: Path) -> None:
+    words = ("--set", "lr=0.001", "--set", "rand_augment={magnitude: 5}", "--set", "epochs=1")
+    run(*ARGUMENTS, *words, "-o", "set", "--db", "kept.db")
+    recipe = Path("set/recipe.yaml").read_text()
+    assert "lr: 0.001" in recipe
+    done = run(*ARGUMENTS, "--recipe", "set/recipe.yaml", "-o", "written", "--db", "kept.db")
+    assert "the same training lies finished in" in done.err
+    wrong = run(*ARGUMENTS, "--set", "batch=none", "--set", "flip=2", "-o", "new", code=2).err
+    assert "--set batch=none" in wrong
+    assert "--set flip=2" in wrong
+
+
 def test_more_epochs_begin_anew_and_keep_what_is_finished(run: Command, trained: Done) -> None:
     done = run(*ARGUMENTS, "--epochs", "2", "-o", "runs/one")
     assert "2 do not continue them" in done.err
