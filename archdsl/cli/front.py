@@ -19,6 +19,7 @@ from archdsl.errors import ArchdslError
 if TYPE_CHECKING:
     from archdsl.analysis.hypervolume import Growth
     from archdsl.reporting.front import CompleteTrial, StudyResults
+    from archdsl.searching.baselines import MeasuredBaseline
 
 MOST_LOST = 5
 EXAMPLE = "Example: archdsl front --study digits --plot front.svg --published"
@@ -105,7 +106,7 @@ def print_front(front: StudyResults, *, robust: bool = False, settled: bool = Fa
         robust: the robust front's members.
         settled: `--settle` has just said what more it could do.
     """
-    from archdsl.reporting.front import describe_hypervolume
+    from archdsl.reporting.front import describe_baseline, describe_hypervolume
     from archdsl.reporting.front_table import UNSTEADY, TerminalTable
 
     if not front.rows:
@@ -141,6 +142,8 @@ def print_front(front: StudyResults, *, robust: bool = False, settled: bool = Fa
         put(line)
     for line in _unused(listed):
         put(line)
+    for baseline in front.baselines:
+        put(describe_baseline(front, baseline))
     put(describe_hypervolume(front))
     put(front.conditions)
     if front.intervals:
@@ -163,6 +166,19 @@ def front_json(front: StudyResults, *, robust: bool = False) -> dict[str, Any]:
         "members": [_member(row) for row in (front.robust_members if robust else front.members)],
         "not_told_apart": sorted(row.trial.number for row in front.indistinguishable),
         "hypervolume": _growth_json(front.growth) if front.growth else None,
+        **({"baselines": list(map(_baseline, front.baselines))} if front.baselines else {}),
+    }
+
+
+def _baseline(found: MeasuredBaseline) -> dict[str, Any]:
+    from archdsl.reporting.formatting import values_record
+
+    return {
+        "name": found.name,
+        "arch_id": found.arch_id,
+        "values": values_record(found.values, {}),
+        **{name: score.value for name, score in found.tests.items()},
+        "facts": dict(found.facts),
     }
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import timm
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from archdsl.compiler.build import refuse_large_weights
 from archdsl.errors import ArchdslError, NameNotFoundError
@@ -111,6 +110,8 @@ def baseline_macs(baseline: Baseline) -> int:
     Raises:
         ArchdslError: it cannot be made, or takes no such images.
     """
+    from torch.utils.flop_counter import FlopCounterMode  # imports triton, where that is
+
     model = build_baseline(baseline, seed=0).eval()
     try:
         with torch.inference_mode(), FlopCounterMode(display=False) as counter:
@@ -131,7 +132,8 @@ def classifier_names(model: nn.Module) -> list[str]:
 def _created(name: str, **words: Any) -> nn.Module:
     with suppress(RuntimeError, NotImplementedError), torch.device("meta"):
         refuse_large_weights(timm.create_model(name, pretrained=False, **words))
-    model: nn.Module = timm.create_model(name, pretrained=False, **words)
+    with torch.device("cpu"):  # of modules of others, not all can be made without memory
+        model: nn.Module = timm.create_model(name, pretrained=False, **words)
     return model
 
 

@@ -14,7 +14,13 @@ def architecture_of(baseline: Baseline) -> Architecture:
     return Architecture(
         arch_id=baseline.arch_id,
         spec=baseline.document(),
-        facts={"params": counted.params, "macs": counted.macs},
+        facts={
+            "params": counted.params,
+            "params_m": counted.params / 1e6,
+            "macs": counted.macs,
+            "macs_g": counted.macs / 1e9,
+            "macs_fvcore": counted.macs_fvcore,
+        },
         kind="module",
         label=baseline.name,
     )

@@ -14,15 +14,18 @@ from statistics import fmean
 from typing import Any
 
 import torch
+from torch import nn
 
 from archdsl.analysis.statistics import mean_interval
+from archdsl.compiler.baseline import baseline_macs, build_baseline
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.errors import StudyError
 from archdsl.identity import digest
 from archdsl.measuring.candidate import build_candidate
 from archdsl.measuring.settings import AccuracySettings
 from archdsl.metrics import METRICS, TRAINED, on_test_images
-from archdsl.nn.network import Network
+from archdsl.plan.baseline import Baseline
+from archdsl.plan.expand import expand
 from archdsl.records import Job, Measurement
 from archdsl.spec.model import ModelSpec
 from archdsl.storage.storage import Storage
@@ -115,7 +118,7 @@ class Trainings:
 
     def train(
         self, candidate: Job, *, seed: int, report: OnEpoch
-    ) -> tuple[Network, Dataset, FitResult]:
+    ) -> tuple[nn.Module, Dataset, FitResult]:
         """The trained network and its data; a training that is on disk is not repeated.
 
         What is reported are epochs counted on from one seed to the next.
@@ -125,14 +128,14 @@ class Trainings:
             DivergedError: a loss is infinite or not a number.
         """
         dataset = self._dataset_for(candidate)
-        model, _ = build_candidate(candidate, seed=seed)
+        model, _ = build_candidate(candidate, seed=seed, drop_path=self.recipe.drop_path)
         before = self.seeds.index(seed) * self.recipe.epochs
 
         def tell(epoch: int, values: Values) -> None:
             if self.metric in values:  # a training of before may have counted less
                 report(before + epoch, values[self.metric])
 
-        with self.processors(model):
+        with self.processors(candidate):
             result = fit(
                 model,
                 dataset,
@@ -144,14 +147,14 @@ class Trainings:
                 report=tell,
             )
             if self.metric not in self._values(result):
-                counts = {**self.count(model, dataset.validation), **result.counts}
+                counts = {**self.count(candidate, model, dataset.validation), **result.counts}
                 result = replace(result, counts=counts)
         return model, dataset, result
 
-    def count(self, model: Network, split: Split) -> Counts:
+    def count(self, candidate: Job, model: nn.Module, split: Split) -> Counts:
         """What the task counts on a split with a trained network."""
         lock = SharedDeviceLock(lock_names(self.device))
-        with lock, self.processors(model):
+        with lock, self.processors(candidate):
             return evaluate(
                 model,
                 split,
@@ -164,11 +167,13 @@ class Trainings:
     def _values(self, result: FitResult) -> Values:
         return self.task.values(result.counts, images=result.images)
 
-    def processors(self, model: Network) -> AbstractContextManager[None]:
-        """While `model` is trained or scored: as many threads as that is worth."""
+    def processors(self, candidate: Job) -> AbstractContextManager[None]:
+        """While it is trained or scored: as many threads as that is worth."""
+        named = _named(candidate)
+        plan = named if isinstance(named, Baseline) else expand(named)
         return cpu_threads(
             threads_for(
-                model.plan, batch=self.recipe.images_at_once, most=self.threads, device=self.device
+                plan, batch=self.recipe.images_at_once, most=self.threads, device=self.device
             )
         )
 
@@ -179,6 +184,11 @@ class Trainings:
             DataError: the data do not fit the candidate; names every disagreement.
         """
         dataset = self._dataset_for(candidate)
+        baseline = Baseline.read(candidate.spec)
+        if baseline is not None:
+            baseline_macs(baseline)  # refuses images that it cannot take
+            build_baseline(baseline, seed=0, drop_path=self.recipe.drop_path)
+            return ()
         return [f"{dataset.name}: {remark}" for remark in told_of(dataset)]
 
     def folder(self, candidate: Job) -> Storage:
@@ -224,8 +234,8 @@ class Trainings:
         )
 
     def _dataset_for(self, candidate: Job) -> Dataset:
-        spec = ModelSpec.model_validate(candidate.spec)
-        size = spec.image.size
+        spec = _named(candidate)
+        size = spec.image[1:] if isinstance(spec, Baseline) else spec.image.size
         dataset = self._datasets.get(size) or self._open(size)
         check_data(dataset, spec)
         return self._datasets.setdefault(size, dataset)
@@ -240,6 +250,10 @@ class Trainings:
                 broken=self.recipe.broken,
                 crop_pct=self.recipe.crop_pct,
             )
+
+
+def _named(candidate: Job) -> ModelSpec | Baseline:
+    return Baseline.read(candidate.spec) or ModelSpec.model_validate(candidate.spec)
 
 
 class ValidationEvaluator:
@@ -307,5 +321,5 @@ class FinalEvaluator:
         for seed in trainings.seeds:
             model, dataset, _ = trainings.train(candidate, seed=seed, report=report)
             test = dataset.splits()["test"]
-            counted.append((trainings.count(model, test), len(test)))
+            counted.append((trainings.count(candidate, model, test), len(test)))
         return trainings.measurement(self.quantity, counted, protocol=self._protocol, detail={})

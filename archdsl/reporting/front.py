@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from archdsl.analysis.aggregate import intervals_over
+from archdsl.analysis.dominance import dominates, losses
 from archdsl.analysis.hypervolume import Growth, growth
 from archdsl.analysis.indistinguishable import indistinguishable
 from archdsl.document.messages import listed, rounded
@@ -16,7 +17,14 @@ from archdsl.metrics import METRICS, as_loss, trained_metrics
 from archdsl.plan.expand import expand
 from archdsl.plan.influence import influence
 from archdsl.records import Measurement, State
-from archdsl.reporting.formatting import counted, trials_listed, values_record
+from archdsl.reporting.formatting import (
+    counted,
+    format_value,
+    title,
+    trials_listed,
+    values_record,
+)
+from archdsl.searching.baselines import MeasuredBaseline, measured_baselines
 from archdsl.searching.final_score import final_quantities, final_scores
 from archdsl.searching.study import reference_point
 from archdsl.space.difference import Differences
@@ -117,6 +125,7 @@ class StudyResults:
         growth: the hypervolume over time; None without a point to measure it from.
         others: the trials that are not complete, by number.
         left: numbers of those that run, while no process works on them.
+        baselines: models of timm's that the study is held against.
     """
 
     study: StudyRow
@@ -125,6 +134,7 @@ class StudyResults:
     growth: Growth | None
     others: list[Trial]
     left: frozenset[int]
+    baselines: Sequence[MeasuredBaseline] = ()
 
     @property
     def members(self) -> list[CompleteTrial]:
@@ -230,7 +240,29 @@ def read_front(store: Store, study: StudyRow) -> StudyResults:
         ),
         others=[t for t in trials if t.state is not State.COMPLETE],
         left=_left(store, study, trials),
+        baselines=measured_baselines(store, study),
     )
+
+
+def describe_baseline(results: StudyResults, found: MeasuredBaseline) -> str:
+    """What a baseline measured, and how it compares with the front, as values stand."""
+    goals = results.study.objectives
+    if found.values.keys() != goals.keys():
+        return f"baseline {found.name}: not measured yet; the search measures it at its end"
+    told = [f"{title(name)} {format_value(name, each)}" for name, each in found.values.items()]
+    own = losses({name: each.value for name, each in found.values.items()}, goals)
+    theirs = {
+        row.trial.number: losses({n: each.value for n, each in row.trial.values.items()}, goals)
+        for row in results.members
+    }
+    better = [number for number, other in theirs.items() if dominates(other, own)]
+    worse = [number for number, other in theirs.items() if dominates(own, other)]
+    verdict = "no member is at least as good in everything"
+    if better:
+        verdict = f"beaten in everything by {trials_listed(better)}"
+    elif worse:
+        verdict = f"beats {trials_listed(worse)} in everything"
+    return f"baseline {found.name}: {', '.join(told)}; {verdict}"
 
 
 def _left(store: Store, study: StudyRow, trials: Sequence[Trial]) -> frozenset[int]:

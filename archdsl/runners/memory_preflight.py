@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from archdsl.metrics import trained_for
+from archdsl.plan.baseline import Baseline
 from archdsl.records import Job
 from archdsl.runners.profile import RunProfile
 
@@ -38,16 +39,17 @@ def make_preflight(
     device = choose_device(profile.training.device, profile=profile.name)
 
     def preflight(job: Job) -> None:
-        image = ModelSpec.model_validate(job.spec).image
-        shape = (image.channels, *image.size)
+        named = Baseline.read(job.spec) or ModelSpec.model_validate(job.spec)
+        image = named.image
+        shape = image if isinstance(image, tuple) else (image.channels, *image.size)
         check_fits(
-            lambda: build_candidate(job, seed=0)[0],
+            lambda: build_candidate(job, seed=0, drop_path=recipe.drop_path)[0],
             task=task,
             image_shape=shape,
             recipe=recipe,
             device=device,
         )
-        model, _ = build_candidate(job, seed=0)
+        model, _ = build_candidate(job, seed=0, drop_path=recipe.drop_path)
         with cpu_threads(profile.training_threads):
             try_step(model, task=task, image_shape=shape, recipe=recipe, device=device)
 

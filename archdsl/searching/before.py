@@ -10,6 +10,7 @@ from typing import Any
 from archdsl.document.tree import Scalar
 from archdsl.errors import StudyError
 from archdsl.identity import differences, digest
+from archdsl.plan.baseline import TIMM, Baseline
 from archdsl.plan.read import Checked
 from archdsl.records import Job
 from archdsl.runners.interfaces import Bound, Runner
@@ -84,7 +85,38 @@ def check_runs(
     Raises:
         ArchdslError: devices, data or a storage that are not there, data that do not fit.
     """
-    return runner.protocols(), runner.check(job_to_check(checked))
+    protocols, said = runner.protocols(), runner.check(job_to_check(checked))
+    for baseline in baselines_of(checked):
+        runner.check(job_of_baseline(baseline))
+    return protocols, said
+
+
+def baselines_of(checked: CheckedStudy) -> list[Baseline]:
+    """The baselines of a study, for the images and classes of its base."""
+    if not checked.study.baselines:
+        return []
+    spec = first_model(checked).spec
+    return [
+        Baseline(
+            model=name.removeprefix(TIMM).partition(".")[0],
+            image=(spec.image.channels, *spec.image.size),
+            num_classes=spec.output.num_classes,
+        )
+        for name in checked.study.baselines
+    ]
+
+
+def job_of_baseline(baseline: Baseline, *, folder: str = "") -> Job:
+    """A baseline as a worker gets it."""
+    return Job(
+        trial_id=0,
+        number=0,
+        arch_id=baseline.arch_id,
+        spec=baseline.document(),
+        params={},
+        known=(),
+        folder=folder,
+    )
 
 
 def job_to_check(checked: CheckedStudy) -> Job:

@@ -15,7 +15,7 @@ from archdsl.document.text import read_draft, read_file
 from archdsl.document.tree import Tree, tree_of
 from archdsl.document.validate import judge, located, problem, refuse_newer_version
 from archdsl.errors import DocumentError, NameNotFoundError, Problem
-from archdsl.measuring.settings import AccuracySettings
+from archdsl.measuring.settings import AccuracySettings, TableSettings
 from archdsl.metrics import MEASURED, TRAINED, trained_metric, trained_metrics
 from archdsl.plan.facts import facts
 from archdsl.searching.constraints import broken, never_kept
@@ -106,7 +106,7 @@ def check_study(tree: Tree, *, folder: Path) -> CheckedStudy:
         raise DocumentError(problems)  # its words are those of another kind of document
     refused = {flaw.path[:1] for flaw in flaws}
     if study:
-        problems += _effects(tree, study) + _stopping(tree, study)
+        problems += _effects(tree, study) + _stopping(tree, study) + _baselines(tree, study)
     space = _space(tree, folder, problems, refused)
     found = check_options(space) if space else None
     problems += found.problems if found else ()
@@ -202,6 +202,15 @@ def _stopping(tree: Tree, study: Study) -> list[Problem]:
     else:
         return []
     return [problem(tree, ("stopping",), message, key=True)]
+
+
+def _baselines(tree: Tree, study: Study) -> list[Problem]:
+    """Models of timm's, of which tables know nothing."""
+    given = study.evaluate.given()
+    tables = [name for name in given if isinstance(given[name], TableSettings)]
+    message = f"have no effect: the table of {' and '.join(tables)} knows nothing of them"
+    wrong = study.baselines and tables
+    return [problem(tree, ("baselines",), message, key=True)] if wrong else []
 
 
 def _bases(tree: Tree, folder: Path, problems: list[Problem]) -> dict[str, Tree]:

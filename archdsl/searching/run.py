@@ -15,7 +15,8 @@ from archdsl.plan.read import Checked, check_model
 from archdsl.records import State
 from archdsl.runners.interfaces import Runner
 from archdsl.runners.profile import RunProfile
-from archdsl.searching.before import check_runs, refuse_others, runner_of
+from archdsl.searching.baselines import measure_baselines
+from archdsl.searching.before import baselines_of, check_runs, refuse_others, runner_of
 from archdsl.searching.final_score import final_score
 from archdsl.searching.loop import Observer, Search, budget_seconds_left, job_of
 from archdsl.searching.read import CheckedStudy
@@ -62,9 +63,14 @@ def _begin(checked: CheckedStudy, store: Store, *, budget: Budget | None) -> Stu
     """The study's row, made when new. A base that was edited makes another study, too."""
     study = checked.study
     bases = {label: _content(check_model(tree)) for label, tree in checked.space.bases.items()}
+    baselines = [each.document() for each in baselines_of(checked)]
     return store.studies.ensure(
         name=study.name,
-        document={**study.identity(), "bases": bases},
+        document={
+            **study.identity(),
+            "bases": bases,
+            **({"baselines": baselines} if baselines else {}),
+        },
         objectives=dict(study.objectives),
         goes_on=budget is not None,
         budget=budget.trials if budget else None,
@@ -220,6 +226,7 @@ def _search(
     if last:
         evaluated = trained_metrics(study.evaluate.given())
         _score(members, evaluated, runner, store=store, row=row, folder=profile.storage)
+        measure_baselines(checked, runner, store=store, row=row, folder=profile.storage)
     if not last and note is None:
         runner.close()  # which may take longer than the trials of the others
         note = _left_to_others(store.trials.count(row.id).states[State.RUNNING])

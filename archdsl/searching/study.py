@@ -153,6 +153,12 @@ class Study(StoredNode):
     sampler: Sampler = Sampler()
     stopping: Annotated[Stopping, YOUNGER] = NoStopping()
     """Which trainings are ended before their last epoch."""
+    baselines: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^timm:[\w.]+$")], ...], YOUNGER, Field(strict=False)
+    ] = ()
+    """Models of timm's, `timm:NAME`, that are trained and measured as the candidates are, once
+    those are done, for images and classes of the base. They are no candidates: the front shows them
+    beside its members."""
 
     @field_validator("objectives")
     @classmethod

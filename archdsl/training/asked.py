@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from archdsl.compiler.baseline import build_baseline
@@ -60,11 +59,8 @@ class Asked:
         return build(self.spec, seed=self.seed)
 
     def weightless(self) -> nn.Module:
-        """The same without weights."""
-        if isinstance(self.plan, Baseline):
-            with torch.device("cpu"):  # of modules of others, not all can be made without
-                return self.network().to("meta")
-        return build_plan(self.plan)
+        """The same on the meta device where that is asked for, which not all of timm can be."""
+        return self.network() if isinstance(self.plan, Baseline) else build_plan(self.plan)
 
     @cached_property
     def start(self) -> State | None:

@@ -51,7 +51,7 @@ def check_fits(
     while it runs comes on top.
 
     Args:
-        build: makes the network, here on the meta device.
+        build: makes the network, here on the meta device if it can.
         task: gives the loss.
         image_shape: (channels, height, width).
         recipe: its batch, optimiser and precision.
@@ -64,7 +64,7 @@ def check_fits(
         NotEnoughMemoryError: it does; says how much.
     """
     with torch.device("meta"):
-        model = build()
+        model = build().to("meta")
         images = torch.zeros(recipe.images_at_once, *image_shape)
     activations = _saved_bytes(model, images, task=task, recipe=recipe)
     if precision_of(recipe, device) != torch.float32:

@@ -15,6 +15,7 @@ from archdsl.reporting.pages.page import STOPS_HINT, render_page
 from archdsl.reporting.plots.front_picture import front_picture
 from archdsl.reporting.plots.points import Axis, thinned
 from archdsl.reporting.plots.published_plot import HEADING, published_heading, published_points
+from archdsl.searching.baselines import MeasuredBaseline
 
 MOST_DRAWN = 1000
 """Points; of more, a part of the dominated ones is drawn."""
@@ -29,6 +30,7 @@ def write_html(
     title: str,
     note: str,
     published: bool = False,
+    baselines: Sequence[MeasuredBaseline] = (),
     mark: str = SOFTWARE,
 ) -> None:
     """Write the page, whole or not at all. It loads nothing and shows every text.
@@ -41,6 +43,7 @@ def write_html(
         title: one line.
         note: device and conditions of the values, in words.
         published: with the paper's own points, on a panel and in a table of their own.
+        baselines: models of timm's.
         mark: what the file says of who drew it, see `archdsl.reporting.formatting.drawn_of`.
 
     Raises:
@@ -58,7 +61,15 @@ def write_html(
         title=title,
         mark=mark,
         note=note,
-        picture=front_picture(drawn, x=x, y=y, title=title, left_out=left_out, published=published),
+        picture=front_picture(
+            drawn,
+            x=x,
+            y=y,
+            title=title,
+            left_out=left_out,
+            published=published,
+            baselines=baselines,
+        ),
         hint=STOPS_HINT,
         front=_table(front, x=x, y=y, caption="The front and the base"),
         others=_table(others, x=x, y=y, caption=caption) if others else None,

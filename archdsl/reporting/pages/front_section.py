@@ -20,6 +20,7 @@ from archdsl.reporting.formatting import (
 from archdsl.reporting.front import (
     CompleteTrial,
     StudyResults,
+    describe_baseline,
     describe_hypervolume,
     hypervolume_unit,
 )
@@ -72,6 +73,9 @@ def _sentences(results: StudyResults) -> Iterator[str]:
         yield _best(axis, members, results.base)
     if results.base is not None:
         yield _beaten(results, results.base)
+    for baseline in results.baselines:
+        told = describe_baseline(results, baseline)
+        yield f"{told[:1].upper()}{told[1:]}."
 
 
 def _certainty(results: StudyResults) -> str:
@@ -125,7 +129,9 @@ def _pictures(results: StudyResults) -> Iterator[dict[str, Any]]:
         rows = thinned(results.rows, most=MOST_OTHER if place else MOST_FIRST)
         left_out = len(results.rows) - len(rows)
         heading = f"{title(y.objective)} against {title(x.objective)}"
-        drawn = front_picture(rows, x=x, y=y, title=heading, left_out=left_out)
+        drawn = front_picture(
+            rows, x=x, y=y, title=heading, left_out=left_out, baselines=results.baselines
+        )
         yield {"drawn": drawn, "left_out": left_out}
 
 

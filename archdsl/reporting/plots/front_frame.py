@@ -17,7 +17,7 @@ from archdsl.reporting.formatting import drawable
 from archdsl.reporting.front import CompleteTrial
 from archdsl.reporting.plots import style
 from archdsl.reporting.plots.labels import Boxes, Label, place_labels
-from archdsl.reporting.plots.points import Axis, FrontPoint
+from archdsl.reporting.plots.points import Axis, BaselinePoint, FrontPoint
 
 HEIGHT = 5.3
 """Of the picture, in inches."""
@@ -63,7 +63,11 @@ def write_empty(axes: Axes) -> None:
 
 
 def write_legend(
-    figure: FigureBase, groups: Mapping[str, Sequence[FrontPoint]], *, left_out: int
+    figure: FigureBase,
+    groups: Mapping[str, Sequence[FrontPoint]],
+    *,
+    left_out: int,
+    baselines: int = 0,
 ) -> None:
     """Above the picture, where it covers nothing; only what there is to see."""
     points = [point for found in groups.values() for point in found]
@@ -74,6 +78,8 @@ def write_legend(
         handles.append(style.sample(style.FRONT, f"front ({members})", line="-"))
     if "base" in groups or "base-front" in groups:
         handles.append(style.sample(style.BASE, "base", marker="D", hollow="base" in groups))
+    if baselines:
+        handles.append(style.sample(style.BASELINE, f"timm ({baselines})", marker="^"))
     if dominated:
         count = f"{dominated} of {dominated + left_out} drawn" if left_out else f"{dominated}"
         handles.append(style.sample(style.DOMINATED, f"dominated ({count})"))
@@ -98,9 +104,15 @@ def write_legend(
 
 
 def write_labels(
-    axes: Axes, points: Sequence[FrontPoint], steps: Boxes, *, x: Axis, y: Axis
+    axes: Axes,
+    points: Sequence[FrontPoint],
+    steps: Boxes,
+    *,
+    x: Axis,
+    y: Axis,
+    baselines: Sequence[BaselinePoint] = (),
 ) -> None:
-    """Name the base and the members, away from the dominated region."""
+    """Name the base, the members and the baselines, away from the dominated region."""
     named = [p for p in points if p.row.base]
     others = (p for p in points if p.row.member and not p.row.base)
     named += sorted(others, key=lambda p: x.loss(p.row))
@@ -114,12 +126,15 @@ def write_labels(
         )
         for p in named
     ]
+    labels += [
+        Label(text=p.name, x=p.x.value, y=p.y.value, color=style.BASELINE) for p in baselines
+    ]
     intervals = [(p.x.low, p.y.value, p.x.high, p.y.value) for p in named]
     intervals += [(p.x.value, p.y.low, p.x.value, p.y.high) for p in named]
     place_labels(
         axes,
         labels,
-        marks=np.array([p.place for p in points]),
+        marks=np.array([p.place for p in points] + [(p.x.value, p.y.value) for p in baselines]),
         lines=np.vstack([steps, np.reshape(intervals, (-1, 4))]),
         toward=math.degrees(math.atan2(-1 if y.minimize else 1, -1 if x.minimize else 1)),
     )

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from archdsl.printable import clean
+from archdsl.reporting.formatting import with_interval
 from archdsl.reporting.front import CompleteTrial
 from archdsl.reporting.plots.front_plot import groups, plot_front
-from archdsl.reporting.plots.points import Axis, FrontPoint, points_of
+from archdsl.reporting.plots.points import Axis, FrontPoint, baseline_points, points_of
 from archdsl.reporting.plots.published_plot import published_heading, published_points
 from archdsl.reporting.plots.svg import Tooltip, inline_svg
+from archdsl.searching.baselines import MeasuredBaseline
 
 TITLE = 0.42
 """Height of a picture's title, which a page writes itself, in inches."""
@@ -27,6 +29,7 @@ def front_picture(
     title: str,
     left_out: int = 0,
     published: bool = False,
+    baselines: Sequence[MeasuredBaseline] = (),
 ) -> Markup:
     """Draw a front; its marks say what they are.
 
@@ -37,13 +40,22 @@ def front_picture(
         title: one line, for those who listen; the page writes it.
         left_out: how many dominated candidates there are beside the ones to draw.
         published: with the paper's own points on a panel of their own.
+        baselines: models of timm's.
 
     Returns:
         An `<svg>` element.
     """
     # The page itself says title, note and differences, in text that fits the reader's screen.
     plot = plot_front(
-        rows, x=x, y=y, title="", note="", left_out=left_out, published=published, key=False
+        rows,
+        x=x,
+        y=y,
+        title="",
+        note="",
+        left_out=left_out,
+        published=published,
+        key=False,
+        baselines=baselines,
     )
     marks = {
         name: [
@@ -52,6 +64,15 @@ def front_picture(
         ]
         for name, found in groups(points_of(rows, x=x, y=y)).items()
     }
+    if others := baseline_points(baselines, x=x, y=y):
+        marks["baseline"] = [
+            Tooltip(
+                text=f"{p.name} (baseline); {x.heading}: {with_interval(p.x)}; "
+                f"{y.heading}: {with_interval(p.y)}",
+                by_keyboard=True,
+            )
+            for p in others
+        ]
     if published:
         across, up = published_heading(x), published_heading(y)
         marks["published"] = [

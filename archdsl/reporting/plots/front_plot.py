@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice, pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,8 +24,15 @@ from archdsl.reporting.plots.front_frame import (
     write_legend,
 )
 from archdsl.reporting.plots.labels import Boxes
-from archdsl.reporting.plots.points import Axis, FrontPoint, points_of
+from archdsl.reporting.plots.points import (
+    Axis,
+    BaselinePoint,
+    FrontPoint,
+    baseline_points,
+    points_of,
+)
 from archdsl.reporting.plots.published_plot import PUBLISHED_HEIGHT, draw_published
+from archdsl.searching.baselines import MeasuredBaseline
 from archdsl.store.rows import Value
 
 CROWDED = 80
@@ -51,6 +59,7 @@ def plot_front(
     left_out: int = 0,
     published: bool = False,
     key: bool = True,
+    baselines: Sequence[MeasuredBaseline] = (),
 ) -> Figure:
     """Draw candidates, their intervals and the front with the region it dominates.
 
@@ -63,11 +72,12 @@ def plot_front(
         left_out: how many dominated candidates there are beside the ones to draw.
         published: with the paper's own points on a panel of their own.
         key: say below the picture what distinguishes each member from the base.
+        baselines: models of timm's, drawn as what they are.
 
     Raises:
         StudyError: the paper does not print one of the objectives.
     """
-    points = points_of(rows, x=x, y=y)
+    points, others = points_of(rows, x=x, y=y), baseline_points(baselines, x=x, y=y)
     lines = key_lines(rows) if key else []
     heights = {"front": HEIGHT, "key": key_height(lines)}
     heights["published"] = PUBLISHED_HEIGHT if published else 0.0
@@ -83,8 +93,10 @@ def plot_front(
     if not points:
         write_empty(axes)
         return figure
-    style.set_scale(axes, "x", _ends(p.x for p in points), unit=x.unit)
-    style.set_scale(axes, "y", _ends(p.y for p in points), unit=y.unit)
+    xs, ys = [p.x for p in points], [p.y for p in points]
+    xs, ys = [*xs, *(p.x for p in others)], [*ys, *(p.y for p in others)]
+    style.set_scale(axes, "x", _ends(xs), unit=x.unit)
+    style.set_scale(axes, "y", _ends(ys), unit=y.unit)
     steps = _draw_front(axes, points, x=x, y=y)
     _join_alike(axes, points)
     crowded = len(points) > CROWDED
@@ -92,8 +104,9 @@ def plot_front(
         if name != "dominated" or len(points) <= MOST_INTERVALS:
             _draw_intervals(axes, found, name=name, crowded=crowded)
         _draw_marks(axes, found, name=name, crowded=crowded)
-    write_legend(panel, groups(points), left_out=left_out)
-    write_labels(axes, points, steps, x=x, y=y)
+    _draw_baselines(axes, others)
+    write_legend(panel, groups(points), left_out=left_out, baselines=len(others))
+    write_labels(axes, points, steps, x=x, y=y, baselines=others)
     return figure
 
 
@@ -185,6 +198,25 @@ def _draw_intervals(axes: Axes, points: Sequence[FrontPoint], *, name: str, crow
         alpha=0.75 if known else 0.12 if crowded else 0.45,
         solid_capstyle="butt",
         zorder=3 if known else 2,
+    )
+
+
+def _draw_baselines(axes: Axes, points: Sequence[BaselinePoint]) -> None:
+    if not points:
+        return
+    line: dict[str, Any] = {"color": style.BASELINE, "linewidth": 1.3, "zorder": 3}
+    for p in points:
+        axes.plot([p.x.low, p.x.high], [p.y.value, p.y.value], **line)
+        axes.plot([p.x.value, p.x.value], [p.y.low, p.y.high], **line)
+    style.marks(
+        axes,
+        [p.x.value for p in points],
+        [p.y.value for p in points],
+        color=style.BASELINE,
+        size=7.5,
+        marker="^",
+        gid="baseline",
+        zorder=4,
     )
 
 

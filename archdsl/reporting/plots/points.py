@@ -12,6 +12,7 @@ from archdsl.errors import ArchdslError
 from archdsl.metrics import METRICS, as_loss
 from archdsl.reporting.formatting import with_interval
 from archdsl.reporting.front import CompleteTrial, StudyResults, describe_hypervolume
+from archdsl.searching.baselines import MeasuredBaseline
 from archdsl.store.rows import StudyRow, Value
 
 
@@ -86,6 +87,24 @@ def points_of(rows: Iterable[CompleteTrial], *, x: Axis, y: Axis) -> list[FrontP
     return [FrontPoint(row=row, x=x.value(row), y=y.value(row)) for row in rows]
 
 
+@dataclass(frozen=True, kw_only=True)
+class BaselinePoint:
+    """A model of timm's in the picture."""
+
+    name: str
+    x: Value
+    y: Value
+
+
+def baseline_points(found: Iterable[MeasuredBaseline], *, x: Axis, y: Axis) -> list[BaselinePoint]:
+    """Those that are measured on both axes."""
+    return [
+        BaselinePoint(name=each.name, x=each.values[x.objective], y=each.values[y.objective])
+        for each in found
+        if {x.objective, y.objective} <= each.values.keys()
+    ]
+
+
 def plot_arguments(results: StudyResults, *, published: bool = False) -> dict[str, Any]:
     """What a plot of the first two objectives is made of, as a page or as a picture.
 
@@ -113,6 +132,7 @@ def plot_arguments(results: StudyResults, *, published: bool = False) -> dict[st
         "title": f"front of {study.name}",
         "note": "; ".join(notes),
         "published": published,
+        "baselines": results.baselines,
     }
 
 
