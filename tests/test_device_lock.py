@@ -188,6 +188,52 @@ def test_several_users_share_a_folder_that_all_can_write_to(
             assert KeptTimes("x", version="x/1", fingerprint=fingerprint).read("ms") == [1.0]
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become another user")
+def test_whose_file_bars_the_way_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as shared:  # which every user can reach
+        monkeypatch.setenv(FOLDER_VARIABLE, shared)
+        folder = Path(shared)
+        folder.chmod(0o755)
+        assert _as_another_user(_may_make_no_file) == 0
+        folder.chmod(0o1777)
+        path = folder / "cpu.intent"
+        path.touch(mode=0o600)
+        assert _as_another_user(_may_not_read) == 0
+        path.chmod(0o644)
+        assert _as_another_user(_measures) == 0
+    with tempfile.TemporaryDirectory(dir="/tmp") as tmp:
+        monkeypatch.delenv(FOLDER_VARIABLE)
+        monkeypatch.setattr(lock_file, "_SHARED_TEMPORARY", Path(tmp))
+        made = lock_folder()
+        os.chown(made, 12345, -1)
+        with pytest.raises(DeviceLockError, match="belongs to the user of number 12345; have them"):
+            lock_folder()
+
+
+def _may_make_no_file() -> None:
+    told = r"belongs to the user root \(mode 0755\): have it made writable \(chmod 1777 /tmp/"
+    with pytest.raises(DeviceLockError, match=told), exclusive("cpu", wait_s=0):
+        pass
+
+
+def _may_not_read() -> None:
+    told = r"cpu.intent belongs to the user root \(mode 0600\): have it made readable \(chmod a\+r"
+    with pytest.raises(DeviceLockError, match=told), exclusive("cpu", wait_s=0):
+        pass
+
+
+def test_what_is_no_lock_file_is_told(folder: Path) -> None:
+    folder.mkdir()
+    path = folder / "cpu.intent"
+    path.mkdir()
+    with pytest.raises(DeviceLockError, match="it is no ordinary file: remove it, or name"):
+        exclusive("cpu", wait_s=0).__enter__()
+    path.rmdir()
+    path.symlink_to(folder / "gone" / "file")
+    with pytest.raises(DeviceLockError, match="a link that leads to no such file: remove it, or"):
+        exclusive("cpu", wait_s=0).__enter__()
+
+
 def _cannot_measure() -> None:
     with pytest.raises(DeviceLockError, match="waited"), exclusive("cpu", wait_s=0.3):
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import pwd
 import stat
 import tempfile
 from pathlib import Path
@@ -42,8 +43,11 @@ def lock_folder() -> Path:
         raise DeviceLockError(
             f"cannot make the folder {folder}: {error.strerror}; {remedy}"
         ) from None
-    if not stat.S_ISDIR(found.st_mode) or (not given and found.st_uid != os.getuid()):
-        raise DeviceLockError(f"{folder} is not a folder of this user's; remove it, or {remedy}")
+    if not stat.S_ISDIR(found.st_mode):
+        raise DeviceLockError(f"{folder} is not a folder; remove it, or {remedy}")
+    if not given and found.st_uid != os.getuid():
+        owner = _owner(found)
+        raise DeviceLockError(f"{folder} belongs to {owner}; have them remove it, or {remedy}")
     return folder
 
 
@@ -117,9 +121,42 @@ def _opened(path: Path) -> int:
 def _unusable(path: Path, error: OSError) -> str:
     reason = error.strerror or errno.errorcode.get(error.errno or 0, "unknown")
     return (
-        f"cannot lock {path}: {reason}; name a folder on a local disk in the environment variable "
-        f"{FOLDER_VARIABLE}"
+        f"cannot lock {path}: {reason}; {_remedy(path, error)}name a folder on a local disk in the "
+        f"environment variable {FOLDER_VARIABLE}"
     )
+
+
+def _remedy(path: Path, error: OSError) -> str:
+    """What to do about a file that cannot be locked, beside using another; empty where unknown."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        if not isinstance(error, PermissionError):
+            return ""
+        folder = path.parent
+        return f"{_whose(folder, folder.stat())}: have it made writable (chmod 1777 {folder}), or "
+    except OSError:
+        return ""
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a link that leads to no such file" if path.is_symlink() else "no ordinary file"
+        return f"it is {kind}: remove it, or "
+    if not isinstance(error, PermissionError):
+        return ""
+    return (
+        f"{_whose(path, found)}: have it made readable (chmod a+r {path}), or removed while nobody "
+        "measures or trains, or "
+    )
+
+
+def _whose(path: Path, found: os.stat_result) -> str:
+    return f"{path.name} belongs to {_owner(found)} (mode {stat.S_IMODE(found.st_mode):04o})"
+
+
+def _owner(found: os.stat_result) -> str:
+    try:
+        return f"the user {pwd.getpwuid(found.st_uid).pw_name}"
+    except KeyError:
+        return f"the user of number {found.st_uid}"
 
 
 def holders_of(path: Path) -> list[int]:
