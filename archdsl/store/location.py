@@ -21,6 +21,7 @@ _EXAMPLE = (
 )
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+]+:")  # two letters at least: `C:` is a drive
+_LAST_PORT = 65_535
 _NO_FILE = ("-", ":memory:")
 """What elsewhere stands for a pipe, and for a database that is lost at the end."""
 _PARTS = ("-wal", "-shm", "-journal")
@@ -126,6 +127,8 @@ def _server(text: str, url: URL) -> Location:
         raise StoreError(
             f"{masked(text)!r} is unclear: write every @ but the one before the host as %40"
         )
+    if url.port and url.port > _LAST_PORT:  # a password whose `@` is missing
+        raise StoreError(f"{masked(text)!r} is not a database URL; {_EXAMPLE}")
     if url.drivername not in _POSTGRES:
         raise StoreError(
             f"{masked(text)!r} is not supported: archdsl is tested with SQLite and with "

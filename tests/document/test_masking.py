@@ -21,6 +21,14 @@ def test_what_holds_no_password_stays(url: str) -> None:
     assert masked_message(url) == url
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://host:5432/x", "postgresql://a:1,b:2/x", "/tmp/a:b", "sqlite:///a:b", "host:80"],
+)
+def test_a_port_and_a_file_are_no_password(url: str) -> None:
+    assert masked(url) == url
+
+
 @given(
     scheme=st.sampled_from(["postgresql://", "postgres:/", "postgresql:\\\\", "sftp://", " x://"]),
     password=st.text("abc@:/?&%\\ ", max_size=12).map(lambda text: f"S{text}S"),
