@@ -11,6 +11,7 @@ from archdsl.document.shelves import Shelf, documents, find, names
 from archdsl.document.text import read_draft, read_file
 from archdsl.document.validate import problem
 from archdsl.errors import DocumentError, NameNotFoundError
+from archdsl.printable import one_line
 
 KINDS = ("model", "study", "recipe", "runner")
 _VERSION = re.compile(rb"^archdsl\s*:", re.MULTILINE)
@@ -74,6 +75,5 @@ def find_on(name: str, shelves: Sequence[Shelf]) -> Path:
     hint = nearest(name, known)
     ending = f"did you mean '{hint}'?" if hint else f"known names: {', '.join(known)}"
     where = ", ".join(f"{shelf}/" for shelf in shelves)
-    raise NameNotFoundError(
-        f"no document '{name}': not a file here, nor on the shelves {where}; {ending}"
-    )
+    found = f"no document '{name}': not a file here, nor on the shelves {where}; {ending}"
+    raise NameNotFoundError(one_line(found))

@@ -10,6 +10,7 @@ from typing import Literal
 
 from archdsl.document.messages import nearest
 from archdsl.errors import NameNotFoundError
+from archdsl.printable import one_line
 
 Shelf = Literal["specs", "search", "recipes", "runners"]
 SHELVES: tuple[Shelf, ...] = ("specs", "search", "recipes", "runners")
@@ -36,15 +37,14 @@ def find(name: str, shelf: Shelf) -> Path:
     if _holds(path.exists) and not _holds(path.is_dir):
         return path
     if path.suffix in _SUFFIXES or path.name != name or _is_link(path):
-        raise NameNotFoundError(f"{name} {_found_at(path)}{_meant(path, shelf)}")
+        raise NameNotFoundError(one_line(f"{name} {_found_at(path)}{_meant(path, shelf)}"))
     for folder in (Path(), Path(shelf), packaged(shelf)):
         for suffix in _SUFFIXES:
             candidate = folder / f"{name}{suffix}"
             if _holds(candidate.is_file):
                 return candidate
-    raise NameNotFoundError(
-        f"no document '{name}': not a file here, nor on the {shelf}/ shelf; {_instead(name, shelf)}"
-    )
+    where = f"not a file here, nor on the {shelf}/ shelf"
+    raise NameNotFoundError(one_line(f"no document '{name}': {where}; {_instead(name, shelf)}"))
 
 
 def _holds(question: Callable[[], bool]) -> bool:

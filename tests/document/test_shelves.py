@@ -85,6 +85,8 @@ def test_what_exists_but_leads_nowhere_is_told() -> None:
         ("loop", "loop cannot be read: too many levels of symbolic links"),
         ("gone.yaml", "gone.yaml is a link to nowhere, which does not exist"),
         ("file/x.yaml", "file/x.yaml does not exist"),
+        ("two\nlines.yaml", "two\N{REPLACEMENT CHARACTER}lines.yaml does not exist"),
+        ("two\nlines", "no document 'two\N{REPLACEMENT CHARACTER}lines'"),
         (f"{'x' * 300}.yaml", "cannot be read: file name too long"),
     ):
         with pytest.raises(NameNotFoundError, match=message):
