@@ -19,8 +19,8 @@ from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json
 from archdsl.cli.printing import print_json, put_lines
 from archdsl.cli.stores import existing_store
 from archdsl.document.masking import masked_message
+from archdsl.document.messages import counted
 from archdsl.errors import ArchdslError
-from archdsl.reporting.formatting import counted
 
 EXAMPLE = "Example: archdsl doctor --runner local"
 PACKAGES = (
@@ -129,7 +129,7 @@ def _shelves() -> list[Finding]:
             Finding(
                 name=f"{shelf}/",
                 ok=bool(paths) and not bad,
-                found=bad[0] if bad else f"{len(paths)} documents in {packaged(shelf)}",
+                found=bad[0] if bad else f"{counted(len(paths), 'document')} in {packaged(shelf)}",
                 remedy="install archdsl again: its own documents are missing or damaged",
             )
         )
@@ -137,6 +137,7 @@ def _shelves() -> list[Finding]:
 
 
 def _store(db: str) -> list[Finding]:
+    from archdsl.searching.stored import unreadable
     from archdsl.store.errors import EmptyDatabaseError
     from archdsl.store.location import is_new_file, shown
 
@@ -146,11 +147,12 @@ def _store(db: str) -> list[Finding]:
             found = f"no {shown(db)} yet; search makes it"
             return [*findings, Finding(name="store", ok=True, found=found)]
         with existing_store(db) as store:
-            if damage := store.database.damages():
+            if damage := store.database.damages() or unreadable(store):
                 found = "\n".join(map(str, damage))
                 found = f"{shown(db)}: {counted(len(damage), 'damaged value')}\n{found}"
                 return [*findings, Finding(name="store", ok=False, found=found, remedy=_MEND)]
-            found = f"{shown(db)}: {len(store.studies.all())} studies"
+            studies = store.studies.all()
+            found = f"{shown(db)}: {counted(len(studies), 'study', 'studies')}"
         findings.append(Finding(name="store", ok=True, found=found))
     except EmptyDatabaseError:
         found = f"{shown(db)}: empty; search fills it"

@@ -15,10 +15,12 @@ import typer
 
 from archdsl.cli.printing import say
 from archdsl.cli.process import behind
+from archdsl.cli.stores import damage_of
 from archdsl.document.masking import masked_message
 from archdsl.errors import ArchdslError
 from archdsl.files import noting_use
 from archdsl.free_memory import lacks_memory
+from archdsl.printable import one_line
 
 USERS_MISTAKE = 2
 OURS = 1
@@ -34,7 +36,8 @@ def handled(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        with explained(debug=bool(kwargs.get("debug"))), noting_use():
+        debug, db = bool(kwargs.get("debug")), kwargs.get("db")
+        with explained(debug=debug, db=db), noting_use():
             command(*args, **kwargs)
             sys.stdout.flush()
 
@@ -42,11 +45,13 @@ def handled(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @contextmanager
-def explained(*, debug: bool) -> Iterator[None]:
+def explained(*, debug: bool, db: str | None = None) -> Iterator[None]:
     """Turn every error into a message and an exit code.
 
     Args:
         debug: but an error that is no interruption is to show its traceback.
+        db: the database that was worked with; what is wrong with it is told in place of what
+            followed from that.
 
     Raises:
         typer.Exit: with that code.
@@ -59,13 +64,24 @@ def explained(*, debug: bool) -> Iterator[None]:
         if debug and isinstance(error, Exception):
             raise
         message, code = explain(error)
+        if code == OURS and db and (damage := damage_of(db)):
+            message, code = explain(damage)
         say(message)
         raise typer.Exit(code) from None
 
 
 def readable(message: str) -> str:
-    """A message without passwords, and without the middle of what is longer than any name."""
-    return _ENDLESS.sub(_with_its_length, masked_message(message))
+    """A message without passwords, line breaks in names, and the middle of endless words."""
+    return _ENDLESS.sub(_with_its_length, masked_message(_without_breaks(message)))
+
+
+def _without_breaks(message: str) -> str:
+    """A message whose lines do not end within a name that the command was given."""
+    for word in sys.argv:
+        for found in re.finditer(r"(?<=[^\n])\n(?=[^\n])", word):
+            around = word[found.start() - 1 : found.end() + 1]
+            message = message.replace(around, one_line(around))
+    return message
 
 
 def _with_its_length(word: re.Match[str]) -> str:

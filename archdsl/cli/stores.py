@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from archdsl.cli.printing import say
+from archdsl.errors import ArchdslError, StoreError
 
 if TYPE_CHECKING:
     from archdsl.store.rows import StudyRow
@@ -22,6 +23,21 @@ def existing_store(db: str, *, read_only: bool = True) -> Store:
     from archdsl.store.store import open_store
 
     return open_store(db, create=False, read_only=read_only)
+
+
+def damage_of(db: str) -> StoreError | None:
+    """What is wrong with the rows and the documents of a database, if anything is."""
+    from archdsl.searching.stored import unreadable
+    from archdsl.store.errors import DamagedError
+
+    try:
+        with existing_store(db) as store:
+            store.database.refuse(store.database.damages() or unreadable(store))
+    except DamagedError as damage:
+        return damage
+    except ArchdslError:  # it cannot be looked at either
+        return None
+    return None
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from typing import Any
 from archdsl.analysis.aggregate import intervals_over
 from archdsl.document.messages import listed, nearest
 from archdsl.document.tree import Scalar, tree_of
-from archdsl.errors import StudyError
+from archdsl.errors import DocumentError, StudyError
+from archdsl.plan.read import check_model
 from archdsl.printable import one_line
 from archdsl.records import State
 from archdsl.searching.final_score import final_scores
@@ -17,6 +18,7 @@ from archdsl.space.base_decisions import base_decisions
 from archdsl.space.difference import Differences
 from archdsl.space.holes import parse
 from archdsl.space.space import Space
+from archdsl.store.damage import Damage
 from archdsl.store.rows import StudyRow, Trial
 from archdsl.store.store import Store
 
@@ -84,6 +86,27 @@ def decisions_of_base(study: StudyRow) -> Mapping[str, Scalar]:
     tabular = any("table" in each for each in study.document["evaluate"].values())
     space = space_of(study) if tabular else None
     return base_decisions(space) if space else {}
+
+
+def unreadable(store: Store) -> list[Damage]:
+    """Documents of a database that are JSON, and no models or studies."""
+    found = []
+    for arch_id, architecture in store.architectures.models().items():
+        try:
+            check_model(tree_of(architecture.spec, source="spec"))
+        except DocumentError as error:
+            first = error.problems[0]
+            message = f"spec is no model: {first.path}: {first.message}"
+            row = f"architectures arch_id={arch_id}"
+            found.append(Damage(row=row, message=message, study=None))
+    for study in store.studies.all():
+        try:
+            space_of(study)
+            decisions_of_base(study)
+        except (DocumentError, LookupError, TypeError, AttributeError) as error:
+            message = f"document is no study: {type(error).__name__}: {error}"
+            found.append(Damage(row=f"studies id={study.id}", message=message, study=study.name))
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

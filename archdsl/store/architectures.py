@@ -57,6 +57,13 @@ class Architectures:
             )
             return {row.arch_id: record_of(Described, row) for row in rows}
 
+    def models(self) -> dict[str, Described]:
+        """Identity to architecture, of all models of the database."""
+        columns = (architectures.c.arch_id, architectures.c.spec, architectures.c.facts)
+        with self.database.read() as connection:
+            rows = connection.execute(select(*columns).where(architectures.c.kind == "model"))
+            return {row.arch_id: record_of(Described, row) for row in rows}
+
 
 def add_architecture(connection: Connection, architecture: Architecture) -> None:
     """Does nothing when it is there already: equal identities have equal plans."""

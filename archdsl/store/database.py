@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 
@@ -81,7 +81,16 @@ class Database:
             DamagedError: they do not; says which, and what can be read all the same.
         """
         with self._reading() as connection:
-            if found := damages(connection, within):
+            found = damages(connection, within)
+        self.refuse(found, within)
+
+    def refuse(self, found: Sequence[Damage], within: Within = ALL) -> None:
+        """
+        Raises:
+            DamagedError: something was found; see `refuse_damaged`.
+        """
+        if found:
+            with self._reading() as connection:
                 raise damaged(connection, found, place=self.place, within=within)
 
     def damages(self) -> list[Damage]:

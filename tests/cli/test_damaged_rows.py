@@ -138,6 +138,44 @@ def test_the_doctor_looks_at_a_whole_database(run: Run, searched: Any) -> None:
     assert "bring back a copy" in store["remedy"]
 
 
+NO_DOCUMENTS = {
+    "empty": ("UPDATE architectures SET spec = '{}'", "spec is no model: archdsl: missing"),
+    "a version": (
+        "UPDATE architectures SET spec = '{\"archdsl\": 1}'",
+        "spec is no model: name: missing",
+    ),
+    "other words": (
+        'UPDATE architectures SET spec = \'{"archdsl": 1, "name": "x", "image": 3}\'',
+        "spec is no model: image: 3 is not a mapping",
+    ),
+    "a list": ("UPDATE architectures SET spec = '[]'", "spec is '[]', not a JSON object"),
+    "nothing": ("UPDATE architectures SET spec = 'null'", "spec is 'null', not a JSON object"),
+    "a study of a text": (
+        'UPDATE studies SET document = \'{"evaluate": "x"}\'',
+        "document is no study: ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("statements", "message"), NO_DOCUMENTS.values(), ids=NO_DOCUMENTS)
+def test_json_that_is_no_document_is_damage(
+    run: Run, searched: Any, statements: str, message: str
+) -> None:
+    change(statements)
+    for words in (["front"], ["report", "-o", "r.html"]):
+        done = run(*words, code=2)
+        assert message in done.err
+        assert "a copy" in done.err
+    found = run("doctor", "--json", code=1).json()["findings"]
+    assert any(message in each["found"] for each in found if each["name"] == "store")
+
+
+def test_the_doctor_finds_a_study_that_says_nothing(run: Run, searched: Any) -> None:
+    change("UPDATE studies SET document = '{}'")
+    found = run("doctor", code=1).out
+    assert "study 'tabular': studies id=1: document is no study: KeyError: 'evaluate'" in found
+
+
 def test_views_hold_nothing_and_are_made_anew(run: Run, searched: Any) -> None:
     before = run("front", "--robust", "--json").out
     change("DROP VIEW front; DROP VIEW front_robust")

@@ -205,3 +205,10 @@ def test_a_read_only_folder(
     finally:
         if root:
             os.setresuid(0, 0, 0)
+
+
+def test_a_line_break_in_a_name_ends_no_line(run: Any, folder: Path) -> None:
+    for words in (["front", "--db", "two\nlines.db"], ["data", "folder:two\nlines"]):
+        told = run(*words, code=2, fresh=True).err
+        assert "two\N{REPLACEMENT CHARACTER}lines" in told
+        assert told.count("\n") == 1
