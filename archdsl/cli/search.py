@@ -178,16 +178,22 @@ def _searched(
 ) -> tuple[StudyResults, int, str | None]:
     from archdsl.reporting.front import read_front
     from archdsl.searching.run import run_search
+    from archdsl.store.location import locate
 
     watch = _Watch(checked, retry)
+    # A link that is moved meanwhile leads to another database; what was searched is shown.
+    held = str(locate(db).path or db)
     try:
         done = run_search(
-            checked, db=db, profile=profile, observe=watch, any_device=any_device, retry=retry
+            checked, db=held, profile=profile, observe=watch, any_device=any_device, retry=retry
         )
-        with existing_store(db, read_only=False) as store:
+        if (called := _called(db, held)) != db:
+            say(f"{db} leads to another database by now; what was searched is in {called}")
+        with existing_store(held, read_only=False) as store:
             return read_front(store, done.row), done.ran, done.note
     except KeyboardInterrupt as interrupt:
-        raise Interruption(_interrupted(checked, db), number=behind(interrupt).number) from None
+        said = _interrupted(checked, _called(db, held))
+        raise Interruption(said, number=behind(interrupt).number) from None
     except NoServerError as error:
         if not watch.has_store:
             raise
@@ -217,6 +223,13 @@ class _Watch:
                 "raise it with --trials N or --hours H to go on"
             )
         return Progress(store=store, study=study.name)
+
+
+def _called(db: str, held: str) -> str:
+    """What to call the database that was searched: as it was said, where that still leads to it."""
+    from archdsl.store.location import locate
+
+    return db if str(locate(db).path or db) == held else held
 
 
 def _interrupted(checked: CheckedStudy, db: str) -> str:

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import sqlite3
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -264,6 +266,27 @@ def test_a_table_of_another_space_is_refused_before_anything(
             f"no candidate has 1 of the {len(lines) - 1} rows"
             in run("search", "study.yaml", *words).err
         )
+
+
+def test_what_was_searched_is_shown_although_a_link_leads_elsewhere_by_now(
+    run: Run, tabular: Path, folder: Path
+) -> None:
+    run("search", "study.yaml", "--trials", "1", "--db", "other.db")
+    link, held = folder / "link.db", folder / "held.db"
+    link.symlink_to(held)
+
+    def move() -> None:
+        while not held.exists():
+            time.sleep(0.001)
+        (folder / "new.db").symlink_to("other.db")
+        (folder / "new.db").rename(link)
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    done = run("search", "study.yaml", "--db", "link.db")
+    mover.join()
+    assert f"link.db leads to another database by now; what was searched is in {held}" in done.err
+    assert "front of 'tabular': 3 of 6 complete trials" in done.out
 
 
 def test_a_dry_run_writes_a_study_that_can_be_searched(run: Run, folder: Path) -> None:
