@@ -11,6 +11,7 @@ from archdsl.cli.handling import handled
 from archdsl.cli.kinds import find_on, kind_of, own_paths
 from archdsl.cli.options import Debug, Json, Sets
 from archdsl.cli.printing import billions, millions, print_json, put, say
+from archdsl.document.messages import counted
 from archdsl.document.shelves import SHELVES, documents, packaged
 from archdsl.errors import ArchdslError, DocumentError
 
@@ -88,14 +89,16 @@ def summarise(path: Path, sets: list[str]) -> tuple[str, str]:
         checked = read_study(str(path), sets)
         holes = sum(1 for _ in checked.space.holes())
         return kind, (
-            f"study '{checked.study.name}': {holes} holes, {checked.space.size} combinations, "
-            f"{checked.study.budget}" + "".join(f"; {w}" for w in checked.warnings())
+            f"study '{checked.study.name}': {counted(holes, 'hole')}, "
+            f"{counted(checked.space.size, 'combination')}, {checked.study.budget}"
+            + "".join(f"; {w}" for w in checked.warnings())
         )
     if kind == "recipe":
         from archdsl.training.read import read_recipe_document
 
         recipe = read_recipe_document(str(path), sets)
-        return kind, f"recipe '{recipe.name}': {recipe.epochs} epochs in batches of {recipe.batch}"
+        epochs = counted(recipe.epochs, "epoch")
+        return kind, f"recipe '{recipe.name}': {epochs} in batches of {recipe.batch}"
     if kind == "runner":
         from archdsl.runners.read import read_profile
 
@@ -110,6 +113,6 @@ def summarise(path: Path, sets: list[str]) -> tuple[str, str]:
     tokens = " + ".join(str(stream.tokens) for stream in model.plan.streams.values())
     return "model", (
         f"model '{model.spec.name}': {tokens} tokens, {millions(known['params'])} parameters, "
-        f"{billions(known['macs'])} multiply-adds"
+        f"{billions(known['macs'])} multiply-adds (LayerNorms at 5 an element)"
         + "".join(f"; {said}" for said in influence(model.plan).sentences())
     )

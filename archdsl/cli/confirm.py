@@ -15,8 +15,9 @@ from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json
 from archdsl.cli.printing import print_json, print_table, put, say
 from archdsl.cli.process import Interruption, behind
 from archdsl.cli.stores import opened_study
+from archdsl.document.messages import counted
 from archdsl.metrics import METRICS
-from archdsl.reporting.formatting import counted, number, with_interval
+from archdsl.reporting.formatting import number, with_interval
 from archdsl.runners.read import read_profile
 
 if TYPE_CHECKING:

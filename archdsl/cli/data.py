@@ -9,8 +9,8 @@ import typer
 from archdsl.cli.handling import handled
 from archdsl.cli.options import Debug, Json, Sets
 from archdsl.cli.printing import print_json, print_table, put
+from archdsl.document.messages import counted
 from archdsl.plan.read import read_model
-from archdsl.reporting.formatting import counted
 from archdsl.runners.data_probe import ANY_SIZE
 from archdsl.runners.read import read_profile
 

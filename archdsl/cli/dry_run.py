@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from archdsl.cli.estimate import SAMPLES, Estimate, estimate_search
 from archdsl.cli.printing import duration, print_json, put, say
 from archdsl.cli.writing import write_files
-from archdsl.document.messages import listed, shortened, shown
+from archdsl.document.messages import counted, listed, shortened, shown
 from archdsl.document.write import to_yaml
 from archdsl.measuring.settings import AccuracySettings
 from archdsl.metrics import TRAINED, trained_metric
-from archdsl.reporting.formatting import counted
 from archdsl.runners.profile import RunProfile
 from archdsl.searching.around import base_name
 from archdsl.searching.read import CheckedStudy, find_base, is_document
@@ -63,7 +62,7 @@ def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_de
         print_json({**asdict(estimate), "total_seconds": estimate.total_seconds})
         return
     holes = sum(1 for _ in checked.space.holes())
-    put(f"space      {estimate.size} combinations in {holes} holes")
+    put(f"space      {counted(estimate.size, 'combination')} in {counted(holes, 'hole')}")
     put(
         f"feasible   {estimate.feasible:.0%} of {SAMPLES} random draws ({estimate.valid:.0%} valid)"
     )

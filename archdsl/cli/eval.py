@@ -11,8 +11,8 @@ from archdsl.cli.handling import handled
 from archdsl.cli.options import Debug, Force, Json
 from archdsl.cli.printing import print_json, print_table, put, say
 from archdsl.cli.writing import refuse_unmarked
+from archdsl.document.messages import counted
 from archdsl.errors import DataError
-from archdsl.reporting.formatting import counted
 from archdsl.usable_cores import usable_cores
 
 if TYPE_CHECKING:

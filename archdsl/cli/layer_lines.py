@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from archdsl.cli.printing import aligned
-from archdsl.document.messages import rounded
+from archdsl.document.messages import counted, rounded
 from archdsl.reporting.drawing.layer_table import LayerTable
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def _notes(table: LayerTable, times: PartTimes | None) -> list[str]:
             f"{rounded(times.call_ms)} ms with"
         )
         notes.append(
-            f"the clocks in it; {times.device}, {times.threads} threads, torch {times.torch}; "
-            f"{times.calls} calls"
+            f"the clocks in it; {times.device}, {counted(times.threads, 'thread')}, "
+            f"torch {times.torch}; {times.calls} calls"
         )
         notes.append("these are shares, no latencies: `archdsl measure` says how long it takes")
     return notes

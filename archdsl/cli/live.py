@@ -92,7 +92,7 @@ def standing(now: Snapshot) -> str:
     """`7/24 trials, about 3 min left`."""
     total = f"/{now.study.budget}" if now.study.budget is not None else ""
     left = f", about {duration(now.seconds_left)} left" if now.seconds_left is not None else ""
-    return f"{now.done}{total} trials{left}"
+    return f"{now.done}{total} {'trial' if (now.done, total) == (1, '') else 'trials'}{left}"
 
 
 def format_ended(trial: EndedTrial) -> str:

@@ -10,7 +10,7 @@ import typer
 from archdsl.cli.handling import handled
 from archdsl.cli.options import Debug, Json, Sets
 from archdsl.cli.printing import print_json, put, say
-from archdsl.document.messages import rounded
+from archdsl.document.messages import counted, rounded
 from archdsl.errors import ArchdslError
 from archdsl.measuring.conditions import Conditions
 from archdsl.plan.baseline import TIMM
@@ -136,7 +136,7 @@ def _one(subject: Subject, conditions: Conditions, db: str | None, as_json: bool
     put(f"latency  {rounded(found.value)} ms per batch of {conditions.batch} (median)", end="")
     put("" if detail["steady"] else "  UNSTEADY")
     put(f"         95 % interval {low} to {high} ms, p95 {p95} ms, ", end="")
-    put(f"{detail['count']} samples, {rounded(detail['images_per_s'])} images/s")
+    put(f"{counted(detail['count'], 'sample')}, {rounded(detail['images_per_s'])} images/s")
     put(
         f"         in this process {low_here} to {high_here} ms; "
         f"others differ by {detail['between_processes_percent']:.2g} %"
@@ -212,6 +212,6 @@ def _as_json(subject: Subject, found: Measurement) -> dict[str, Any]:
 def _device(protocol: Any) -> str:
     fingerprint = protocol["fingerprint"]
     return (
-        f"{fingerprint['name']}, {protocol['threads']} threads, {protocol['dtype']}, "
+        f"{fingerprint['name']}, {counted(protocol['threads'], 'thread')}, {protocol['dtype']}, "
         f"torch {fingerprint['torch']}"
     )

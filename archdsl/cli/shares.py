@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from archdsl.cli.printing import print_json, print_table, put, say
-from archdsl.document.messages import rounded
+from archdsl.document.messages import counted, rounded
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.settings import settings_of
 from archdsl.reproduction.published import TITLES, Row
@@ -90,4 +90,5 @@ def _print_shares(found: Shares) -> None:
         put(f"unsteady {reason}")
     protocol, device = found.protocol, found.protocol["fingerprint"]
     put(f"published: A100 80 GB, batch 256; here: {device['name']}, batch {protocol['batch']},")
-    put(f"{protocol['threads']} threads, {protocol['dtype']}, {found.rounds} rounds")
+    threads, rounds = counted(protocol["threads"], "thread"), counted(found.rounds, "round")
+    put(f"{threads}, {protocol['dtype']}, {rounds}")

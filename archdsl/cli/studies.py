@@ -15,6 +15,7 @@ from archdsl.cli.handling import handled
 from archdsl.cli.options import DEFAULT_DB, Db, Debug, Json
 from archdsl.cli.printing import print_json, print_table, put, say
 from archdsl.cli.stores import existing_store, opened_study
+from archdsl.document.messages import counted
 from archdsl.errors import ArchdslError
 
 if TYPE_CHECKING:
@@ -106,11 +107,9 @@ def delete(
             }
         )
         return
-    files = f", and {len(removed)} files of weights" if weights else ""
-    put(
-        f"deleted {name}: {gone.trials} trials, {len(gone.measured)} architectures, "
-        f"{measurements} measurements{files}"
-    )
+    files = f", and {counted(len(removed), 'file')} of weights" if weights else ""
+    trials, measured = counted(gone.trials, "trial"), counted(len(gone.measured), "architecture")
+    put(f"deleted {name}: {trials}, {measured}, {counted(measurements, 'measurement')}{files}")
     for why in dict.fromkeys(left.values()):
         paths = " ".join(shlex.quote(path) for path in left if left[path] == why)
         put(f"left weights {why}; once nothing needs them: rm -r {paths}")
@@ -179,7 +178,7 @@ def copy(
     if as_json:
         print_json({"study": name, "to": shown(to), "trials": trials})
     else:
-        put(f"copied {name} with {trials} trials to {shown(to)}")
+        put(f"copied {name} with {counted(trials, 'trial')} to {shown(to)}")
     say("trained weights stay where they are, and are shared: to delete the copy leaves them")
 
 
@@ -217,7 +216,7 @@ def _agreed(store: Store, study: StudyRow) -> bool:
             f"deleting '{study.name}' asks first, and there is no terminal to answer at: say --yes"
         )
     trials = store.trials.size(study.id).rows
-    question = f"delete '{study.name}' with its {trials} trials from {store.place}?"
+    question = f"delete '{study.name}' with its {counted(trials, 'trial')} from {store.place}?"
     return typer.confirm(question, err=True)
 
 

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from archdsl.cli.printing import duration, say
+from archdsl.document.messages import counted
 from archdsl.metrics import METRICS, TRAINED
-from archdsl.reporting.formatting import counted, number
+from archdsl.reporting.formatting import number
 
 if TYPE_CHECKING:
     from archdsl.training.asked import Asked

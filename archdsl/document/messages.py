@@ -72,6 +72,17 @@ def rounded(value: float) -> str:
     return f"{value:,.0f}" if "e+" in short else short
 
 
+def counted(count: int, noun: str, several: str = "") -> str:
+    """`1 trial`, `1,200 trials`.
+
+    Args:
+        count: how many.
+        noun: what one is called.
+        several: what others are called, where that is not the noun with an s.
+    """
+    return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"
+
+
 def listed(names: Sequence[object], *, most: int = 20, rest: str = " and {:,} more") -> str:
     """`3, 7, 9 and 12 more`.
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archdsl.document.messages import listed
+from archdsl.document.messages import counted, listed
 from archdsl.errors import MeasureError
 from archdsl.identity import canonical_json
 from archdsl.metrics import MEASURED, METRICS, TRAINED, on_test_images
@@ -84,8 +84,9 @@ class Table:
                 continue
             line = rows.line_num
             if len(cells) != len(self.columns):
+                columns = counted(len(self.columns), "column")
                 raise MeasureError(
-                    f"{self.path}:{line}: {len(cells)} cells, but {len(self.columns)} columns"
+                    f"{self.path}:{line}: {counted(len(cells), 'cell')}, but {columns}"
                 )
             row = dict(zip(self.columns, map(str.strip, cells), strict=True))
             key = self._key(row, row.get("repeat") or 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+from archdsl.document.messages import counted
 from archdsl.plan.plan import ExchangeStep, NormPlan, PartPlan, StreamName
 from archdsl.plan.streams import Shapes
 from archdsl.spec.base import Arguments
@@ -33,7 +34,9 @@ def exchange_step(
     at = rules.at("exchange", word)
     sized = target.sized and source.sized
     if head.token_by_token and sized and target.tokens != source.tokens:
-        found = f"{target.name} has {target.tokens} tokens, {source.name} {source.tokens}"
+        found = (
+            f"{target.name} has {counted(target.tokens, 'token')}, {source.name} {source.tokens}"
+        )
         at.refuse(f"{head.type} joins the streams token by token: {found}", "type")
     arguments = head.arguments(target=target, source=source, rules=at)
     read = (

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from archdsl.analysis.aggregate import interval_over
-from archdsl.document.messages import listed
+from archdsl.document.messages import counted, listed
 from archdsl.metrics import METRICS, TRAINED
 from archdsl.printable import REPLACEMENT, clean
 from archdsl.records import Measurement
@@ -114,12 +114,7 @@ def format_place(measurement: Measurement) -> str:
     if measurement.quantity == "latency" or "fingerprint" in protocol:
         device = (protocol.get("fingerprint") or {}).get("name") or "a device of unknown name"
         return f"{device}, batch {protocol.get('batch')}, {protocol.get('dtype')}"
-    return f"data {protocol.get('data')}, {len(protocol.get('seeds', []))} seeds"
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 trial`, `1,200 trials`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"data {protocol.get('data')}, {counted(len(protocol.get('seeds', [])), 'seed')}"
 
 
 def trials_listed(numbers: Sequence[int]) -> str:

@@ -12,13 +12,12 @@ from archdsl.analysis.aggregate import intervals_over
 from archdsl.analysis.dominance import dominates, losses
 from archdsl.analysis.hypervolume import Growth, growth
 from archdsl.analysis.indistinguishable import indistinguishable
-from archdsl.document.messages import listed, rounded
+from archdsl.document.messages import counted, listed, rounded
 from archdsl.metrics import METRICS, as_loss, trained_metrics
 from archdsl.plan.expand import expand
 from archdsl.plan.influence import influence
 from archdsl.records import Measurement, State
 from archdsl.reporting.formatting import (
-    counted,
     format_value,
     title,
     trials_listed,

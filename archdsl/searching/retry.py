@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from archdsl.document.messages import one_of
+from archdsl.document.messages import counted, one_of
 from archdsl.errors import StoreError, StudyError
 from archdsl.identity import differences
 from archdsl.records import RETRIABLE, Outcome, State
@@ -82,7 +82,7 @@ def elsewhere(trials: Sequence[Trial], place: Mapping[str, Any]) -> str | None:
                 for path, before, now in differences(others[0], place)
             )
             lines.append(
-                f"{_counted(len(others))} ended as {state.value} under another run profile "
+                f"{counted(len(others), 'trial')} ended as {state.value} under another run profile "
                 f"({changed}); --retry {state.value} tries again"
             )
     return "\n".join(lines) or None
@@ -97,7 +97,3 @@ def ways_on(trials: Sequence[Trial]) -> str | None:
         "another place might change that: mend what is missing here, or say another run profile "
         f"(--runner); --retry {','.join(ends)} then tries them again"
     )
-
-
-def _counted(trials: int) -> str:
-    return "1 trial" if trials == 1 else f"{trials} trials"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
+from archdsl.document.messages import counted
 from archdsl.errors import SpaceExhaustedError, StudyError
 from archdsl.metrics import on_test_images, trained_metrics
 from archdsl.plan.read import Checked, check_model
@@ -46,7 +47,9 @@ class SearchResult:
 
     def __repr__(self) -> str:
         note = f"; {self.note}" if self.note else ""
-        return f"<SearchResult of {self.row.name!r}: {self.ran:,} trials by this call{note}>"
+        return (
+            f"<SearchResult of {self.row.name!r}: {counted(self.ran, 'trial')} by this call{note}>"
+        )
 
 
 def begun(checked: CheckedStudy, store: Store) -> StudyRow | None:

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from archdsl.document.messages import one_of
+from archdsl.document.messages import counted, one_of
 from archdsl.measuring.settings import SETTINGS, TableSettings
 from archdsl.metrics import MEASURED, METRICS, Direction
 from archdsl.searching.constraints import (
@@ -110,7 +110,7 @@ class Budget(Node):
         return self
 
     def __str__(self) -> str:
-        trials = [] if self.trials is None else [f"{self.trials:,} trials"]
+        trials = [] if self.trials is None else [counted(self.trials, "trial")]
         hours = [] if self.hours is None else [f"{self.hours:g} h"]
         return " or ".join(trials + hours)
 

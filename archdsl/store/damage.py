@@ -34,6 +34,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from archdsl.document.messages import counted
 from archdsl.metrics import METRICS, TRAINED, on_test_images
 from archdsl.records import State
 from archdsl.store.tables import (
@@ -262,5 +263,5 @@ def _incomplete(connection: Connection, within: Within) -> Iterator[Damage]:
                 select(func.count(), func.max(trials.c.number)).where(mine)
             ).one()
             if count and isinstance(last, int) and last + 1 != count:
-                message = f"{count} rows, where trials 0 to {last} should be"
+                message = f"{counted(count, 'row')}, where trials 0 to {last} should be"
                 yield Damage(row="trials", message=message, study=study.name)

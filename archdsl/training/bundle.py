@@ -20,6 +20,7 @@ from archdsl.arguments.kinds import instance
 from archdsl.compiler.baseline import build_baseline
 from archdsl.compiler.build import build_plan
 from archdsl.compiler.weights.reading import State, read_state, told_of
+from archdsl.document.messages import counted
 from archdsl.document.text import read_mapping
 from archdsl.errors import ArchdslError, ArgumentError, DocumentError, WeightsError
 from archdsl.identity import canonical_json
@@ -62,7 +63,8 @@ class Bundle:
     certificate: Mapping[str, Any]
 
     def __repr__(self) -> str:
-        return f"<Bundle of {self.spec.name!r}: {len(self.class_names)} classes>"
+        classes = counted(len(self.class_names), "class", "classes")
+        return f"<Bundle of {self.spec.name!r}: {classes}>"
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from torch import nn
 from archdsl.compiler.baseline import baseline_macs
 from archdsl.compiler.weights.start import start_from
 from archdsl.device_lock import SharedDeviceLock
+from archdsl.document.messages import counted
 from archdsl.document.write import to_yaml
 from archdsl.files import write_whole
 from archdsl.metrics import METRICS, on_test_images
@@ -188,7 +189,7 @@ def _found(run: RunFolder, asked: Asked, watch: Watch, known: Path | None) -> bo
         raise refused(run.path, lines)
     if not run.finished:
         raise RunError(
-            f"{run.path} holds a training of {before} epochs that is not finished; "
+            f"{run.path} holds a training of {counted(before, 'epoch')} that is not finished; "
             f"{asked.recipe.epochs} epochs are another, whose learning rate falls more slowly from "
             "the first step on: let the first one finish, or name another folder with -o"
         )

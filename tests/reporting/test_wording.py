@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from archdsl.document.messages import listed
-from archdsl.reporting.formatting import alike_but_for_numbers, counted
+from archdsl.document.messages import counted, listed
+from archdsl.reporting.formatting import alike_but_for_numbers
 
 
 @pytest.mark.parametrize(

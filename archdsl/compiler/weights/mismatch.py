@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from archdsl.document.messages import listed
+from archdsl.document.messages import counted, listed
 from archdsl.nn.network import Network
 from archdsl.plan.plan import ExchangeStep, PartPlan, Plan, StreamPlan, word_steps
 from archdsl.plan.resolution import fixed_tokens
@@ -72,7 +72,7 @@ def _of_another_resolution(
         if word and tokens and tokens != wanted[name][:1]:
             text = (
                 f"  {word} holds the number of tokens in its weights: these weights are for "
-                f"another resolution ({tokens[0]} tokens, not {wanted[name][0]})"
+                f"another resolution ({counted(tokens[0], 'token')}, not {wanted[name][0]})"
             )
             lines[text] = None
     return list(lines)

@@ -8,8 +8,8 @@ from typing import Any
 
 from archdsl.analysis.choices import Choice
 from archdsl.analysis.importance import LEAST_TRIALS, Importance, Importances
-from archdsl.document.messages import listed
-from archdsl.reporting.formatting import counted, heading, number, title
+from archdsl.document.messages import counted, listed
+from archdsl.reporting.formatting import heading, number, title
 from archdsl.reporting.pages.findings import Findings
 from archdsl.reporting.plots.choices_plot import choices_picture, on_front, quartiles, values_of
 from archdsl.reporting.plots.points import axes_of

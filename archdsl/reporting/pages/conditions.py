@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from archdsl.document.messages import counted
 from archdsl.metrics import METRICS
 from archdsl.records import Measurement
-from archdsl.reporting.formatting import alike_but_for_numbers, counted, title, with_ranges
+from archdsl.reporting.formatting import alike_but_for_numbers, title, with_ranges
 from archdsl.reporting.front import CompleteTrial
 from archdsl.reporting.pages.findings import Findings
 

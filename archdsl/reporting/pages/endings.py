@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from archdsl.document.messages import listed
+from archdsl.document.messages import counted, listed
 from archdsl.records import State
-from archdsl.reporting.formatting import alike_but_for_numbers, counted, format_state
+from archdsl.reporting.formatting import alike_but_for_numbers, format_state
 from archdsl.reporting.pages.findings import Findings
 from archdsl.store.rows import LEFT, Trial
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from archdsl.analysis.dominance import dominates
 from archdsl.analysis.indistinguishable import REASON
+from archdsl.document.messages import counted
 from archdsl.reporting.formatting import (
-    counted,
     format_state,
     format_value,
     heading,

@@ -7,11 +7,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from archdsl.document.messages import counted
 from archdsl.plan.expand import expand
 from archdsl.records import Measurement
 from archdsl.reporting.drawing.diagram import diagram_svg
 from archdsl.reporting.formatting import (
-    counted,
     format_place,
     format_value,
     number,

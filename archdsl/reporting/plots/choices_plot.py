@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from archdsl.analysis.choices import Choice, Option
-from archdsl.reporting.formatting import counted, drawable, number
+from archdsl.document.messages import counted
+from archdsl.reporting.formatting import drawable, number
 from archdsl.reporting.plots import style
 from archdsl.reporting.plots.points import Axis
 from archdsl.reporting.plots.svg import Tooltip, inline_svg

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from archdsl.document.messages import counted
 from archdsl.runners.interfaces import RunnerError
 from archdsl.runners.profile import LatencyLane, RayProfile, Slot
 
@@ -92,7 +93,7 @@ def check_room(machines: Sequence[Machine], profile: RayProfile) -> int:
     if profile.concurrent is not None and profile.concurrent > room:
         raise RunnerError(
             f"the run profile '{profile.name}' asks for more concurrent trials than slots: "
-            f"{profile.concurrent}, and there is room for {room} trainings with "
+            f"{profile.concurrent}, and there is room for {counted(room, 'training')} with "
             f"{_text(slot_resources(profile.training))} each; {_there_is(machines)}"
         )
     return profile.concurrent or room

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from archdsl.document.messages import listed
+from archdsl.document.messages import counted, listed
 from archdsl.errors import DataError
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.files import Files, refuse_broken
@@ -117,7 +117,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is no CSV file in UTF-8 ({error})") from error
     problems = [
-        f"line {number}: {len(cells)} cells, but {len(header)} columns"
+        f"line {number}: {counted(len(cells), 'cell')}, but {counted(len(header), 'column')}"
         for number, cells in lines
         if len(cells) != len(header)
     ]

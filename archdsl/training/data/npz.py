@@ -16,6 +16,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from archdsl.document.messages import counted
 from archdsl.errors import DataError
 from archdsl.free_memory import free_memory
 from archdsl.training.data.dataset import Dataset
@@ -190,7 +191,8 @@ def agreement_problems(arrays: dict[str, Array], named: Sequence[str]) -> Iterat
         if images.shape[1:] != image_shape:
             yield f"x_{part} holds images of shape {images.shape[1:]}, x_train of {image_shape}"
         if len(images) != len(labels):
-            yield f"x_{part} has {len(images)} images but y_{part} {len(labels)} labels"
+            found = counted(len(images), "image")
+            yield f"x_{part} has {found} but y_{part} {counted(len(labels), 'label')}"
         unknown = np.setdiff1d(labels, classes)
         if len(unknown):
             yield f"y_{part} has label {unknown[0]}, which y_train never has"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from archdsl.document.messages import listed
+from archdsl.document.messages import counted, listed
 from archdsl.identity import canonical_json
 from archdsl.training.data.dataset import Dataset, MixedSizesError, size_word
 from archdsl.training.data.files import Files, FileSplit, sampled_normalisation
@@ -173,7 +173,7 @@ def _remarks(parts: Mapping[str, Files], *, depth: int) -> Iterator[str]:
             yield f"{words}: {count} of {len(rows)} pictures"
     if unread := [manifest.name(index) for index in manifest.broken]:
         names = listed(unread, most=NAMES_SHOWN, rest=" and {} more")
-        yield f"passed over: {len(unread)} pictures that cannot be read ({names})"
+        yield f"passed over: {counted(len(unread), 'picture')} that cannot be read ({names})"
     if count := int((rows["greatest"] > 0).sum()):
         yield f"with 16-bit pixels, {depth} bits in use: {count} of {len(rows)} pictures"
     yield from copies({part: (_contents(each), each.labels) for part, each in parts.items()})

@@ -64,7 +64,7 @@ def test_files_are_known_by_their_content(tmp_path: Path) -> None:
     [
         (["file,kind", *listed()], "no column label (or class, class_name); its first line is"),
         (["file,path,label", *listed()], "two columns for file"),
-        (["file,label", *listed(), "in/3.png"], "line 22: 1 cells, but 2 columns"),
+        (["file,label", *listed(), "in/3.png"], "line 22: 1 cell, but 2 columns"),
         (["file,label", *listed(), "in/99.png,odd"], "99.png cannot be read: No such file"),
         (["file,label", *listed(), ",odd", "in/3.png,"], "line 22: no file\n  line 23: no label"),
         (["file,label,split", *listed(split=True), "in/3.png,odd,hold"], "split 'hold' is none of"),
