@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from archdsl.analysis.dominance import losses, nondominated
+from archdsl.analysis.dominance import dominates, losses, nondominated
 from archdsl.analysis.statistics import mean_interval
 from archdsl.api.sources import DATA, DEFAULT_DB, NAME, RUNNER, Document, profile_of
 from archdsl.api.training import Nobody, run_training
@@ -19,6 +20,7 @@ from archdsl.arguments import arguments
 from archdsl.arguments.kinds import DB, instance
 from archdsl.errors import StudyError
 from archdsl.metrics import METRICS, TRAINED, on_test_images, trained_metric
+from archdsl.plan.baseline import Baseline
 from archdsl.spec.model import ModelSpec
 from archdsl.store.rows import Value
 
@@ -32,35 +34,38 @@ DEFAULT_RECIPE = "small-images"
 
 @dataclass(frozen=True, kw_only=True)
 class Confirmed:
-    """A member of a front, as a search found it and trained in full.
+    """A member of a front, or a baseline of its study, as a search found it and trained in full.
 
     Args:
-        trial: its number.
+        trial: its number; None of a baseline.
+        baseline: `timm:NAME`; empty of a member.
         metric: of the training, such as `top1`.
-        found: its value in the search, that chose it.
+        found: its value in the search, that chose it; None of a baseline that it did not measure.
         confirmed: mean of the trainings on the same validation images, with Student's 95 % interval
             over the seeds; of one training with the interval over the images.
         tested: the same on test images; None where there are none.
         by_seed: seed to the value on validation images.
         bundles: seed to the folder of the trained network.
         values: the other objectives, as the search measured them.
-        on_front: whether no other member is better in everything, now that all are trained in full.
+        on_front: whether no other member is better in everything, now that all are trained in full;
+            baselines keep none from it.
     """
 
-    trial: int
+    trial: int | None
     metric: str
-    found: Value
+    found: Value | None
     confirmed: Value
     tested: Value | None
     by_seed: Mapping[int, float]
     bundles: Mapping[int, Path]
     values: Mapping[str, float]
     on_front: bool
+    baseline: str = ""
 
     @property
-    def change(self) -> float:
+    def change(self) -> float | None:
         """From what the search found to what was confirmed: below 0 where it shrank."""
-        return self.confirmed.value - self.found.value
+        return None if self.found is None else self.confirmed.value - self.found.value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +80,7 @@ class Confirmation:
         recipe: a name, or words.
         seeds: none of those that the search trained with.
         members: of the front.
+        baselines: of the study.
     """
 
     front: StudyResults
@@ -84,6 +90,7 @@ class Confirmation:
     recipe: str | Mapping[str, Any]
     seeds: Sequence[int]
     members: Sequence[CompleteTrial]
+    baselines: Sequence[Baseline]
 
 
 def plan_of(
@@ -119,6 +126,7 @@ def plan_of(
             f"the study '{study.name}' has its {metric} from a table; say what to train on, such "
             "as --data folder:DIR"
         )
+    documents: Sequence[Mapping[str, Any]] = study.document.get("baselines", ())
     first = max(settings.get("seeds", (0,))) + 1
     return Confirmation(
         front=front,
@@ -128,11 +136,12 @@ def plan_of(
         recipe=recipe or settings.get("recipe", DEFAULT_RECIPE),
         seeds=range(first, first + seeds),
         members=front.members,
+        baselines=[each for known in documents if (each := Baseline.read(known))],
     )
 
 
-Watching = Callable[[int, int, Path], AbstractContextManager["Watch"]]
-"""Opens who looks on while a trial is trained with a seed into a folder."""
+Watching = Callable[[str, int, Path], AbstractContextManager["Watch"]]
+"""Opens who looks on while a trial or a baseline is trained with a seed into a folder."""
 _Scores = Mapping[str, Mapping[str, Any]]
 """Quantity to its measurement, as a bundle tells it."""
 
@@ -147,17 +156,20 @@ def confirm_members(
     folder: Path,
     watching: Watching,
 ) -> list[Confirmed]:
-    """Train all members; what was trained before into the same folder is found.
+    """Train all members and the baselines; what was trained before into the same folder is found.
 
     Raises:
         ArchdslError: as `archdsl.train`.
     """
-    scores: dict[int, dict[int, _Scores]] = {}
-    for member in plan.members:
-        number, spec = member.trial.number, ModelSpec.model_validate(member.spec)
+    scores: dict[str, dict[int, _Scores]] = {}
+    trained_in_full: dict[str, ModelSpec | Baseline] = {
+        _name(member): ModelSpec.model_validate(member.spec) for member in plan.members
+    }
+    trained_in_full |= {each.name: each for each in plan.baselines}
+    for name, spec in trained_in_full.items():
         for seed in plan.seeds:
-            place = _place(folder, number, seed)
-            with watching(number, seed, place) as watch:
+            place = _place(folder, name, seed)
+            with watching(name, seed, place) as watch:
                 trained = run_training(
                     spec,
                     data=plan.data,
@@ -173,47 +185,61 @@ def confirm_members(
                     watch=watch,
                 )
             found = {each["quantity"]: each for each in trained.bundle.scores}
-            scores.setdefault(number, {})[seed] = found
+            scores.setdefault(name, {})[seed] = found
     return _compared(plan, scores, folder)
 
 
-def _place(folder: Path, number: int, seed: int) -> Path:
-    return folder / f"trial-{number}" / f"seed-{seed}"
+def _name(member: CompleteTrial) -> str:
+    return f"trial {member.trial.number}"
+
+
+def _place(folder: Path, name: str, seed: int) -> Path:
+    """`trial-3/seed-1`, `timm-resnet18/seed-1`."""
+    return folder / re.sub("[ :]", "-", name) / f"seed-{seed}"
 
 
 def _compared(
-    plan: Confirmation, scores: Mapping[int, Mapping[int, _Scores]], folder: Path
+    plan: Confirmation, scores: Mapping[str, Mapping[int, _Scores]], folder: Path
 ) -> list[Confirmed]:
     metric, objectives = plan.metric, plan.front.study.objectives
     test = on_test_images(metric)
     means = {
-        number: _mean(metric, seeds.values(), stored_as=metric) for number, seeds in scores.items()
+        name: _mean(metric, seeds.values(), stored_as=metric) for name, seeds in scores.items()
     }
-    values = {
-        member.trial.number: {name: each.value for name, each in member.trial.values.items()}
-        for member in plan.members
+    members = {_name(each): each for each in plan.members}
+    known: dict[str, Mapping[str, Value]] = {
+        **{name: each.trial.values for name, each in members.items()},
+        **{each.name: each.values for each in plan.front.baselines},
     }
-    best = nondominated(
-        {
-            number: losses({**found, metric: means[number].value}, objectives)
-            for number, found in values.items()
-        }
-    )
+    places = {
+        name: losses(
+            {n: v.value for n, v in known[name].items()} | {metric: each.value}, objectives
+        )
+        for name, each in means.items()
+        if {*known[name], metric} >= objectives.keys()
+    }
+    best = nondominated({name: places[name] for name in members})
+    best |= {
+        name
+        for name in places.keys() - members.keys()
+        if not any(dominates(places[member], places[name]) for member in members)
+    }
     return [
         Confirmed(
-            trial=member.trial.number,
+            trial=members[name].trial.number if name in members else None,
+            baseline="" if name in members else name,
             metric=metric,
-            found=_found(member, metric),
-            confirmed=means[member.trial.number],
+            found=_found(members[name], metric) if name in members else known[name].get(metric),
+            confirmed=means[name],
             tested=_mean(metric, seeds.values(), stored_as=test)
             if all(test in each for each in seeds.values())
             else None,
             by_seed={seed: each[metric]["value"] for seed, each in seeds.items()},
-            bundles={seed: _place(folder, member.trial.number, seed) for seed in seeds},
-            values={name: v for name, v in values[member.trial.number].items() if name != metric},
-            on_front=member.trial.number in best,
+            bundles={seed: _place(folder, name, seed) for seed in seeds},
+            values={n: each.value for n, each in known[name].items() if n != metric},
+            on_front=name in best,
         )
-        for member, seeds in ((each, scores[each.trial.number]) for each in plan.members)
+        for name, seeds in scores.items()
     ]
 
 
@@ -281,7 +307,7 @@ def confirm(
         threads: of the processors, at most; all that are usable unless given.
 
     Returns:
-        The members, in the order of the front.
+        The members, in the order of the front, and the baselines of the study, without a number.
 
     Raises:
         StudyError: no such study, or nothing to confirm.

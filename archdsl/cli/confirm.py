@@ -65,8 +65,8 @@ def command(
     """Train the members of a study's front in full, with seeds that the search did not use.
 
     The best of many candidates looks better than it is, by luck of its seed and its few epochs;
-    here that luck is drawn anew. The same command goes on after an interruption. Each network is
-    left as a bundle.
+    here that luck is drawn anew. The same command goes on after an interruption. The study's
+    baselines are trained so, too. Each network is left as a bundle.
     """
     from archdsl.api.confirmation import confirm_members, plan_of
     from archdsl.reporting.front import read_front
@@ -84,9 +84,10 @@ def command(
         watching=_Watching(plan),
     )
     if as_json:
-        print_json(
-            {"study": row.name, "folder": str(folder), "members": [_record(f) for f in found]}
-        )
+        members = [_record(each) for each in found if not each.baseline]
+        baselines = [_record(each) for each in found if each.baseline]
+        told = {"study": row.name, "folder": str(folder), "members": members}
+        print_json({**told, **({"baselines": baselines} if baselines else {})})
     else:
         _put(plan, found, folder)
 
@@ -95,14 +96,15 @@ class _Watching:
     """Says which training of how many begins, and shows it."""
 
     def __init__(self, plan: Confirmation) -> None:
-        self._begun, self._of = 0, len(plan.members) * len(plan.seeds)
+        trained = len(plan.members) + len(plan.baselines)
+        self._begun, self._of = 0, trained * len(plan.seeds)
 
     @contextmanager
-    def __call__(self, trial: int, seed: int, folder: Path) -> Iterator[TrainProgress]:
+    def __call__(self, name: str, seed: int, folder: Path) -> Iterator[TrainProgress]:
         from archdsl.cli.train_progress import TrainProgress
 
         self._begun += 1
-        say(f"trial {trial}, seed {seed} ({self._begun} of {self._of})")
+        say(f"{name}, seed {seed} ({self._begun} of {self._of})")
         with TrainProgress(folder) as watch:
             try:
                 yield watch
@@ -113,11 +115,20 @@ class _Watching:
 
 def _record(found: Confirmed) -> dict[str, Any]:
     told = asdict(found)
+    if not found.baseline:
+        del told["baseline"]
     return {
         **told,
         "change": found.change,
         "bundles": {seed: str(path) for seed, path in found.bundles.items()},
     }
+
+
+def _place_of(found: Confirmed) -> str:
+    """Where it stands beside the front."""
+    if found.baseline:
+        return "would be" if found.on_front else "beaten"
+    return "still" if found.on_front else "no more"
 
 
 def _put(plan: Confirmation, found: list[Confirmed], folder: Path) -> None:
@@ -135,13 +146,13 @@ def _put(plan: Confirmation, found: list[Confirmed], folder: Path) -> None:
     ]
     rows = [
         [
-            str(each.trial),
-            *(number(each.values[name]) for name in others),
-            with_interval(each.found),
+            each.baseline or str(each.trial),
+            *(number(each.values[name]) if name in each.values else "" for name in others),
+            with_interval(each.found) if each.found else "",
             with_interval(each.confirmed),
-            f"{each.change:+.2f}",
+            "" if each.change is None else f"{each.change:+.2f}",
             *([with_interval(each.tested) if each.tested else ""] if has_test else []),
-            "still" if each.on_front else "no more",
+            _place_of(each),
         ]
         for each in found
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from archdsl.store.store import open_store
+from archdsl.training.bundle import load_bundle
 from archdsl.training.data.digits import open_digits
 from tests.cli.conftest import Command
 
@@ -52,6 +53,14 @@ def test_a_baseline_is_held_against_the_front(run: Command, folder: Path) -> Non
     assert kept["top1"].protocol["data"] == open_digits(name="digits", split_seed=0).digest
     again = run("search", "held.yaml")
     assert "of a baseline" not in again.err
+    full = run("confirm", "--seeds", "1", "--threads", "1", "--json")
+    assert "timm:resnet10t, seed 1 (2 of 2)" in full.err
+    [member], [beside] = full.json()["members"], full.json()["baselines"]
+    assert (member["trial"], beside["trial"], beside["baseline"]) == (0, None, "timm:resnet10t")
+    assert beside["found"]["value"] == baseline["values"]["top1"]["value"]
+    bundle = load_bundle(beside["bundles"]["1"])
+    assert bundle.spec.name == "timm:resnet10t"
+    assert bundle.training["recipe"] == load_bundle(member["bundles"]["1"]).training["recipe"]
 
 
 def test_what_no_baseline_can_be(run: Command, folder: Path) -> None:

@@ -129,8 +129,9 @@ def write_labels(
     labels += [
         Label(text=p.name, x=p.x.value, y=p.y.value, color=style.BASELINE) for p in baselines
     ]
-    intervals = [(p.x.low, p.y.value, p.x.high, p.y.value) for p in named]
-    intervals += [(p.x.value, p.y.low, p.x.value, p.y.high) for p in named]
+    crossed = [(p.x, p.y) for p in named] + [(p.x, p.y) for p in baselines]
+    intervals = [(a.low, b.value, a.high, b.value) for a, b in crossed]
+    intervals += [(a.value, b.low, a.value, b.high) for a, b in crossed]
     place_labels(
         axes,
         labels,
