@@ -24,6 +24,7 @@ from archdsl.training.device import free_bytes, lock_names, synchronize
 from archdsl.training.loop import evaluate
 from archdsl.training.optimizer import build_optimizer, check_schedule
 from archdsl.training.recipe import Recipe
+from archdsl.training.recomputing import Recomputing
 from archdsl.training.tasks.task import Task
 from archdsl.training.trainer import Trainer, autocast, precision_of
 
@@ -92,7 +93,8 @@ def _saved_bytes(model: nn.Module, images: Tensor, *, task: Task, recipe: Recipe
         return tensor
 
     model.train()
-    with saved_tensors_hooks(keep, lambda tensor: tensor):
+    again = Recomputing(model, recipe.grad_checkpointing)
+    with again.inside(), saved_tensors_hooks(keep, lambda tensor: tensor):
         # The loss keeps the graph, and with it every saved tensor, alive until all are counted.
         loss = task.loss(model, images, task.blank_targets(images), recipe=recipe)
     activations = sum(size for storage, size in saved.items() if storage not in own)
@@ -126,9 +128,10 @@ def try_step(
             model.to(device).train()
             images = torch.zeros(recipe.images_at_once, *image_shape, device=device)
             optimizer = build_optimizer(model, recipe)
-            with autocast(recipe, device):
-                loss = task.loss(model, images, task.blank_targets(images), recipe=recipe)
-            torch.autograd.backward(loss)
+            with Recomputing(model, recipe.grad_checkpointing).inside():
+                with autocast(recipe, device):
+                    loss = task.loss(model, images, task.blank_targets(images), recipe=recipe)
+                torch.autograd.backward(loss)
             optimizer.step()
             synchronize(device)
         finally:

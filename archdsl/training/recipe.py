@@ -138,6 +138,16 @@ class Recipe(StoredNode):
     accumulate: Annotated[int, Field(ge=1, le=65_536), YOUNGER] = 1
     """Parts that a batch is computed in, one after the other; the step is that of the whole."""
 
+    grad_checkpointing: Annotated[bool, YOUNGER] = False
+    """What lies inside layers is computed again in the backward pass: less memory, more time. Of a
+    model of timm's, BatchNorms then count each batch twice."""
+
+    compile: Annotated[Literal["default", "reduce-overhead", "max-autotune"] | None, YOUNGER] = None
+    """Mode of torch.compile, for training alone; the network is trained as it is unless given."""
+
+    channels_last: Annotated[bool, YOUNGER] = False
+    """Images and the weights of convolutions lie in memory with their channels last."""
+
     crop: Annotated[Literal["none", "pad", "random_resized"], YOUNGER] = "none"
     """Which part of a train image is shown. `pad`: it is moved by up to 1/8 of its side (1 pixel at
     least), repeating the border. `random_resized`: a part of it, brought to the image's size."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from typing import Any, cast
@@ -23,6 +24,7 @@ from archdsl.training.drop_path import DropPaths
 from archdsl.training.mixing import mix
 from archdsl.training.optimizer import build_optimizer, build_schedule
 from archdsl.training.recipe import Recipe
+from archdsl.training.recomputing import Recomputing
 from archdsl.training.tasks.task import Task
 from archdsl.training.world import ALONE, World, freeze_unused
 
@@ -65,6 +67,8 @@ class Trainer:
         train = dataset.train
         self._world = world
         self._rank = () if world.first else (world.rank,)  # the first draws as one alone does
+        if recipe.channels_last:
+            model.to(memory_format=torch.channels_last)
         self._model, self._task, self._recipe = model, task, recipe
         self._views = views_of(recipe, train, seed=seed)
         # Views are drawn on the CPU.
@@ -85,6 +89,7 @@ class Trainer:
         scaled = precision_of(recipe, device) == torch.float16
         self._scaler = torch.amp.GradScaler(device.type, enabled=scaled)
         self._drop_paths = DropPaths(model, recipe.drop_path)
+        self._recomputing = Recomputing(model, recipe.grad_checkpointing)
         self._watch, self._step = LossWatch(epoch=0, scaled=scaled), 0
         self._ema = ModelEmaV3(model, decay=recipe.ema) if recipe.ema is not None else None
         self._loss = self._loss_of_all()
@@ -93,7 +98,7 @@ class Trainer:
         """Takes a batch to its loss; with others, gradients are the mean of all processes'."""
         loss = _Loss(self._model, self._task, self._recipe, self._class_weights)
         if self._world.size == 1:
-            return loss
+            return self._compiled(loss)
         fewest = self._images // self._steps // self._recipe.accumulate
         if fewest < self._world.size:
             raise ArchdslError(
@@ -105,7 +110,14 @@ class Trainer:
         with undisturbed():
             # Once the optimiser knows them all: what it keeps is the same in any world.
             freeze_unused(self._model, loss(images, self._task.blank_targets(images)))
-        return self._world.parallel(loss, self._device)
+        return self._world.parallel(self._compiled(loss), self._device)
+
+    def _compiled(self, loss: nn.Module) -> nn.Module:
+        if self._recipe.compile is None:
+            return loss
+        # For each size of a step: else what is computed would depend on the sizes seen before it.
+        found = torch.compile(loss, mode=self._recipe.compile, dynamic=False)
+        return cast(nn.Module, found)
 
     @property
     def averaged(self) -> nn.Module | None:
@@ -170,7 +182,7 @@ class Trainer:
             skip=sum(map(len, steps[:begin])),
             world=self._world,
         )
-        with self._drop_paths.inside():
+        with self._drop_paths.inside(), self._recomputing.inside():
             for step, parts in enumerate(steps[begin:], start=begin):
                 number, images = (epoch - 1) * self._steps + step, sum(map(len, parts))
                 self._schedule.step_update(number)
@@ -223,9 +235,11 @@ class Trainer:
                     num_classes=self._num_classes,
                     seed=draw("mix"),
                 )
+            if self._recipe.channels_last:
+                some = some.contiguous(memory_format=torch.channels_last)  # noqa: PLW2901
             torch.manual_seed(draw("model"))
             with self._world.waits(self._loss, last=part == parts - 1):
-                with autocast(self._recipe, self._device):
+                with autocast(self._recipe, self._device), _compiles():
                     loss = self._loss(some, targets) * (len(some) / images)
                 # The mean of all processes' gradients is to be that of all images.
                 torch.autograd.backward(self._scaler.scale(loss * self._world.size))
@@ -258,6 +272,24 @@ def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:
     if precision == torch.float32:
         return torch.autocast(device.type, enabled=False)
     return torch.autocast(device.type, dtype=precision)
+
+
+@contextmanager
+def _compiles() -> Iterator[None]:
+    """
+    Raises:
+        ArchdslError: torch.compile failed.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise
+        first = str(error).strip().partition("\n")[0]
+        raise ArchdslError(
+            f"torch.compile could not compile the network: {first}; it needs a working C++ "
+            "compiler on the CPU and Triton on a GPU: install them, or train without compile"
+        ) from error
 
 
 class _Loss(nn.Module):
