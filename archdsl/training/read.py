@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -41,14 +43,14 @@ def resolve_recipe(name_or_mapping: str | Mapping[str, Any] | Recipe) -> Recipe:
 
     Raises:
         NameNotFoundError: no recipe of that name.
-        DocumentError: words that are no recipe.
+        DocumentError: words that are no recipe, or a teacher that is not there.
     """
     if isinstance(name_or_mapping, Recipe):
-        return name_or_mapping.in_words_of_today()
+        return _with_teacher(name_or_mapping.in_words_of_today())
     if isinstance(name_or_mapping, str):
-        return read_recipe(name_or_mapping).in_words_of_today()
+        return _with_teacher(read_recipe(name_or_mapping).in_words_of_today())
     try:
-        return Recipe.model_validate(dict(name_or_mapping)).in_words_of_today()
+        found = Recipe.model_validate(dict(name_or_mapping)).in_words_of_today()
     except ValidationError as error:
         raise DocumentError(
             [
@@ -62,3 +64,25 @@ def resolve_recipe(name_or_mapping: str | Mapping[str, Any] | Recipe) -> Recipe:
                 for problem in error.errors(include_url=False)
             ]
         ) from error
+    return _with_teacher(found)
+
+
+def _with_teacher(recipe: Recipe) -> Recipe:
+    """The recipe with the digest of its teacher's weights, which the bundle says of itself.
+
+    Raises:
+        DocumentError: there is no such bundle.
+    """
+    if recipe.teacher is None or recipe.teacher_weights is not None:
+        return recipe
+    path = Path(recipe.teacher).expanduser()
+    file = path / "bundle.safetensors" if path.is_dir() else path
+    try:
+        with file.open("rb") as stream:
+            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+        weights = json.loads(header["__metadata__"]["archdsl"])["weights"]
+    except (OSError, ValueError, KeyError, TypeError):
+        message = f"{file} is no bundle; name what archdsl train left, or its folder"
+        problem = Problem(source="recipe", line=0, column=0, path="teacher", message=message)
+        raise DocumentError([problem]) from None
+    return recipe.model_copy(update={"teacher_weights": weights})

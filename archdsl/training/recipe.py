@@ -190,6 +190,22 @@ class Recipe(StoredNode):
     the fewer there are of its class. `sampled`: an epoch shows as many images of each class, drawn
     with repetition; there are as many as before."""
 
+    teacher: Annotated[Annotated[str, Field(min_length=1)] | None, YOUNGER] = None
+    """A trained network to learn from: its bundle, or the folder of its training. It is given the
+    same views of the images, mixed as they are."""
+
+    teacher_weights: Annotated[str | None, YOUNGER] = None
+    """Digest of the teacher's weights; found in its bundle unless given."""
+
+    distillation: Annotated[Literal["hard", "soft"], YOUNGER] = "hard"
+    """What is learned of the teacher: its likeliest class, or all its probabilities."""
+
+    teacher_share: Annotated[Probability, YOUNGER] = 0.5
+    """Of the loss; the rest is that of the labels (alpha)."""
+
+    temperature: Annotated[float, Field(gt=0, le=100), YOUNGER] = 1.0
+    """What logits are divided by for `distillation: soft`."""
+
     def in_words_of_today(self) -> Self:
         """The same recipe, of which `augment` is told by the words that took its place."""
         older = OLDER.get(self.augment)
@@ -203,6 +219,24 @@ class Recipe(StoredNode):
             raise ValueError(f"scale {list(self.scale)} begins above its end")
         if self.crop != "random_resized" and self.scale != (0.08, 1.0):
             raise ValueError("scale has a meaning for crop: random_resized alone")
+        return self
+
+    @model_validator(mode="after")
+    def words_of_a_teacher_need_one(self) -> Self:
+        words = ("teacher_weights", "distillation", "teacher_share", "temperature")
+        defaults = {word: Recipe.model_fields[word].default for word in words}
+        said = [word for word in words if getattr(self, word) != defaults[word]]
+        if self.teacher is None and said:
+            raise ValueError(
+                f"{said[0]} has no effect without a teacher; name one, or leave it out"
+            )
+        if self.distillation == "hard" and self.temperature != defaults["temperature"]:
+            raise ValueError("temperature has a meaning for distillation: soft alone")
+        if self.teacher is not None and self.teacher.startswith("timm:"):
+            raise ValueError(
+                f"teacher {self.teacher} would know nothing, as nothing is downloaded; train it "
+                f"first (archdsl train {self.teacher} … -o DIR), and name that folder"
+            )
         return self
 
     @model_validator(mode="after")

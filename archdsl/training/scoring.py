@@ -151,7 +151,7 @@ def score(
         DataError: the images are of another kind than the network's, or a class is unknown to it.
     """
     labels = torch.tensor(class_map(bundle, dataset), device=device)
-    _refuse_other_images(bundle, dataset)
+    refuse_other_images(bundle, dataset)
     network, splits = bundle.network.to(device).eval(), dataset.splits()
     found = Scored(classes=len(bundle.class_names))
     lock = SharedDeviceLock(lock_names(device))
@@ -192,7 +192,11 @@ def class_map(bundle: Bundle, dataset: Dataset) -> list[int]:
     return [known[name] for name in dataset.class_names]
 
 
-def _refuse_other_images(bundle: Bundle, dataset: Dataset) -> None:
+def refuse_other_images(bundle: Bundle, dataset: Dataset) -> None:
+    """
+    Raises:
+        DataError: a network takes other images than those of a data set.
+    """
     reading = bundle.reading
     if dataset.image_size != reading.image_size:
         raise DataError(

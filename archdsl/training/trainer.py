@@ -26,6 +26,7 @@ from archdsl.training.optimizer import build_optimizer, build_schedule
 from archdsl.training.recipe import Recipe
 from archdsl.training.recomputing import Recomputing
 from archdsl.training.tasks.task import Task
+from archdsl.training.teacher import Teacher, teacher_of
 from archdsl.training.world import ALONE, World, freeze_unused
 
 
@@ -92,11 +93,12 @@ class Trainer:
         self._recomputing = Recomputing(model, recipe.grad_checkpointing)
         self._watch, self._step = LossWatch(epoch=0, scaled=scaled), 0
         self._ema = ModelEmaV3(model, decay=recipe.ema) if recipe.ema is not None else None
+        self._teacher = teacher_of(recipe, dataset, device)
         self._loss = self._loss_of_all()
 
     def _loss_of_all(self) -> nn.Module:
         """Takes a batch to its loss; with others, gradients are the mean of all processes'."""
-        loss = _Loss(self._model, self._task, self._recipe, self._class_weights)
+        loss = _Loss(self._model, self._task, self._recipe, self._class_weights, self._teacher)
         if self._world.size == 1:
             return self._compiled(loss)
         fewest = self._images // self._steps // self._recipe.accumulate
@@ -296,11 +298,18 @@ class _Loss(nn.Module):
     """A batch to its loss, by a model and a task."""
 
     def __init__(
-        self, model: nn.Module, task: Task, recipe: Recipe, class_weights: Tensor | None
+        self,
+        model: nn.Module,
+        task: Task,
+        recipe: Recipe,
+        class_weights: Tensor | None,
+        teacher: Teacher | None,
     ) -> None:
         super().__init__()
         self.model = model
         self._loss = partial(task.loss, recipe=recipe, class_weights=class_weights)
+        self._teacher = teacher
 
     def forward(self, images: Tensor, targets: Tensor) -> Tensor:
-        return self._loss(self.model, images, targets)
+        taught = None if self._teacher is None else self._teacher(images)
+        return self._loss(self.model, images, targets, taught=taught)

@@ -78,6 +78,18 @@ def test_stochastic_depth_and_batch_norms(run: Command, pictures: Path) -> None:
     assert "drop_path 0.2 has no effect: timm:vgg11 has none" in refused.err
 
 
+def test_a_model_of_timm_is_a_teacher(run: Command, folder: Path) -> None:
+    words = ("--data", "digits", "--threads", "1", "--epochs", "1")
+    run("train", "timm:resnet10t", *words, "-o", "teacher")
+    run("train", "vittm-digits", *words, "-o", "one", "--set", "teacher=teacher")
+    recipe = load_bundle("one").training["recipe"]
+    assert recipe["teacher"] == "teacher"
+    assert recipe["teacher_weights"] == load_bundle("teacher").weights
+    nowhere = ("--set", "teacher=nowhere")
+    refused = run("train", "vittm-digits", *words, "-o", "two", *nowhere, code=2)
+    assert "nowhere is no bundle" in refused.err
+
+
 def test_what_a_model_of_timm_cannot_be(run: Command, folder: Path) -> None:
     words = ("--data", "digits", "-o", "one")
     near = run("train", "timm:resnet10x", *words, code=2)

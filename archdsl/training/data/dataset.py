@@ -117,8 +117,12 @@ class Normalisation:
 
     def undo(self, images: Tensor) -> Tensor:
         """Normalised images: (batch, channels, height, width) -> their whole levels, float32."""
+        return self.levels(images).round_()
+
+    def levels(self, images: Tensor) -> Tensor:
+        """The same of images that were changed since, whose levels are not whole."""
         mean, std = self._on(images.device)
-        return (images * std + mean).round_()
+        return images * std + mean
 
     def _on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         shape = (1, -1, 1, 1)

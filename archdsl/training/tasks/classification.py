@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from archdsl.analysis.statistics import wilson_interval, wilson_interval_of_share
 from archdsl.training.recipe import Recipe
+from archdsl.training.tasks.distillation import distillation_loss
 from archdsl.training.tasks.per_class import PerClass
 from archdsl.training.tasks.task import Counts, Score
 
@@ -52,6 +53,7 @@ class Classification:
         *,
         recipe: Recipe,
         class_weights: Tensor | None = None,
+        taught: Tensor | None = None,
     ) -> Tensor:
         """The sum over the classifiers of the recipe's loss with smoothed labels.
 
@@ -76,6 +78,12 @@ class Classification:
             else partial(_cross_entropy, smoothing=smoothing, weights=weights)
         )
         losses = [loss_of(logits, targets) for logits in answers]
+        if taught is not None:
+            share = recipe.teacher_share
+            losses = [
+                (1 - share) * loss + share * distillation_loss(logits, taught, recipe)
+                for loss, logits in zip(losses, answers, strict=True)
+            ]
         return torch.stack(losses).sum()
 
     def count(self, model: nn.Module, images: Tensor, targets: Tensor) -> Mapping[str, Tensor]:

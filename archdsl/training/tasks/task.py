@@ -54,6 +54,7 @@ class Task(Protocol):
         *,
         recipe: Recipe,
         class_weights: Tensor | None = None,
+        taught: Tensor | None = None,
     ) -> Tensor:
         """What training minimises.
 
@@ -64,6 +65,7 @@ class Task(Protocol):
             recipe: says which loss.
             class_weights: (num_classes,) how much the images of each class count; all alike unless
                 given.
+            taught: a teacher's answers, (batch, num_classes); None without one.
 
         Returns:
             A scalar.

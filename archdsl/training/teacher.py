@@ -1,0 +1,50 @@
+"""The trained network that a recipe's teacher is: asked of the very images that are trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from archdsl.errors import WeightsError
+from archdsl.training.bundle import load_bundle
+from archdsl.training.data.dataset import Dataset
+from archdsl.training.recipe import Recipe
+from archdsl.training.scoring import class_map, refuse_other_images
+
+Teacher = Callable[[Tensor], Tensor]
+"""Takes normalised images to logits of the data's classes."""
+
+
+def teacher_of(recipe: Recipe, dataset: Dataset, device: torch.device) -> Teacher | None:
+    """The teacher of a recipe, on a device; None where it has none.
+
+    Raises:
+        WeightsError: its bundle is not there, or holds other weights than it did.
+        DataError: it knows other classes than the data, or takes other images.
+    """
+    if recipe.teacher is None:
+        return None
+    bundle = load_bundle(Path(recipe.teacher))
+    if bundle.weights != recipe.teacher_weights:
+        raise WeightsError(
+            f"the teacher {recipe.teacher} holds other weights than when this training was asked "
+            "for; bring them back, or ask for another training"
+        )
+    labels = torch.tensor(class_map(bundle, dataset), device=device)
+    refuse_other_images(bundle, dataset)
+    network = bundle.network.to(device).eval().requires_grad_(False)
+    channels, given = bundle.reading.channels, dataset.normalisation
+    taken = bundle.reading.normalisation
+
+    def logits(images: Tensor) -> Tensor:
+        if given != taken:
+            levels = given.levels(images).expand(-1, channels, -1, -1)
+            images = taken.apply(levels.clone())
+        with torch.no_grad():
+            found: Tensor = network(images)
+        return found[:, labels]
+
+    return logits
