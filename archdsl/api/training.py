@@ -148,12 +148,10 @@ def run_training(
     from archdsl.training.device import choose_device, cpu_threads
     from archdsl.training.read import resolve_recipe
     from archdsl.training.run import train_one
-    from archdsl.training.run_folder import CURVES, EPOCHS
-    from archdsl.training.trackers import check_tracker, tracked
+    from archdsl.training.run_folder import CURVES
+    from archdsl.training.trackers import tracked
     from archdsl.training.world import joined, started_world
 
-    if log is not None:
-        check_tracker(log)
     world = started_world()
     watch, db, log = (watch, db, log) if world.first else (Nobody(), None, None)
     chosen, most = choose_device(device), threads or usable_cores()
@@ -200,8 +198,6 @@ def run_training(
         return trained
     if not (trained.found and (folder / CURVES).exists()):
         _draw(spec.name, trained.epochs, folder / CURVES)
-    if log is not None and trained.found:
-        watch.say(f"nothing is logged of a training that is found finished; see {folder / EPOCHS}")
     if db is not None:
         _keep(asked, trained.bundle, folder, db)
     return trained

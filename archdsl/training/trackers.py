@@ -109,7 +109,7 @@ TRACKERS: Mapping[TrackerName, type[TensorBoard | WeightsAndBiases | MLflow]] = 
 }
 
 
-def check_tracker(name: TrackerName) -> None:
+def _refuse_missing(name: TrackerName) -> None:
     """
     Raises:
         ArchdslError: its package, called as it is, is not installed.
@@ -124,10 +124,15 @@ def check_tracker(name: TrackerName) -> None:
 
 @contextmanager
 def tracked(watch: Watch, name: TrackerName | None, folder: Path) -> Iterator[Watch]:
-    """Who looks on, with a tracker beside where one is asked for."""
+    """Who looks on, with a tracker beside where one is asked for.
+
+    Raises:
+        ArchdslError: its package is not installed.
+    """
     if name is None:
         yield watch
         return
+    _refuse_missing(name)
     both = _Tracked(watch, name, folder)
     finished = False
     try:
@@ -136,6 +141,8 @@ def tracked(watch: Watch, name: TrackerName | None, folder: Path) -> Iterator[Wa
     finally:
         if both.tracker is not None:
             both.tracker.close(finished=finished)
+        elif finished:
+            watch.say("nothing is logged of a training that is found finished; see its epochs.csv")
 
 
 class _Tracked:
