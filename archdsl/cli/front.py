@@ -145,7 +145,8 @@ def print_front(front: StudyResults, *, robust: bool = False, settled: bool = Fa
     for baseline in front.baselines:
         put(describe_baseline(front, baseline))
     put(describe_hypervolume(front))
-    put(front.conditions)
+    if front.conditions:
+        put(front.conditions)
     if front.intervals:
         put(front.intervals)
 

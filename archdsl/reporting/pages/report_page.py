@@ -50,7 +50,7 @@ def report_html(found: Findings) -> str:
         "report.html",
         mark=drawn_of(study.digest),
         title=f"Search {study.name}",
-        about=f"Aim: {goals}. {results.conditions}.",
+        about=" ".join(f"{said}." for said in (f"Aim: {goals}", results.conditions) if said),
         sections=sections,
         footer=f"archdsl {__version__}; study {study.digest}",
     )

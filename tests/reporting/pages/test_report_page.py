@@ -148,6 +148,12 @@ def test_one_objective(fill: Any, report: Any, made: Made) -> None:
     assert [text.split(" ")[1] for text in steps] == ["0", "1", "3"]
 
 
+def test_what_is_counted_alone_has_no_conditions(fill: Any, report: Any, made: Made) -> None:
+    page = report(fill([made(values={"params": 5.0})], objectives={"params": "minimize"}))
+    assert "Aim: minimize params." in page.text
+    assert ". ." not in page.text
+
+
 def test_three_objectives(fill: Any, report: Any, made: Made) -> None:
     goals = {"latency": "minimize", "top1": "maximize", "params": "minimize"}
     trials = [
