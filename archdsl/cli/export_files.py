@@ -22,7 +22,7 @@ from archdsl.plan.read import check_model, read_model
 from archdsl.reporting.certificate import certificate
 from archdsl.reporting.trials_table import csv_table, parquet_table, trial_columns
 from archdsl.searching.final_score import final_score
-from archdsl.searching.stored import ListedTrial, list_trials
+from archdsl.searching.stored import ListedTrial, list_trials, refuse_damaged
 from archdsl.store.rows import Architecture, StudyRow, Trial
 from archdsl.store.store import Store
 from archdsl.store.weights import PLACE
@@ -61,7 +61,7 @@ def write_members(
     """Write every member of a study's front with its certificate, and a bundle where it was
     trained; documents and certificates are all made before any is written."""
     row = pick_study(store, study, db=db)
-    store.refuse_damaged(study_id=row.id)
+    refuse_damaged(store, row)
     members = store.trials.front(row.id)
     if not members:
         raise ArchdslError(f"the front of '{row.name}' is empty: no trial is complete yet")

@@ -21,6 +21,7 @@ from archdsl.searching.replicate import (
     replicate,
     replication_cost,
 )
+from archdsl.searching.stored import refuse_damaged
 from archdsl.store.rows import StudyRow
 from archdsl.store.store import Store
 
@@ -36,7 +37,7 @@ def settle_front(
     Raises:
         ArchdslError: interrupted, or what cannot be measured here.
     """
-    store.refuse_damaged(study_id=study.id)
+    refuse_damaged(store, study)
     profile = read_profile(runner)
     agreed = replication_cost(store, study, rounds=rounds)
     say(_format_budget(agreed, study, rounds))

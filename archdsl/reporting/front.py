@@ -25,6 +25,7 @@ from archdsl.reporting.formatting import (
 )
 from archdsl.searching.baselines import MeasuredBaseline, measured_baselines
 from archdsl.searching.final_score import final_quantities, final_scores
+from archdsl.searching.stored import refuse_damaged
 from archdsl.searching.study import reference_point
 from archdsl.space.difference import Differences
 from archdsl.spec.model import ModelSpec
@@ -191,9 +192,9 @@ def read_front(store: Store, study: StudyRow) -> StudyResults:
     """Read the front of a study from the store.
 
     Raises:
-        StoreError: rows of it are damaged.
+        StoreError: rows of it are damaged, or its document is no study.
     """
-    store.refuse_damaged(study_id=study.id)
+    refuse_damaged(store, study)
     plain, robust = (store.trials.front_rows(study.id, robust=kind) for kind in (False, True))
     trials = store.trials.all(study.id)
     complete = [t for t in trials if t.state is State.COMPLETE]

@@ -23,7 +23,7 @@ from archdsl.searching.loop import Observer, Search, budget_seconds_left, job_of
 from archdsl.searching.read import CheckedStudy
 from archdsl.searching.retry import BaseFailedError, elsewhere, undo, ways_on
 from archdsl.searching.samplers import Sampler
-from archdsl.searching.stored import why_nothing
+from archdsl.searching.stored import refuse_damaged, why_nothing
 from archdsl.searching.study import Budget, Study
 from archdsl.store.location import is_new_file
 from archdsl.store.owner import Owner
@@ -180,7 +180,7 @@ def _search(
     study, row = checked.study, begun(checked, store)
     ran, note = 0, None
     if row is not None:
-        store.refuse_damaged(study_id=row.id)
+        refuse_damaged(store, row)
     if row is None or retry or work_left(study, row, store):
         # A study that cannot run leaves nothing behind, so that its document can be mended.
         protocols, said = check_runs(checked, runner)

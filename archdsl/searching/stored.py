@@ -99,14 +99,27 @@ def unreadable(store: Store) -> list[Damage]:
             message = f"spec is no model: {first.path}: {first.message}"
             row = f"architectures arch_id={arch_id}"
             found.append(Damage(row=row, message=message, study=None))
-    for study in store.studies.all():
-        try:
-            space_of(study)
-            decisions_of_base(study)
-        except (DocumentError, LookupError, TypeError, AttributeError) as error:
-            message = f"document is no study: {type(error).__name__}: {error}"
-            found.append(Damage(row=f"studies id={study.id}", message=message, study=study.name))
-    return found
+    return [*found, *(damage for study in store.studies.all() for damage in _no_study(study))]
+
+
+def refuse_damaged(store: Store, study: StudyRow) -> None:
+    """See that all that is stored of a study can be read.
+
+    Raises:
+        StoreError: rows of it are damaged, or its document is no study.
+    """
+    store.refuse_damaged(study_id=study.id)
+    store.database.refuse(_no_study(study))
+
+
+def _no_study(study: StudyRow) -> list[Damage]:
+    try:
+        space_of(study)
+        decisions_of_base(study)
+    except (DocumentError, LookupError, TypeError, AttributeError) as error:
+        message = f"document is no study: {type(error).__name__}: {error}"
+        return [Damage(row=f"studies id={study.id}", message=message, study=study.name)]
+    return []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,9 +147,9 @@ def list_trials(store: Store, study: StudyRow) -> list[ListedTrial]:
     """Every trial of a study, by number, whatever became of it.
 
     Raises:
-        StoreError: rows of it are damaged.
+        StoreError: rows of it are damaged, or its document is no study.
     """
-    store.refuse_damaged(study_id=study.id)
+    refuse_damaged(store, study)
     trials = store.trials.all(study.id)
     architectures = store.architectures.of_study(study.id)
     samples = store.samples.by_trial(study.id)

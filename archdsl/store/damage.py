@@ -37,6 +37,7 @@ from sqlalchemy import (
 from archdsl.document.messages import counted
 from archdsl.metrics import METRICS, TRAINED, on_test_images
 from archdsl.records import State
+from archdsl.store.json_parts import Check, parts_of_other_types
 from archdsl.store.tables import (
     architectures,
     claims,
@@ -106,10 +107,6 @@ class Damage:
         return f"{whose}: {self.row}: {self.message}" if of else f"{self.row}: {self.message}"
 
 
-Check = tuple[Column[Any], ColumnElement[bool], str]
-"""A column, when it is damaged, and what it should hold."""
-
-
 def damages(connection: Connection, within: Within = ALL) -> list[Damage]:
     """What is wrong with the rows of a database, a study, a trial or an architecture."""
     lite = connection.dialect.name == "sqlite"
@@ -133,6 +130,7 @@ def _checks(column: Column[Any], *, lite: bool) -> Iterator[Check]:
             yield column, missing, f"which no row of {key.column.table} has"
     elif isinstance(column.type, JSON):
         yield column, func.json_typeof(column).not_in(_kinds(column)), "not a JSON object"
+    yield from parts_of_other_types(column, lite=lite)
     if column is architectures.c.facts:
         yield column, _holds_no_number(column, lite=lite), "not all of them numbers"
     if column is measurements.c.low:

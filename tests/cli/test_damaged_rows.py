@@ -170,10 +170,99 @@ def test_json_that_is_no_document_is_damage(
     assert any(message in each["found"] for each in found if each["name"] == "store")
 
 
-def test_the_doctor_finds_a_study_that_says_nothing(run: Run, searched: Any) -> None:
+def test_a_study_that_says_nothing_is_refused(run: Run, searched: Any) -> None:
     change("UPDATE studies SET document = '{}'")
-    found = run("doctor", code=1).out
-    assert "study 'tabular': studies id=1: document is no study: KeyError: 'evaluate'" in found
+    message = "study 'tabular': studies id=1: document is no study: KeyError: 'evaluate'"
+    for words in (["front"], ["report", "-o", "r.html"], ["export", "--csv", "trials.csv"]):
+        assert message in run(*words, code=2).err
+    assert message in run("doctor", code=1).out
+
+
+DETAILS = {
+    "count": ['"x"', "null", "{}", '["x"]', "[null]"],
+    "correct": ["5", '["x"]'],
+    "hits": ["5", "[5]"],
+    "blocks_ms": ['"x"', "[1.5]"],
+    "steady": ['"x"', "1"],
+    "unsteady": ['"x"', "[1]"],
+    "weights": ["5", "[]"],
+    "train_seconds": ['"x"', "null"],
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "value"), [(part, value) for part, values in DETAILS.items() for value in values]
+)
+def test_a_detail_of_another_type_is_damage(run: Run, searched: Any, part: str, value: str) -> None:
+    change(f"UPDATE measurements SET detail = '{{\"{part}\": {value}}}' WHERE id = 7")
+    found = run("front", code=2).err
+    assert f"{TRIAL}measurements id=7: detail is " in found
+    assert f"whose {part} is not " in found
+
+
+def test_a_detail_of_another_type_is_told_by_every_reader(run: Run, searched: Any) -> None:
+    change('UPDATE measurements SET detail = \'{"count": "x"}\' WHERE id = 7')
+    message = (
+        f'{TRIAL}measurements id=7: detail is \'{{"count": "x"}}\', '
+        "whose count is not a number or a list of numbers"
+    )
+    for words in (
+        ["show", "3"],
+        ["report", "-o", "r.html"],
+        ["export", "3", "-o", "three.yaml"],
+        ["export", "--csv", "trials.csv"],
+        ["search", "study.yaml", "--trials", "8"],
+    ):
+        assert message in run(*words, code=2).err
+    assert message in run("doctor", code=1).out
+
+
+def test_details_as_archdsl_writes_them_are_sound(run: Run, searched: Any) -> None:
+    detail = (
+        '{"count": [9, 8], "correct": [3, 4], "hits": [[1, 2], [3, 1]], "blocks_ms": [[1.5], []],'
+        ' "steady": true, "unsteady": [], "weights": "a", "train_seconds": 1, "images": {}}'
+    )
+    change(f"UPDATE measurements SET detail = '{detail}' WHERE id = 7")
+    run("front")
+    change('UPDATE measurements SET detail = \'{"count": 72, "unsteady": ["x"]}\' WHERE id = 7')
+    run("front")
+
+
+RUNS = {
+    "detail without scores": (
+        """UPDATE runs SET detail = '{"name": "x", "source": "y"}'""",
+        "whose scores.top1 is not a number",
+    ),
+    "a source of another type": (
+        "UPDATE runs SET detail = json_set(detail, '$.source', 3)",
+        "whose source is not a text",
+    ),
+    "a recipe of another type": (
+        "UPDATE runs SET protocol = json_set(protocol, '$.recipe', 'short')",
+        "whose recipe.epochs is not a number",
+    ),
+    "seeds of another type": (
+        "UPDATE runs SET protocol = json_set(protocol, '$.seeds', 0)",
+        "whose seeds is not a list of numbers",
+    ),
+}
+TRAINING = """
+    INSERT INTO runs (id, arch_id, key, place, weights_digest, protocol, detail, created)
+    SELECT 1, arch_id, 'k', 'runs/one', 'd', '{"recipe": {"epochs": 3}, "seeds": [0]}',
+        '{"name": "x", "source": "digits", "scores": {"top1": 90}}', '2026-01-01T00:00:00'
+    FROM trials WHERE number = 3
+"""
+
+
+@pytest.mark.parametrize(("statements", "message"), RUNS.values(), ids=RUNS)
+def test_a_damaged_training_is_told(run: Run, searched: Any, statements: str, message: str) -> None:
+    change(TRAINING)
+    assert "90.00 %" in run("runs").out
+    change(statements)
+    found = run("runs", code=2).err
+    assert "runs id=1: " in found
+    assert message in found
+    assert message in run("doctor", code=1).out
 
 
 def test_views_hold_nothing_and_are_made_anew(run: Run, searched: Any) -> None:

@@ -113,7 +113,9 @@ def test_a_log_cut_short_costs_its_last_commits_alone(
     copy = place / "copy.db"
     with open_store(str(begun)) as store:
         # While it is open, what is committed now stands in the log alone.
-        store.studies.ensure(name="later", document={}, objectives={"top1": "maximize"})
+        store.studies.ensure(
+            name="later", document={"evaluate": {}}, objectives={"top1": "maximize"}
+        )
         shutil.copy(begun, copy)
         log = Path(f"{begun}-wal").read_bytes()
     Path(f"{copy}-wal").write_bytes(log[: len(log) - 100])

@@ -64,7 +64,9 @@ def test_a_latency_that_is_not_steady_is_marked(run: Run) -> None:
     protocol = {"evaluator": "latency/2"}
     with open_store("loose.db") as store:
         row = store.studies.ensure(
-            name="loose", document={"base": "vittm-digits"}, objectives={"latency": "minimize"}
+            name="loose",
+            document={"base": "vittm-digits", "evaluate": {}},
+            objectives={"latency": "minimize"},
         )
         trial = store.trials.add(_new(model), study_id=row.id, budget=1, owner=Owner.current())
         assert trial is not None
@@ -91,7 +93,9 @@ def test_a_member_that_mostly_does_nothing_is_marked(run: Run) -> None:
     models = [read_model("vittm-digits", ["depth=1", *sets]) for sets in ([last], [])]
     with open_store("idle.db") as store:
         row = store.studies.ensure(
-            name="idle", document={"base": "vittm-digits"}, objectives={"params": "minimize"}
+            name="idle",
+            document={"base": "vittm-digits", "evaluate": {}},
+            objectives={"params": "minimize"},
         )
         for model in models:
             trial = store.trials.add(_new(model), study_id=row.id, budget=2, owner=Owner.current())

@@ -84,7 +84,7 @@ def finish(store: Store, study_id: int, latency: float, *, state: State = State.
 
 def begin(store: Store, *, budget: int | None = 4) -> int:
     return store.studies.ensure(
-        name="a", document={}, objectives={"latency": "minimize"}, budget=budget
+        name="a", document={"evaluate": {}}, objectives={"latency": "minimize"}, budget=budget
     ).id
 
 

@@ -87,7 +87,9 @@ def test_it_can_be_gone_on_with(
 
 def test_a_study_without_trials(store: Store, folder: Path) -> None:
     row = store.studies.ensure(
-        name="<script> 🚀 \"'", document={"base": "tiny"}, objectives={"top1": "maximize"}
+        name="<script> 🚀 \"'",
+        document={"base": "tiny", "evaluate": {}},
+        objectives={"top1": "maximize"},
     )
     assert list_trials(store, row) == []
     (folder / "optuna.db").write_bytes(optuna_file(row, []))
