@@ -145,10 +145,8 @@ def print_front(front: StudyResults, *, robust: bool = False, settled: bool = Fa
     for baseline in front.baselines:
         put(describe_baseline(front, baseline))
     put(describe_hypervolume(front))
-    if front.conditions:
-        put(front.conditions)
-    if front.intervals:
-        put(front.intervals)
+    for line in filter(None, (front.conditions, front.intervals)):
+        put(line)
 
 
 def front_json(front: StudyResults, *, robust: bool = False) -> dict[str, Any]:
