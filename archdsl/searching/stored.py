@@ -113,13 +113,17 @@ def refuse_damaged(store: Store, study: StudyRow) -> None:
 
 
 def _no_study(study: StudyRow) -> list[Damage]:
+    goals = study.objectives
     try:
         space_of(study)
         decisions_of_base(study)
     except (DocumentError, LookupError, TypeError, AttributeError) as error:
         message = f"document is no study: {type(error).__name__}: {error}"
-        return [Damage(row=f"studies id={study.id}", message=message, study=study.name)]
-    return []
+    else:
+        if goals and all(goal in ("minimize", "maximize") for goal in goals.values()):
+            return []
+        message = f"objectives is {dict(goals)}, not what to minimize or maximize"
+    return [Damage(row=f"studies id={study.id}", message=message, study=study.name)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -178,6 +178,14 @@ def test_a_study_that_says_nothing_is_refused(run: Run, searched: Any) -> None:
     assert message in run("doctor", code=1).out
 
 
+@pytest.mark.parametrize("goals", ["{}", '{"latency": "up", "top1": "maximize"}'])
+def test_a_study_that_aims_at_nothing_is_refused(run: Run, searched: Any, goals: str) -> None:
+    change(f"UPDATE studies SET objectives = '{goals}'")
+    for words in (["front"], ["report", "-o", "r.html"]):
+        assert "not what to minimize or maximize" in run(*words, code=2).err
+    assert "not what to minimize or maximize" in run("doctor", code=1).out
+
+
 DETAILS = {
     "count": ['"x"', "null", "{}", '["x"]', "[null]"],
     "correct": ["5", '["x"]'],
