@@ -96,10 +96,7 @@ def everything(run: Run, tabular: Path, folder: Path) -> str:
 
 @pytest.mark.slow
 def test_the_examples_work(run: Run, everything: str, folder: Path) -> None:
-    """As they stand, but on a small model where an example speaks of a large one.
-
-    Each in an interpreter of its own: what a command imports itself is all that it has.
-    """
+    """As they stand, but on a small model where an example speaks of a large one."""
     names = [name for name in COMMANDS if name != "reproduce"]  # which times tables for minutes
     epilogs = [load_command(name).epilog or "" for name in names]
     shown = [line for text in epilogs for line in re.findall(r"archdsl(?: [\w./=:,-]+)+", text)]
@@ -116,7 +113,7 @@ def test_the_examples_work(run: Run, everything: str, folder: Path) -> None:
         if words[0] == "init":
             words += ["--force"]
         if words[0] != "doctor":  # tests/cli/test_doctor.py runs it
-            run(*words, fresh=True)
+            run(*words)
     assert (folder / "out" / "weights.safetensors").is_file()
     assert list((folder / "found").glob("*.yaml"))
 
