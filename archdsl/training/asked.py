@@ -12,6 +12,7 @@ from torch import nn
 from archdsl.compiler.baseline import build_baseline
 from archdsl.compiler.build import build, build_plan
 from archdsl.compiler.weights.reading import State, read_state
+from archdsl.compiler.weights.start import start_revision
 from archdsl.identity import digest
 from archdsl.plan.baseline import Baseline
 from archdsl.plan.plan import Plan
@@ -81,6 +82,14 @@ class Asked:
         """Of the weights that it begins with."""
         return None if self.start is None else weights_digest(self.start.tensors)
 
+    @cached_property
+    def _begun_with(self) -> str | None:
+        """That digest, or one that says how they are made to fit, too."""
+        if self.start is None:
+            return None
+        revision = start_revision(self.weightless(), self.start)
+        return digest([self.start_digest, revision]) if revision else self.start_digest
+
     @property
     def key(self) -> str:
         """Names the training among all others."""
@@ -99,5 +108,5 @@ class Asked:
             "data": self.dataset.digest,
             "split_seed": self.split_seed,
             "seed": self.seed,
-            "init": self.start_digest,
+            "init": self._begun_with,
         }

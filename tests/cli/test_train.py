@@ -112,11 +112,11 @@ def test_it_begins_with_what_fits_of_other_weights(run: Command, trained: Done) 
              "--epochs", "1", "-o", "two", "--init", "runs/one")  # fmt: skip
     done = run(*again, "--json")
     started = done.err.partition("begins with runs/one:\n")[2]
-    loaded, resampled, fresh = started.splitlines()[:3]
-    assert int(loaded.split()[0]) == len(load_bundle("runs/one").network.state_dict())
+    loaded, resampled, fresh, layers = started.splitlines()[:4]
+    assert int(loaded.split()[0]) == len(load_bundle("two").network.state_dict())
     assert loaded.endswith("loaded")
-    assert resampled == "0 resampled"
-    assert "fresh: layers.1." in fresh
+    assert (resampled, fresh) == ("0 resampled", "0 fresh")
+    assert layers == "2 layers begin as layers 0, 0 of their 1"
     assert "classifiers" not in started
     of = {each["quantity"]: each["value"] for each in done.json()["scores"]}
     before = {each["quantity"]: each["value"] for each in trained.json()["scores"]}

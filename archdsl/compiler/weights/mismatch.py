@@ -15,7 +15,7 @@ from archdsl.plan.resolution import fixed_tokens
 Shape = tuple[int, ...]
 
 _MOST_NAMED = 12
-_OF_TOKENS = re.compile(r".+\.(?:fc1|fc2|gate)\.(?:weight|bias)")
+OF_TOKENS = re.compile(r".+\.(?:fc1|fc2|gate)\.(?:weight|bias)")
 """Tensors of these words whose first axis is the number of target tokens."""
 
 
@@ -64,9 +64,9 @@ def differences(found: Mapping[str, Tensor], wanted: Mapping[str, Shape]) -> lis
 def _of_another_resolution(
     found: Mapping[str, Tensor], wanted: Mapping[str, Shape], plan: Plan
 ) -> list[str]:
-    words = _words_with_tokens(plan)
+    words = words_with_tokens(plan)
     lines: dict[str, None] = {}
-    for name in (name for name in wanted if name in found and _OF_TOKENS.fullmatch(name)):
+    for name in (name for name in wanted if name in found and OF_TOKENS.fullmatch(name)):
         word = next((word for start, word in words.items() if name.startswith(start)), None)
         tokens = found[name].shape[:1]
         if word and tokens and tokens != wanted[name][:1]:
@@ -78,7 +78,7 @@ def _of_another_resolution(
     return list(lines)
 
 
-def _words_with_tokens(plan: Plan) -> dict[str, str]:
+def words_with_tokens(plan: Plan) -> dict[str, str]:
     """Start of the names of a word's tensors -> the word, where they hold a number of tokens."""
     fixed = fixed_tokens(plan)
     found: dict[str, str] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from archdsl.compiler.baseline import classifier_names
 from archdsl.compiler.weights.layouts import guess
 from archdsl.compiler.weights.load import shaped, translated
-from archdsl.compiler.weights.mismatch import tensors_listed
+from archdsl.compiler.weights.mismatch import tensors_listed, words_with_tokens
 from archdsl.compiler.weights.positions import bring_tables, grids_of
 from archdsl.compiler.weights.reading import State
+from archdsl.compiler.weights.resized import REVISION, layers_of, to_depth, to_shape
 from archdsl.compiler.weights.values import not_finite, not_floating
 from archdsl.compiler.weights.warm_start import WarmStart, warm_start
 from archdsl.errors import WeightsError
@@ -31,14 +32,24 @@ class Start:
         taken: parameters that hold their values, position tables of another grid, and the fresh.
         left_out: tensors of theirs that no parameter of the same name and shape takes.
         classifier: why the classifiers are fresh; empty where they are taken or there are none.
+        depths: numbers of layers, theirs and the model's, where they differ.
+        resized: parameters whose values were cut or repeated, each with both shapes.
     """
 
     taken: WarmStart
     left_out: tuple[str, ...]
     classifier: str
+    depths: tuple[int, int] | None = None
+    resized: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [str(self.taken)]
+        if self.depths:
+            theirs, ours = self.depths
+            spread = ", ".join(str(number * theirs // ours) for number in range(ours))
+            lines.append(f"{ours} layers begin as layers {spread} of their {theirs}")
+        if self.resized:
+            lines.append(f"{len(self.resized)} cut or repeated: {tensors_listed(self.resized)}")
         if self.left_out:
             lines.append(f"{len(self.left_out)} left out: {tensors_listed(self.left_out)}")
         return "\n".join([*lines, *([self.classifier] if self.classifier else [])])
@@ -49,7 +60,8 @@ def start_from(model: nn.Module, state: State, *, classes: tuple[str, ...]) -> S
 
     A model of timm's takes every tensor of its names and shapes. Into a network of ours, of weights
     of archdsl and of published ViTTMs every tensor is taken whose name and shape the model has;
-    position tables are brought to its grids. Of a plain ViT of timm what `warm_start` takes.
+    layers and widths are cut or repeated to the model's (see `resized`), and position tables are
+    brought to its grids. Of a plain ViT of timm what `warm_start` takes.
     Classifiers are taken where the weights say that they are for the same classes, in the same
     order.
 
@@ -72,17 +84,54 @@ def start_from(model: nn.Module, state: State, *, classes: tuple[str, ...]) -> S
     )
 
 
+def start_revision(model: nn.Module, state: State) -> int:
+    """What else than some weights decides what a model begins with: how those are cut or repeated
+    for it; 0 where they are not."""
+    if not isinstance(model, Network) or guess(state.tensors) == "timm":
+        return 0
+    found = translated(state.tensors, model.plan, guess(state.tensors))
+    sized = _sized(found, model)
+    same = sized.keys() == found.keys() and all(sized[name] is found[name] for name in found)
+    return 0 if same else REVISION
+
+
+def _sized(found: Mapping[str, Tensor], model: Network) -> dict[str, Tensor]:
+    """Their tensors by the model's layers and in its widths, as far as that can be."""
+    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    sized, of_tokens = {}, tuple(words_with_tokens(model.plan))
+    for name, tensor in to_depth(found, layers_of(own)).items():
+        shape = own.get(name, tuple(tensor.shape))
+        if name.endswith(".position"):  # its rows are brought to the grid later
+            shape = (*tensor.shape[:-1], shape[-1])
+        counts = name.startswith(of_tokens)
+        sized[name] = to_shape(name, tensor, shape, counts_tokens=counts)
+    return sized
+
+
 def _start_ours(model: Network, state: State, classes: tuple[str, ...]) -> Start:
     plan = model.plan
     found = translated(state.tensors, plan, guess(state.tensors))
+    layers = layers_of(found), layers_of(model.state_dict())
+    placed = to_depth({name: shaped(name, each, plan) for name, each in found.items()}, layers[1])
+    sized = _sized(placed, model)
+    resized = [name for name in placed if sized[name] is not placed[name]]
     grids = grids_of(plan) if state.arch_id == plan.arch_id else state.grids
-    brought, _ = bring_tables(found, plan, stored=grids, said=None)
-    moved = {name for name in found if brought[name] is not found[name]}
-    placed = {name: shaped(name, tensor, plan) for name, tensor in brought.items()}
+    brought, _ = bring_tables(sized, plan, stored=grids, said=None)
+    moved = {name for name in sized if brought[name] is not sized[name]}
     answers = tuple(
         name for name in model.state_dict() if name.startswith("classifiers.") and _OUTPUT in name
     )
-    return _taken(model, placed, state, classes=classes, answers=answers, moved=moved)
+    start = _taken(model, brought, state, classes=classes, answers=answers, moved=moved)
+    taken = {*start.taken.loaded, *start.taken.resampled}
+    return replace(
+        start,
+        depths=None if layers[0] == layers[1] else layers,
+        resized=tuple(
+            f"{name} {tuple(placed[name].shape)} to {tuple(sized[name].shape)}"
+            for name in resized
+            if name in taken
+        ),
+    )
 
 
 def _taken(
