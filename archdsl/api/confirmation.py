@@ -79,6 +79,7 @@ class Confirmation:
         split_seed: the study's.
         recipe: a name, or words.
         seeds: none of those that the search trained with.
+        init: the study's weights to begin with.
         members: of the front.
         baselines: of the study.
     """
@@ -89,6 +90,7 @@ class Confirmation:
     split_seed: int
     recipe: str | Mapping[str, Any]
     seeds: Sequence[int]
+    init: Path | None
     members: Sequence[CompleteTrial]
     baselines: Sequence[Baseline]
 
@@ -135,6 +137,7 @@ def plan_of(
         split_seed=settings.get("split_seed", 0),
         recipe=recipe or settings.get("recipe", DEFAULT_RECIPE),
         seeds=range(first, first + seeds),
+        init=Path(settings["init"]) if "init" in settings else None,
         members=front.members,
         baselines=[each for known in documents if (each := Baseline.read(known))],
     )
@@ -176,7 +179,7 @@ def confirm_members(
                     names=names,
                     recipe=plan.recipe,
                     epochs=epochs,
-                    init=None,
+                    init=plan.init,
                     seed=seed,
                     split_seed=plan.split_seed,
                     device=device,

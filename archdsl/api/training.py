@@ -260,7 +260,7 @@ def _keep(asked: Asked, bundle: Bundle, folder: Path, db: str) -> None:
             "images": training["data"]["images"],
             "train_seconds": training["seconds"],
         },
-        begun_with=record["init"],
+        begun_with=asked.start_digest,
     )
     with open_store(db) as store:
         store.runs.add(architecture, run)

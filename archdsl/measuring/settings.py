@@ -13,7 +13,7 @@ from archdsl.document.shelves import names
 from archdsl.errors import StudyError
 from archdsl.measuring.conditions import CONDITIONS
 from archdsl.metrics import TRAINED
-from archdsl.spec.base import StoredNode
+from archdsl.spec.base import YOUNGER, StoredNode
 from archdsl.spec.values import Pair
 from archdsl.training.read import resolve_recipe
 from archdsl.training.recipe import Recipe
@@ -38,6 +38,9 @@ class AccuracySettings(StoredNode):
     """Decides the splits that the data do not bring along."""
     image_size: Pair | None = None
     """What the pictures of a folder are brought to; not needed where all have one size."""
+    init: Annotated[Annotated[str, Field(min_length=1)] | None, YOUNGER] = None
+    """Weights that each training begins with, a file as `archdsl train --init` takes it: layers and
+    widths are cut or repeated to the candidate's. A relative path starts at the current folder."""
 
     @field_validator("recipe")
     @classmethod

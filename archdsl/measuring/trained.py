@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -18,17 +19,21 @@ from torch import nn
 
 from archdsl.analysis.statistics import mean_interval
 from archdsl.compiler.baseline import baseline_macs, build_baseline
+from archdsl.compiler.weights.resized import REVISION
+from archdsl.compiler.weights.start import start_from
 from archdsl.device_lock import SharedDeviceLock
-from archdsl.errors import StudyError
+from archdsl.errors import StudyError, WeightsError
 from archdsl.identity import digest
 from archdsl.measuring.candidate import build_candidate
 from archdsl.measuring.settings import AccuracySettings
 from archdsl.metrics import METRICS, TRAINED, on_test_images
+from archdsl.nn.network import Network
 from archdsl.plan.baseline import Baseline
 from archdsl.plan.expand import expand
 from archdsl.records import Job, Measurement
 from archdsl.spec.model import ModelSpec
 from archdsl.storage.storage import Storage
+from archdsl.training.bundle import read_start, weights_digest
 from archdsl.training.data.dataset import Dataset, Split, check_data, told_of
 from archdsl.training.data.source import open_data
 from archdsl.training.device import cpu_threads, lock_names, threads_for
@@ -57,6 +62,7 @@ class Trainings:
 
     Raises:
         DataError: data that cannot be opened.
+        WeightsError: weights to begin with that cannot be read.
         NameNotFoundError: no recipe of that name.
         DocumentError: a recipe whose schedule does not fit into the epochs or the images.
         WriteError: a storage that cannot be written.
@@ -91,6 +97,10 @@ class Trainings:
             "seeds": list(self.seeds),
             "split_seed": settings.split_seed,
         }
+        self._init = settings.init
+        self._start = None if settings.init is None else read_start(Path(settings.init))
+        if self._start is not None:
+            self._course["init"] = digest([weights_digest(self._start.tensors), REVISION])
         self._score_by(metric)
 
     def scored_by(self, metric: str) -> Trainings:
@@ -125,10 +135,12 @@ class Trainings:
 
         Raises:
             DataError: the data do not fit the candidate.
+            WeightsError: nothing of the weights to begin with fits it.
             DivergedError: a loss is infinite or not a number.
         """
         dataset = self._dataset_for(candidate)
         model, _ = build_candidate(candidate, seed=seed, drop_path=self.recipe.drop_path)
+        self._begin(model, dataset)
         before = self.seeds.index(seed) * self.recipe.epochs
 
         def tell(epoch: int, values: Values) -> None:
@@ -150,6 +162,25 @@ class Trainings:
                 counts = {**self.count(candidate, model, dataset.validation), **result.counts}
                 result = replace(result, counts=counts)
         return model, dataset, result
+
+    def _begin(self, model: nn.Module, dataset: Dataset) -> str:
+        """Give it what fits of the weights to begin with; what became of them, in words."""
+        if self._start is None:
+            return ""
+        try:
+            start = start_from(model, self._start, classes=dataset.class_names)
+        except WeightsError:
+            if isinstance(model, Network):
+                raise
+            return f"begins fresh: nothing of {self._init} fits a model of timm's"
+        return f"begins with {self._init}: {'; '.join(str(start).splitlines())}"
+
+    def start_remarks(self, candidate: Job) -> list[str]:
+        """What a candidate begins with, where that is not fresh weights."""
+        if self._start is None:
+            return []
+        model, _ = build_candidate(candidate, seed=self.seeds[0])
+        return [self._begin(model, self._dataset_for(candidate))]
 
     def count(self, candidate: Job, model: nn.Module, split: Split) -> Counts:
         """What the task counts on a split with a trained network."""
@@ -289,7 +320,11 @@ class ValidationEvaluator:
                 "train_seconds": sum(result.seconds for result in results),
                 "weights": str(trainings.folder(candidate)),
                 "images": {part: len(split) for part, split in dataset.splits().items()},
-                "remarks": [*dataset.remarks, *optimizer_remarks(model, trainings.recipe)],
+                "remarks": [
+                    *dataset.remarks,
+                    *optimizer_remarks(model, trainings.recipe),
+                    *trainings.start_remarks(candidate),
+                ],
                 **({"history_without_ema": raw} if any(raw) else {}),
             },
         )

@@ -11,17 +11,13 @@ from torch import nn
 
 from archdsl.compiler.baseline import build_baseline
 from archdsl.compiler.build import build, build_plan
-from archdsl.compiler.weights.reading import State, read_state
+from archdsl.compiler.weights.reading import State
 from archdsl.compiler.weights.start import start_revision
 from archdsl.identity import digest
 from archdsl.plan.baseline import Baseline
 from archdsl.plan.plan import Plan
 from archdsl.spec.model import ModelSpec
-from archdsl.training.bundle import (
-    BUNDLE,
-    refuse_exchanged,
-    weights_digest,
-)
+from archdsl.training.bundle import read_start, weights_digest
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.recipe import Recipe
 from archdsl.version import __version__
@@ -70,12 +66,7 @@ class Asked:
         Raises:
             WeightsError: it cannot be read, or is damaged.
         """
-        if self.init is None:
-            return None
-        file = self.init / BUNDLE if self.init.is_dir() else self.init
-        state = read_state(file)
-        refuse_exchanged(state, file)
-        return state
+        return None if self.init is None else read_start(self.init)
 
     @property
     def start_digest(self) -> str | None:

@@ -243,6 +243,18 @@ def _network_of(
     return _network(model.plan, model.spec, tensors), model.spec
 
 
+def read_start(place: Path) -> State:
+    """Weights to begin with: those of a file, or of the bundle in a training's folder.
+
+    Raises:
+        WeightsError: they cannot be read, or are damaged.
+    """
+    file = place / BUNDLE if place.is_dir() else place
+    state = read_state(file)
+    refuse_exchanged(state, file)
+    return state
+
+
 def refuse_exchanged(state: State, file: Path) -> None:
     """
     Raises:

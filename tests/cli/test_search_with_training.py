@@ -220,3 +220,34 @@ def test_a_search_by_other_metrics_of_one_training(run: Run, folder: Path) -> No
     assert "validation f1" in page and "test top5" in page
     told = run("front").out
     assert "validation f1" in told and "test f1" in told
+
+
+@pytest.mark.slow
+def test_candidates_begin_with_trained_weights(run: Run, folder: Path) -> None:
+    """As one of them does that is trained alone."""
+    one = ["--data", "digits", "--recipe", "small-images", "--epochs", "1", "--threads", "1"]
+    run("train", "vittm-digits", "--set", "depth=2", *one, "-o", "large")
+    once = (
+        "evaluate.top1.epochs=1",
+        "evaluate.top1.init=large",
+        "evaluate.latency.max_seconds=0.1",
+    )
+    sets = [word for each in once for word in ("--set", each)]
+    run("search", "digits", *sets, "--trials", "2", "--json")
+    for trial in table():
+        with open_store("archdsl.db", read_only=True) as store:
+            [found] = [
+                each
+                for each in store.measurements.of_arch(trial.arch_id)
+                if each.quantity == "top1"
+            ]
+        [began] = [
+            each for each in found.detail["remarks"] if each.startswith("begins with large:")
+        ]
+        assert "layers begin as layers" in began
+        run("export", str(trial.number), "-o", f"{trial.number}.yaml")
+        words = [f"{trial.number}.yaml", *one, "--init", "large", "-o", f"alone-{trial.number}"]
+        alone = run("train", *words, "--json").json()
+        assert {each["quantity"]: each["value"] for each in alone["scores"]}["top1"] == found.value
+    done = run("search", "digits", *sets, "--set", "evaluate.top1.init=none", code=2)
+    assert "none" in done.err

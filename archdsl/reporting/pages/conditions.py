@@ -30,6 +30,7 @@ _CONDITIONS = {
     "seeds": "seeds of the trainings",
     "split_seed": "seed of the splits",
     "data": "fingerprint of the data",
+    "init": "fingerprint of the weights to begin with",
     "table": "fingerprint of the table",
     "evaluator": "way of measuring",
 }
