@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archdsl.nn.network import Network
     from archdsl.training.asked import Asked
     from archdsl.training.bundle import Bundle
+    from archdsl.training.data.dataset import Dataset
     from archdsl.training.recipe import Recipe
     from archdsl.training.run import Trained
     from archdsl.training.run_folder import Epoch
@@ -167,15 +168,10 @@ def run_training(
             broken=found.broken,
             crop_pct=found.crop_pct,
         )
-        if isinstance(spec, TimmName):
-            spec = Baseline(
-                model=spec.model,
-                image=(dataset.channels, *(spec.size or dataset.image_size)),
-                num_classes=dataset.num_classes,
-            )
+        fitted = _fitted(spec, dataset)
         asked = Asked(
-            spec=spec,
-            plan=spec if isinstance(spec, Baseline) else expand(spec),
+            spec=fitted,
+            plan=fitted if isinstance(fitted, Baseline) else expand(fitted),
             dataset=dataset,
             recipe=found,
             seed=seed,
@@ -197,7 +193,7 @@ def run_training(
     if not world.first:
         return trained
     if not (trained.found and (folder / CURVES).exists()):
-        _draw(spec.name, trained.epochs, folder / CURVES)
+        _draw(asked.spec.name, trained.epochs, folder / CURVES)
     if db is not None:
         _keep(asked, trained.bundle, folder, db)
     return trained
@@ -213,6 +209,17 @@ def _image_size(spec: ModelSpec | Baseline | TimmName) -> tuple[int, int]:
     from archdsl.compiler.baseline import usual_size
 
     return spec.size or usual_size(spec.model)
+
+
+def _fitted(spec: ModelSpec | Baseline | TimmName, dataset: Dataset) -> ModelSpec | Baseline:
+    """A model of timm's for these images and classes; others as they are."""
+    if not isinstance(spec, TimmName):
+        return spec
+    return Baseline(
+        model=spec.model,
+        image=(dataset.channels, *(spec.size or dataset.image_size)),
+        num_classes=dataset.num_classes,
+    )
 
 
 def _known(asked: Asked, db: str | None) -> Path | None:

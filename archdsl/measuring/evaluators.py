@@ -15,7 +15,7 @@ from archdsl.metrics import TRAINED, on_test_images
 from archdsl.records import Job, Measurement
 
 if TYPE_CHECKING:
-    from archdsl.measuring.trained import Trainings
+    from archdsl.measuring.trainings import Trainings
 
 
 class Evaluator(Protocol):
@@ -144,7 +144,8 @@ def _trained(
     known: dict[str, Trainings],
 ) -> list[Evaluator]:
     """Those of a metric; `known` gains its trainings, by their settings."""
-    from archdsl.measuring.trained import FinalEvaluator, Trainings, ValidationEvaluator
+    from archdsl.measuring.trained import FinalEvaluator, ValidationEvaluator
+    from archdsl.measuring.trainings import Trainings
     from archdsl.storage.storage import storage_at
     from archdsl.training.device import choose_device
 

@@ -19,7 +19,7 @@ from archdsl.measuring.fingerprint import fingerprint, fingerprint_id
 from archdsl.measuring.latency import latency_protocol, throughput_of
 from archdsl.measuring.peak_memory import memory_protocol
 from archdsl.measuring.settings import AccuracySettings
-from archdsl.measuring.trained import Trainings
+from archdsl.measuring.trainings import Trainings
 from archdsl.records import Job, Measurement
 from archdsl.runners.read import read_profile
 from archdsl.searching.loop import FACTS_PROTOCOL
