@@ -137,7 +137,7 @@ def test_broken_pictures_to_train_on_are_passed_over_where_asked(
     with pytest.raises(DataError, match=r"5\.png cannot be decoded"):
         opened(root, cores, monkeypatch)
     data = opened(root, cores, monkeypatch, broken="skip")
-    assert "passed over: 1 pictures that cannot be read (train/a/5.png)" in data.remarks
+    assert "passed over: 1 picture that cannot be read (train/a/5.png)" in data.remarks
     views = views_of(shown, data.train, seed=0)
     picked = torch.arange(len(data.train)).split(3)
     for epoch in (1, 2):
