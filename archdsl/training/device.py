@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import torch
 
-from archdsl.compiler.baseline import baseline_macs
 from archdsl.device_lock import CPU
 from archdsl.errors import DeviceError
 from archdsl.free_memory import free_memory
@@ -94,5 +93,11 @@ def threads_for(plan: Plan | Baseline, *, batch: int, most: int, device: torch.d
     """
     if device.type == "cuda":
         return most
-    macs = baseline_macs(plan) if isinstance(plan, Baseline) else cost(plan).macs
+    if isinstance(plan, Baseline):
+        # Not above: `archdsl doctor` asks for devices where timm cannot be imported.
+        from archdsl.compiler.baseline import baseline_macs
+
+        macs = baseline_macs(plan)
+    else:
+        macs = cost(plan).macs
     return max(1, min(most, round(batch * macs / MACS_PER_THREAD)))
