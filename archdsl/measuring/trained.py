@@ -33,7 +33,7 @@ class ValidationEvaluator:
         trainings, metric = self._trainings, self.quantity
         results = []
         for seed in trainings.seeds:
-            model, dataset, result = trainings.train(candidate, seed=seed, report=report)
+            model, dataset, result, began = trainings.train(candidate, seed=seed, report=report)
             results.append(result)
         raw = [[values[metric] for values in each.raw_history] for each in results]
         return trainings.measurement(
@@ -51,7 +51,7 @@ class ValidationEvaluator:
                 "remarks": [
                     *dataset.remarks,
                     *optimizer_remarks(model, trainings.recipe),
-                    *trainings.start_remarks(candidate),
+                    *([began] if began else []),
                 ],
                 **({"history_without_ema": raw} if any(raw) else {}),
             },
@@ -82,7 +82,7 @@ class FinalEvaluator:
     def measure(self, candidate: Job, *, report: OnEpoch) -> Measurement:
         trainings, counted = self._trainings, []
         for seed in trainings.seeds:
-            model, dataset, _ = trainings.train(candidate, seed=seed, report=report)
+            model, dataset, *_ = trainings.train(candidate, seed=seed, report=report)
             test = dataset.splits()["test"]
             counted.append((trainings.count(candidate, model, test), len(test)))
         return trainings.measurement(self.quantity, counted, protocol=self._protocol, detail={})

@@ -124,8 +124,9 @@ class Trainings:
 
     def train(
         self, candidate: Job, *, seed: int, report: OnEpoch
-    ) -> tuple[nn.Module, Dataset, FitResult]:
-        """The trained network and its data; a training that is on disk is not repeated.
+    ) -> tuple[nn.Module, Dataset, FitResult, str]:
+        """The trained network, its data, and which weights it began with, empty where they were
+        fresh; a training that is on disk is not repeated.
 
         What is reported are epochs counted on from one seed to the next.
 
@@ -136,7 +137,7 @@ class Trainings:
         """
         dataset = self._dataset_for(candidate)
         model, _ = build_candidate(candidate, seed=seed, drop_path=self.recipe.drop_path)
-        self._begin(model, dataset)
+        began = self._begin(model, dataset)
         before = self.seeds.index(seed) * self.recipe.epochs
 
         def tell(epoch: int, values: Values) -> None:
@@ -157,7 +158,7 @@ class Trainings:
             if self.metric not in self._values(result):
                 counts = {**self.count(candidate, model, dataset.validation), **result.counts}
                 result = replace(result, counts=counts)
-        return model, dataset, result
+        return model, dataset, result, began
 
     def _begin(self, model: nn.Module, dataset: Dataset) -> str:
         """Give it what fits of the weights to begin with; what became of them, in words."""
@@ -170,13 +171,6 @@ class Trainings:
                 raise
             return f"begins fresh: nothing of {self._init} fits a model of timm's"
         return f"begins with {self._init}: {'; '.join(str(start).splitlines())}"
-
-    def start_remarks(self, candidate: Job) -> list[str]:
-        """What a candidate begins with, where that is not fresh weights."""
-        if self._start is None:
-            return []
-        model, _ = build_candidate(candidate, seed=self.seeds[0])
-        return [self._begin(model, self._dataset_for(candidate))]
 
     def count(self, candidate: Job, model: nn.Module, split: Split) -> Counts:
         """What the task counts on a split with a trained network."""
