@@ -11,6 +11,7 @@ timm's loader with as many worker processes as that, and with one fewer.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import statistics
@@ -19,6 +20,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -65,13 +68,12 @@ def ours(root: Path, *, epochs: int) -> Iterator[int]:
     train = open_data(f"folder:{root}", image_size=(SIDE, SIDE)).train
     torch.set_num_threads(1)
     views = views_of(resolve_recipe(RECIPE), train, seed=0)
-    for epoch in range(epochs):
-        yield 0
-        picked = torch.split(torch.randperm(len(train)), BATCH)
-        for images, _ in batches(
-            train, picked, device=torch.device("cpu"), views=views, epoch=epoch
-        ):
-            yield len(images)
+    orders = (torch.split(torch.randperm(len(train)), BATCH) for _ in range(epochs))
+    with closing(batches(train, orders, device=torch.device("cpu"), views=views)) as read:
+        for _ in range(epochs):
+            yield 0
+            for images, _labels in islice(read, math.ceil(len(train) / BATCH)):
+                yield len(images)
 
 
 def timms(root: Path, *, epochs: int, workers: int) -> Iterator[int]:

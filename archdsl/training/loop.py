@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -115,17 +116,18 @@ def fit(
         on_step=on_step,
         world=world,
     )
-    found = checkpoints.restore(model, course.trainer.load_state) if checkpoints else None
-    found = world.share(found)
-    if found is not None and world.size > 1:
-        course.trainer.load_state(world.share(course.trainer.state()))
-    course.progress = replace(found or Progress(key=keys[0]), key=keys[0])
-    images = len(dataset.validation)
-    for epoch, counts in enumerate(course.progress.counts, start=1):
-        report(epoch, task.values(counts, images=images))
-    for epoch in range(len(course.progress.counts) + 1, recipe.epochs + 1):
-        counts = course.train_epoch(epoch)
-        report(epoch, task.values(counts, images=images))
+    with closing(course.trainer):
+        found = checkpoints.restore(model, course.trainer.load_state) if checkpoints else None
+        found = world.share(found)
+        if found is not None and world.size > 1:
+            course.trainer.load_state(world.share(course.trainer.state()))
+        course.progress = replace(found or Progress(key=keys[0]), key=keys[0])
+        images = len(dataset.validation)
+        for epoch, counts in enumerate(course.progress.counts, start=1):
+            report(epoch, task.values(counts, images=images))
+        for epoch in range(len(course.progress.counts) + 1, recipe.epochs + 1):
+            counts = course.train_epoch(epoch)
+            report(epoch, task.values(counts, images=images))
     progress = course.progress
     return FitResult(
         counts=progress.counts[-1],
@@ -271,7 +273,7 @@ def evaluate(
         picked = [
             world.part(each) for each in torch.split(torch.arange(len(split))[:images], batch)
         ]
-        read = batches(split, [each for each in picked if len(each)], device=device)
+        read = batches(split, [[each for each in picked if len(each)]], device=device)
         for each in picked:
             counted = task.count(model, *next(read)) if len(each) else {}
             for name, found in counted.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Hashable
+from contextlib import closing
 from functools import partial
 from itertools import pairwise
 from statistics import median
@@ -203,11 +204,12 @@ def training_seconds(
         images=images,
     )
     with lock:
-        trainer.train_epoch(1)  # warms up
-        ends = [now()]
-        while len(ends) == 1 or ends[-1] - ends[0] < TIMED_SECONDS:
-            trainer.train_epoch(len(ends) + 1)
-            ends.append(now())
+        with closing(trainer):
+            trainer.train_epoch(1)  # warms up
+            ends = [now()]
+            while len(ends) == 1 or ends[-1] - ends[0] < TIMED_SECONDS:
+                trainer.train_epoch(len(ends) + 1)
+                ends.append(now())
         validate(1)
         image_seconds = validate(TIMED_STEPS)
     epoch_seconds = median(after - before for before, after in pairwise(ends))

@@ -158,7 +158,7 @@ def score(
     with lock, torch.inference_mode():
         read = (
             batches(
-                splits[part], torch.split(torch.arange(len(splits[part])), batch), device=device
+                splits[part], [torch.split(torch.arange(len(splits[part])), batch)], device=device
             )
             for part in parts
         )

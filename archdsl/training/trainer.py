@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, cast
 
 import torch
@@ -84,7 +84,15 @@ class Trainer:
             else:
                 self._image_weights = even[train.labels.cpu()]
         self._images = len(train) if images is None else images
-        self._steps = math.ceil(self._images / recipe.batch)
+        # Even parts: a last step of one image would upset batch norms and the average gradient.
+        self._sizes = [
+            _even(images, min(recipe.accumulate, images))
+            for images in _even(self._images, math.ceil(self._images / recipe.batch))
+        ]
+        """Images of each part of each step: of what is on the device at a time."""
+        self._steps = len(self._sizes)
+        self._read = batches(self._train, (), device=device)
+        self._read_to: tuple[int, int] | None = None
         self._optimizer = build_optimizer(model, recipe)
         self._schedule = build_schedule(self._optimizer, recipe=recipe, steps_per_epoch=self._steps)
         scaled = precision_of(recipe, device) == torch.float16
@@ -166,27 +174,21 @@ class Trainer:
     def train_epoch(self, epoch: int, *, begin: int = 0) -> None:
         """Train through epoch `epoch`, counted from 1, of which the first steps may be done.
 
+        Processes that read ahead stay for the next epoch, until it comes or `close`.
+
         Raises:
             DivergedError: a loss or gradient is infinite or not a number.
         """
         self._model.train()
         scaled = self._scaler.is_enabled()
         self._watch, self._step = LossWatch(epoch=epoch, begin=begin, scaled=scaled), begin
-        # Even parts: a last step of one image would upset batch norms and the average gradient.
-        steps = [self._parts(indices) for indices in self._order(epoch).tensor_split(self._steps)]
-        picked = [part for parts in steps for part in parts]
-        read = batches(
-            self._train,
-            picked,
-            device=self._device,
-            views=self._views,
-            epoch=epoch,
-            skip=sum(map(len, steps[:begin])),
-            world=self._world,
-        )
-        with self._drop_paths.inside(), self._recomputing.inside():
-            for step, parts in enumerate(steps[begin:], start=begin):
-                number, images = (epoch - 1) * self._steps + step, sum(map(len, parts))
+        with (
+            self._reading(epoch, begin) as read,
+            self._drop_paths.inside(),
+            self._recomputing.inside(),
+        ):
+            for step, parts in enumerate(self._sizes[begin:], start=begin):
+                number, images = (epoch - 1) * self._steps + step, sum(parts)
                 self._schedule.step_update(number)
                 loss = self._backward(
                     islice(read, len(parts)), parts=len(parts), images=images, number=number
@@ -200,6 +202,30 @@ class Trainer:
                 self._after_step(loss, images)
         self._watch.check()
 
+    def close(self) -> None:
+        """End the processes that read ahead."""
+        self._read.close()
+
+    @contextmanager
+    def _reading(self, epoch: int, begin: int) -> Iterator[Iterator[tuple[Tensor, Tensor]]]:
+        """The batches of an epoch, from a step on, and behind them those of the epochs after it."""
+        last = max(epoch, self._recipe.epochs)
+        if self._read_to != (epoch, begin):
+            self.close()
+            counts = list(chain.from_iterable(self._sizes))
+            self._read = batches(
+                self._train,
+                (torch.split(self._order(each), counts) for each in range(epoch, last + 1)),
+                device=self._device,
+                views=self._views,
+                epoch=epoch,
+                skip=sum(map(len, self._sizes[:begin])),
+                world=self._world,
+            )
+        self._read_to = None
+        yield self._read
+        self._read_to = (epoch + 1, 0) if epoch < last else None
+
     def _order(self, epoch: int) -> Tensor:
         """The indices of an epoch: as many as there are images."""
         draws = generator(self._seed, epoch, "order")
@@ -209,10 +235,6 @@ class Trainer:
             weights = self._image_weights[: self._images]
             order = torch.multinomial(weights, self._images, replacement=True, generator=draws)
         return order.repeat_interleave(self._recipe.repeats)[: len(order)]
-
-    def _parts(self, indices: Tensor) -> Sequence[Tensor]:
-        """What is on the device at a time, of a step."""
-        return indices.tensor_split(min(self._recipe.accumulate, len(indices)))
 
     def _backward(
         self, read: Iterable[tuple[Tensor, Tensor]], *, parts: int, images: int, number: int
@@ -259,6 +281,11 @@ class Trainer:
         self._scaler.step(self._optimizer)
         self._scaler.update()
         return norm
+
+
+def _even(whole: int, parts: int) -> list[int]:
+    """The sizes of so many parts."""
+    return [whole // parts + (part < whole % parts) for part in range(parts)]
 
 
 def precision_of(recipe: Recipe, device: torch.device) -> torch.dtype:

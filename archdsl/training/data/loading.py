@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice, tee
 from math import prod
 from pathlib import Path
 from typing import Any, cast
@@ -33,46 +34,51 @@ SHARED_MEMORY = Path("/dev/shm")
 
 Read = tuple[Tensor, Mapping[int, DataError]]
 """The images of a batch, and what is wrong with those that cannot be read, by their place."""
+Asked = tuple[int, Any, Any]
+"""An epoch, and of a batch the indices and which occurrence of each it is, as arrays: tensors would
+be sent through files."""
 
 
 def batches(
     split: Split,
-    picked: Sequence[Tensor],
+    picked: Iterable[Sequence[Tensor]],
     *,
     device: torch.device,
     views: Views | None = None,
     epoch: int = 0,
     skip: int = 0,
     world: World = ALONE,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Read batches, in their order; see `Split.batch`.
+) -> Generator[tuple[Tensor, Tensor], None, None]:
+    """Read the batches of one epoch after the other, in their order; see `Split.batch`.
 
-    Where it pays, processes read ahead. They end with this iterator, at the latest some seconds
-    after this process, however that ends.
+    Where it pays, processes read ahead, from one epoch into the next. They end with this iterator,
+    at the latest some seconds after this process, however that ends.
 
     Args:
         split: has the images.
-        picked: (batch,) indices of each batch.
+        picked: of each epoch, asked for when its turn comes: (batch,) indices of each batch.
         device: where the batches are delivered.
         views: what is shown of the images; None shows them as they are.
-        epoch: which views.
-        skip: so many of the first batches are not read.
+        epoch: the first one: which views.
+        skip: so many of its first batches are not read.
         world: of the processes that share each batch; this one reads its part.
 
     Raises:
         DataError: an image cannot be decoded, or a process that reads was ended.
     """
-    wanted = [tuple(map(world.part, each)) for each in _asked(picked)[skip:]]
-    picked = [world.part(each) for each in picked[skip:]]
-    if not picked:
+    asked = _asked(picked, epoch=epoch, skip=skip, world=world)
+    most = processes(split, views=views, device=device)
+    soon = list(islice(asked, max(1, most)))
+    if not soon:
         return
-    workers = processes(split, views=views, device=device)
-    workers = workers and min(workers, len(picked), _fit(split, picked))
+    workers = most and min(len(soon), _fit(split, soon))
+    wanted, asked = tee(chain(soon, asked))
     if not workers and views is None and split.broken is None:
-        yield from map(split.to(device).batch, picked)
+        there = split.to(device)
+        yield from (there.batch(torch.from_numpy(indices)) for _, indices, _ in asked)
         return
     loader = DataLoader(
-        _Reader(split, views, epoch, lock_names(device)),
+        _Reader(split, views, lock_names(device)),
         batch_size=None,
         sampler=cast(Iterable[Any], wanted),
         num_workers=workers,
@@ -83,8 +89,10 @@ def batches(
         multiprocessing_context="fork" if workers else None,
         generator=torch.Generator(),  # else it would draw from the model's
     )
-    for asked, (read, lost) in zip(picked, _received(loader), strict=True):
-        indices = _without(lost, asked, split) if lost else asked
+    for (_, places, _), (read, lost) in zip(asked, _received(loader), strict=True):
+        indices = torch.from_numpy(places)
+        if lost:
+            indices = _without(lost, indices, split)
         images = read.to(device, non_blocking=True)
         if not images.is_floating_point():
             images = split.normalisation.apply(images)
@@ -105,26 +113,31 @@ def processes(split: Split, *, views: Views | None, device: torch.device) -> int
     return cores - threads + 1 if views is not None and threads < cores else 0
 
 
-def _fit(split: Split, picked: Sequence[Tensor]) -> int:
+def _fit(split: Split, soon: Sequence[Asked]) -> int:
     """How many processes have the room for their batches."""
-    batch = FLOAT32 * prod(split.shape) * max(map(len, picked))
+    batch = FLOAT32 * prod(split.shape) * max(len(indices) for _, indices, _ in soon)
     return shutil.disk_usage(SHARED_MEMORY).free // (batch * (AHEAD + 1))
 
 
-def _asked(picked: Sequence[Tensor]) -> Sequence[tuple[Any, Any]]:
-    """Of each batch the indices, and which occurrence of each it is, as arrays: tensors would be
-    sent through files."""
+def _asked(
+    picked: Iterable[Sequence[Tensor]], *, epoch: int, skip: int, world: World
+) -> Iterator[Asked]:
+    """See `batches`."""
+    for number, each in enumerate(picked, start=epoch):
+        for indices, copies in islice(zip(each, _copies(each), strict=True), skip, None):
+            yield number, world.part(indices).numpy(), world.part(copies).numpy()
+        skip = 0
+
+
+def _copies(picked: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Of each batch, which occurrence of each index it has."""
     order = torch.cat([*picked])
     found, where = order.sort(stable=True)
     places = torch.arange(len(order))
     begins = torch.where(found.diff(prepend=found.new_tensor([-1])) != 0, places, 0)
     copies = torch.empty_like(order)
     copies[where] = places - begins.cummax(0).values
-    counts = [len(indices) for indices in picked]
-    return [
-        (each.numpy(), copy.numpy())
-        for each, copy in zip(picked, torch.split(copies, counts), strict=True)
-    ]
+    return torch.split(copies, [len(indices) for indices in picked])
 
 
 def _without(lost: Mapping[int, DataError], indices: Tensor, split: Split) -> Tensor:
@@ -153,36 +166,36 @@ def _in_place_of(lost: Mapping[int, DataError], count: int) -> list[int]:
 
 @dataclass(frozen=True)
 class _Reader(Dataset[Any]):
-    """Reads a batch, given the indices and which occurrence of each it is."""
+    """Reads a batch."""
 
     split: Split
     views: Views | None
-    epoch: int
     devices: Sequence[str]
 
-    def __getitem__(self, asked: tuple[Any, Any]) -> Read:
+    def __getitem__(self, asked: Asked) -> Read:
         if get_worker_info() is None:
             return self._attempt(*asked)
         with used(self.devices):
             return self._attempt(*asked)
 
-    def _attempt(self, indices: Any, copies: Any) -> Read:
+    def _attempt(self, epoch: int, indices: Any, copies: Any) -> Read:
         try:
-            return self._read(indices, copies), {}
+            return self._read(epoch, indices, copies), {}
         except DataError as error:  # raised by a process, it would come with a traceback
             if self.split.broken is None:
                 return torch.empty(0), {0: error}
         found, lost = {}, {}
         for place in range(len(indices)):
+            one = slice(place, place + 1)
             try:
-                found[place] = self._read(indices[place : place + 1], copies[place : place + 1])
+                found[place] = self._read(epoch, indices[one], copies[one])
             except DataError as error:
                 lost[place] = error
         if not found:
             return torch.empty(0), lost
         return torch.cat([found[place] for place in _in_place_of(lost, len(indices))]), lost
 
-    def _read(self, indices: Any, copies: Any) -> Tensor:
+    def _read(self, epoch: int, indices: Any, copies: Any) -> Tensor:
         if self.views is None:
             return self.split.pixels(torch.from_numpy(indices))
         wanted = indices.tolist()
@@ -193,7 +206,7 @@ class _Reader(Dataset[Any]):
         with undisturbed():
             found: Tensor = default_collate(  # into shared memory, in a process
                 [
-                    self.views.draw(picture, epoch=self.epoch, index=index, copy=copy)
+                    self.views.draw(picture, epoch=epoch, index=index, copy=copy)
                     for picture, index, copy in zip(pictures, wanted, copies.tolist(), strict=True)
                 ]
             )

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from archdsl.training.data.views import views_of
 from archdsl.training.loop import fit
 from archdsl.training.recipe import Broken, Recipe
 from archdsl.training.tasks.classification import Classification
+from archdsl.training.world import World
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(
@@ -73,7 +75,7 @@ def opened(
 def read(data: Dataset) -> list[tuple[Tensor, Tensor]]:
     views = views_of(RECIPE, data.train, seed=0)
     picked = torch.arange(len(data.train)).split(3)
-    return list(batches(data.train, picked, device=CPU, views=views, epoch=1))
+    return list(batches(data.train, [picked], device=CPU, views=views, epoch=1))
 
 
 def test_batches_do_not_depend_on_who_reads_them(
@@ -141,7 +143,7 @@ def test_broken_pictures_to_train_on_are_passed_over_where_asked(
     views = views_of(shown, data.train, seed=0)
     picked = torch.arange(len(data.train)).split(3)
     for epoch in (1, 2):
-        found = list(batches(data.train, picked, device=CPU, views=views, epoch=epoch))
+        found = list(batches(data.train, [picked], device=CPU, views=views, epoch=epoch))
         assert [len(images) for images, _ in found] == [3] * 6 + [1]
         labels = torch.cat([labels for _, labels in found])
         assert labels.tolist() == [0] * 9 + [1] * 10
@@ -173,6 +175,59 @@ def test_a_training_does_not_depend_on_who_reads(
     assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
 
 
+@pytest.mark.parametrize("cores", [1, 2])
+def test_epochs_follow_each_other_from_any_step_on(
+    folder: Path, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, world = opened(folder, cores, monkeypatch), World(rank=1, size=2)
+    views = views_of(RECIPE, data.train, seed=0)
+    orders = [torch.randperm(len(data.train)).repeat(2).split(4) for _ in range(3)]
+    words = {"device": CPU, "views": views, "world": world}
+    apart = [
+        each
+        for epoch, order in enumerate(orders, start=4)
+        for each in batches(data.train, [order], epoch=epoch, **words)
+    ]
+    found = list(batches(data.train, iter(orders), epoch=4, skip=5, **words))
+    assert len(found) == len(apart) - 5
+    for one, other in zip(found, apart[5:], strict=True):
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
+
+
+@pytest.mark.parametrize("ends", ["whole", "in its second epoch", "after its first epoch"])
+def test_processes_stay_for_a_training_and_not_longer(
+    folder: Path, ends: str, make_model: Callable[..., nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, seen = {*psutil.Process().children()}, list[frozenset[psutil.Process]]()
+
+    def on_step(*_: Any) -> None:
+        seen.append(frozenset(psutil.Process().children()) - before)
+        if len(seen) == 6 and ends == "in its second epoch":
+            raise DataError("no more")
+
+    def report(*_: Any) -> None:
+        if ends == "after its first epoch":
+            raise DataError("no more")
+
+    with nullcontext() if ends == "whole" else pytest.raises(DataError, match="no more"):
+        fit(
+            make_model(num_classes=2),
+            opened(folder, 2, monkeypatch),
+            task=Classification(),
+            recipe=RECIPE,
+            seed=0,
+            device=CPU,
+            storage=None,
+            report=report,
+            on_step=on_step,
+        )
+    assert len(seen) == {"whole": 8, "in its second epoch": 6, "after its first epoch": 4}[ends]
+    assert len(seen[0]) == 2
+    assert {*seen} == {seen[0]}
+    assert {*psutil.Process().children()} == before
+
+
 def test_nothing_is_read_beside_a_measurement(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,7 +256,7 @@ torch.set_num_threads(1)
 loading.usable_cores = lambda: 2
 views = views_of(Recipe(crop="random_resized"), train, seed=0)
 picked = torch.arange(len(train)).split(2)
-for _ in loading.batches(train, picked, device=torch.device("cpu"), views=views):
+for _ in loading.batches(train, [picked], device=torch.device("cpu"), views=views):
     print("read", flush=True)
     sys.stdin.readline()
 """

@@ -48,7 +48,7 @@ def shown(split: Split, *, times: int = 1, epoch: int = 1, seed: int = 0, **word
     """Views of all images of a split, each so many times."""
     order = torch.arange(len(split)).repeat_interleave(times)
     views = views_of(resolve_recipe(words), split, seed=seed)
-    [(images, _)] = batches(split, [order], device=CPU, views=views, epoch=epoch)
+    [(images, _)] = batches(split, [[order]], device=CPU, views=views, epoch=epoch)
     return images
 
 
@@ -84,7 +84,7 @@ def test_views_follow_the_seed_the_epoch_and_the_image_alone(channels: int) -> N
     assert views.shape == (40, channels, 12, 12)
     one = views_of(resolve_recipe(EVERYTHING), split, seed=0)
     picked = [torch.tensor([17, 3]), torch.tensor([21])]
-    again = [image for image, _ in batches(split, picked, device=CPU, views=one, epoch=1)]
+    again = [image for image, _ in batches(split, [picked], device=CPU, views=one, epoch=1)]
     assert torch.equal(torch.cat(again), views[[17, 3, 21]])
     assert not torch.equal(shown(split, epoch=2, **EVERYTHING), views)
     assert not torch.equal(shown(split, seed=1, **EVERYTHING), views)
