@@ -5,18 +5,18 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
 from archdsl.document.messages import counted, listed
 from archdsl.errors import DataError
 from archdsl.training.data.dataset import Dataset
-from archdsl.training.data.files import Files, refuse_broken
-from archdsl.training.data.layout import SPELLINGS
-from archdsl.training.data.manifest import Trait
-from archdsl.training.data.picture_dataset import picture_dataset
+from archdsl.training.data.labelled import in_order, labelled_dataset, refuse_all
+from archdsl.training.data.layout import PART_OF
+from archdsl.training.data.picture_dataset import Wanted
 from archdsl.training.data.scan import manifest_of
-from archdsl.training.recipe import Broken
+from archdsl.training.data.split import PARTS
 
 COLUMNS: Mapping[str, Sequence[str]] = {
     "file": ("file", "filename", "file_name", "image", "path"),
@@ -25,80 +25,32 @@ COLUMNS: Mapping[str, Sequence[str]] = {
 }
 """What a column is called, in any case."""
 REQUIRED = ("file", "label")
-PART_OF = {word: part for part, words in SPELLINGS.items() for word in words}
-PROBLEMS_SHOWN = 5
 
 
-def open_csv(
-    path: Path,
-    *,
-    name: str,
-    split_seed: int,
-    image_size: tuple[int, int] | None,
-    broken: Broken = "stop",
-    crop_pct: float = 1.0,
-    uncut: bool = False,
-) -> Dataset:
+def open_csv(path: Path, **wanted: Unpack[Wanted]) -> Dataset:
     """Open the pictures that a CSV file lists; their names start at its folder.
 
     Args:
         path: the file; its first line names the columns.
-        name: the source as the user wrote it.
-        split_seed: decides the parts that are not given.
-        image_size: see `open_folder`.
-        broken: see `open_folder`.
-        crop_pct: see `Dataset`.
-        uncut: see `open_data`.
+        wanted: see `Wanted`.
 
     Raises:
         DataError: no such file, columns or values that mean nothing, files that are no pictures.
     """
     rows = _rows(path)
     parts = _parts(path, rows)
-    class_names = _in_order({row["label"] for _, row in rows})
+    class_names = in_order(row["label"] for _, row in rows)
     label_of = {text: label for label, text in enumerate(class_names)}
-    labels = np.array([label_of[row["label"]] for _, row in rows], dtype=np.int64)
-    manifest = manifest_of(path, [row["file"] for _, row in rows])
-    refuse_broken(manifest, parts.__getitem__, broken=broken)
-    pictures = manifest.has(Trait.PICTURE)
-    _refuse(
-        path,
-        [
-            f"line {rows[index][0]}: {manifest.path(index)} is no picture"
-            for index in np.flatnonzero(~pictures).tolist()
-            if index not in manifest.broken
-        ],
-    )
-    everything = Files(manifest=manifest, indices=np.arange(len(rows)), labels=labels)
-    given = {
-        part: everything.at(np.flatnonzero(pictures & np.array([each == part for each in parts])))
-        for part in SPELLINGS
-        if part in parts
-    }
-    _refuse(
-        path,
-        [
-            f"the {part} part has no picture of {listed(absent)}"
-            for part, files in given.items()
-            if (
-                absent := [
-                    class_names[n]
-                    for n in sorted({*range(len(class_names))} - {*files.labels.tolist()})
-                ]
-            )
-        ],
-    )
-    return picture_dataset(
-        given,
-        {part: f"split {part}" if len(given) > 1 else "" for part in given},
-        name=name,
-        place=path,
+    several = len(set(parts)) > 1
+    return labelled_dataset(
+        manifest_of(path, [row["file"] for _, row in rows]),
+        parts=np.array([PARTS.index(part) for part in parts]),
+        labels=np.array([label_of[row["label"]] for _, row in rows], dtype=np.int64),
         class_names=class_names,
-        split_seed=split_seed,
-        image_size=image_size,
-        broken=broken,
-        crop_pct=crop_pct,
-        uncut=uncut,
+        sources={part: f"split {part}" for part in PARTS if several},
+        place=path,
+        where=lambda row: f"line {rows[row][0]}: ",
+        **wanted,
     )
 
 
@@ -121,12 +73,12 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         for number, cells in lines
         if len(cells) != len(header)
     ]
-    _refuse(path, problems)
+    refuse_all(path, problems)
     rows = [
         (number, {word: cells[place].strip() for word, place in meant.items()})
         for number, cells in lines
     ]
-    _refuse(
+    refuse_all(
         path,
         [f"line {n}: no {word}" for n, row in rows for word in REQUIRED if not row[word]],
     )
@@ -154,7 +106,7 @@ def _parts(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]]) -> list[st
     """The part of each row; all are `train` where no column says."""
     if "split" not in rows[0][1]:
         return ["train"] * len(rows)
-    _refuse(
+    refuse_all(
         path,
         [
             f"line {number}: split {row['split']!r} is none of {listed(list(PART_OF))}"
@@ -166,16 +118,3 @@ def _parts(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]]) -> list[st
     if "train" not in parts:
         raise DataError(f"{path}: no row is of split train")
     return parts
-
-
-def _in_order(labels: set[str]) -> list[str]:
-    """By number where all are numbers, else by name."""
-    numbers = all(label.isascii() and label.isdigit() for label in labels)
-    return sorted(labels, key=lambda label: (int(label), label) if numbers else (0, label))
-
-
-def _refuse(path: Path, problems: Sequence[str]) -> None:
-    if problems:
-        more = len(problems) - PROBLEMS_SHOWN
-        lines = [*problems[:PROBLEMS_SHOWN], *([f"and {more} more"] * (more > 0))]
-        raise DataError("\n  ".join([f"{path} cannot be used as data:", *lines]))

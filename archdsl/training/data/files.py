@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from archdsl.errors import DataError
 from archdsl.training.data.dataset import Normalisation, normalisation_of
 from archdsl.training.data.manifest import Manifest
 from archdsl.training.data.pictures import decode, open_picture
+from archdsl.training.data.place import Place
 from archdsl.training.data.side_by_side import attempt_all, for_all, raise_all
 from archdsl.training.recipe import Broken
 
@@ -40,7 +40,7 @@ class Files:
     """Pictures of a manifest with their labels.
 
     Args:
-        manifest: has their paths.
+        manifest: says where they lie.
         indices: (count,) which of its files.
         labels: (count,) int64.
     """
@@ -52,8 +52,8 @@ class Files:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def path(self, index: int) -> Path:
-        return self.manifest.path(int(self.indices[index]))
+    def place(self, index: int) -> Place:
+        return self.manifest.place(int(self.indices[index]))
 
     def at(self, chosen: npt.NDArray[np.int64]) -> Files:
         return replace(self, indices=self.indices[chosen], labels=self.labels[chosen])
@@ -114,12 +114,12 @@ class FileSplit:
         return (self.channels, *self.image_size)
 
     def picture(self, index: int) -> Image.Image:
-        return open_picture(self.files.path(index), channels=self.channels, depth=self.depth)
+        return open_picture(self.files.place(index), channels=self.channels, depth=self.depth)
 
     def pixels(self, indices: Tensor) -> Tensor:
         wanted = indices.tolist()
         absent = [index for index in wanted if index not in self.cache]
-        paths = [self.files.path(index) for index in absent]
+        places = [self.files.place(index) for index in absent]
         decode_one = partial(
             decode,
             channels=self.channels,
@@ -129,7 +129,7 @@ class FileSplit:
         )
         # A process that reads ahead is one of several.
         threads = self.threads if get_worker_info() is None else 1
-        pixels = for_all(paths, decode_one, threads=threads)
+        pixels = for_all(places, decode_one, threads=threads)
         decoded = dict(zip(absent, pixels, strict=True))
         if self.cached:
             self.cache.update(decoded)
@@ -159,7 +159,7 @@ def refuse_broken(manifest: Manifest, part_of: Callable[[int], str], *, broken: 
 
 def sampled_normalisation(
     files: Files,
-    decode_one: Callable[[Path], npt.NDArray[np.uint8]],
+    decode_one: Callable[[Place], npt.NDArray[np.uint8]],
     *,
     broken: Broken = "stop",
 ) -> Normalisation:
@@ -169,11 +169,11 @@ def sampled_normalisation(
         DataError: pictures that cannot be decoded, or of one colour.
     """
     sample = np.linspace(0, len(files) - 1, min(len(files), STATISTICS_IMAGES)).astype(int)
-    paths = [files.path(index) for index in sample.tolist()]
-    starts = range(0, len(paths), STATISTICS_BATCH)
+    places = [files.place(index) for index in sample.tolist()]
+    starts = range(0, len(places), STATISTICS_BATCH)
 
     def read(start: int) -> npt.NDArray[np.uint8]:
-        found = attempt_all(paths[start : start + STATISTICS_BATCH], decode_one)
+        found = attempt_all(places[start : start + STATISTICS_BATCH], decode_one)
         errors = [each for each in found if isinstance(each, DataError)]
         if broken == "stop" or len(errors) == len(found):
             raise_all(errors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Unpack
 
 import numpy as np
 
@@ -13,23 +14,11 @@ from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.files import Files, refuse_broken
 from archdsl.training.data.layout import Layout, find_layout, some
 from archdsl.training.data.manifest import Manifest, Trait
-from archdsl.training.data.picture_dataset import picture_dataset
+from archdsl.training.data.picture_dataset import Wanted, no_pictures, picture_dataset
 from archdsl.training.data.scan import read_manifest
-from archdsl.training.recipe import Broken
-
-KINDS_SHOWN = 5
 
 
-def open_folder(
-    root: Path,
-    *,
-    name: str,
-    split_seed: int,
-    image_size: tuple[int, int] | None,
-    broken: Broken = "stop",
-    crop_pct: float = 1.0,
-    uncut: bool = False,
-) -> Dataset:
+def open_folder(root: Path, **wanted: Unpack[Wanted]) -> Dataset:
     """Open a folder of pictures; they are decoded when a batch asks for them.
 
     What was read of a file once on this machine, its digest, kind and size, is known from then on.
@@ -37,13 +26,7 @@ def open_folder(
 
     Args:
         root: the folder.
-        name: the source as the user wrote it.
-        split_seed: decides the parts that are not given.
-        image_size: (height, width) that pictures are brought to; None takes the size they
-            all have.
-        broken: what becomes of pictures to train on that cannot be read.
-        crop_pct: see `Dataset`.
-        uncut: see `open_data`.
+        wanted: see `Wanted`.
 
     Raises:
         DataError: no such folder, no usable classes, broken pictures, or sizes that differ
@@ -57,22 +40,17 @@ def open_folder(
         folder = int(np.searchsorted(ends, index, side="right"))
         return parts[folder // len(layout.class_names)]
 
-    refuse_broken(manifest, part_of, broken=broken)
+    refuse_broken(manifest, part_of, broken=wanted["broken"])
     given = dict(zip(layout.parts, _given(root, layout, manifest), strict=True))
     if "whole" in given:
         given = {"train": given["whole"]}
     return picture_dataset(
         given,
         {part: f"{layout.parts[part]}/" if part in layout.parts else "" for part in given},
-        name=name,
         place=root,
         class_names=layout.class_names,
-        split_seed=split_seed,
-        image_size=image_size,
         remarks=_remarks(layout, manifest),
-        broken=broken,
-        crop_pct=crop_pct,
-        uncut=uncut,
+        **wanted,
     )
 
 
@@ -103,10 +81,5 @@ def _remarks(layout: Layout, manifest: Manifest) -> Iterator[str]:
     if manifest.links:
         yield f"passed over: links to folders, {some(manifest.links)}"
     others = np.setdiff1d(np.flatnonzero(~manifest.has(Trait.PICTURE)), [*manifest.broken])
-    kinds = Counter(PurePosixPath(manifest.name(i)).suffix.lower() for i in others.tolist())
-    if kinds:
-        what = ", ".join(
-            f"{count} {kind or 'without a suffix'}"
-            for kind, count in kinds.most_common(KINDS_SHOWN)
-        )
-        yield f"passed over: files that are no pictures ({what})"
+    suffixes = Counter(PurePosixPath(manifest.name(i)).suffix.lower() for i in others.tolist())
+    yield from no_pictures(suffixes)

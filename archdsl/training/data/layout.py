@@ -16,6 +16,7 @@ SPELLINGS: Mapping[str, Sequence[str]] = {
     "test": ("test", "testing"),
 }
 """Names of folders, in any case, that stand for a part of the data and never for a class."""
+PART_OF = {word: part for part, words in SPELLINGS.items() for word in words}
 NAMES_SHOWN = 5
 
 
@@ -52,7 +53,7 @@ def find_layout(root: Path) -> Layout:
     """
     if not root.is_dir():
         raise DataError(f"{root}: there is no such folder; folder:DIR needs one folder per class")
-    names = _folders(root)
+    names = folders_in(root)
     parts = _parts(root, names)
     classes = {part: _classes(root / folder) for part, folder in parts.items()}
     expected = next(iter(classes.values()))
@@ -102,7 +103,12 @@ def _is_train(name: str) -> bool:
     return name.lower() in SPELLINGS["train"]
 
 
-def _folders(folder: Path) -> list[str]:
+def folders_in(folder: Path) -> list[str]:
+    """The names of the folders in a folder, in their order, without hidden ones.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
         return sorted(e.name for e in folder.iterdir() if e.is_dir() and not is_hidden(e.name))
     except OSError as error:
@@ -110,13 +116,13 @@ def _folders(folder: Path) -> list[str]:
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
-    names = _folders(folder)
+    names = folders_in(folder)
     if len(names) < 2:
         found = f"one class folder, {names[0]}" if names else "no class folders"
         raise DataError(
             f"{folder} has {found}; at least two are needed, each holding the pictures of one class"
         )
-    parted = [name for name in names if any(map(_is_train, _folders(folder / name)))]
+    parted = [name for name in names if any(map(_is_train, folders_in(folder / name)))]
     if parted:
         raise DataError(
             f"{folder / parted[0]} has train/ within; parts come first and classes within them: "

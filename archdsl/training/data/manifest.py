@@ -1,4 +1,4 @@
-"""What is known of the files of a folder.
+"""What is known of the files of a folder, or of what lies within some files.
 
 The rows lie in arrays, beside them all names in one text: a million files are some 100 MB, and no
 process that is forked from another copies them.
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archdsl.errors import DataError
+from archdsl.training.data.place import Member, Place
 
 
 class Trait(IntFlag):
@@ -43,6 +44,21 @@ Rows = npt.NDArray[np.void]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Within:
+    """Where rows lie that are no files of their own.
+
+    Args:
+        files: that hold them.
+        which: (rows,) of the files.
+        offsets: (rows,) where each begins.
+    """
+
+    files: Sequence[Path]
+    which: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Manifest:
     """The files below a folder, in the order of their paths.
 
@@ -55,6 +71,7 @@ class Manifest:
         links: to folders, which are not followed.
         read: how many files were read for it, the others being known.
         broken: files that are called pictures and cannot be read: index to what is wrong.
+        within: where they lie; None of files.
     """
 
     root: Path
@@ -65,6 +82,7 @@ class Manifest:
     links: Sequence[str] = ()
     read: int = 0
     broken: Mapping[int, DataError] = field(default_factory=dict)
+    within: Within | None = None
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -74,9 +92,14 @@ class Manifest:
         start = int(self.ends[index - 1]) if index else 0
         return os.fsdecode(self.text[start : int(self.ends[index])])
 
-    def path(self, index: int) -> Path:
-        """The path of a file."""
-        return self.root / self.name(index)
+    def place(self, index: int) -> Place:
+        """Where a file lies."""
+        path = self.root / self.name(index)
+        if self.within is None:
+            return path
+        file = self.within.files[self.within.which[index]]
+        offset, size = int(self.within.offsets[index]), int(self.rows["bytes"][index])
+        return Member(name=path, file=file, offset=offset, size=size)
 
     def has(self, trait: Trait) -> npt.NDArray[np.bool_]:
         """(files,) which files have a trait."""

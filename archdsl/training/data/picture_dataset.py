@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,30 @@ from archdsl.training.data.split import copies, cut_missing
 from archdsl.training.recipe import Broken
 
 NAMES_SHOWN = 5
+KINDS_SHOWN = 5
+
+
+class Wanted(TypedDict):
+    """What is wanted of pictures, whatever lists them.
+
+    Args:
+        name: the source as the user wrote it.
+        split_seed: decides the parts that are not given.
+        image_size: (height, width) that pictures are brought to; None takes the size they
+            all have.
+        broken: what becomes of pictures to train on that cannot be decoded.
+        crop_pct: see `Dataset`.
+        uncut: see `open_data`.
+    """
+
+    name: str
+    split_seed: int
+    image_size: tuple[int, int] | None
+    broken: Broken
+    crop_pct: float
+    uncut: bool
+
+
 OTHERWISE = Trait.SEE_THROUGH | Trait.TURNED
 """What was once read otherwise: where it occurs, the digest says so."""
 
@@ -28,15 +54,10 @@ def picture_dataset(
     given: Mapping[str, Files],
     sources: Mapping[str, str],
     *,
-    name: str,
     place: Path,
     class_names: Sequence[str],
-    split_seed: int,
-    image_size: tuple[int, int] | None,
     remarks: Iterable[str] = (),
-    broken: Broken = "stop",
-    crop_pct: float = 1.0,
-    uncut: bool = False,
+    **wanted: Unpack[Wanted],
 ) -> Dataset:
     """Make a data set whose pictures are decoded when a batch asks for them.
 
@@ -45,16 +66,10 @@ def picture_dataset(
     Args:
         given: `train`, and what there is of `validation` and `test`.
         sources: where each comes from, in words; empty for what is no part by itself.
-        name: the source as the user wrote it.
         place: the file or folder that errors name.
         class_names: by label.
-        split_seed: decides the parts that are not given.
-        image_size: (height, width) that pictures are brought to; None takes the size they
-            all have.
         remarks: what a person should know, before what is said of the pictures themselves.
-        broken: what becomes of pictures to train on that cannot be decoded.
-        crop_pct: see `Dataset`.
-        uncut: see `open_data`.
+        wanted: see `Wanted`.
 
     Raises:
         DataError: broken pictures, too few of a class, or sizes that differ while `image_size` is
@@ -64,15 +79,16 @@ def picture_dataset(
         given,
         sources,
         contents=_contents(given["train"]),
-        seed=split_seed,
+        seed=wanted["split_seed"],
         class_names=class_names,
         source=str(place),
-        uncut=uncut,
+        uncut=wanted["uncut"],
     )
     manifest = parts["train"].manifest
     rows = manifest.rows[np.concatenate([part.indices for part in parts.values()])]
     channels = 1 if (rows["traits"] & Trait.GREY).all() else 3
     smallest, largest = _sizes(rows)
+    image_size, broken = wanted["image_size"], wanted["broken"]
     if image_size is None and smallest != largest:
         raise MixedSizesError(
             f"{place} holds pictures from {size_word(smallest)} to {size_word(largest)} pixels; "
@@ -89,13 +105,13 @@ def picture_dataset(
             image_size=size,
             depth=depth,
             normalisation=normalisation,
-            crop_pct=1.0 if key == "train" else crop_pct,
+            crop_pct=1.0 if key == "train" else wanted["crop_pct"],
             broken={} if key == "train" and broken == "skip" else None,
         )
         for key, part in parts.items()
     }
     return Dataset(
-        name=name,
+        name=wanted["name"],
         digest=_digest(parts, depth=depth),
         class_names=tuple(class_names),
         channels=channels,
@@ -105,7 +121,7 @@ def picture_dataset(
         remarks=(*remarks, *_remarks(parts, depth=depth)),
         picture_sizes=None if smallest == largest == size else (smallest, largest),
         depth=depth,
-        crop_pct=crop_pct,
+        crop_pct=wanted["crop_pct"],
         train=splits["train"],
         validation=splits["validation"],
         test=splits.get("test"),
@@ -157,6 +173,16 @@ def _digest(parts: Mapping[str, Files], *, depth: int) -> str:
         found.update(b"]")
     found.update(b"}")
     return found.hexdigest()[:16]
+
+
+def no_pictures(suffixes: Counter[str]) -> Iterator[str]:
+    """Says how many files are passed over, by their suffixes."""
+    if suffixes:
+        kinds = [
+            f"{count} {suffix or 'without a suffix'}"
+            for suffix, count in suffixes.most_common(KINDS_SHOWN)
+        ]
+        yield f"passed over: files that are no pictures ({', '.join(kinds)})"
 
 
 def _remarks(parts: Mapping[str, Files], *, depth: int) -> Iterator[str]:

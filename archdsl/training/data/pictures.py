@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
-from pathlib import Path, PurePath
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from archdsl.errors import DataError
 from archdsl.printable import one_line
+from archdsl.training.data.place import Place
 
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 UNSCALED = ("I", "F")
@@ -83,22 +83,22 @@ def _formats() -> tuple[str, ...]:
     return tuple(kind for kind in Image.ID if kind not in NO_PICTURES)
 
 
-def read_header(content: bytes, path: PurePath) -> Header | None:
+def read_header(content: bytes, place: Place) -> Header | None:
     """Read what a file says of itself; None for a file that is no picture and not called one.
 
     Args:
         content: of the file.
-        path: names it.
+        place: names it.
 
     Raises:
         DataError: called a picture and none, or one of 32-bit pixels.
     """
-    named = path.suffix.lower() in picture_suffixes()
+    named = place.suffix.lower() in picture_suffixes()
     try:
         with Image.open(BytesIO(content), formats=_formats() if named else UNMISTAKABLE) as picture:
             if picture.mode in UNSCALED:
                 raise DataError(
-                    f"{one_line(str(path))}: 32-bit pixels have no fixed range; convert it to 8 "
+                    f"{one_line(str(place))}: 32-bit pixels have no fixed range; convert it to 8 "
                     "or 16 bits"
                 )
             orientation = _orientation(picture)
@@ -114,7 +114,7 @@ def read_header(content: bytes, path: PurePath) -> Header | None:
     except BROKEN as error:
         if not named:
             return None
-        raise undecodable(path, error) from error
+        raise undecodable(place, error) from error
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -137,11 +137,11 @@ def _least_alpha(picture: Image.Image) -> int:
     return int(least)  # type: ignore[arg-type]  # of one channel it is a number
 
 
-def open_picture(path: Path, *, channels: int, depth: int = FULL_DEPTH) -> Image.Image:
+def open_picture(place: Place, *, channels: int, depth: int = FULL_DEPTH) -> Image.Image:
     """Decode one picture, turned as it says, at its own size.
 
     Args:
-        path: the file.
+        place: of the file.
         channels: 1 for grey, 3 for RGB; what is transparent shows a grey background.
         depth: bits in use of 16-bit pixels, 8 to 16; the upper 8 of them are kept.
 
@@ -149,14 +149,14 @@ def open_picture(path: Path, *, channels: int, depth: int = FULL_DEPTH) -> Image
         DataError: the file cannot be decoded.
     """
     try:
-        with Image.open(path) as picture:
+        with Image.open(BytesIO(place.read_bytes())) as picture:
             return _converted(picture, channels=channels, depth=depth)
     except BROKEN as error:
-        raise undecodable(path, error) from error
+        raise undecodable(place, error) from error
 
 
 def decode(
-    path: Path,
+    place: Place,
     *,
     channels: int,
     image_size: tuple[int, int],
@@ -167,7 +167,7 @@ def decode(
     its centre.
 
     Args:
-        path: the file.
+        place: of the file.
         channels: see `open_picture`.
         image_size: (height, width) in pixels.
         depth: see `open_picture`.
@@ -180,12 +180,12 @@ def decode(
         DataError: the file cannot be decoded.
     """
     try:
-        with Image.open(path) as picture:
+        with Image.open(BytesIO(place.read_bytes())) as picture:
             return pixels_of(
                 picture, channels=channels, image_size=image_size, depth=depth, crop_pct=crop_pct
             )
     except BROKEN as error:
-        raise undecodable(path, error) from error
+        raise undecodable(place, error) from error
 
 
 def pixels_of(
@@ -227,11 +227,11 @@ def _eight_bit(picture: Image.Image, depth: int) -> Image.Image:
     return picture
 
 
-def undecodable(path: PurePath, error: Exception) -> DataError:
+def undecodable(place: Place, error: Exception) -> DataError:
     if isinstance(error, OSError) and error.strerror:  # the system's, not a decoder's
         return DataError(
-            f"{one_line(str(path))} cannot be read: {error.strerror.lower()}; see that it is there "
-            "and may be read"
+            f"{one_line(str(place))} cannot be read: {error.strerror.lower()}; see that it is "
+            "there and may be read"
         )
     reason = "it holds no picture" if isinstance(error, UnidentifiedImageError) else error
-    return DataError(f"{one_line(str(path))} cannot be decoded ({reason}); replace or remove it")
+    return DataError(f"{one_line(str(place))} cannot be decoded ({reason}); replace or remove it")

@@ -22,6 +22,7 @@ from archdsl.errors import DataError
 from archdsl.training.data.manifest import ROW, Manifest, Trait
 from archdsl.training.data.manifest_cache import UNREAD, alone, kept_at, load, save
 from archdsl.training.data.pictures import Header, read_header
+from archdsl.training.data.place import Place
 from archdsl.training.data.side_by_side import attempt_all, for_all
 
 AT_ONCE = 1024
@@ -43,7 +44,7 @@ def read_manifest(root: Path, folders: Sequence[str]) -> Manifest:
     Raises:
         DataError: a folder that cannot be read.
     """
-    return _filled(root.resolve(), lambda: _listed(root, folders))
+    return filled(root.resolve(), lambda: _listed(root, folders))
 
 
 def manifest_of(listing: Path, names: Sequence[str]) -> Manifest:
@@ -56,11 +57,19 @@ def manifest_of(listing: Path, names: Sequence[str]) -> Manifest:
     Raises:
         DataError: files that are not there, the first few by name.
     """
-    return _filled(listing.resolve(), lambda: _named(listing.parent, names))
+    return filled(listing.resolve(), lambda: _named(listing.parent, names))
 
 
-def _filled(place: Path, look: Callable[[], Manifest]) -> Manifest:
-    """The files that are found, with all that is known of them; `place` is what they belong to."""
+def filled(place: Path, look: Callable[[], Manifest]) -> Manifest:
+    """The files that are found, with all that is known of them; see `read_manifest`.
+
+    Args:
+        place: what they belong to.
+        look: finds them, with their sizes and times.
+
+    Raises:
+        DataError: what `look` raises.
+    """
     kept = kept_at(place)
     with alone(kept):
         listed = look()
@@ -184,8 +193,8 @@ def _read_rows(
     saved = time.monotonic()
     for start in range(0, len(wanted), AT_ONCE):
         indices = wanted[start : start + AT_ONCE]
-        paths = [listed.path(index) for index in indices.tolist()]
-        for index, found in zip(indices, attempt_all(paths, _read), strict=True):
+        places = [listed.place(index) for index in indices.tolist()]
+        for index, found in zip(indices, attempt_all(places, _read), strict=True):
             if isinstance(found, DataError):
                 broken[int(index)] = found
                 continue
@@ -202,12 +211,12 @@ def _read_rows(
     return broken
 
 
-def _read(path: Path) -> tuple[bytes, Header | None]:
+def _read(place: Place) -> tuple[bytes, Header | None]:
     try:
-        content = path.read_bytes()
+        content = place.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    return hashlib.sha256(content).digest(), read_header(content, path)
+        raise DataError(f"{place} cannot be read: {error.strerror}") from error
+    return hashlib.sha256(content).digest(), read_header(content, place)
 
 
 def _traits(header: Header) -> Trait:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -13,31 +12,32 @@ from archdsl.errors import DataError
 
 ERRORS_SHOWN = 5
 
+W = TypeVar("W")
 T = TypeVar("T")
 
 
 def attempt_all(
-    paths: Sequence[Path], work: Callable[[Path], T], *, threads: int | None = None
+    files: Sequence[W], work: Callable[[W], T], *, threads: int | None = None
 ) -> list[T | DataError]:
     """What came of each file, or what is wrong with it.
 
     Args:
-        paths: of the files.
+        files: by their paths or places.
         work: on one file.
         threads: files side by side; as many as torch may use threads here unless given.
     """
 
-    def attempt(path: Path) -> T | DataError:
+    def attempt(file: W) -> T | DataError:
         try:
-            return work(path)
+            return work(file)
         except DataError as error:
             return error
 
     if threads == 1:
-        return [attempt(path) for path in paths]
+        return [attempt(file) for file in files]
     # Pillow decodes outside the interpreter lock, so threads are enough.
     with ThreadPoolExecutor(threads or torch.get_num_threads()) as pool:
-        return list(pool.map(attempt, paths))
+        return list(pool.map(attempt, files))
 
 
 def raise_all(errors: Sequence[DataError]) -> None:
@@ -51,14 +51,12 @@ def raise_all(errors: Sequence[DataError]) -> None:
         raise DataError("\n".join([*lines, *([f"and {more} more"] * (more > 0))]))
 
 
-def for_all(
-    paths: Sequence[Path], work: Callable[[Path], T], *, threads: int | None = None
-) -> list[T]:
+def for_all(files: Sequence[W], work: Callable[[W], T], *, threads: int | None = None) -> list[T]:
     """What came of each file; see `attempt_all`.
 
     Raises:
         DataError: what is wrong with any of them, the first few by name.
     """
-    found = attempt_all(paths, work, threads=threads)
+    found = attempt_all(files, work, threads=threads)
     raise_all([each for each in found if isinstance(each, DataError)])
     return [each for each in found if not isinstance(each, DataError)]

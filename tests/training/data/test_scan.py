@@ -51,7 +51,7 @@ def test_a_file_is_read_once(root: Path) -> None:
     assert (first.read, second.read) == (12, 0)
     assert digests(first) == digests(second)
     assert [second.name(i) for i in (0, 5, 6)] == ["a/0.png", "a/5.png", "b/0.png"]
-    assert second.path(11) == root / "b/5.png"
+    assert second.place(11) == root / "b/5.png"
     assert list(second.counts) == [6, 6]
     assert second.has(Trait.PICTURE).all()
     assert (second.rows["height"] == 8).all()
