@@ -131,7 +131,8 @@ def study_around(
     Args:
         spec: the base, as for `load`.
         objectives: what is minimised or maximised, each as is good for it.
-        data: the images to train on: `digits`, `folder:DIR`, `csv:FILE` or `npz:FILE`.
+        data: the images to train on: `digits`, `folder:DIR`, `csv:FILE`, `npz:FILE`, `wds/PATH` or
+            `hfds/PATH`.
 
     Raises:
         NameNotFoundError: nothing there of that name.

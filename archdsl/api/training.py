@@ -65,7 +65,8 @@ def train(
     Args:
         spec: as for `load`; or `timm:NAME`, a model of timm's, with fresh weights, whose pictures
             are of the size that timm says it is for.
-        data: the images: `digits`, `folder:DIR`, `csv:FILE`, `npz:FILE` or `torch/NAME:DIR`.
+        data: the images: `digits`, `folder:DIR`, `csv:FILE`, `npz:FILE`, `wds/PATH`,
+            `hfds/PATH` or `torch/NAME:DIR`.
         folder: made where it is missing; the bundle is left there, the table of epochs and their
             curves.
         recipe: how to train: the name of a recipe, or its words.

@@ -38,7 +38,8 @@ def command(
     data: Annotated[
         str | None,
         typer.Option(
-            metavar="SOURCE", help="digits, folder:DIR, csv:FILE, npz:FILE; else the study's."
+            metavar="SOURCE",
+            help="digits, folder:DIR, csv:FILE, npz:FILE, wds/PATH, hfds/PATH; else the study's.",
         ),
     ] = None,
     seeds: Annotated[

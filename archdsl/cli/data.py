@@ -25,7 +25,8 @@ def command(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="DATA", help="digits, folder:DIR, csv:FILE, npz:FILE or a name of the runner's."
+            metavar="DATA",
+            help="digits, folder:DIR, csv:FILE, npz:FILE, wds/PATH, hfds/PATH or a runner's name.",
         ),
     ],
     spec: Annotated[

@@ -34,7 +34,8 @@ def command(
     data: Annotated[
         str,
         typer.Option(
-            metavar="DATA", help="digits, folder:DIR, csv:FILE, npz:FILE or torch/NAME:DIR."
+            metavar="DATA",
+            help="digits, folder:DIR, csv:FILE, npz:FILE, wds/PATH, hfds/PATH or torch/NAME:DIR.",
         ),
     ],
     part: Annotated[

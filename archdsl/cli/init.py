@@ -33,7 +33,8 @@ def command(
     data: Annotated[
         str,
         typer.Option(
-            metavar="DATA", help="digits, folder:DIR, csv:FILE, npz:FILE or a name of the runner's."
+            metavar="DATA",
+            help="digits, folder:DIR, csv:FILE, npz:FILE, wds/PATH, hfds/PATH or a runner's name.",
         ),
     ],
     name: Annotated[

@@ -54,7 +54,8 @@ def command(
     data: Annotated[
         str | None,
         typer.Option(
-            metavar="SOURCE", help="digits, folder:DIR, csv:FILE, npz:FILE, or a profile's name."
+            metavar="SOURCE",
+            help="digits, folder:DIR, csv:FILE, npz:FILE, wds/PATH, hfds/PATH or a profile's name.",
         ),
     ] = None,
     any_device: Annotated[

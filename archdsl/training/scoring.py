@@ -202,7 +202,7 @@ def refuse_other_images(bundle: Bundle, dataset: Dataset) -> None:
         raise DataError(
             f"{dataset.name} holds images of {size_word(dataset.image_size)} pixels, the network "
             f"takes {size_word(reading.image_size)}; give pictures, which are scaled "
-            "(folder:DIR, csv:FILE), or images of that size"
+            "(folder:DIR, csv:FILE, wds/PATH, hfds/PATH), or images of that size"
         )
     if dataset.channels > reading.channels:
         raise DataError(

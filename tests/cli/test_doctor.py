@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import archdsl
+from tests.fixtures.data import ALLOWED
 
 Run = Callable[..., Any]
 PROFILE = """\
@@ -82,8 +83,8 @@ def test_this_machine_is_looked_at_line_by_line(run: Run, folder: Path, storage:
         assert found["storage"]["found"].startswith(f"cannot write {place}: not a directory;")
         assert bad == ["storage", "data mine", "data other"]
     assert "gone.npz" in found["data mine"]["found"]
-    allowed = "allowed are digits, npz:FILE, csv:FILE, folder:DIR, torch/NAME:DIR"
-    assert found["data other"]["found"].endswith(allowed), "names stand for no other names"
+    # Names stand for no other names.
+    assert found["data other"]["found"].endswith(f"allowed are {ALLOWED}")
     assert all(found[name]["remedy"] for name in bad)
     assert not (folder / "new").exists()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,15 @@ def test_a_few_pictures_are_scored_whole(run: Command, trained: Done, pictures: 
         f"{path},{path.parent.name}\n" for path in sorted(pictures.glob("*/*.png"))
     ))  # fmt: skip
     listed = run("eval", "runs/one", "--data", "csv:list.csv", "--part", "all", "--json").json()
-    assert listed["classes"] == found["classes"]
+    with tarfile.open("pictures.tar", "w") as shard:
+        for path in sorted(pictures.glob("*/*.png")):
+            shard.add(path, path.name)
+            path.with_suffix(".cls").write_text(path.parent.name)
+            shard.add(path.with_suffix(".cls"), f"{path.stem}.cls")
+    sharded = run(
+        "eval", "runs/one", "--data", "wds/pictures.tar", "--part", "all", "--json"
+    ).json()
+    assert listed["classes"] == sharded["classes"] == found["classes"]
 
 
 def test_images_of_another_kind_are_refused(run: Command, trained: Done) -> None:

@@ -13,13 +13,22 @@ from archdsl.training.data.csv_list import open_csv
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.digits import open_digits
 from archdsl.training.data.folder import open_folder
+from archdsl.training.data.hfds import open_hfds
 from archdsl.training.data.npz import open_npz
+from archdsl.training.data.wds import open_wds
 from archdsl.training.recipe import Broken
 
-FORMS = ("digits", "npz:FILE", "csv:FILE", "folder:DIR", "torch/NAME:DIR")
+FORMS = ("digits", "npz:FILE", "csv:FILE", "folder:DIR", "torch/NAME:DIR", "wds/PATH", "hfds/PATH")
+PICTURES = {"csv:": open_csv, "folder:": open_folder, "wds/": open_wds, "hfds/": open_hfds}
+"""What opens picture files, by how a source begins."""
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
+OF_SUFFIX = {".npz": "npz:", ".csv": "csv:", ".tar": "wds/", ".parquet": "hfds/"}
+"""How a source begins that is a file of this name."""
+
+_FORM = re.compile("(?:(npz:|csv:|folder:|wds/|hfds/|tfds/)|torch/([^:]*):)(.+)", re.DOTALL)
+_BEGINNING = re.compile("[:/]")
 _NAME = re.compile(r"[A-Za-z][\w-]*")
 
 
@@ -36,8 +45,8 @@ def open_data(
     """Open a data set.
 
     Args:
-        source: `digits`, `npz:FILE`, `csv:FILE`, `folder:DIR`, `torch/NAME:DIR` or one of
-            `names`; relative paths start at the current folder.
+        source: `digits`, `npz:FILE`, `csv:FILE`, `folder:DIR`, `torch/NAME:DIR`, `wds/PATH`,
+            `hfds/PATH` or one of `names`; relative paths start at the current folder.
         names: plain names and the source each stands for, as a run profile gives them.
         split_seed: decides the splits that the source does not bring along.
         image_size: (height, width) that the pictures of a folder are brought to. The other
@@ -56,38 +65,33 @@ def open_data(
             "embedded data; choose another name"
         )
     location = names.get(source, source)
-    kind, _, place = location.partition(":")
-    path = Path(place).expanduser()
-    family, _, set_name = kind.partition("/")
     if location == "digits":
         return open_digits(name=source, split_seed=split_seed)
-    if kind == "npz" and place:
+    form = _FORM.fullmatch(location)
+    if form is None:
+        raise unknown_source(source, location=location, names=names)
+    kind, set_name, place = form[1] or "torch", form[2], form[3]
+    path = Path(place).expanduser()
+    if kind == "tfds/":
+        raise DataError(
+            f"{location} takes TensorFlow to read; write its pictures out where that is installed "
+            "(docs/searching.md, Your own images, shows how), and give folder:DIR"
+        )
+    if kind == "npz:":
         return open_npz(path, name=source, split_seed=split_seed, uncut=uncut)
-    if kind == "csv" and place:
-        return open_csv(
-            path,
-            name=source,
-            split_seed=split_seed,
-            image_size=image_size,
-            broken=broken,
-            crop_pct=crop_pct,
-            uncut=uncut,
-        )
-    if kind == "folder" and place:
-        return open_folder(
-            path,
-            name=source,
-            split_seed=split_seed,
-            image_size=image_size,
-            broken=broken,
-            crop_pct=crop_pct,
-            uncut=uncut,
-        )
-    if family == "torch" and place:
+    if kind == "torch":
         from archdsl.training.data.torch_sets import open_torch
 
         return open_torch(set_name, path, name=source, split_seed=split_seed)
-    raise unknown_source(source, location=location, names=names)
+    return PICTURES[kind](
+        path,
+        name=source,
+        split_seed=split_seed,
+        image_size=image_size,
+        broken=broken,
+        crop_pct=crop_pct,
+        uncut=uncut,
+    )
 
 
 def unknown_source(source: str, *, location: str, names: Mapping[str, str]) -> DataError:
@@ -96,12 +100,12 @@ def unknown_source(source: str, *, location: str, names: Mapping[str, str]) -> D
     # What a name stands for is never another name.
     words = [*FORMS] if named else [*FORMS, *names]
     message = f"{what} is not a source of data; allowed are {', '.join(words)}"
-    spellings = {word.partition(":")[0]: word for word in words}
-    near = nearest(location.partition(":")[0], spellings)
+    spellings = {_BEGINNING.split(word)[0]: word for word in words}
+    near = nearest(_BEGINNING.split(location)[0], spellings)
     if Path(location).is_dir():
         message += f"; did you mean 'folder:{location}'?"
-    elif (suffix := Path(location).suffix) in (".npz", ".csv"):
-        message += f"; did you mean '{suffix[1:]}:{location}'?"
+    elif (beginning := OF_SUFFIX.get(Path(location).suffix)) and ":" not in location:
+        message += f"; did you mean '{beginning}{location}'?"
     elif near:
         message += f"; did you mean '{spellings[near]}'?"
     elif not named and _NAME.fullmatch(location):
