@@ -81,7 +81,8 @@ def command(
         )
         parts = _parts(dataset, part)
         found = score(
-            network,
+            network.network,
+            network.reading,
             dataset,
             parts,
             device=chosen,
@@ -112,25 +113,16 @@ def command(
 
 
 def _write_mistakes(path: Path, found: Scored, network: Bundle, scored_on: str) -> None:
-    from archdsl.reporting.pages.mistakes_page import ShownMistake, write_mistakes
+    from archdsl.reporting.pages.mistakes_page import write_mistakes
 
-    names, wrong = network.class_names, sum(count for *_, count in found.mixed_up())
-    shown = [
-        ShownMistake(
-            pixels=each.pixels,
-            truth=names[each.label],
-            answer=names[each.answer],
-            probability=each.probability,
-            of_truth=each.of_label,
-        )
-        for each in found.mistakes
-    ]
+    wrong = found.images - found.correct
     note = (
         f"{counted(wrong, 'mistake')} in {counted(found.images, 'image')} of {scored_on}; shown "
-        f"are the {len(shown)} that the network was surest of, and in brackets the probabilities "
-        "that it gave"
+        f"are the {len(found.mistakes)} that the network was surest of, and in brackets the "
+        "probabilities that it gave"
     )
-    write_mistakes(path, shown, title=f"Mistakes of {network.spec.name}", note=note)
+    title = f"Mistakes of {network.spec.name}"
+    write_mistakes(path, found.mistakes, network.class_names, title=title, note=note)
 
 
 def _parts(dataset: Dataset, part: Part | None) -> list[str]:

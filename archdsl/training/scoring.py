@@ -11,16 +11,16 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from archdsl.analysis.statistics import wilson_interval
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.document.messages import listed
 from archdsl.errors import DataError
-from archdsl.training.bundle import Bundle
 from archdsl.training.data.dataset import Dataset, size_word
 from archdsl.training.data.loading import batches
 from archdsl.training.data.pictures import FULL_DEPTH
+from archdsl.training.data.reading import Reading
 from archdsl.training.device import lock_names
 
 BINS = 15
@@ -129,7 +129,8 @@ def _percent(part: int, whole: int) -> float | None:
 
 
 def score(
-    bundle: Bundle,
+    network: nn.Module,
+    reading: Reading,
     dataset: Dataset,
     parts: Sequence[str],
     *,
@@ -140,7 +141,8 @@ def score(
     """Score a network on parts of a data set.
 
     Args:
-        bundle: its network is moved to `device`.
+        network: it is moved to `device`.
+        reading: how it was given its own pictures.
         dataset: opened at the network's image size.
         parts: of it.
         device: where.
@@ -150,10 +152,10 @@ def score(
     Raises:
         DataError: the images are of another kind than the network's, or a class is unknown to it.
     """
-    labels = torch.tensor(class_map(bundle, dataset), device=device)
-    refuse_other_images(bundle, dataset)
-    network, splits = bundle.network.to(device).eval(), dataset.splits()
-    found = Scored(classes=len(bundle.class_names))
+    labels = torch.tensor(class_map(reading, dataset), device=device)
+    refuse_other_images(reading, dataset)
+    network, splits = network.to(device).eval(), dataset.splits()
+    found = Scored(classes=len(reading.class_names))
     lock = SharedDeviceLock(lock_names(device))
     with lock, torch.inference_mode():
         read = (
@@ -163,7 +165,7 @@ def score(
             for part in parts
         )
         for images, theirs in chain.from_iterable(read):
-            logits, truth = network(_as_trained(images, bundle, dataset)), labels[theirs]
+            logits, truth = network(_as_trained(images, reading, dataset)), labels[theirs]
             _count(found, logits, truth)
             if mistakes:
                 levels = dataset.normalisation.undo(images)
@@ -174,13 +176,13 @@ def score(
     return found
 
 
-def class_map(bundle: Bundle, dataset: Dataset) -> list[int]:
+def class_map(reading: Reading, dataset: Dataset) -> list[int]:
     """The network's label of each class of a data set, by its name.
 
     Raises:
         DataError: names of classes that the network does not know.
     """
-    known = {name: label for label, name in enumerate(bundle.class_names)}
+    known = {name: label for label, name in enumerate(reading.class_names)}
     unknown = [name for name in dataset.class_names if name not in known]
     if unknown:
         named = listed([f"'{each}'" for each in unknown], most=MOST_NAMED)
@@ -192,12 +194,11 @@ def class_map(bundle: Bundle, dataset: Dataset) -> list[int]:
     return [known[name] for name in dataset.class_names]
 
 
-def refuse_other_images(bundle: Bundle, dataset: Dataset) -> None:
+def refuse_other_images(reading: Reading, dataset: Dataset) -> None:
     """
     Raises:
         DataError: a network takes other images than those of a data set.
     """
-    reading = bundle.reading
     if dataset.image_size != reading.image_size:
         raise DataError(
             f"{dataset.name} holds images of {size_word(dataset.image_size)} pixels, the network "
@@ -215,13 +216,13 @@ def refuse_other_images(bundle: Bundle, dataset: Dataset) -> None:
         )
 
 
-def _as_trained(images: Tensor, bundle: Bundle, dataset: Dataset) -> Tensor:
+def _as_trained(images: Tensor, reading: Reading, dataset: Dataset) -> Tensor:
     """Images of a data set, which it normalises by itself, as the network was given its own."""
-    own, wanted = dataset.normalisation, bundle.reading.normalisation
+    own, wanted = dataset.normalisation, reading.normalisation
     if own == wanted:
         return images
     levels = own.undo(images)
-    return wanted.apply(levels.expand(-1, bundle.reading.channels, -1, -1).clone())
+    return wanted.apply(levels.expand(-1, reading.channels, -1, -1).clone())
 
 
 def _count(found: Scored, logits: Tensor, labels: Tensor) -> None:

@@ -33,8 +33,8 @@ def teacher_of(recipe: Recipe, dataset: Dataset, device: torch.device) -> Teache
             f"the teacher {recipe.teacher} holds other weights than when this training was asked "
             "for; bring them back, or ask for another training"
         )
-    labels = torch.tensor(class_map(bundle, dataset), device=device)
-    refuse_other_images(bundle, dataset)
+    labels = torch.tensor(class_map(bundle.reading, dataset), device=device)
+    refuse_other_images(bundle.reading, dataset)
     network = bundle.network.to(device).eval().requires_grad_(False)
     channels, given = bundle.reading.channels, dataset.normalisation
     taken = bundle.reading.normalisation

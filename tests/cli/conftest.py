@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import shutil
 import signal
@@ -280,6 +281,16 @@ def searched(folder: Path, once: tuple[Path, Done]) -> Done:
     """The study, searched, here."""
     shutil.copytree(once[0], folder, dirs_exist_ok=True)
     return once[1]
+
+
+SEARCHED = Path(__file__).parents[1] / "goldens/assets/searched"
+
+
+def unpack_trained_study(folder: Path) -> None:
+    """A study of three networks that were trained on digits, with their weights, in a folder."""
+    shutil.copytree(SEARCHED / "files", folder / "archdsl-files")
+    database = lzma.decompress((SEARCHED / "store.sqlite.xz").read_bytes())
+    (folder / "archdsl.db").write_bytes(database)
 
 
 ARGUMENTS = ("train", "vittm-digits", "--data", "digits", "--set", "depth=1", "--threads", "1")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import re
 import resource
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -11,8 +15,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from PIL import Image
+
+import archdsl
+from archdsl.training.data.source import open_data
+from tests.cli.conftest import unpack_trained_study
 
 Run = Callable[..., Any]
 
@@ -24,6 +33,7 @@ def test_a_report_is_written_and_replaced(run: Run, searched: Any, folder: Path)
     page = (folder / "report.html").read_text()
     assert page.startswith("<!DOCTYPE html>")
     assert "Search tabular" in page
+    assert "In brackets: the 95 % interval" in page
     said = run("report", "--study", "tabular", "-o", "report.html", "--json").json()
     assert said == {"study": "tabular", "file": "report.html", "bytes": len(page.encode())}
 
@@ -72,6 +82,68 @@ def test_what_cannot_be_drawn_is_said(run: Run, tabular: Path, folder: Path) -> 
     assert "needs two objectives" in done.err
     run("report", "--db", "one.db")
     assert "The best value over time" in (folder / "report.html").read_text()
+
+
+def test_members_show_their_surest_mistakes(run: Run, folder: Path) -> None:
+    unpack_trained_study(folder)
+    run("report")
+    plain = (folder / "report.html").read_text()
+    front = archdsl.front("archdsl.db")
+    said = run("report", "--mistakes", "--json").json()
+    page = (folder / "report.html").read_text()
+    validation = open_data("digits").validation
+    pixels, labels = validation.images.numpy(), validation.labels.numpy()  # type: ignore[attr-defined]
+    cards = page.split('<details class="member"')[1:]
+    assert len(cards) == len(front) == len(said["mistakes"])
+    for card, row, told in zip(cards, front, said["mistakes"], strict=True):
+        [correct] = row._measured["top1"].detail["correct"]
+        wrong = 359 - correct
+        assert told == {
+            "trial": row.trial,
+            "scored_on": "digits (validation)",
+            "seed": 0,
+            "images": 359,
+            "wrong": wrong,
+            "pictures": 8,
+        }
+        assert f"<summary>{wrong} of 359 images taken for another class</summary>" in card
+        first, *others = card.split('<img src="data:image/png;base64,')[1:]
+        assert len(others) == 7
+        shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(first.split('"')[0]))))
+        [place] = (pixels[:, 0] == shown).all(axis=(1, 2)).nonzero()[0]
+        assert f"is <b>{labels[place]}</b>" in first
+    without = re.sub(r"<details><summary>\d+ of 359 .*?</details>\n", "", page, flags=re.DOTALL)
+    assert without == plain
+    run("report", "--mistakes")
+    assert (folder / "report.html").read_text() == page
+
+
+def test_members_without_weights_are_told(run: Run, folder: Path) -> None:
+    unpack_trained_study(folder)
+    gone, kept = (row for row in archdsl.front("archdsl.db"))
+    shutil.rmtree(next((folder / "archdsl-files").glob(f"{gone.arch_id}-*")))
+    done = run("report", "--mistakes")
+    assert f"no mistakes of trial {gone.trial}: {folder}/archdsl-files/{gone.arch_id}" in done.err
+    assert f"mistakes  trial {kept.trial}: " in done.out
+    line = f"No mistakes are shown of trial {gone.trial}: there are no weights to ask."
+    assert line in (folder / "report.html").read_text()
+
+
+def test_a_study_of_tables_has_no_mistakes(run: Run, searched: Any, folder: Path) -> None:
+    said = run("report", "--mistakes", "--json").json()["mistakes"]
+    assert {each["none"] for each in said} == {"no value of it comes from a training"}
+    assert "No mistakes are shown of trials " in (folder / "report.html").read_text()
+    assert "only with --mistakes" in run("report", "--runner", "local", code=2).err
+
+
+def test_mistakes_are_of_the_data_that_were_trained_on(run: Run, folder: Path) -> None:
+    unpack_trained_study(folder)
+    update = "UPDATE measurements SET protocol = replace(protocol, '1a6ba7f4ffe1d9e7', 'other')"
+    with closing(sqlite3.connect("archdsl.db")) as database, database:
+        database.execute(update)
+    done = run("report", "--mistakes", code=2)
+    assert "digits holds other images, labels or parts than when 'small' was searched" in done.err
+    assert not (folder / "report.html").exists()
 
 
 @pytest.fixture(scope="module")

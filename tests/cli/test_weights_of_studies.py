@@ -16,17 +16,17 @@ from typing import Any
 import pytest
 
 import archdsl
+from tests.cli.conftest import SEARCHED, unpack_trained_study
 
 Run = Callable[..., Any]
-SEARCHED = Path(__file__).parents[1] / "goldens/assets/searched"
 
 
 @pytest.fixture
 def home(folder: Path, run: Run) -> Path:
     """The folder of a search that trained three networks, the database naming their full paths."""
     home = folder / "home"
-    shutil.copytree(SEARCHED / "files", home / "archdsl-files")
-    (home / "archdsl.db").write_bytes(lzma.decompress((SEARCHED / "store.sqlite.xz").read_bytes()))
+    home.mkdir()
+    unpack_trained_study(home)
     update = "UPDATE measurements SET detail = replace(detail, 'archdsl-files', ?)"
     with closing(sqlite3.connect(home / "archdsl.db")) as connection, connection:
         connection.execute(update, [str(home / "archdsl-files")])

@@ -21,6 +21,25 @@ MOST_CARDS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
+class MemberMistakes:
+    """What a member's network takes for another class.
+
+    Args:
+        scored_on: the data, and which part of them.
+        seed: of the training.
+        images: of that part.
+        wrong: how many of them.
+        pictures: of the surest ones, see `archdsl.reporting.pages.mistakes_page.pictures_of`.
+    """
+
+    scored_on: str
+    seed: int
+    images: int
+    wrong: int
+    pictures: Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Member:
     """One member of the front, whole.
 
@@ -29,12 +48,14 @@ class Member:
         samples: objective to all measurements behind its value.
         beside: the architecture's peak memories that are no objective of the study.
         epochs: what its training reported.
+        mistakes: None where they are not asked for; a text says why there are none to show.
     """
 
     row: CompleteTrial
     samples: Mapping[str, Sequence[Measurement]]
     beside: Sequence[Measurement]
     epochs: Sequence[EpochValue]
+    mistakes: MemberMistakes | str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

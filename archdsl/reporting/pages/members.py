@@ -20,7 +20,7 @@ from archdsl.reporting.formatting import (
     with_interval,
 )
 from archdsl.reporting.front import CompleteTrial
-from archdsl.reporting.pages.findings import Findings, Member
+from archdsl.reporting.pages.findings import Findings, Member, MemberMistakes
 from archdsl.reporting.plots.curve import curves
 from archdsl.reporting.plots.points import spread
 from archdsl.spec.model import ModelSpec
@@ -37,7 +37,10 @@ def members_section(found: Findings) -> dict[str, Any]:
     drawn = {member.row.trial.number for member in spread(shown, most=MOST_DRAWN)}
     return {
         "heading": "The members",
-        "left_out": list(_left_out(len(found.results.members), len(shown), len(drawn))),
+        "left_out": [
+            *_left_out(len(found.results.members), len(shown), len(drawn)),
+            *_without_mistakes(shown),
+        ],
         "open": len(shown) <= MOST_OPEN,
         "cards": [_card(member, draw=member.row.trial.number in drawn) for member in shown],
     }
@@ -55,6 +58,12 @@ def _left_out(members: int, shown: int, drawn: int) -> Iterator[str]:
         )
 
 
+def _without_mistakes(shown: Sequence[Member]) -> Iterator[str]:
+    without = [each.row.trial.number for each in shown if isinstance(each.mistakes, str)]
+    if without:
+        yield f"No mistakes are shown of {trials_listed(without)}: there are no weights to ask."
+
+
 def _card(member: Member, *, draw: bool) -> dict[str, Any]:
     row = member.row
     values = [
@@ -69,8 +78,21 @@ def _card(member: Member, *, draw: bool) -> dict[str, Any]:
         "measured": list(_values(member)),
         "facts": list(_facts(member)),
         "curves": curves(member.epochs),
+        "mistakes": _mistakes(member.mistakes),
         "drawing": _drawing(row) if draw else None,
     }
+
+
+def _mistakes(found: MemberMistakes | str | None) -> dict[str, Any] | None:
+    if not isinstance(found, MemberMistakes):
+        return None
+    wrong = f"{found.wrong:,} of {counted(found.images, 'image')} taken for another class"
+    note = (
+        f"Of {found.scored_on}, with the weights of seed {found.seed}. Shown are the "
+        f"{len(found.pictures)} that the network was surest of, and in brackets the probabilities "
+        "that it gave."
+    )
+    return {"summary": wrong, "note": note if found.pictures else "", "shown": found.pictures}
 
 
 def _difference(row: CompleteTrial) -> str:
