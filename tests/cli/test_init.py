@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from tests.cli.conftest import Command
@@ -28,10 +30,35 @@ def test_both_fit_the_pictures(run: Command, photos: str) -> None:
     done = run("init", "--data", photos)
     assert "pictures are brought to 48 pixels; image.size says otherwise" in done.out
     assert "78% of the images to train on are of 'cats'" in done.out
-    assert f"archdsl train my-vittm.yaml --data {photos} -o runs/my-vittm" in done.out
+    words = f"--data {photos} --recipe cifar -o runs/my-vittm"
+    assert f"archdsl train my-vittm.yaml {words}\n" in done.out
     assert "fits       my-vittm" in run("data", photos, "my-vittm.yaml").out
     estimate = run("search", "my-vittm-study.yaml", "--dry-run", "--json").json()
     assert (estimate["feasible"], estimate["epochs"]) == (1, 30)
+
+
+def test_small_pictures_say_where_their_network_comes_from(run: Command, photos: str) -> None:
+    run("init", "--data", photos)
+    model, study = (Path(name).read_text() for name in ("my-vittm.yaml", "my-vittm-study.yaml"))
+    assert "specs/vittm-cifar.yaml, which it follows, came to 70.8 %" in model
+    assert "which that model was\n# measured with" in study
+    words = yaml.safe_load(study)
+    assert words["evaluate"]["top1"]["recipe"] == "cifar"
+    stems = words["space"]["memory"]["embed"]["choose"]
+    assert {name: len(stem["strides"]) for name, stem in stems.items()} == {"five": 5, "three": 3}
+    for name in ("my-vittm.yaml", "my-vittm-study.yaml"):
+        run("check", name)
+
+
+def test_grey_pictures_are_not_mirrored(run: Command, folder: Path) -> None:
+    random = np.random.default_rng(0)
+    images, labels = random.integers(0, 256, (60, 28, 28), dtype=np.uint8), np.arange(60) % 3
+    np.savez("grey.npz", x_train=images, y_train=labels)
+    told = run("init", "--data", "npz:grey.npz", "--json").json()["document"]
+    assert (told["depth"], told["process"]["dim"], told["output"]["num_classes"]) == (2, 256, 3)
+    words = yaml.safe_load(Path("my-vittm-study.yaml").read_text())
+    assert words["evaluate"]["top1"]["recipe"] == "small-images"
+    run("check", "my-vittm-study.yaml")
 
 
 def test_what_was_edited_is_kept(run: Command, folder: Path) -> None:

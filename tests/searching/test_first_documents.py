@@ -8,8 +8,13 @@ from hypothesis import strategies as st
 
 from archdsl.document.tree import tree_of
 from archdsl.errors import DataError
-from archdsl.plan.read import check_model
-from archdsl.searching.first_documents import SIZES, fitting_model, fitting_size
+from archdsl.plan.read import check_model, read_model
+from archdsl.searching.first_documents import (
+    SIZES,
+    are_small_pictures,
+    fitting_model,
+    fitting_size,
+)
 
 
 @given(
@@ -25,6 +30,36 @@ def test_a_model_fits_images_of_its_size(unit: int, rows: int, columns: int, cha
     assert plan.image == (channels, *size)
     process, memory = plan.streams["process"].tokens, plan.streams["memory"].tokens
     assert process <= memory <= 1024
+
+
+def test_cifar_s_pictures_get_the_network_that_was_measured_on_them() -> None:
+    document = fitting_model("a", image_size=(32, 32), channels=3, num_classes=10)
+    plan = check_model(tree_of(document, source="a")).plan
+    assert plan.arch_id == read_model("vittm-cifar").plan.arch_id
+
+
+@pytest.mark.parametrize(
+    ("size", "memory", "process"),
+    [
+        ((24, 24), (8, 8), (4, 4)),
+        ((28, 28), (7, 7), (4, 4)),
+        ((40, 60), (10, 15), (5, 8)),
+        ((48, 48), (8, 8), (4, 4)),
+        ((64, 64), (8, 8), (4, 4)),
+    ],
+)
+def test_small_pictures_of_other_sizes_get_about_as_many_tokens(
+    size: tuple[int, int], memory: tuple[int, int], process: tuple[int, int]
+) -> None:
+    assert are_small_pictures(size)
+    document = fitting_model("a", image_size=size, channels=1, num_classes=3)
+    plan = check_model(tree_of(document, source="a")).plan
+    assert (plan.streams["memory"].grid, plan.streams["process"].grid) == (memory, process)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (23, 23), (25, 25), (32, 96)])
+def test_other_images_are_no_small_pictures(size: tuple[int, int]) -> None:
+    assert not are_small_pictures(size)
 
 
 @pytest.mark.parametrize(("height", "width"), [(53, 37), (1, 1), (2, 1009)])
