@@ -64,11 +64,13 @@ _MOST_SHOWN = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Within:
-    """Which rows to look at: all, or those that a study, a trial or an architecture needs."""
+    """Which rows to look at: all, or those that a study, a trial or an architecture needs, or of
+    one table."""
 
     study_id: int | None = None
     number: int | None = None
     arch_id: str | None = None
+    table: Table | None = None
 
     def of(self, table: Table) -> list[ColumnElement[bool]]:
         """As conditions on the rows of a table beside those of trials and studies."""
@@ -111,13 +113,13 @@ def damages(connection: Connection, within: Within = ALL) -> list[Damage]:
     """What is wrong with the rows of a database, a study, a trial or an architecture."""
     lite = connection.dialect.name == "sqlite"
     found: dict[tuple[str, str], Damage] = {}
-    for table in metadata.sorted_tables:
+    for table in metadata.sorted_tables if within.table is None else [within.table]:
         checks = [check for column in table.c for check in _checks(column, lite=lite)]
         if table is trials:
             checks += _of_trials()
         for each in _rows(connection, table, checks, within):
             found.setdefault((each.row, each.message), each)
-    return [*found.values(), *_incomplete(connection, within)]
+    return [*found.values(), *(_incomplete(connection, within) if within.table is None else ())]
 
 
 def _checks(column: Column[Any], *, lite: bool) -> Iterator[Check]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select, update
 
 from archdsl.store.architectures import add_architecture
+from archdsl.store.damage import Within
 from archdsl.store.database import Database
 from archdsl.store.rows import Architecture, NewRun, Run
 from archdsl.store.tables import now, record_of, runs
@@ -48,7 +49,12 @@ class Runs:
             return None if row is None else record_of(Run, row)
 
     def all(self) -> list[Run]:
-        """Oldest first."""
+        """Oldest first.
+
+        Raises:
+            DamagedError: something else than archdsl wrote one.
+        """
+        self.database.refuse_damaged(Within(table=runs))
         with self.database.read() as connection:
             rows = connection.execute(select(runs).order_by(runs.c.id))
             return [record_of(Run, row) for row in rows]

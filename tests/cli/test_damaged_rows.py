@@ -249,6 +249,7 @@ RUNS = {
         "UPDATE runs SET protocol = json_set(protocol, '$.recipe', 'short')",
         "whose recipe.epochs is not a number",
     ),
+    "no time": ("UPDATE runs SET created = 'noon'", "created is 'noon', not a time"),
     "seeds of another type": (
         "UPDATE runs SET protocol = json_set(protocol, '$.seeds', 0)",
         "whose seeds is not a list of numbers",
