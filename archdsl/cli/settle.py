@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.status import Status
 
 from archdsl.cli.printing import duration, say
-from archdsl.errors import ArchdslError
+from archdsl.cli.process import Interruption, behind
 from archdsl.reporting.formatting import trials_listed
 from archdsl.runners.read import read_profile
 from archdsl.searching.replicate import (
@@ -35,7 +35,8 @@ def settle_front(
         The same for `--json`.
 
     Raises:
-        ArchdslError: interrupted, or what cannot be measured here.
+        ArchdslError: what cannot be measured here.
+        Interruption: says what is made by then.
     """
     refuse_damaged(store, study)
     profile = read_profile(runner)
@@ -63,11 +64,12 @@ def settle_front(
             watch=watch,
             any_device=any_device,
         )
-    except KeyboardInterrupt:
-        raise ArchdslError(
+    except KeyboardInterrupt as interrupt:
+        said = (
             f"interrupted; made and stored: {_format_progress(made, agreed)}\n"
             "the same command goes on from there"
-        ) from None
+        )
+        raise Interruption(said, number=behind(interrupt).number) from None
     finally:
         status.stop()
     for line in _format_result(done, agreed, rounds):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 import sqlite3
+import subprocess
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -341,6 +345,27 @@ def test_an_ended_settling_counts_as_it_began(run: Run, folder: Path) -> None:
         f"trials {', '.join(map(str, numbers))} cannot be told apart; the same command goes on "
         f"with trial {fresh[0]}, unclear only since",
     ]
+
+
+def test_an_interrupted_settling_ends_as_other_commands_do(
+    start: Callable[..., subprocess.Popen[str]], unclear: Any, folder: Path
+) -> None:
+    (folder / "values.csv").unlink()
+    os.mkfifo(folder / "values.csv")  # whoever reads it waits
+    with start("front", "--db", "u.db", "--settle") as command:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                writer = os.open("values.csv", os.O_WRONLY | os.O_NONBLOCK)
+                break
+            except OSError:
+                assert time.monotonic() < deadline and command.poll() is None
+                time.sleep(0.05)
+        command.send_signal(signal.SIGINT)
+        _, said = command.communicate(timeout=60)
+        os.close(writer)
+    assert command.returncode == 130
+    assert "interrupted; made and stored: 0 of at most 6 measurements\nthe same command" in said
 
 
 def test_settling_says_what_it_could_not_measure(run: Run, unclear: Any, folder: Path) -> None:
