@@ -56,11 +56,13 @@ def write_html(
     others = [row for row in drawn if not (row.member or row.base)]
     caption = f"Dominated ({len(others)}"
     caption += f" of {len(others) + left_out}, as drawn)" if left_out else ")"
+    shown = (row.trial.values[axis.objective] for row in front + others for axis in (x, y))
     page = render_page(
         "front.html",
         title=title,
         mark=mark,
         note=note,
+        intervals=any(each.low != each.high for each in shown),
         picture=front_picture(
             drawn,
             x=x,

@@ -152,7 +152,14 @@ def _table(found: Findings) -> dict[str, Any]:
         caption += ", and the base, which is not on it"
     columns = FrontTable(rows, list(results.study.objectives)).columns
     cards = {member.row.trial.number for member in found.members}
-    return {"table": page_table(rows, columns, caption=caption, cards=cards), "note": note}
+    values = (value for row in rows for value in row.trial.values.values())
+    tests = (test for row in rows for test in row.tests.values())
+    return {
+        "table": page_table(rows, columns, caption=caption, cards=cards),
+        "intervals": any(value.low != value.high for value in values)
+        or any(test.low != test.high for test in tests),
+        "note": note,
+    }
 
 
 def progress_section(found: Findings) -> dict[str, Any]:

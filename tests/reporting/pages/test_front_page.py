@@ -68,6 +68,12 @@ def test_characters_no_file_can_hold_are_replaced(parse: Parse, tmp_path: Path) 
     assert "a\ufffdb\ufffdc" in page.under("div")
 
 
+def test_brackets_are_explained_where_there_are_any(parse: Parse, tmp_path: Path) -> None:
+    exact = complete(1, {"latency": (5.0, 5.0, 5.0), "top1": (90.0, 90.0, 90.0)})
+    for points, explained in (([exact], False), ([exact, POINT], True)):
+        assert ("In brackets" in parse(write(tmp_path, points).read_text()).text) == explained
+
+
 def test_page_loads_nothing(parse: Parse, tmp_path: Path) -> None:
     path = write(tmp_path, [POINT])
     text = path.read_text(encoding="utf-8")

@@ -151,6 +151,7 @@ def test_one_objective(fill: Any, report: Any, made: Made) -> None:
 def test_what_is_counted_alone_has_no_conditions(fill: Any, report: Any, made: Made) -> None:
     page = report(fill([made(values={"params": 5.0})], objectives={"params": "minimize"}))
     assert "Aim: minimize params." in page.text
+    assert "In brackets" not in page.text
     assert ". ." not in page.text
 
 
