@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from archdsl.space.difference import format_option
 from archdsl.store.rows import Trial
 
 MOST_OPTIONS = 10
@@ -56,7 +56,7 @@ def _options(name: str, trials: Sequence[Trial]) -> tuple[Option, ...]:
     for trial in trials:
         if name in trial.params:
             value = trial.params[name]
-            label = value if isinstance(value, str) else json.dumps(value)
+            label = format_option(value)
             values[label] = value
             by_label.setdefault(label, []).append(trial)
     numeric = all(_is_number(value) for value in values.values())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from ast import literal_eval
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+from archdsl.document.tree import Scalar
 from archdsl.spec.model import ModelSpec
 
 _IGNORED = {"archdsl", "kind", "name", "published_layout"}
@@ -18,6 +21,16 @@ def difference(base: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     are left out.
     """
     return Differences(base).to(other)
+
+
+def format_option(label: Scalar) -> str:
+    """An option of a hole as documents say it, by its label: of a mapping, which goes by Python's
+    text of it, `type mlp, mlp_ratio 0.5`."""
+    if isinstance(label, str) and label.startswith("{"):
+        with suppress(ValueError, SyntaxError):
+            if isinstance(mapping := literal_eval(label), Mapping):
+                return ", ".join(f"{path} {_text(value)}" for path, value in _words(mapping, ""))
+    return _text(label)
 
 
 class Differences:
@@ -68,8 +81,11 @@ class _Words:
 
     def text(self, path: str) -> str:
         """The word as a document says it: `true`, not `True`."""
-        value = self.written.get(path, self.every[path])
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return _text(self.written.get(path, self.every[path]))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _words(document: Any, path: str) -> list[tuple[str, Any]]:

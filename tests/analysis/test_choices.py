@@ -41,6 +41,17 @@ def test_choices_are_told_option_by_option(fill: Any, made: Made, store: Store) 
     }
 
 
+def test_mappings_are_told_as_documents_say_them(fill: Any, made: Made, store: Store) -> None:
+    stems = [{"type": "patch", "patch_size": 4}, {"type": "conv_stem", "strides": [2, 2, 1]}]
+    params = [{"embed": str(stems[n % 2])} for n in range(4)]
+    study = fill(deciding(made, params, lambda _: 50.0))
+    [choice] = choices(store.trials.all(study.id))
+    assert [option.label for option in choice.options] == [
+        "type conv_stem, strides [2, 2, 1]",
+        "type patch, patch_size 4",
+    ]
+
+
 def test_many_numbers_become_ranges(fill: Any, made: Made, store: Store) -> None:
     count = 3 * MOST_OPTIONS
     params = [{"width": 10 * (count - n)} for n in range(count)]

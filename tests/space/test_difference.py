@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from archdsl.plan.read import read_model
-from archdsl.space.difference import difference
+from archdsl.space.difference import difference, format_option
 
 LINEAR = {"type": "linear_attention"}
 CROSS = {"type": "cross_attention"}
@@ -49,3 +49,21 @@ def test_values_are_written_as_in_documents() -> None:
     exceptions = [{"at": [-1], "exchange": {"write": None}}]
     said = difference(document(LINEAR), document(LINEAR, layers=exceptions))
     assert said == 'layers [] → [{"at": [-1], "exchange": {"write": null}}]'
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        (
+            str({"type": "mlp", "mlp_ratio": 0.5, "norm": {"shared": True}}),
+            "type mlp, mlp_ratio 0.5, norm.shared true",
+        ),
+        (None, "null"),
+        (8, "8"),
+        ("pre", "pre"),
+        ("{", "{"),
+        ("{1, 2}", "{1, 2}"),
+    ],
+)
+def test_options_are_written_as_in_documents(label: Any, said: str) -> None:
+    assert format_option(label) == said
