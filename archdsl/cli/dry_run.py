@@ -81,12 +81,14 @@ def dry_run(checked: CheckedStudy, profile: RunProfile, *, as_json: bool, any_de
     for name, (settings, seconds) in costs.items():
         if settings or name in ("latency", "training"):
             put(f"{name:<10} {_format_cost(settings, seconds, estimate.timed_on)}")
+    for name, seconds in estimate.baselines.items():
+        put(f"baseline   {name}: {_seconds(seconds)}, once the trials are done")
     for told in estimate.data:
         put(f"data       {told}")
     _put_reasons("tables", map(_lacking, estimate.tables.items()))
     within = ""
     if estimate.hours is not None and estimate.trial_seconds:
-        fit = int(estimate.total_seconds / estimate.trial_seconds)
+        fit = int(estimate.trials_seconds / estimate.trial_seconds)
         within = f": about {counted(fit, 'trial')} like {estimate.timed_on}"
     budget, total = checked.study.budget, duration(estimate.total_seconds)
     put(f"budget     {budget}, about {total} in all{within}")
@@ -151,5 +153,8 @@ def _format_cost(settings: object, seconds: float | None, timed_on: str) -> str:
     if isinstance(settings, AccuracySettings):
         epochs, seeds = settings.resolved_recipe().epochs, len(settings.seeds)
         work = f": {counted(epochs, 'epoch')}, {counted(seeds, 'seed')}"
-    cost = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
-    return f"{cost} a trial{work}, timed on {timed_on}"
+    return f"{_seconds(seconds)} a trial{work}, timed on {timed_on}"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else duration(seconds)

@@ -17,6 +17,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.errors import NotEnoughMemoryError
+from archdsl.plan.baseline import Baseline
 from archdsl.spec.model import ModelSpec
 from archdsl.training.data.dataset import Dataset, check_data
 from archdsl.training.data.loading import processes
@@ -142,7 +143,7 @@ def try_step(
 
 def training_seconds(
     model: nn.Module,
-    spec: ModelSpec,
+    spec: ModelSpec | Baseline,
     dataset: Dataset,
     *,
     task: Task,
@@ -153,8 +154,8 @@ def training_seconds(
     spoilt afterwards.
 
     Args:
-        model: the network of `spec`, as `archdsl.compile` makes it; moved to `device`.
-        spec: the document, for checking the data against it.
+        model: the network of `spec`; moved to `device`.
+        spec: the document or baseline, for checking the data against it.
         dataset: of its train and its validation split, a few batches are read.
         task: gives the loss.
         recipe: what a step consists of, and how many epochs there are.

@@ -63,6 +63,22 @@ def test_a_baseline_is_held_against_the_front(run: Command, folder: Path) -> Non
     assert bundle.training["recipe"] == load_bundle(member["bundles"]["1"]).training["recipe"]
 
 
+def test_an_estimate_counts_baselines(run: Command, folder: Path) -> None:
+    Path("held.yaml").write_text(STUDY)
+    alone = run("search", "held.yaml", "--dry-run", "--set", "baselines=[]", "--json").json()
+    assert alone["baselines"] == {}
+    assert alone["total_seconds"] == alone["latency_seconds"] + alone["training_seconds"]
+    done = run("search", "held.yaml", "--dry-run", "--json")
+    found = done.json()
+    assert "timing a few steps of a training of timm:resnet10t" in done.err
+    own = found["latency_seconds"] + found["training_seconds"]
+    [(name, more)] = found["baselines"].items()
+    assert name == "timm:resnet10t"
+    assert more > 0.1, "its latency alone takes so long"
+    assert found["total_seconds"] == own + more
+    assert "baseline   timm:resnet10t: " in run("search", "held.yaml", "--dry-run").out
+
+
 def test_what_no_baseline_can_be(run: Command, folder: Path) -> None:
     Path("unknown.yaml").write_text(STUDY.replace("resnet10t", "resnet10x"))
     unknown = run("search", "unknown.yaml", code=2)
