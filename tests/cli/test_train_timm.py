@@ -58,6 +58,9 @@ def test_a_model_of_timm_becomes_a_bundle(run: Command, pictures: Path) -> None:
     again = run(*RUN, "--set", "image.size=[32, 48]", "-o", "two", "--init", "one").err
     assert "0 resampled" in again
     assert "classifiers begin fresh" not in again
+    wide = run(*RUN, "--set", "image.size=48", "-o", "wide", "--init", "one").err
+    assert "1 resampled" in wide
+    assert "pos_embed" not in wide.partition("resampled")[2].partition("\n")[2]
     # Weights that are told nothing of: the classifier is another's.
     save_file(theirs.state_dict(), "vit.safetensors")
     bare = ("--set", "image.size=[32, 48]", "--recipe", "small-images", "-o", "three")

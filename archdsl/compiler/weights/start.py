@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +14,23 @@ from archdsl.compiler.baseline import classifier_names
 from archdsl.compiler.weights.layouts import guess
 from archdsl.compiler.weights.load import shaped, translated
 from archdsl.compiler.weights.mismatch import tensors_listed, words_with_tokens
-from archdsl.compiler.weights.positions import bring_tables, grids_of
+from archdsl.compiler.weights.positions import (
+    bring_tables,
+    grids_of,
+    is_grid,
+    is_table,
+    read_table,
+)
 from archdsl.compiler.weights.reading import State
 from archdsl.compiler.weights.resized import REVISION, layers_of, to_depth, to_shape
 from archdsl.compiler.weights.values import not_finite, not_floating
 from archdsl.compiler.weights.warm_start import WarmStart, warm_start
 from archdsl.errors import WeightsError
 from archdsl.nn.network import Network
+from archdsl.plan.baseline import Baseline
 
+_TABLE = "pos_embed"
+"""Of positions, in models of timm's."""
 _OUTPUT = ".linear."
 """In the name of a classifier's map to the classes."""
 
@@ -58,10 +69,11 @@ class Start:
 def start_from(model: nn.Module, state: State, *, classes: tuple[str, ...]) -> Start:
     """Copy what fits of trained weights into `model`.
 
-    A model of timm's takes every tensor of its names and shapes. Into a network of ours, of weights
-    of archdsl and of published ViTTMs every tensor is taken whose name and shape the model has;
-    layers and widths are cut or repeated to the model's (see `resized`), and position tables are
-    brought to its grids. Of a plain ViT of timm what `warm_start` takes.
+    A model of timm's takes every tensor of its names and shapes, its position table from another
+    grid. Into a network of ours, of weights of archdsl and of published ViTTMs every tensor is
+    taken whose name and shape the model has; layers and widths are cut or repeated to the model's
+    (see `resized`), and position tables are brought to its grids. Of a plain ViT of timm what
+    `warm_start` takes.
     Classifiers are taken where the weights say that they are for the same classes, in the same
     order.
 
@@ -79,20 +91,43 @@ def start_from(model: nn.Module, state: State, *, classes: tuple[str, ...]) -> S
             taken = warm_start(model, state.tensors)
             return Start(taken=taken, left_out=(), classifier="classifiers begin fresh")
         return _start_ours(model, state, classes)
-    return _taken(
-        model, state.tensors, state, classes=classes, answers=tuple(classifier_names(model))
-    )
+    brought = _on_its_grid(model, state)
+    moved = {name for name in brought if brought[name] is not state.tensors[name]}
+    answers = tuple(classifier_names(model))
+    return _taken(model, brought, state, classes=classes, answers=answers, moved=moved)
 
 
 def start_revision(model: nn.Module, state: State) -> int:
     """What else than some weights decides what a model begins with: how those are cut or repeated
-    for it; 0 where they are not."""
-    if not isinstance(model, Network) or guess(state.tensors) == "timm":
+    for it, or brought to the grid of one of timm's; 0 where they are not."""
+    if not isinstance(model, Network):
+        return 0 if _on_its_grid(model, state) is state.tensors else REVISION
+    if guess(state.tensors) == "timm":
         return 0
     found = translated(state.tensors, model.plan, guess(state.tensors))
     sized = _sized(found, model)
     same = sized.keys() == found.keys() and all(sized[name] is found[name] for name in found)
     return 0 if same else REVISION
+
+
+def _on_its_grid(model: nn.Module, state: State) -> dict[str, Tensor]:
+    """Weights for a model of timm's, the position table on its grid; themselves where there is none
+    to bring to another, or where it is not known which it is for."""
+    found, own = state.tensors, model.state_dict()
+    patches: Any = getattr(model, "patch_embed", None)
+    grid = getattr(patches, "grid_size", None)
+    tables = [each[_TABLE] for each in (own, found) if _TABLE in each and is_table(each[_TABLE])]
+    if len(tables) < 2 or not is_grid(grid) or (prefix := tables[0].shape[1] - prod(grid)) < 0:
+        return found
+    trained = Baseline.read(state.told.get("document", {}))
+    said = None
+    if trained is not None:
+        (height, width), (rows, columns) = trained.image[1:], patches.patch_size
+        said = height // rows, width // columns
+    table = read_table(tables[1], prefix=prefix, wanted=[grid], said=said)
+    if isinstance(table, str) or (table.grid, table.held) == (grid, prefix):
+        return found
+    return {**found, _TABLE: table.on_grid(grid, prefix=prefix)}
 
 
 def _sized(found: Mapping[str, Tensor], model: Network) -> dict[str, Tensor]:

@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from timm.layers.pos_embed import resample_abs_pos_embed
 
+from archdsl.compiler.baseline import build_baseline
 from archdsl.compiler.build import build
 from archdsl.compiler.weights.reading import State
 from archdsl.compiler.weights.start import Start, start_from, start_revision
 from archdsl.errors import WeightsError
 from archdsl.nn.network import Network
+from archdsl.plan.baseline import Baseline
 from archdsl.plan.read import read_model
 
 CLASSES = tuple("0123456789")
@@ -119,6 +122,22 @@ def test_what_is_made_to_fit_is_another_start(network: Make) -> None:
     assert start_revision(network("depth=2"), weights) == 1
     assert start_revision(network("process.dim=32"), weights) == 1
     assert start_revision(network("memory.embed.patch_size=4"), weights) == 0
+
+
+def test_a_position_table_of_timm_is_brought_to_the_grid() -> None:
+    wide, square = (
+        Baseline(model="test_vit", image=(3, *size), num_classes=2) for size in ((32, 48), (48, 48))
+    )
+    theirs, ours = build_baseline(wide, seed=0), build_baseline(square, seed=1)
+    told = {"document": wide.document(), "reading": {"class_names": ["a", "b"]}}
+    state = State(tensors=theirs.state_dict(), told=told)
+    start = start_from(ours, state, classes=("a", "b"))
+    assert (start.taken.resampled, start.taken.fresh, start.left_out) == (("pos_embed",), (), ())
+    expected = resample_abs_pos_embed(theirs.pos_embed, new_size=[3, 3], old_size=[2, 3])
+    assert torch.equal(ours.state_dict()["pos_embed"], expected)
+    assert (start_revision(ours, state), start_revision(theirs, state)) == (1, 0)
+    unsaid = State(tensors=theirs.state_dict())
+    assert start_from(ours, unsaid, classes=("a", "b")).left_out[0].startswith("pos_embed")
 
 
 def test_nothing_fits(network: Make) -> None:
