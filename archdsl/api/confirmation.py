@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -169,7 +169,8 @@ def confirm_members(
         _name(member): ModelSpec.model_validate(member.spec) for member in plan.members
     }
     trained_in_full |= {each.name: each for each in plan.baselines}
-    for name, spec in trained_in_full.items():
+    for name, named in trained_in_full.items():
+        spec, init = _fresh(named) if isinstance(named, Baseline) else (named, None)
         for seed in plan.seeds:
             place = _place(folder, name, seed)
             with watching(name, seed, place) as watch:
@@ -179,7 +180,7 @@ def confirm_members(
                     names=names,
                     recipe=plan.recipe,
                     epochs=epochs,
-                    init=plan.init,
+                    init=init or plan.init,
                     seed=seed,
                     split_seed=plan.split_seed,
                     device=device,
@@ -190,6 +191,12 @@ def confirm_members(
             found = {each["quantity"]: each for each in trained.bundle.scores}
             scores.setdefault(name, {})[seed] = found
     return _compared(plan, scores, folder)
+
+
+def _fresh(baseline: Baseline) -> tuple[Baseline, Path | None]:
+    """A baseline by itself, and the weights that a study begins it with, if it says any of it."""
+    init = Path(baseline.init) if baseline.init else None
+    return replace(baseline, init="", begun_with=""), init
 
 
 def _name(member: CompleteTrial) -> str:

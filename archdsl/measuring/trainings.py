@@ -15,7 +15,6 @@ from torch import nn
 
 from archdsl.analysis.statistics import mean_interval
 from archdsl.compiler.baseline import baseline_macs, build_baseline
-from archdsl.compiler.weights.resized import REVISION
 from archdsl.compiler.weights.start import start_from
 from archdsl.device_lock import SharedDeviceLock
 from archdsl.errors import StudyError, WeightsError
@@ -23,13 +22,12 @@ from archdsl.identity import digest
 from archdsl.measuring.candidate import build_candidate
 from archdsl.measuring.settings import AccuracySettings
 from archdsl.metrics import METRICS, TRAINED
-from archdsl.nn.network import Network
 from archdsl.plan.baseline import Baseline
 from archdsl.plan.expand import expand
 from archdsl.records import Job, Measurement
 from archdsl.spec.model import ModelSpec
 from archdsl.storage.storage import Storage
-from archdsl.training.bundle import read_start, weights_digest
+from archdsl.training.bundle import begun_with_of, read_start
 from archdsl.training.data.dataset import Dataset, Split, check_data, told_of
 from archdsl.training.data.source import open_data
 from archdsl.training.device import cpu_threads, lock_names, threads_for
@@ -96,7 +94,7 @@ class Trainings:
         self._init = settings.init
         self._start = None if settings.init is None else read_start(Path(settings.init))
         if self._start is not None:
-            self._course["init"] = digest([weights_digest(self._start.tensors), REVISION])
+            self._course["init"] = begun_with_of(self._start)
         self._score_by(metric)
 
     def scored_by(self, metric: str) -> Trainings:
@@ -137,7 +135,7 @@ class Trainings:
         """
         dataset = self._dataset_for(candidate)
         model, _ = build_candidate(candidate, seed=seed, drop_path=self.recipe.drop_path)
-        began = self._begin(model, dataset)
+        began = self._begin(model, dataset, Baseline.read(candidate.spec))
         before = self.seeds.index(seed) * self.recipe.epochs
 
         def tell(epoch: int, values: Values) -> None:
@@ -160,17 +158,28 @@ class Trainings:
                 result = replace(result, counts=counts)
         return model, dataset, result, began
 
-    def _begin(self, model: nn.Module, dataset: Dataset) -> str:
-        """Give it what fits of the weights to begin with; what became of them, in words."""
-        if self._start is None:
+    def _begin(self, model: nn.Module, dataset: Dataset, baseline: Baseline | None) -> str:
+        """Give it what fits of the weights to begin with; what became of them, in words.
+
+        Raises:
+            WeightsError: nothing of weights that are for it fits, or a baseline's are others now.
+        """
+        init, weights = self._init, self._start
+        if baseline is not None and baseline.init:
+            init, weights = baseline.init, read_start(Path(baseline.init))
+            if begun_with_of(weights) != baseline.begun_with:
+                raise WeightsError(f"{init} holds other weights than when the search began")
+        if weights is None:
             return ""
         try:
-            start = start_from(model, self._start, classes=dataset.class_names)
-        except WeightsError:
-            if isinstance(model, Network):
+            start = start_from(model, weights, classes=dataset.class_names)
+        except WeightsError as error:
+            if baseline is None:
                 raise
-            return f"begins fresh: nothing of {self._init} fits a model of timm's"
-        return f"begins with {self._init}: {'; '.join(str(start).splitlines())}"
+            if baseline.init:
+                raise WeightsError(f"{init}: {error}") from None
+            return f"begins fresh: nothing of {init} fits a model of timm's"
+        return f"begins with {init}: {'; '.join(str(start).splitlines())}"
 
     def count(self, candidate: Job, model: nn.Module, split: Split) -> Counts:
         """What the task counts on a split with a trained network."""
@@ -208,7 +217,9 @@ class Trainings:
         baseline = Baseline.read(candidate.spec)
         if baseline is not None:
             baseline_macs(baseline)  # refuses images that it cannot take
-            build_baseline(baseline, seed=0, drop_path=self.recipe.drop_path)
+            model = build_baseline(baseline, seed=0, drop_path=self.recipe.drop_path)
+            if baseline.init:
+                self._begin(model, dataset, baseline)
             return ()
         return [f"{dataset.name}: {remark}" for remark in told_of(dataset)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from archdsl.identity import digest
@@ -28,25 +29,32 @@ class Baseline:
         model: its name there, without the tag of published weights.
         image: (channels, height, width).
         num_classes: how many.
+        init: file of the weights that its trainings begin with, of a study's; empty where that is
+            not said of it.
+        begun_with: names these weights, and how they are made to fit.
     """
 
     model: str
     image: tuple[int, int, int]
     num_classes: int
+    init: str = ""
+    begun_with: str = ""
 
     @property
     def name(self) -> str:
         """For people."""
-        return f"{TIMM}{self.model}"
+        return f"{TIMM}{self.model}" + (f" from {Path(self.init).name}" if self.init else "")
 
     @property
     def arch_id(self) -> str:
-        """Its identity among architectures."""
-        return digest(self.document())
+        """Its identity among architectures; begun with other weights it is another in a study."""
+        return digest({word: each for word, each in self.document().items() if word != "init"})
 
     def document(self) -> dict[str, Any]:
         """As plain data, which no model document looks like."""
-        return {"timm": self.model, "image": list(self.image), "num_classes": self.num_classes}
+        document = {"timm": self.model, "image": list(self.image), "num_classes": self.num_classes}
+        begun = {"init": self.init, "begun_with": self.begun_with}
+        return {**document, **(begun if self.init else {})}
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self | None:
@@ -58,4 +66,6 @@ class Baseline:
             model=document["timm"],
             image=(channels, height, width),
             num_classes=document["num_classes"],
+            init=document.get("init", ""),
+            begun_with=document.get("begun_with", ""),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -92,18 +93,33 @@ def check_runs(
 
 
 def baselines_of(checked: CheckedStudy) -> list[Baseline]:
-    """The baselines of a study, for the images and classes of its base."""
+    """The baselines of a study, for the images and classes of its base.
+
+    Raises:
+        WeightsError: weights that one begins with cannot be read.
+    """
     if not checked.study.baselines:
         return []
     spec = first_model(checked).spec
-    return [
-        Baseline(
-            model=name.removeprefix(TIMM).partition(".")[0],
-            image=(spec.image.channels, *spec.image.size),
-            num_classes=spec.output.num_classes,
+    found = []
+    for each in checked.study.baselines:
+        name, init = (each, "") if isinstance(each, str) else (each.model, each.init)
+        begun_with = ""
+        if init:
+            # Only here: the others need no torch.
+            from archdsl.training.bundle import begun_with_of, read_start
+
+            begun_with = begun_with_of(read_start(Path(init)))
+        found.append(
+            Baseline(
+                model=name.removeprefix(TIMM).partition(".")[0],
+                image=(spec.image.channels, *spec.image.size),
+                num_classes=spec.output.num_classes,
+                init=init,
+                begun_with=begun_with,
+            )
         )
-        for name in checked.study.baselines
-    ]
+    return found
 
 
 def job_of_baseline(baseline: Baseline, *, folder: str = "") -> Job:

@@ -205,12 +205,18 @@ def _stopping(tree: Tree, study: Study) -> list[Problem]:
 
 
 def _baselines(tree: Tree, study: Study) -> list[Problem]:
-    """Models of timm's, of which tables know nothing."""
+    """Models of timm's, of which tables know nothing; their weights, where nothing is trained."""
     given = study.evaluate.given()
     tables = [name for name in given if isinstance(given[name], TableSettings)]
     message = f"have no effect: the table of {' and '.join(tables)} knows nothing of them"
-    wrong = study.baselines and tables
-    return [problem(tree, ("baselines",), message, key=True)] if wrong else []
+    if study.baselines and tables:
+        return [problem(tree, ("baselines",), message, key=True)]
+    idle = "has no effect: nothing is trained"
+    return [
+        problem(tree, ("baselines", place, "init"), idle, key=True)
+        for place, each in enumerate(study.baselines)
+        if not isinstance(each, str) and trained_metric(given) is None
+    ]
 
 
 def _bases(tree: Tree, folder: Path, problems: list[Problem]) -> dict[str, Tree]:

@@ -37,6 +37,10 @@ def _source(value: object) -> str:
     return "table" if written or isinstance(value, TableSettings) else "real"
 
 
+def _kind_of_baseline(value: object) -> str:
+    return "name" if isinstance(value, str) else "begun"
+
+
 def _readable(text: str) -> str:
     try:
         parse_constraint(text)
@@ -44,6 +48,9 @@ def _readable(text: str) -> str:
         message = f"{text}: {error}"
         raise PydanticCustomError("constraint", "{text}", {"text": message}) from None
     return text
+
+
+TimmModel = Annotated[str, Field(pattern=r"^timm:[\w.]+$")]
 
 
 def reference_point(
@@ -126,6 +133,16 @@ class Sampler(StoredNode):
     """Everything random in the search follows from it."""
 
 
+class BegunBaseline(StoredNode):
+    """A baseline whose trainings begin with weights of its own."""
+
+    model: TimmModel
+    """`timm:NAME`."""
+    init: Annotated[str, Field(min_length=1)]
+    """Those weights, a file as `archdsl train --init` takes it, whatever the candidates begin with.
+    A relative path starts at the current folder."""
+
+
 class Study(StoredNode):
     """A search that can be started, resumed and repeated."""
 
@@ -154,11 +171,19 @@ class Study(StoredNode):
     stopping: Annotated[Stopping, YOUNGER] = NoStopping()
     """Which trainings are ended before their last epoch."""
     baselines: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^timm:[\w.]+$")], ...], YOUNGER, Field(strict=False)
+        tuple[
+            Annotated[
+                Annotated[TimmModel, Tag("name")] | Annotated[BegunBaseline, Tag("begun")],
+                Discriminator(_kind_of_baseline),
+            ],
+            ...,
+        ],
+        YOUNGER,
+        Field(strict=False),
     ] = ()
-    """Models of timm's, `timm:NAME`, that are trained and measured as the candidates are, once
-    those are done, for images and classes of the base. They are no candidates: the front shows them
-    beside its members."""
+    """Models of timm's, `timm:NAME` or `{model: timm:NAME, init: FILE}`, that are trained and
+    measured as the candidates are, once those are done, for images and classes of the base. They
+    are no candidates: the front shows them beside its members."""
 
     @field_validator("objectives")
     @classmethod

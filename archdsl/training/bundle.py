@@ -20,10 +20,11 @@ from archdsl.arguments.kinds import instance
 from archdsl.compiler.baseline import build_baseline
 from archdsl.compiler.build import build_plan
 from archdsl.compiler.weights.reading import State, read_state, told_of
+from archdsl.compiler.weights.resized import REVISION
 from archdsl.document.messages import counted
 from archdsl.document.text import read_mapping
 from archdsl.errors import ArchdslError, ArgumentError, DocumentError, WeightsError
-from archdsl.identity import canonical_json
+from archdsl.identity import canonical_json, digest
 from archdsl.nn.network import Network
 from archdsl.plan.baseline import Baseline
 from archdsl.plan.plan import Plan
@@ -253,6 +254,11 @@ def read_start(place: Path) -> State:
     state = read_state(file)
     refuse_exchanged(state, file)
     return state
+
+
+def begun_with_of(start: State) -> str:
+    """Names weights to begin with, and how they are made to fit."""
+    return digest([weights_digest(start.tensors), REVISION])
 
 
 def refuse_exchanged(state: State, file: Path) -> None:

@@ -79,6 +79,39 @@ def test_an_estimate_counts_baselines(run: Command, folder: Path) -> None:
     assert "baseline   timm:resnet10t: " in run("search", "held.yaml", "--dry-run").out
 
 
+def test_a_baseline_begins_with_weights_of_its_own(run: Command, folder: Path) -> None:
+    words = ("--data", "digits", "--epochs", "2", "--threads", "1", "--set", "drop_path=0.1")
+    run("train", "timm:resnet10t", *words, "-o", "trained")
+    begun = "baselines: [timm:resnet10t, {model: timm:resnet10t, init: trained}]"
+    Path("held.yaml").write_text(STUDY.replace("baselines: [timm:resnet10t]", begun))
+    run("search", "held.yaml")
+    fresh, other = run("front", "--json").json()["baselines"]
+    assert (fresh["name"], other["name"]) == ("timm:resnet10t", "timm:resnet10t from trained")
+    assert fresh["values"]["top1"]["value"] < other["values"]["top1"]["value"]
+    with open_store("archdsl.db", read_only=True) as store:
+        [kept] = [m for m in store.measurements.of_arch(other["arch_id"]) if m.quantity == "top1"]
+    assert any(each.startswith("begins with trained: ") for each in kept.detail["remarks"])
+    assert "of a baseline" not in run("search", "held.yaml").err
+    full = run("confirm", "--seeds", "1", "--threads", "1", "--json").json()["baselines"]
+    begun_with = [load_bundle(each["bundles"]["1"]).training["init"] for each in full]
+    weights = load_bundle("trained").weights
+    assert begun_with == [None, {"file": "trained", "weights": weights}]
+
+
+def test_weights_that_no_baseline_can_begin_with(run: Command, folder: Path) -> None:
+    begun = "baselines: [{model: timm:resnet10t, init: nowhere}]"
+    study = STUDY.replace("baselines: [timm:resnet10t]", begun)
+    Path("held.yaml").write_text(study)
+    run("check", "held.yaml")
+    assert "nowhere" in run("search", "held.yaml", code=2).err
+    assert not Path("archdsl.db").exists()
+    run("train", "vittm-digits", "--data", "digits", "--epochs", "1", "-o", "nowhere")
+    assert "nothing of these weights fits" in run("search", "held.yaml", code=2).err
+    untrained = study.replace("  top1: {data: digits, recipe: {epochs: 1, drop_path: 0.1}}\n", "")
+    Path("idle.yaml").write_text(untrained.replace(", top1: maximize", ""))
+    assert "has no effect: nothing is trained" in run("check", "idle.yaml", code=2).err
+
+
 def test_what_no_baseline_can_be(run: Command, folder: Path) -> None:
     Path("unknown.yaml").write_text(STUDY.replace("resnet10t", "resnet10x"))
     unknown = run("search", "unknown.yaml", code=2)
