@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self, Unpack
@@ -30,8 +31,9 @@ STATE = "state.json"
 """Beside saved files: says which they are."""
 IMAGES = ("image", "img")
 LABELS = ("label", "labels", "class", "target")
+MAIN_LABELS = ("label", "fine_label")
 """What columns are called, where that alone tells them from others."""
-AT_ONCE = 256
+AT_ONCE = 64
 """Rows of a packed file that are in memory at a time."""
 
 
@@ -90,11 +92,13 @@ class _Columns:
         image: holds the pictures.
         label: holds their classes.
         class_names: of its numbers; none where the file does not say.
+        notes: which others might have.
     """
 
     image: str
     label: str
     class_names: Sequence[str]
+    notes: Sequence[str]
 
     @classmethod
     def of(cls, path: Path, schema: Any) -> Self:
@@ -104,28 +108,42 @@ class _Columns:
         """
         from pyarrow import types
 
-        said = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        features = said.get("info", {}).get("features", {})
-        kinds = {name: features.get(name, {}).get("_type") for name in schema.names}
-
-        images = [name for name in schema.names if kinds[name] == "Image"] or [
+        features = _features(path, schema.metadata or {})
+        images = [name for name in schema.names if features[name].get("_type") == "Image"] or [
             field.name
             for field in schema
             if types.is_binary(field.type)
             or types.is_large_binary(field.type)
             or (types.is_struct(field.type) and "bytes" in {each.name for each in field.type})
         ]
-        labels = [name for name in schema.names if kinds[name] == "ClassLabel"] or [
+        labels = [name for name in schema.names if features[name].get("_type") == "ClassLabel"] or [
             field.name
             for field in schema
             if field.name in LABELS and not types.is_nested(field.type)
         ]
-        label = _one_of(path, labels, LABELS[:1], "classes")
+        image = _one_of(path, images, IMAGES, "pictures")
+        label = _one_of(path, labels, MAIN_LABELS, "classes")
         return cls(
-            image=_one_of(path, images, IMAGES, "pictures"),
+            image=image,
             label=label,
-            class_names=features.get(label, {}).get("names", ()),
+            class_names=features[label].get("names") or (),
+            notes=[
+                f"{what} are those of the column {name}; there are also {listed(others)}"
+                for what, name, found in (("pictures", image, images), ("classes", label, labels))
+                if (others := [each for each in found if each != name])
+            ],
         )
+
+
+def _features(path: Path, metadata: Mapping[bytes, bytes]) -> Mapping[str, Mapping[str, Any]]:
+    """What the file itself says of its columns; nothing of others."""
+    try:
+        said = json.loads(metadata.get(b"huggingface", b"{}"))
+        features = said.get("info", {}).get("features", {})
+        known = {name: each for name, each in features.items() if isinstance(each, dict)}
+    except (ValueError, AttributeError) as error:
+        raise DataError(f"{path} does not say what its columns are ({error})") from error
+    return defaultdict(dict, known)
 
 
 def _one_of(path: Path, found: Sequence[str], usual: Sequence[str], what: str) -> str:
@@ -137,7 +155,7 @@ def _one_of(path: Path, found: Sequence[str], usual: Sequence[str], what: str) -
         raise DataError(f"{path} has no column of {what}")
     raise DataError(
         f"{path} has several columns of {what}: {listed(found)}; leave one, and save again: "
-        f"remove_columns([...]).save_to_disk(DIR)"
+        "remove_columns([...]).save_to_disk(DIR)"
     )
 
 
@@ -164,7 +182,7 @@ def _looked(path: Path) -> Shard:
                 for suffix, mark, size in zip(suffixes, marks.tolist(), sizes, strict=False):
                     pictures.append((f"{len(pictures)}{suffix}", begin + mark, size))
                 labels += _labels_of(batch.column(columns.label))
-    return Shard.of(pictures, labels, class_names=columns.class_names)
+    return Shard.of(pictures, labels, class_names=columns.class_names, notes=columns.notes)
 
 
 def _unpacked(path: Path) -> Shard:
@@ -194,7 +212,9 @@ def _unpacked(path: Path) -> Shard:
                 f"({error.strerror or error}); make room there, or name another folder by "
                 f"{CACHE_VARIABLE}"
             ) from error
-    return Shard.of(pictures, labels, class_names=columns.class_names, unpacked=True)
+    return Shard.of(
+        pictures, labels, class_names=columns.class_names, unpacked=True, notes=columns.notes
+    )
 
 
 def _pictures_of(path: Path, column: Any, before: int) -> tuple[Any, list[str]]:
@@ -208,12 +228,13 @@ def _pictures_of(path: Path, column: Any, before: int) -> tuple[Any, list[str]]:
     Raises:
         DataError: a row holds no picture.
     """
-    from pyarrow import types
+    import pyarrow.compute
 
-    fields = {each.name for each in column.type} if types.is_struct(column.type) else set()
+    fields = {each.name for each in column.type} if pyarrow.types.is_struct(column.type) else set()
     stored = column.field("bytes") if fields else column
-    if stored.null_count:
-        row = before + stored.is_null().to_pylist().index(True)
+    if column.null_count or stored.null_count:
+        absent = pyarrow.compute.or_(column.is_null(), stored.is_null())
+        row = before + absent.to_pylist().index(True)
         raise DataError(
             f"{path}: row {row} holds no picture, at most the path of one; save the data by "
             "save_to_disk, which takes the pictures along"

@@ -42,6 +42,7 @@ class Shard:
         suffixes: of what lies beside the pictures.
         counts: how often each of them occurs.
         unpacked: () whether the pictures lie at `unpacked_at`.
+        notes: what a person should know, a sentence each.
     """
 
     text: Array
@@ -54,6 +55,7 @@ class Shard:
     suffixes: Array
     counts: Array
     unpacked: Array
+    notes: Array
 
     @classmethod
     def of(
@@ -64,6 +66,7 @@ class Shard:
         class_names: Sequence[str] = (),
         beside: Mapping[str, int] = NOTHING,
         unpacked: bool = False,
+        notes: Sequence[str] = (),
     ) -> Self:
         """
         Args:
@@ -72,6 +75,7 @@ class Shard:
             class_names: see above.
             beside: suffixes and how often each occurs.
             unpacked: see above.
+            notes: see above.
         """
         names = [fsencode(name) for name, _, _ in pictures]
         values = sorted({label for label in labels if label is not None})
@@ -87,6 +91,7 @@ class Shard:
             suffixes=np.array([*beside], np.str_),
             counts=np.array([*beside.values()], np.int64),
             unpacked=np.array(unpacked),
+            notes=np.array(notes, np.str_),
         )
 
 

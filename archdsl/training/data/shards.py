@@ -191,5 +191,6 @@ def _remarks(found: Found, shards: Sequence[Shard], unused: Sequence[str]) -> It
     yield from no_pictures(suffixes)
     if unused:
         yield f"passed over: {counted(len(unused), 'class')} without a picture ({some(unused)})"
+    yield from dict.fromkeys(note for shard in shards for note in shard.notes.tolist())
     if unpacked := sum(int(shard.sizes.sum()) for shard in shards if shard.unpacked):
         yield f"unpacked once into {cache_folder()}: {unpacked / 1e6:.1f} MB"

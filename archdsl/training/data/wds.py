@@ -101,7 +101,8 @@ def _look(path: Path) -> Shard:
                 if sample[2].lower() in LABELS:
                     texts[sample[2].lower()][sample[1]] = place
             elif sample[1] in pictures:
-                problems.append(f"two pictures are of one sample: {pictures[sample[1]][0]}, {name}")
+                first = pictures[sample[1]][0]
+                problems.append(f"{first} and {name} are two pictures of one sample; leave one")
             else:
                 pictures[sample[1]] = (name, *place)
         refuse_all(path, problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,17 @@ def test_without_a_word_of_hugging_face_columns_are_known_by_what_they_hold(tmp_
     assert open_data(f"hfds/{save(tmp_path / 'b', plain)}").class_names == ("4", "11")
 
 
+def test_of_several_columns_the_usual_one_is_told(tmp_path: Path) -> None:
+    kinds = {"image": {"_type": "Image"}, "tags": [{"_type": "ClassLabel"}]}
+    kinds |= {"fine_label": FEATURES["label"], "coarse_label": FEATURES["label"]}
+    rows = table(range(12), features=kinds, fine_label=[0, 2] * 6, coarse_label=[0, 1] * 6)
+    dataset = open_data(f"hfds/{save(tmp_path, rows)}")
+    assert dataset.class_names == ("even", "void")
+    assert "classes are those of the column fine_label; there are also coarse_label" in (
+        dataset.remarks
+    )
+
+
 def test_packed_files_are_unpacked_once(tmp_path: Path) -> None:
     path = pack(tmp_path / "0.parquet", table(range(12)))
     first = open_data(f"hfds/{path}")
@@ -137,20 +149,19 @@ def test_faults_of_pictures_are_told_by_row(tmp_path: Path) -> None:
     assert f"{Path('data-00000-of-00001.arrow', '5')} is no picture" in refused(
         save(tmp_path / "b", pa.table(rows))
     )
-    rows["image"][5]["bytes"] = None
-    for place in (
-        save(tmp_path / "c", pa.table(rows)),
-        pack(tmp_path / "0.parquet", pa.table(rows)),
-    ):
-        assert "row 5 holds no picture, at most the path of one" in refused(place)
+    for number, nothing in enumerate([None, {"bytes": None, "path": "5.png"}]):
+        rows["image"][5] = nothing
+        for place in (
+            save(tmp_path / f"saved-{number}", pa.table(rows)),
+            pack(tmp_path / f"{number}.parquet", pa.table(rows)),
+        ):
+            assert "row 5 holds no picture, at most the path of one" in refused(place)
 
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
-    two = {"image": {"_type": "Image"}, "fine": FEATURES["label"], "coarse": FEATURES["label"]}
-    rows = table(range(12), features=two, fine=[0, 1] * 6, coarse=[0, 1] * 6)
-    assert "has several columns of classes: fine, coarse; leave one" in refused(
-        save(tmp_path, rows)
-    )
+    two = {"image": {"_type": "Image"}, "a": FEATURES["label"], "b": FEATURES["label"]}
+    rows = table(range(12), features=two, a=[0, 1] * 6, b=[0, 1] * 6)
+    assert "has several columns of classes: a, b; leave one" in refused(save(tmp_path, rows))
     assert "has no column of classes" in refused(save(tmp_path, rows.select(["image"])))
     assert "has no column of pictures" in refused(save(tmp_path, rows.select(["label"])))
     missing = table(range(12), labels=[None, *[1, 0] * 5, -1])
@@ -170,6 +181,12 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     assert f"{path} cannot be read as arrow" in refused(tmp_path)
     (tmp_path / "state.json").write_text("{}")
     assert "state.json is not what save_to_disk writes" in refused(tmp_path)
+
+
+def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    told = refused(save(tmp_path, table(range(12))))
+    assert told.endswith("needs pyarrow, which is not installed: pip install 'archdsl[hfds]'")
 
 
 def test_a_name_of_a_hub_is_not_fetched(tmp_path: Path) -> None:

@@ -181,7 +181,10 @@ def test_shards_that_cannot_be_used(tmp_path: Path) -> None:
         ({"000.cls": b""}, "0.tar/000.png has no label that can be read"),
         ({"000.cls": b"-1"}, "label '-1' is no class; numbers begin with 0"),
         ({"000.cls": b"cat"}, "label 'cat' is no number"),
-        ({"000.png": b"1", "000.jpg": b"2"}, "two pictures are of one sample: 000.png, 000.jpg"),
+        (
+            {"000.png": b"1", "000.jpg": b"2"},
+            "000.png and 000.jpg are two pictures of one sample; leave one",
+        ),
     ],
 )
 def test_mistakes_in_samples(tmp_path: Path, members: Members, message: str) -> None:
