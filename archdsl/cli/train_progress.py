@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, SupportsFloat
@@ -17,7 +18,6 @@ from archdsl.metrics import METRICS, TRAINED
 from archdsl.reporting.formatting import number
 
 if TYPE_CHECKING:
-    from archdsl.training.asked import Asked
     from archdsl.training.run_folder import Epoch
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -69,12 +69,21 @@ class TrainProgress:
     def say(self, sentence: str) -> None:
         say(sentence)
 
-    def on_start(self, asked: Asked, *, device: Any, needed_bytes: int) -> None:
-        self._epochs, self._of, self._device = asked.recipe.epochs, len(asked.dataset.train), device
+    def on_start(
+        self,
+        name: str,
+        record: Mapping[str, Any],
+        *,
+        images: int,
+        device: Any,
+        needed_bytes: int,
+    ) -> None:
+        recipe = record["recipe"]
+        self._epochs, self._of, self._device = recipe["epochs"], images, device
         say(
-            f"training {asked.spec.name} ({asked.plan.arch_id}) on {device.type}: "
-            f"{counted(self._epochs, 'epoch')} of {counted(self._of, 'image')} in batches of "
-            f"{asked.recipe.batch}, at least {_size(needed_bytes)} of memory"
+            f"training {name} ({record['arch_id']}) on {device.type}: "
+            f"{counted(self._epochs, 'epoch')} of {counted(images, 'image')} in batches of "
+            f"{recipe['batch']}, at least {_size(needed_bytes)} of memory"
         )
         self._bar.update(self._task, total=self._epochs * self._of, visible=True)
         self._began = time.monotonic()

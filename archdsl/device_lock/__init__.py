@@ -118,20 +118,28 @@ class SharedDeviceLock:
                 return False
         return True
 
-    def yield_to_measurement(self) -> None:
-        """Between two steps: leave the devices to measurers that want them, then take them again.
+    def is_wanted(self) -> bool:
+        """Whether a measurer waits for the devices; looked at now and then."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return False
+        self._looked = now
+        return any(_wanted(intent) for intent, _ in self._locks)
+
+    def give_way(self) -> None:
+        """Leave the devices to measurers that want them, then take them again.
 
         Raises:
             DeviceLockError: a measurer kept a device longer than `wait_s`.
         """
-        now = time.monotonic()
-        if now - self._looked < LOOK_SECONDS:
-            return
-        self._looked = now
-        if any(_wanted(intent) for intent, _ in self._locks):
-            self._synchronize()
-            self.__exit__()
-            self.__enter__()
+        self._synchronize()
+        self.__exit__()
+        self.__enter__()
+
+    def yield_to_measurement(self) -> None:
+        """Between two steps: give way where that is wanted; see `give_way`."""
+        if self.is_wanted():
+            self.give_way()
 
 
 @contextmanager

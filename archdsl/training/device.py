@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from socket import gethostname
 
 import torch
 
-from archdsl.device_lock import CPU
+from archdsl.device_lock import CPU, SharedDeviceLock
 from archdsl.errors import DeviceError
 from archdsl.free_memory import free_memory
 from archdsl.plan.baseline import Baseline
 from archdsl.plan.cost import cost
 from archdsl.plan.plan import Plan
+from archdsl.training.world import World
 
 MACS_PER_THREAD = 10**9
 """Of a batch's forward pass. With less, a second thread saves little (a tenth to a third of the
@@ -55,6 +58,24 @@ def lock_names(device: torch.device) -> tuple[str, ...]:
     if device.type != "cuda":
         return (CPU,)
     return (f"cuda-{torch.cuda.get_device_properties(device).uuid}", CPU)
+
+
+def shared_lock(device: torch.device, world: World) -> SharedDeviceLock:
+    """The hold on what all processes of this machine train on; its first one has it for all.
+
+    If each held its own, a measurer could wait for one of them that waits for another, which has
+    already given way.
+
+    Args:
+        device: of this process.
+        world: all of them ask at the same time.
+    """
+    everyones = world.gather((gethostname(), lock_names(device)))
+    here = [rank for rank, (host, _) in enumerate(everyones) if host == gethostname()]
+    names = dict.fromkeys(name for rank in here for name in everyones[rank][1])
+    return SharedDeviceLock(
+        [*names] if world.rank == here[0] else (), synchronize=partial(synchronize, device)
+    )
 
 
 def free_bytes(device: torch.device) -> int:

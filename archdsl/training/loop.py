@@ -12,13 +12,12 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from archdsl.device_lock import SharedDeviceLock
 from archdsl.storage.storage import Storage
 from archdsl.training.checkpoint import Checkpoints, Progress
 from archdsl.training.data.dataset import Dataset, Split
 from archdsl.training.data.loading import batches
 from archdsl.training.data.reading import Reading
-from archdsl.training.device import lock_names, synchronize
+from archdsl.training.device import shared_lock
 from archdsl.training.divergence import REMEDY, DivergedError
 from archdsl.training.ending import Ending
 from archdsl.training.optimizer import check_schedule
@@ -168,7 +167,7 @@ class _Course:
         self._world = world
         self._model, self._dataset, self._recipe = model, dataset, recipe
         self._checkpoints, self._on_step, self._ending = checkpoints, on_step, Ending()
-        self._lock = SharedDeviceLock(lock_names(device), synchronize=partial(synchronize, device))
+        self._lock = shared_lock(device, world)
         self._validation = dataset.validation.to(device)
         self._evaluate = partial(
             evaluate,
@@ -218,8 +217,10 @@ class _Course:
 
     def _pause(self) -> None:
         """Give way to measurements, and to whoever asks this process to end."""
-        self._lock.yield_to_measurement()
-        if self._world.any(self._ending.asked is not None):
+        wanted, ended = self._world.any(self._lock.is_wanted(), self._ending.asked is not None)
+        if wanted:
+            self._lock.give_way()
+        if ended:
             if self._checkpoints is not None:
                 begun = replace(self.progress, steps=self.trainer.steps, seconds=self._seconds())
                 self._checkpoints.save(begun, self.trainer.state())

@@ -15,7 +15,6 @@ from torch import nn
 
 from archdsl.compiler.baseline import baseline_macs
 from archdsl.compiler.weights.start import start_from
-from archdsl.device_lock import SharedDeviceLock
 from archdsl.document.messages import counted
 from archdsl.document.write import to_yaml
 from archdsl.files import write_whole
@@ -31,7 +30,7 @@ from archdsl.training.bundle import (
 )
 from archdsl.training.data.dataset import Split, check_data, told_of
 from archdsl.training.data.reading import Reading
-from archdsl.training.device import cpu_threads, lock_names, threads_for
+from archdsl.training.device import cpu_threads, shared_lock, threads_for
 from archdsl.training.loop import FitResult, evaluate, fit
 from archdsl.training.optimizer import check_schedule, optimizer_remarks
 from archdsl.training.preflight import check_fits
@@ -131,7 +130,13 @@ def train_one(
         if asked.start is not None:
             start = start_from(network, asked.start, classes=asked.dataset.class_names)
             watch.say(f"begins with {asked.init}:\n{start}")
-        watch.on_start(asked, device=device, needed_bytes=needed)
+        watch.on_start(
+            asked.spec.name,
+            asked.record(),
+            images=len(asked.dataset.train),
+            device=device,
+            needed_bytes=needed,
+        )
         if world.first:
             _write_asked(run, asked)
         meter = Meter(run, watch, device)
@@ -263,7 +268,13 @@ def _training(asked: Asked, network: nn.Module, result: FitResult) -> dict[str, 
 def _count(
     network: nn.Module, split: Split, asked: Asked, device: torch.device, world: World
 ) -> Counts:
-    lock = SharedDeviceLock(lock_names(device))
+    lock = shared_lock(device, world)
+
+    def give_way() -> None:
+        [wanted] = world.any(lock.is_wanted())
+        if wanted:
+            lock.give_way()
+
     with lock:
         return evaluate(
             network,
@@ -271,7 +282,7 @@ def _count(
             task=TASK,
             device=device,
             batch=asked.recipe.images_at_once,
-            after_batch=lock.yield_to_measurement,
+            after_batch=give_way,
             world=world,
         )
 

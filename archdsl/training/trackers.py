@@ -16,7 +16,6 @@ from archdsl.errors import ArchdslError
 if TYPE_CHECKING:
     import torch
 
-    from archdsl.training.asked import Asked
     from archdsl.training.run_folder import Epoch
     from archdsl.training.watch import Watch
 
@@ -37,7 +36,7 @@ class TensorBoard:
     """`DIR/tensorboard`. All epochs are told again when a training goes on, so what was written
     before is void."""
 
-    def __init__(self, folder: Path, asked: Asked) -> None:
+    def __init__(self, folder: Path, name: str, record: Mapping[str, Any]) -> None:
         tensorboard: Any = import_module("torch.utils.tensorboard")
         self._writer = tensorboard.SummaryWriter(folder / "tensorboard", purge_step=1)
 
@@ -54,15 +53,15 @@ class WeightsAndBiases:
     """`DIR/wandb`, a run for each time that the training goes on, with all epochs: `wandb sync`
     sends it. `WANDB_MODE=online` sends it meanwhile."""
 
-    def __init__(self, folder: Path, asked: Asked) -> None:
+    def __init__(self, folder: Path, name: str, record: Mapping[str, Any]) -> None:
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # of wandb's own errors, to them
         wandb: Any = import_module("wandb")
         self._run = wandb.init(
             dir=folder,
             mode=os.environ.get("WANDB_MODE", "offline"),
             project=os.environ.get("WANDB_PROJECT", "archdsl"),
-            name=asked.spec.name,
-            config=asked.record(),
+            name=name,
+            config=dict(record),
             settings=wandb.Settings(silent=True, console="off"),
         )
 
@@ -77,7 +76,7 @@ class MLflow:
     """`DIR/mlflow.db`, a run for each time that the training goes on, with all epochs;
     `MLFLOW_TRACKING_URI` names another place."""
 
-    def __init__(self, folder: Path, asked: Asked) -> None:
+    def __init__(self, folder: Path, name: str, record: Mapping[str, Any]) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
         tracking: Any = import_module("mlflow.tracking")
@@ -87,12 +86,11 @@ class MLflow:
         title = os.environ.get("MLFLOW_EXPERIMENT_NAME", "archdsl")
         known = self._client.get_experiment_by_name(title)
         experiment = known.experiment_id if known else self._client.create_experiment(title)
-        run = self._client.create_run(experiment, run_name=asked.spec.name)
+        run = self._client.create_run(experiment, run_name=name)
         self._run: str = run.info.run_id
-        record = asked.record()
-        words = {name: record[name] for name in ("arch_id", "source", "seed")}
-        for name, value in {**words, **record["recipe"]}.items():
-            self._client.log_param(self._run, name, value)
+        words = {word: record[word] for word in ("arch_id", "source", "seed")}
+        for word, value in {**words, **record["recipe"]}.items():
+            self._client.log_param(self._run, word, value)
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
         for name, value in metrics.items():
@@ -153,9 +151,17 @@ class _Tracked:
         self._watch, self._name, self._folder = watch, name, folder
         self.say, self.on_step = watch.say, watch.on_step
 
-    def on_start(self, asked: Asked, *, device: torch.device, needed_bytes: int) -> None:
-        self._watch.on_start(asked, device=device, needed_bytes=needed_bytes)
-        self.tracker = TRACKERS[self._name](self._folder, asked)
+    def on_start(
+        self,
+        name: str,
+        record: Mapping[str, Any],
+        *,
+        images: int,
+        device: torch.device,
+        needed_bytes: int,
+    ) -> None:
+        self._watch.on_start(name, record, images=images, device=device, needed_bytes=needed_bytes)
+        self.tracker = TRACKERS[self._name](self._folder, name, record)
 
     def on_epoch(self, epoch: Epoch) -> None:
         metrics = {name: value for name, value in epoch.row().items() if value is not None}

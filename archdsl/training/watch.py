@@ -5,12 +5,12 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from archdsl.training.asked import Asked
 from archdsl.training.loop import Values
 from archdsl.training.run_folder import (
     EPOCHS,
@@ -27,8 +27,24 @@ class Watch(Protocol):
     def say(self, sentence: str) -> None:
         """What a person should know before it is paid for."""
 
-    def on_start(self, asked: Asked, *, device: torch.device, needed_bytes: int) -> None:
-        """It begins, or goes on; it needs at least so much memory."""
+    def on_start(
+        self,
+        name: str,
+        record: Mapping[str, Any],
+        *,
+        images: int,
+        device: torch.device,
+        needed_bytes: int,
+    ) -> None:
+        """It begins, or goes on.
+
+        Args:
+            name: of the network.
+            record: what decides it; see `Asked.record`.
+            images: those to train on.
+            device: where.
+            needed_bytes: so much memory at least.
+        """
 
     def on_step(self, loss: Tensor, images: int) -> None:
         """A step is done; see `archdsl.training.loop.fit`."""

@@ -52,17 +52,23 @@ class World:
         """The same of values by name, of which a process without any work has none."""
         if self.size == 1:
             return dict(values)
-        everyones: list[Mapping[str, Tensor]] = [{}] * self.size
-        distributed.all_gather_object(everyones, {name: v.cpu() for name, v in values.items()})
         found: dict[str, Tensor] = {}
-        for each in everyones:
+        for each in self.gather({name: value.cpu() for name, value in values.items()}):
             for name, value in each.items():
                 found[name] = found[name] + value if name in found else value
         return found
 
-    def any(self, true: bool) -> bool:
-        """Whether it is true of any process; a GPU is not waited for."""
-        return true if self.size == 1 else bool(self.sum(torch.tensor(int(true))))
+    def any(self, *true: bool) -> list[bool]:
+        """Whether each is true of any process; a GPU is not waited for."""
+        return list(true) if self.size == 1 else self.sum(torch.tensor(true).int()).bool().tolist()
+
+    def gather(self, value: T) -> list[T]:
+        """Every process's value, by rank."""
+        if self.size == 1:
+            return [value]
+        everyones: list[T] = [value] * self.size
+        distributed.all_gather_object(everyones, value)
+        return everyones
 
     def share(self, value: T) -> T:
         """The first process's value, in all."""

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import torch
 
 from archdsl.compiler.build import build
+from archdsl.device_lock import exclusive
 from archdsl.errors import ArchdslError
 from archdsl.plan.read import read_model
 from archdsl.training.bundle import load_bundle
@@ -106,18 +108,24 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(folder: Path, *arguments: str, processes: int) -> subprocess.CompletedProcess[str]:
+def begin(folder: Path, *arguments: str, processes: int) -> subprocess.Popen[str]:
     """Under torchrun."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, *torchrun, *arguments],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=300,
-        check=False,
     )
+
+
+def start(folder: Path, *arguments: str, processes: int) -> subprocess.CompletedProcess[str]:
+    """The same to its end."""
+    with begin(folder, *arguments, processes=processes) as started:
+        out, err = started.communicate(timeout=300)
+    return subprocess.CompletedProcess(started.args, started.returncode, out, err)
 
 
 def test_three_train_as_one_with_the_whole_batch(
@@ -144,6 +152,20 @@ def test_the_command_leaves_one_bundle(folder: Path) -> None:
     assert found["found"] is False, "one process alone speaks"
     bundle = load_bundle(folder / "run")
     assert bundle.training["recipe"]["epochs"] == 1
+
+
+@pytest.mark.slow
+def test_they_give_way_to_a_measurement_together(folder: Path) -> None:
+    arguments = ("-m", "archdsl", "train", "shared.yaml", "--data", "digits", "--recipe")
+    arguments = (*arguments, "recipe.yaml", "--epochs", "8", "-o", "run")
+    with begin(folder, *arguments, processes=2) as training:
+        while not (folder / "run" / "epochs.csv").exists():
+            assert training.poll() is None, training.communicate()
+            time.sleep(0.05)
+        with exclusive("cpu", wait_s=60):
+            assert training.poll() is None
+        _, err = training.communicate(timeout=120)
+    assert training.returncode == 0, err
 
 
 def test_more_processes_than_images_are_refused(folder: Path) -> None:
