@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from archdsl.api.sources import DATA, MODEL, SEED, Document, trainee_of
+from archdsl.api.sources import DATA, MODEL, RUNNER, SEED, Document, profile_of, trainee_of
 from archdsl.arguments import arguments
 from archdsl.arguments.kinds import DB, instance
 from archdsl.plan.baseline import Baseline, TimmName
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     split_seed=Annotated[int, Field(ge=0)],
     device=Literal["auto", "cpu", "cuda"],
     threads=Annotated[int, Field(ge=1)] | None,
+    runner=RUNNER,
+    processes=Annotated[int, Field(ge=1)],
     db=DB | None,
     log=TrackerName | None,
 )
@@ -55,6 +57,8 @@ def train(
     split_seed: int = 0,
     device: str = "auto",
     threads: int | None = None,
+    runner: Document = "local",
+    processes: int = 1,
     db: str | Path | None = None,
     log: TrackerName | None = None,
 ) -> Bundle:
@@ -77,6 +81,8 @@ def train(
         split_seed: of the parts that the data do not bring along.
         device: `auto` takes a GPU where there is one.
         threads: of the processors, at most; all that are usable unless given.
+        runner: the run profile, with names of data sets, and the cluster where it is Ray's.
+        processes: how many train together, each with what that profile gives a training.
         db: path or URL of a database, made where there is none, in which the training is kept, and
             found again in whatever folder it was made.
         log: what keeps the epochs, too, where its package is installed, in the folder: nothing is
@@ -94,10 +100,16 @@ def train(
         DivergedError: a loss is infinite or not a number.
         WeightsError: nothing of `init` fits, or it cannot be read.
         WriteError: the folder cannot be written.
+        RunnerError: several processes, and no such cluster, or no room for them.
         ArchdslError: the package of `log` is not installed.
     """
-    return run_training(
-        trainee_of(spec),
+    from archdsl.api.distributed import train_under
+
+    return train_under(
+        profile_of(runner),
+        processes,
+        watch=Nobody(),
+        spec=trainee_of(spec),
         data=data,
         recipe=recipe,
         epochs=epochs,
@@ -109,7 +121,6 @@ def train(
         folder=Path(folder),
         db=None if db is None else str(db),
         log=log,
-        watch=Nobody(),
     ).bundle
 
 
@@ -118,7 +129,15 @@ class Nobody:
 
     def say(self, sentence: str) -> None: ...
 
-    def on_start(self, asked: Any, *, device: Any, needed_bytes: int) -> None: ...
+    def on_start(
+        self,
+        name: str,
+        record: Mapping[str, Any],
+        *,
+        images: int,
+        device: Any,
+        needed_bytes: int,
+    ) -> None: ...
 
     def on_step(self, loss: Any, images: int) -> None: ...
 

@@ -16,6 +16,7 @@ from archdsl.cli.printing import print_json, print_table, put
 from archdsl.cli.process import Interruption, behind
 from archdsl.document.settings import steps_of
 from archdsl.errors import DataError
+from archdsl.runners.read import read_profile
 from archdsl.training.read import read_recipe
 from archdsl.training.recipe import Recipe
 from archdsl.training.trackers import TrackerName
@@ -76,6 +77,12 @@ def command(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Of the processors, at most; else all.")
     ] = None,
+    runner: Annotated[
+        str, typer.Option(metavar="NAME", help="Run profile: names of data, and a Ray cluster.")
+    ] = "local",
+    processes: Annotated[
+        int, typer.Option(min=1, help="That train together, on the cluster of the run profile.")
+    ] = 1,
     db: Annotated[
         str | None,
         typer.Option(
@@ -95,16 +102,20 @@ def command(
     folder is for `archdsl predict` and `archdsl eval`; epochs.csv holds every epoch, curves.png
     shows them.
     """
+    from archdsl.api.distributed import train_under
     from archdsl.api.sources import trainee_of
-    from archdsl.api.training import run_training
     from archdsl.cli.train_progress import TrainProgress
 
     words = [each for each in sets or () if steps_of(each)[0] in Recipe.model_fields]
     trainee = trainee_of(spec, [each for each in sets or () if each not in words])
+    profile = read_profile(runner)
     with TrainProgress(output) as watch, _remedies():
         try:
-            trained = run_training(
-                trainee,
+            trained = train_under(
+                profile,
+                processes,
+                watch=watch,
+                spec=trainee,
                 data=data,
                 recipe=read_recipe(recipe, words),
                 epochs=epochs,
@@ -116,7 +127,6 @@ def command(
                 folder=output,
                 db=db,
                 log=log,
-                watch=watch,
             )
         except KeyboardInterrupt as interrupt:
             number = behind(interrupt).number
