@@ -29,11 +29,12 @@ def test_a_training_goes_on_after_a_measurement(
 ) -> None:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "leases"))
     spans: list[float] = []
-    began, ended = threading.Event(), threading.Event()
+    began, asked, ended = threading.Event(), threading.Event(), threading.Event()
 
     def measure() -> None:
         """Ask once the training runs, hold the device, and note whether anything was trained."""
         began.wait()
+        asked.set()
         with exclusive("cpu", wait_s=60):
             steps = counter["steps"]
             time.sleep(HELD_SECONDS)
@@ -51,6 +52,8 @@ def test_a_training_goes_on_after_a_measurement(
             counter["steps"] += 1
             if disturbed:
                 began.set()
+                asked.wait()
+                time.sleep(0.01)  # else a training so short may be over before it is held up
 
         model.register_forward_hook(count)
         started = time.perf_counter()
