@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import os
 import time
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from archdsl.files import replace_file
+from archdsl.errors import WriteError
+from archdsl.files import write_whole
 from archdsl.training.data.manifest import ROW, Manifest
 
 CACHE_VARIABLE = "ARCHDSL_CACHE"
@@ -82,17 +84,10 @@ def save(listed: Manifest, kept: Path | None) -> None:
     """Keep the rows, but those of files that may be changed again in the same instant."""
     if kept is None:
         return
-    times = listed.rows["changed"]
-    fresh = np.flatnonzero(times > time.time_ns() - FRESH_NS)
-    before = times[fresh]
-    times[fresh] = UNREAD
+    rows = listed.rows.copy()
+    rows["changed"][time.time_ns() - rows["changed"] < FRESH_NS] = UNREAD
+    stream = io.BytesIO()
     text = np.frombuffer(listed.text, np.uint8)
-    with suppress(OSError):  # then it is read again next time
-        replace_file(
-            kept,
-            lambda stream: np.savez(
-                stream, version=VERSION, text=text, ends=listed.ends, rows=listed.rows
-            ),
-            draft=kept.with_suffix(f".{os.getpid()}.tmp"),
-        )
-    times[fresh] = before
+    np.savez(stream, version=VERSION, text=text, ends=listed.ends, rows=rows)
+    with suppress(WriteError):  # then it is read again next time
+        write_whole(kept, stream.getvalue())
