@@ -18,6 +18,7 @@ from archdsl.errors import ArchdslError
 from archdsl.plan.read import Checked, check_model
 from archdsl.runners.data_probe import ANY_SIZE
 from archdsl.runners.read import read_profile
+from archdsl.training.read import read_recipe
 
 if TYPE_CHECKING:
     from archdsl.training.data.dataset import Dataset
@@ -26,7 +27,7 @@ EXAMPLE = "Example: archdsl init --data folder:photos"
 _IMAGES_PER_TRIAL = 60_000
 """That a trial of the study trains on: few epochs of many images, more of few."""
 _EPOCHS = (5, 30)
-_COLOURS = 3
+_UNMIRRORED = "flip=0"
 _WHY_MODEL = """\
 # Two layers of wide tokens behind five convolutions whose widths double up to theirs: what came
 # furthest in minutes on small pictures. specs/vittm-cifar.yaml, which it follows, came to 70.8 % of
@@ -35,9 +36,8 @@ _WHY_MODEL = """\
 """
 _WHY_STUDY = """\
 # Around the model: width and layers behind the convolutions, and a stem of three in place of five,
-# which cost most of a call. Colour pictures are trained by the recipe `cifar`, which that model was
-# measured with; it mirrors pictures and mixes them, so grey ones, often signs, are trained by
-# `small-images`, which does neither.
+# which cost most of a call. Trained by the recipe `cifar`, which that model was measured with; grey
+# pictures are not mirrored, as many are of signs.
 """
 
 
@@ -86,7 +86,6 @@ def command(
     }
     write_files(contents, force=force, folder=output)
     model_file, study_file = map(str, contents)
-    recipe = study["evaluate"]["top1"]["recipe"]
     if as_json:
         print_json(
             {
@@ -104,7 +103,9 @@ def command(
     put(f"wrote {model_file} and {study_file}; go on with")
     source, model_word, study_word = map(shlex.quote, (data, model_file, study_file))
     put(f"  archdsl show {model_word}")
-    words = f"--data {source} --recipe {recipe} -o runs/{shlex.quote(name)}"
+    recipe = " --recipe cifar" if pictures else ""
+    unmirrored = f" --set {_UNMIRRORED}" if pictures and images.channels == 1 else ""
+    words = f"--data {source}{recipe}{unmirrored} -o runs/{shlex.quote(name)}"
     put(f"  archdsl train {model_word} {words}")
     put(f"  archdsl search {study_word} --dry-run")
 
@@ -135,6 +136,9 @@ def _study(model: Checked, document: dict[str, Any], images: Dataset) -> dict[st
     study["evaluate"]["top1"]["epochs"] = epochs
     if are_small_pictures(model.spec.image.size):
         study["space"] = space_of_pictures(study["space"], document)
-        if images.channels == _COLOURS:
-            study["evaluate"]["top1"]["recipe"] = "cifar"
+        study["evaluate"]["top1"]["recipe"] = (
+            read_recipe("cifar", [_UNMIRRORED]).model_dump(mode="json", exclude_defaults=True)
+            if images.channels == 1
+            else "cifar"
+        )
     return study

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from archdsl.training.read import read_recipe
+from archdsl.training.recipe import Recipe
 from tests.cli.conftest import Command
 
 
@@ -41,7 +43,7 @@ def test_small_pictures_say_where_their_network_comes_from(run: Command, photos:
     run("init", "--data", photos)
     model, study = (Path(name).read_text() for name in ("my-vittm.yaml", "my-vittm-study.yaml"))
     assert "specs/vittm-cifar.yaml, which it follows, came to 70.8 %" in model
-    assert "which that model was\n# measured with" in study
+    assert "the recipe `cifar`, which that model was measured with" in study
     words = yaml.safe_load(study)
     assert words["evaluate"]["top1"]["recipe"] == "cifar"
     stems = words["space"]["memory"]["embed"]["choose"]
@@ -57,8 +59,12 @@ def test_grey_pictures_are_not_mirrored(run: Command, folder: Path) -> None:
     told = run("init", "--data", "npz:grey.npz", "--json").json()["document"]
     assert (told["depth"], told["process"]["dim"], told["output"]["num_classes"]) == (2, 256, 3)
     words = yaml.safe_load(Path("my-vittm-study.yaml").read_text())
-    assert words["evaluate"]["top1"]["recipe"] == "small-images"
     run("check", "my-vittm-study.yaml")
+    recipe, published = Recipe(**words["evaluate"]["top1"]["recipe"]), read_recipe("cifar")
+    assert published.flip == 0.5
+    assert recipe == published.model_copy(update={"flip": 0.0})
+    said = run("init", "--data", "npz:grey.npz", "--force").out
+    assert "--data npz:grey.npz --recipe cifar --set flip=0 -o runs/my-vittm\n" in said
 
 
 def test_what_was_edited_is_kept(run: Command, folder: Path) -> None:
