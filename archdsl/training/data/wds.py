@@ -107,7 +107,7 @@ def _look(path: Path) -> Shard:
                 pictures[sample[1]] = (name, *place)
         refuse_all(path, problems)
         if not pictures:
-            raise DataError(f"{path}: there is no picture in it")
+            raise DataError(f"{path}: nothing in it is called a picture (KEY.jpg, KEY.png, …)")
         word = _label_word(path, texts)
         beside[f".{word}"] -= len(texts[word])
         labels = {key: _label(file, *place, word) for key, place in texts[word].items()}

@@ -118,7 +118,7 @@ def test_a_shard_is_looked_through_once(shards: Path) -> None:
     os.utime(path, (time, time))
     assert open_data(f"wds/{shards}").digest == first.digest
     os.utime(path, (time + 0.5, time + 0.5))
-    assert f"{path}: there is no picture in it" in refused(shards)
+    assert f"{path}: nothing in it is called a picture" in refused(shards)
     changed = open_data(f"wds/{write(path, samples(range(30, 38))).parent}")
     assert changed.digest != first.digest
     assert next(shades(changed, "train")) == (30, 0)
