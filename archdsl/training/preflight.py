@@ -92,7 +92,7 @@ def _saved_bytes(model: nn.Module, images: Tensor, *, task: Task, recipe: Recipe
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         saved.setdefault(_reference(storage), storage.nbytes())
-        return tensor
+        return tensor.detach()  # the graph would hold what holds the graph, for ever
 
     model.train()
     again = Recomputing(model, recipe.grad_checkpointing)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from torch import Tensor, nn
 from archdsl.device_lock import FOLDER_VARIABLE, exclusive, report_waits
 from archdsl.plan.read import read_model
 from archdsl.training.data.dataset import Dataset, Split
-from archdsl.training.preflight import training_seconds
+from archdsl.training.preflight import check_fits, training_seconds
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks.classification import Classification
 
@@ -66,6 +68,27 @@ def test_all_of_a_training_counts(make_model: Callable[..., nn.Module], digits: 
     assert slept <= found < 2 * slept
     changed = zip(before, model.parameters(), strict=True)
     assert all(not torch.equal(then, now) for then, now in changed), "the optimiser's share, too"
+
+
+def test_what_was_estimated_is_let_go_of(make_model: Callable[..., nn.Module]) -> None:
+    weights: list[weakref.ref[Tensor]] = []
+
+    def build() -> nn.Module:
+        model = make_model()
+        weights.extend(map(weakref.ref, model.parameters()))
+        return model
+
+    needed = check_fits(
+        build,
+        task=Classification(),
+        image_shape=(1, 8, 8),
+        recipe=Recipe(),
+        device=torch.device("cpu"),
+    )
+    gc.collect()
+    assert needed > 0
+    assert weights
+    assert not any(weight() is not None for weight in weights)
 
 
 def test_a_measurement_is_not_disturbed(
