@@ -14,8 +14,8 @@ from pydantic import Field
 
 from archdsl.analysis.dominance import dominates, losses, nondominated
 from archdsl.analysis.statistics import mean_interval
+from archdsl.api.run_training import Nobody, run_training
 from archdsl.api.sources import DATA, DEFAULT_DB, NAME, RUNNER, Document, profile_of
-from archdsl.api.training import Nobody, run_training
 from archdsl.arguments import arguments
 from archdsl.arguments.kinds import DB, instance
 from archdsl.errors import StudyError

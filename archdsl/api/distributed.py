@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archdsl.api.training import Nobody, run_training
+from archdsl.api.run_training import Nobody, run_training
 from archdsl.runners.interfaces import RunnerError
 from archdsl.runners.profile import RayProfile, RunProfile
 
