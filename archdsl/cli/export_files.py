@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import track
@@ -18,14 +19,18 @@ from archdsl.document.text import read_text
 from archdsl.document.write import to_yaml
 from archdsl.errors import ArchdslError, WeightsError
 from archdsl.files import refuse_in_use
-from archdsl.plan.read import check_model, read_model
+from archdsl.plan.read import Checked, check_model, read_model
 from archdsl.reporting.certificate import certificate
 from archdsl.reporting.trials_table import csv_table, parquet_table, trial_columns
 from archdsl.searching.final_score import final_score
 from archdsl.searching.stored import ListedTrial, list_trials, refuse_damaged
+from archdsl.spec.model import ModelSpec
 from archdsl.store.rows import Architecture, StudyRow, Trial
 from archdsl.store.store import Store
 from archdsl.store.weights import PLACE
+
+if TYPE_CHECKING:
+    from archdsl.training.bundle import Bundle
 
 Written = list[dict[str, str]]
 """For each architecture or file its paths, and of what they are."""
@@ -87,30 +92,44 @@ def _write_bundle(
     store: Store, row: StudyRow, trial: Trial, written: dict[str, str], *, force: bool
 ) -> None:
     """Write the bundle of a member that was trained beside its document; `written` gains it."""
-    behind = store.measurements.of_trial(trial.id)
-    trained = [each for each in behind.values() if PLACE in each.detail]
-    if not trained:
-        return
-    # Only here: what is in tables needs no torch.
-    from archdsl.training.trained_weights import bundle_of
-
     document = Path(written["path"])
     path = document.with_suffix(".safetensors")
-    scores = [*trained, *final_score(store, trial).values()]
+    certificate = json.loads(Path(written["certificate"]).read_text(encoding="utf-8"))
+    spec = read_model(written["path"]).spec
     try:
-        bundle = bundle_of(
-            read_model(written["path"]).spec,
-            trained[0],
-            source=row.document["evaluate"][trained[0].quantity]["data"],
-            folder=store.folder,
-            scores=scores,
-            certificate=json.loads(Path(written["certificate"]).read_text(encoding="utf-8")),
-        )
+        bundle = bundle_of_trial(store, row, trial, spec=spec, certificate=certificate)
     except WeightsError as error:
         say(f"no bundle of {document.stem}: {error}")
         return
-    write_files({path: bundle.content()}, force=force)
-    written["bundle"] = str(path)
+    if bundle is not None:
+        write_files({path: bundle.content()}, force=force)
+        written["bundle"] = str(path)
+
+
+def bundle_of_trial(
+    store: Store, row: StudyRow, trial: Trial, *, spec: ModelSpec, certificate: Mapping[str, Any]
+) -> Bundle | None:
+    """The trained network of a trial; None where it was not trained.
+
+    Raises:
+        WeightsError: its weights are not there, damaged, or of a version of archdsl that did not
+            write down what their classes are.
+    """
+    behind = store.measurements.of_trial(trial.id)
+    trained = [each for each in behind.values() if PLACE in each.detail]
+    if not trained:
+        return None
+    # Only here: what is in tables needs no torch.
+    from archdsl.training.trained_weights import bundle_of
+
+    return bundle_of(
+        spec,
+        trained[0],
+        source=row.document["evaluate"][trained[0].quantity]["data"],
+        folder=store.folder,
+        scores=[*trained, *final_score(store, trial).values()],
+        certificate=certificate,
+    )
 
 
 def write_tables(
@@ -149,12 +168,23 @@ def write_tables(
 def _document(architecture: Architecture, name: str, path: Path) -> bytes:
     """The document, which is known to compile to the very same architecture."""
     text = to_yaml({**architecture.spec, "name": name})
-    if check_model(read_text(text, source=str(path))).plan.arch_id != architecture.arch_id:
+    same_model(architecture, text, name=name, source=str(path))
+    return text.encode()
+
+
+def same_model(architecture: Architecture, text: str, *, name: str, source: str) -> Checked:
+    """What the text of an architecture is read as.
+
+    Raises:
+        ArchdslError: this version of archdsl makes another architecture of it.
+    """
+    model = check_model(read_text(text, source=source))
+    if model.plan.arch_id != architecture.arch_id:
         raise ArchdslError(
             f"{name} would not compile to {architecture.arch_id} with this version of archdsl; "
             "export it with the version that found it"
         )
-    return text.encode()
+    return model
 
 
 def _watched(trials: Sequence[ListedTrial]) -> Iterable[ListedTrial]:

@@ -42,7 +42,7 @@ EXAMPLE = (
     "Example: archdsl show vittm-b-32-16 --diagram vittm.svg   (a document), archdsl show 7   "
     "(trial 7), or: archdsl show 482fb4a8   (an arch_id)"
 )
-_NUMBER = re.compile(r"[0-9]{1,6}")
+NUMBER = re.compile(r"[0-9]{1,6}")
 _IDENTITY = re.compile(r"[0-9a-f]*")
 
 
@@ -110,7 +110,7 @@ class Shown:
 
 
 def _found(what: str, *, db: str, study: str | None) -> Shown:
-    if not _NUMBER.fullmatch(what) and _is_document(what):
+    if not NUMBER.fullmatch(what) and _is_document(what):
         return Shown(model=read_model(what))
     with existing_store(db) as store:
         architecture, trial = find(store, what, study, db=db)
@@ -147,7 +147,7 @@ def find(
     Raises:
         ArchdslError: nothing of that name, or a module.
     """
-    if not _NUMBER.fullmatch(what):
+    if not NUMBER.fullmatch(what):
         architecture = store.architectures.find(what)
         store.refuse_damaged(arch_id=architecture.arch_id)
         if architecture.kind == "module":
