@@ -11,6 +11,8 @@ from archdsl.compiler.build import build_without_weights
 from archdsl.identity import canonical_json
 from archdsl.nn.network import Network
 
+OF_TIMM = ("pretrained_cfg", "default_cfg", "pretrained_model_args", "_traits", "_model_args")
+"""What timm notes in a model that it was asked for."""
 Modules = list[tuple[str, str, dict[str, str]]]
 """Path, class and settings of each module."""
 
@@ -20,7 +22,10 @@ def is_plain(model: nn.Module) -> TypeGuard[Network]:
     was exchanged and no setting changed. Weights, their device and their type do not count."""
     if type(model) is not Network:
         return False
-    return modules(model) == modules(build_without_weights(model.plan))
+    found = modules(model)
+    for word in OF_TIMM:
+        found[0][2].pop(word, None)
+    return found == modules(build_without_weights(model.plan))
 
 
 def modules(model: nn.Module) -> Modules:

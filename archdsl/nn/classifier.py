@@ -53,10 +53,15 @@ class Classifier(nn.Module):
 
     def forward(self, streams: Mapping[str, Tensor]) -> Tensor:
         """`normalised` tokens by stream: (batch, tokens, dim) -> (batch, num_classes)."""
+        logits: Tensor = self.linear(self.pooled(streams))
+        return logits
+
+    def pooled(self, streams: Mapping[str, Tensor]) -> Tensor:
+        """What the linear map is given: (batch, dim)."""
         pooled = [self._pooled(streams[name], prefix) for name, prefix in self.streams.items()]
         together = pooled[0] if len(pooled) == 1 else torch.cat(pooled, dim=-1)
-        logits: Tensor = self.linear(self.pooled_norm(together))
-        return logits
+        normalised: Tensor = self.pooled_norm(together)
+        return normalised
 
     def _pooled(self, tokens: Tensor, prefix: int) -> Tensor:
         if self.pool in TOKEN:

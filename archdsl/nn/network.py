@@ -63,13 +63,34 @@ class Network(nn.Module):
         """Number of logits of each classifier."""
         return self.plan.output.num_classes
 
+    @property
+    def num_features(self) -> int:
+        """Number of pooled features that `model(images)` gives after `reset_classifier(0)`."""
+        dims = self._answering_dims()
+        return dims[0] if len(set(dims)) == 1 else sum(dims)
+
+    head_hidden_size = num_features
+    """timm's other name of it."""
+
+    @property
+    def in_chans(self) -> int:
+        """Number of channels of its images."""
+        return self.plan.image[0]
+
     def forward(self, images: Tensor) -> Tensor:
         """images: (batch, channels, height, width) -> logits: (batch, num_classes)."""
         logits = self.forward_heads(images)
         predict = self.plan.output.predict
-        if predict == "mean":
-            return torch.stack(list(logits.values())).mean(dim=0)
-        return logits[predict]
+        if predict != "mean":
+            return logits[predict]
+        answers = list(logits.values())
+        if not self.num_classes and len(set(self._answering_dims())) > 1:
+            return torch.cat(answers, dim=1)  # pooled features that have no mean
+        return torch.stack(answers).mean(dim=0)
+
+    def _answering_dims(self) -> list[int]:
+        predict = self.plan.output.predict
+        return [x.dim for name, x in self._classifiers().items() if predict in ("mean", name)]
 
     def forward_heads(self, images: Tensor) -> dict[str, Tensor]:
         """images: (batch, channels, height, width) -> classifier -> (batch, num_classes).
@@ -146,9 +167,13 @@ class Network(nn.Module):
             found["image_features"] = self._normalised(streams)
         return found if output_dict else as_tuple(found)
 
-    def forward_head(self, features: Streams) -> dict[str, Tensor]:
-        """Tokens of `forward_features` -> classifier -> (batch, num_classes)."""
-        return {name: classifier(features) for name, classifier in self._classifiers().items()}
+    def forward_head(self, features: Streams, pre_logits: bool = False) -> dict[str, Tensor]:
+        """Tokens of `forward_features` -> classifier -> (batch, num_classes); with `pre_logits`
+        what its linear map would be given, (batch, dim)."""
+        return {
+            name: classifier.pooled(features) if pre_logits else classifier(features)
+            for name, classifier in self._classifiers().items()
+        }
 
     def parts(self) -> dict[str, tuple[nn.Module, ...]]:
         """Path of each part (`embeds.memory`, `layers.3.read`, `classifiers.process`) -> the

@@ -40,18 +40,22 @@ class DropPaths:
         if rate and not rates and not own:
             raise ArchdslError(
                 f"drop_path {rate} has no effect: the network has no transformer block of a "
-                "stream; leave it out of the recipe"
+                "stream; leave it out"
             )
         self._places: list[tuple[nn.Module, str, nn.Module]] = [
             (block, place, DropPath(each)) for block, each in rates.items() for place in PLACES
         ]
 
+    def put(self) -> None:
+        """For good: what is dropped in training from now on."""
+        for block, place, dropped in self._places:
+            setattr(block, place, dropped)
+
     @contextmanager
     def inside(self) -> Iterator[None]:
         """While the model is trained: whoever keeps or names it meanwhile sees other modules."""
         before = [getattr(block, place) for block, place, _ in self._places]
-        for block, place, dropped in self._places:
-            setattr(block, place, dropped)
+        self.put()
         try:
             yield
         finally:
