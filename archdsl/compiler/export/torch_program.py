@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from archdsl.compiler.export.preprocessing import PREPROCESSING, Preprocessing
+from archdsl.files import write_whole
 
 FILE = "model.pt2"
 TRACED_BATCH = 2
@@ -42,7 +44,9 @@ def traced(network: nn.Module, image_shape: tuple[int, int, int]) -> ExportedPro
 def write(network: nn.Module, folder: Path, preprocessing: Preprocessing) -> list[Path]:
     """Write the program, with what is said of its images as a file inside."""
     told = {PREPROCESSING: json.dumps(preprocessing.record())}
-    torch.export.save(traced(network, preprocessing.image_shape), folder / FILE, extra_files=told)
+    program = BytesIO()  # into a file on a full disk, torch's writer ends the process
+    torch.export.save(traced(network, preprocessing.image_shape), program, extra_files=told)
+    write_whole(folder / FILE, program.getvalue())
     return [folder / FILE]
 
 
