@@ -66,7 +66,9 @@ def write_network(
         image_shape=taken.preprocessing.image_shape,
         conditions=Conditions(device="cpu", batch=1, heads="predicted", max_seconds=MAX_SECONDS),
     )
-    near = next(each for each in folder.absolute().parents if each.is_dir())
+    place = folder.absolute()
+    # On its file system, so that a rename does.
+    near = next(each for each in (place, *place.parents) if each.is_dir())
     with TemporaryDirectory(prefix=".export-", dir=near) as draft:
         inside = Path(draft) / "whole"
         inside.mkdir()
