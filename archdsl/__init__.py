@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from archdsl.compiler.weights.load import load_weights
     from archdsl.compiler.weights.warm_start import warm_start
     from archdsl.measuring.measure import compare, measure
+    from archdsl.measuring.optimizing import optimize
     from archdsl.training.bundle import load_bundle
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "load_study",
     "load_weights",
     "measure",
+    "optimize",
     "search",
     "study_around",
     "train",
@@ -38,6 +40,7 @@ _ELSEWHERE = {
     "compare": "archdsl.measuring.measure",
     "confirm": "archdsl.api.confirmation",
     "measure": "archdsl.measuring.measure",
+    "optimize": "archdsl.measuring.optimizing",
     "load_bundle": "archdsl.training.bundle",
     "load_weights": "archdsl.compiler.weights.load",
     "train": "archdsl.api.training",

@@ -63,6 +63,12 @@ def command(
     cuda_graphs: Annotated[
         bool, typer.Option("--cuda-graphs", help="Replay the recorded kernels on a GPU.")
     ] = False,
+    optimize: Annotated[
+        bool, typer.Option("--optimize", help="Rewrite SPEC for the device first.")
+    ] = False,
+    versus_optimize: Annotated[
+        bool, typer.Option("--vs-optimize", help="The same of the one after --vs.")
+    ] = False,
     precision: Annotated[
         float, typer.Option(help="Half-width of the interval, over the median, to stop at.")
     ] = 0.01,
@@ -82,9 +88,11 @@ def command(
     """
     if versus is not None and db is not None:
         raise ArchdslError("--db keeps the latency of one model; leave --vs out, or --db")
+    if versus_optimize and versus is None:
+        raise ArchdslError("--vs-optimize is about the model after --vs; name one, or leave it out")
     if sets and spec.startswith(TIMM):
         raise ArchdslError(f"--set lays values over a document, and {spec} is none; leave it out")
-    from archdsl.measuring.measure import conditions_of, with_common_heads
+    from archdsl.measuring.measure import conditions_of, optimized, with_common_heads
     from archdsl.measuring.models import resolve_all
 
     conditions = conditions_of(
@@ -106,10 +114,19 @@ def command(
     if heads is None:
         conditions = with_common_heads(conditions, subjects)
     if versus is None:
-        _one(subjects[0], conditions, db, as_json)
+        _one(subjects[0], conditions.model_copy(update={"optimize": optimize}), db, as_json)
     else:
         words = [" ".join([spec, *(f"--set {each}" for each in sets or [])]), versus]
-        _two(subjects, _told_apart(subjects, words), conditions, as_json)
+        names = _told_apart(subjects, words)
+        flags = [optimize, versus_optimize]
+        names = [
+            f"{name}, optimized" if on else name for name, on in zip(names, flags, strict=True)
+        ]
+        chosen = [
+            optimized(each, conditions) if on else each
+            for each, on in zip(subjects, flags, strict=True)
+        ]
+        _two(chosen, names, conditions, as_json)
 
 
 def _one(subject: Subject, conditions: Conditions, db: str | None, as_json: bool) -> None:
@@ -143,6 +160,8 @@ def _one(subject: Subject, conditions: Conditions, db: str | None, as_json: bool
     )
     for reason in detail["unsteady"]:
         put(f"unsteady {reason}")
+    if conditions.optimize:
+        put("rewritten for this device first; `archdsl compile --optimize --explain` tells how")
     uncompiled = ", uncompiled" if conditions.compile else ""
     put(f"memory   {rounded(memory.value)} MiB at its peak{uncompiled}")
     put(f"device   {_device(found.protocol)}")

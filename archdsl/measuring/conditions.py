@@ -34,6 +34,8 @@ class CallConditions(StoredNode):
     """Images and convolutions' weights with the channels innermost in memory."""
     heads: Literal["all", "predicted"] = "all"
     """Run every stream's classifier, or only what the model's prediction needs."""
+    optimize: Annotated[bool, YOUNGER] = False
+    """Rewrite the network for the device first, as `archdsl compile --optimize` does."""
 
     @model_validator(mode="after")
     def _have_an_effect(self) -> Self:

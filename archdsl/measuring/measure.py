@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -12,15 +13,18 @@ import torch
 
 from archdsl.arguments import arguments
 from archdsl.arguments.kinds import DB
+from archdsl.compiler.optimize import Optimized
 from archdsl.errors import ArchdslError, MeasureError, NotEnoughMemoryError
 from archdsl.free_memory import lacks_memory
 from archdsl.measuring.candidate import ImageShape
 from archdsl.measuring.compare import Comparison, compare_latency
 from archdsl.measuring.conditions import Conditions, MemoryConditions
+from archdsl.measuring.devices import applied, find_device
 from archdsl.measuring.given import MODEL, WORDS
 from archdsl.measuring.latency import measure_latency
 from archdsl.measuring.models import Source, Subject, resolve_all
 from archdsl.measuring.peak_memory import measure_memory
+from archdsl.measuring.prepare import target_of
 from archdsl.measuring.settings import settings_of
 from archdsl.nn.network import Network
 from archdsl.plan.facts import facts
@@ -187,6 +191,19 @@ def compare_subjects(subjects: Sequence[Subject], conditions: Conditions) -> Com
             image_shape_b=b.image_shape,
             conditions=conditions,
         )
+
+
+def optimized(subject: Subject, conditions: Conditions) -> Subject:
+    """The same model rewritten for what it is measured under.
+
+    Raises:
+        DeviceError: the device is not there.
+    """
+    device = find_device(conditions.device)
+    shape = subject.image_shape
+    target = target_of(conditions, image_shape=shape, device=device)
+    with applied(conditions, device):
+        return replace(subject, module=Optimized(subject.module.eval(), target))
 
 
 def conditions_of(**words: Any) -> Conditions:

@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from archdsl.compiler.optimize import Optimized
+from archdsl.compiler.passes.rewrite import Target
 from archdsl.errors import MeasureError
 from archdsl.measuring.call_memory import check_call_fits
 from archdsl.measuring.clock import Call
 from archdsl.measuring.conditions import CallConditions, Conditions
 from archdsl.measuring.copies import copy_of
+from archdsl.measuring.variants import Quickest
 from archdsl.training.device import synchronize
 
 WARM_CALLS_BEFORE_CAPTURE = 3
@@ -57,8 +60,6 @@ def prepare(
     check_call_fits(network, image_shape=image_shape, conditions=conditions, device=device)
     low: torch.dtype = getattr(torch, conditions.dtype)
     dtype = torch.float32 if conditions.autocast else low
-    # Here passes (archdsl.compiler.passes) rewrite the copy for its target: after its weights are
-    # loaded, before its forward call is taken, compiled or recorded.
     network = copy_of(network).eval().to(device=device, dtype=dtype)
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(conditions.batch, *image_shape, generator=generator, device="cpu")
@@ -69,6 +70,11 @@ def prepare(
     tensors = [*network.parameters(), *network.buffers(), images]
     held_bytes = sum(tensor.untyped_storage().nbytes() for tensor in tensors)
     mode = conditions.compile if isinstance(conditions, Conditions) else None
+    if conditions.optimize:
+        target = target_of(conditions, image_shape=image_shape, device=device)
+        network = Optimized(network, target)
+    if isinstance(network, Optimized):
+        held_bytes += network.more_bytes
     forward = _forward(network, conditions)
     if mode is not None:
         forward = torch.compile(forward, mode=mode, dynamic=False)
@@ -76,12 +82,27 @@ def prepare(
     if conditions.autocast:
         call = _under_autocast(call, device, low)
     if mode is not None:
-        _compile_now(call, device)
+        _compile_now(call, device, frozen=isinstance(network, Optimized))
     if isinstance(conditions, Conditions) and conditions.cuda_graphs:
         if device.type != "cuda":
             raise MeasureError(f"CUDA graphs are asked for, but the device is {device.type}")
         call = _captured(call, device)
     return Prepared(call, held_bytes)
+
+
+def target_of(
+    conditions: CallConditions, *, image_shape: tuple[int, int, int], device: torch.device
+) -> Target:
+    """What a network is rewritten for where `conditions` ask for it."""
+    compiled = isinstance(conditions, Conditions) and conditions.compile is not None
+    return Target(
+        device=device,
+        image=image_shape,
+        batch=conditions.batch,
+        heads=conditions.heads,
+        packs=not (compiled or conditions.autocast),
+        choose=Quickest(device, getattr(torch, conditions.dtype)),
+    )
 
 
 def _forward(network: nn.Module, conditions: CallConditions) -> Callable[[torch.Tensor], Any]:
@@ -106,10 +127,20 @@ def _under_autocast(call: Call, device: torch.device, dtype: torch.dtype) -> Cal
     return cast
 
 
-def _compile_now(call: Call, device: torch.device) -> None:
-    """Call once, which compiles, so that no timed call does."""
+def _compile_now(call: Call, device: torch.device, *, frozen: bool) -> None:
+    """Call once, which compiles, so that no timed call does.
+
+    Args:
+        call: of a compiled network.
+        device: where.
+        frozen: weights become constants of what is compiled.
+    """
+    from torch._inductor import config as inductor_config  # takes a second
+
+    if frozen:
+        torch._dynamo.reset()  # what was compiled otherwise of the same class would be used
     try:
-        with torch.inference_mode():
+        with inductor_config.patch(freezing=frozen), torch.inference_mode():
             call()
         synchronize(device)
     except torch.OutOfMemoryError:

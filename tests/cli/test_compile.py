@@ -81,3 +81,36 @@ def test_measure(run: Run) -> None:
     assert one["low_ms"] <= one["latency_ms"] <= one["high_ms"]
     assert one["protocol"]["batch"] == 4
     assert isinstance(one["steady"], bool)
+
+
+def test_rewrites_are_told(run: Run) -> None:
+    words = ("compile", "vittm-digits", "--optimize", "--batch", "2")
+    told = run(*words, "--explain", "--max-seconds", "0.1")
+    assert "with          multiply-adds" in told.out
+    assert "linear maps packed" in told.out
+    [plain, *stages] = run(*words, "--passes", "folded,needed", "--json").json()["optimize"][
+        "passes"
+    ]
+    assert plain["name"] == "plain"
+    assert [each["name"] for each in stages] == ["needed", "folded"]
+    assert stages[-1]["difference"] < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["compile", "vittm-digits", "--explain"], "of --optimize; add it"),
+        (["compile", "vittm-digits", "--optimize", "--passes", "fuse"], "no pass is called 'fuse'"),
+        (["measure", "vittm-digits", "--vs-optimize"], "the model after --vs"),
+    ],
+)
+def test_rewrites_that_cannot_be_asked_for(run: Run, words: list[str], told: str) -> None:
+    assert told in run(*words, code=2).err
+
+
+def test_each_flag_concerns_one_side(run: Run) -> None:
+    words = ("measure", "vittm-digits", "--vs", "vittm-digits", "--max-seconds", "0.1")
+    told = run(*words, "--vs-optimize").out
+    assert "vittm-digits takes" in told and "vittm-digits, optimized" in told
+    alone = run("measure", "vittm-digits", "--optimize", "--max-seconds", "0.1", "--json").json()
+    assert alone["protocol"]["optimize"] is True

@@ -65,4 +65,4 @@ def test_any_convolution(conv: nn.Conv2d) -> None:
 
 def test_without_a_measurement_the_first_variant_is_chosen() -> None:
     assert CPU.choose is first
-    assert first({"a": int, "b": int}) == "a"
+    assert first("a head", {"a": int, "b": int}) == "a"
