@@ -31,7 +31,7 @@ STEMS: dict[str, Any] = {
     "conv_stem": {"type": "conv_stem", "strides": [2, 2], "kernels": [3, 3]},
 }
 RECIPE: dict[str, Any] = {
-    "epochs": 6,
+    "epochs": 3,
     "batch": 128,
     "optimizer": "muon",
     "lr": 0.004,
