@@ -49,8 +49,8 @@ def command(
         str | None,
         typer.Option(
             metavar="FORMATS",
-            help="The network for other engines, into the folder -o: onnx, torch, or both with a "
-            "comma.",
+            help="The network without archdsl, into the folder -o: source, onnx or torch, several "
+            "with commas.",
         ),
     ] = None,
     seed: Annotated[
@@ -77,10 +77,10 @@ def command(
     For Optuna, complete trials are COMPLETE, those stopped early PRUNED, those that run RUNNING and
     all others FAIL, with the reason among their attributes.
 
-    --to writes what a network computes, with its weights, for any number of images: `onnx` a file
-    for ONNX Runtime and others (the extra `onnx`), `torch` a program of torch.export. Each is
-    checked against the module and timed; beside them lie what pictures become, a script that
-    classifies one, and a report.
+    --to writes what a network computes, with its weights, for any number of images: `source` a
+    readable Python file that imports torch alone, `onnx` a file for ONNX Runtime and others (the
+    extra `onnx`), `torch` a program of torch.export. Each is checked against the module and timed;
+    beside them lie what pictures become, a script that classifies one, and a report.
     """
     from archdsl.cli.export_files import write_members, write_one, write_tables
 

@@ -153,9 +153,11 @@ def _of_document(what: str, *, seed: int) -> Taken:
     from archdsl.training.data.pictures import FULL_DEPTH
 
     channels, height, width = model.plan.image
+    network = fresh(model.plan, seed=seed)
+    network.spec = model.spec
     say(f"{model.spec.name} was not trained: its weights are fresh, and mean nothing")
     return Taken(
-        network=fresh(model.plan, seed=seed),
+        network=network,
         name=model.spec.name,
         arch_id=model.plan.arch_id,
         weights=f"fresh, of seed {seed}, classifiers too",

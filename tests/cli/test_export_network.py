@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,27 @@ def test_a_bundle_classifies_without_archdsl(
     for path, line in zip(paths, printed.splitlines(), strict=True):
         likeliest = list(bundle.predict(path).items())[:3]
         assert line == " ".join([str(path), *(f"{name} {share:.1%}" for name, share in likeliest)])
+
+
+@pytest.mark.slow
+def test_a_bundle_as_source(
+    run: Command,
+    trained: Any,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report = run("export", "runs/one", "--to", "source", "-o", "out", "--json").json()
+    [row] = report["formats"]
+    assert row["files"].keys() == {"model.py", "weights.pt"}
+    assert row["difference"] == 0
+    [path, *_] = pictures(folder)
+    monkeypatch.setattr(sys, "argv", ["classify.py", str(path)])
+    monkeypatch.syspath_prepend(str(folder / "out"))
+    runpy.run_path(str(folder / "out/classify.py"))
+    monkeypatch.delitem(sys.modules, "model")
+    name, share = next(iter(archdsl.load_bundle("runs/one").predict(path).items()))
+    assert capsys.readouterr().out.startswith(f"{path} {name} {share:.1%} ")
 
 
 @pytest.mark.slow

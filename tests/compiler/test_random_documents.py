@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from archdsl.compiler.build import build_plan
+from archdsl.compiler.export.source import source_of
 from archdsl.document.text import read_text
 from archdsl.document.tree import tree_of
 from archdsl.document.write import to_yaml
@@ -399,6 +400,23 @@ def test_valid_documents(document: Document) -> None:
     learns(model.plan)
     # Raises where the trace and the plan disagree.
     assert count(model.plan).macs > 0
+
+
+@pytest.mark.slow
+@settings(RANDOM, max_examples=100)
+@given(documents())
+@torch.no_grad()
+def test_exported_source_computes_the_same(document: Document) -> None:
+    plan = checked(document).plan
+    torch.manual_seed(0)
+    network = without_zeros(build_plan(plan)).eval()
+    images = torch.randn(2, *plan.image)
+    module: dict[str, Any] = {"__file__": "model.py"}
+    exec(source_of(network), module)
+    made = module["Network"]().eval()
+    state = network.state_dict()
+    made.load_state_dict({name: state[name] for name in state if not name.startswith("unused.")})
+    assert torch.equal(made(images), network(images))
 
 
 @pytest.mark.slow

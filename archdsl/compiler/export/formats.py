@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from archdsl.compiler.export import onnx_file, torch_program
+from archdsl.compiler.export import onnx_file, source, torch_program
 from archdsl.compiler.export.preprocessing import Preprocessing
 from archdsl.errors import ArchdslError
 
@@ -41,6 +41,13 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
+    "source": Format(
+        write=source.write,
+        load=source.load,
+        engine=lambda: f"torch {torch.__version__}",
+        tolerance=1e-6,
+        script=source.SCRIPT,
+    ),
     "onnx": Format(
         write=onnx_file.write,
         load=onnx_file.load,
