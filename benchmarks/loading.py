@@ -4,8 +4,12 @@ Made JPEGs of about 0.17 megapixels, brought to 224 x 224 by crops of random siz
 RandAugment and erasing. Each reading is a process of its own, bound to so many cores, in turns;
 timm's loader with as many worker processes as that, and with one fewer.
 
-    python benchmarks/loading.py --pictures 1200 --rounds 3
+    python benchmarks/loading.py --pictures 1280 --rounds 3
     python benchmarks/loading.py --epochs 50
+    python benchmarks/loading.py --pictures 320 --epochs 11 --asleep
+
+With `--asleep` a picture takes 3 ms and no core: what is left is what the loaders themselves take,
+whatever else the cores are busy with.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -30,6 +35,10 @@ import torch
 from PIL import Image
 
 SIDE, BATCH, CLASSES = 224, 64, 10
+ASLEEP = 0.003
+"""Seconds."""
+NOWHERE = Path("/asleep")
+"""In place of a folder: so many pictures of `Asleep`."""
 RECIPE = {
     "crop": "random_resized",
     "flip": 0.5,
@@ -57,6 +66,31 @@ def fill(root: Path, *, pictures: int) -> None:
         )
 
 
+class Asleep:
+    """Stands for pictures, for their views and for timm's data set: takes time, but no core."""
+
+    shape, whole, broken, transform = (3, SIDE, SIDE), True, None, None
+
+    def __init__(self, count: int) -> None:
+        self.labels, self._shown = torch.zeros(count, dtype=torch.int64), torch.zeros(self.shape)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def decoders(self, **_: bool) -> int:
+        return len(os.sched_getaffinity(0))
+
+    def picture(self, index: int) -> None:
+        time.sleep(ASLEEP)
+
+    def draw(self, picture: None, **_: int) -> torch.Tensor:
+        return self._shown
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        time.sleep(ASLEEP)
+        return self._shown, 0
+
+
 def ours(root: Path, *, epochs: int) -> Iterator[int]:
     """Images in each batch of so many epochs."""
     from archdsl.training.data.loading import batches
@@ -65,9 +99,12 @@ def ours(root: Path, *, epochs: int) -> Iterator[int]:
     from archdsl.training.read import resolve_recipe
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    train = open_data(f"folder:{root}", image_size=(SIDE, SIDE)).train
+    train: Any = Asleep(int(root.name)) if root.parent == NOWHERE else None
+    views: Any = train
+    if train is None:
+        train = open_data(f"folder:{root}", image_size=(SIDE, SIDE)).train
+        views = views_of(resolve_recipe(RECIPE), train, seed=0)
     torch.set_num_threads(1)
-    views = views_of(resolve_recipe(RECIPE), train, seed=0)
     orders = (torch.split(torch.randperm(len(train)), BATCH) for _ in range(epochs))
     with closing(batches(train, orders, device=torch.device("cpu"), views=views)) as read:
         for _ in range(epochs):
@@ -81,8 +118,13 @@ def timms(root: Path, *, epochs: int, workers: int) -> Iterator[int]:
     from timm.data import create_dataset, create_loader  # type: ignore[attr-defined]
 
     torch.set_num_threads(1)
+    pictures: Any = (
+        Asleep(int(root.name))
+        if root.parent == NOWHERE
+        else create_dataset("", root=str(root / "train"))
+    )
     loader = create_loader(
-        create_dataset("", root=str(root)),
+        pictures,
         (3, SIDE, SIDE),
         BATCH,
         is_training=True,
@@ -137,9 +179,10 @@ def measured(root: Path, name: str, *, cores: int, workers: int, epochs: int) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--pictures", type=int, default=1200)
+    parser.add_argument("--pictures", type=int, default=1280, help="a multiple of 64")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=2, help="the first warms up")
+    parser.add_argument("--asleep", action="store_true")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
@@ -147,7 +190,10 @@ def main() -> None:
         one(Path(root), name, int(workers), int(epochs))
         return
     with tempfile.TemporaryDirectory() as place:
-        fill(Path(place), pictures=asked.pictures)
+        root = NOWHERE / str(asked.pictures) if asked.asleep else Path(place)
+        if not asked.asleep:
+            fill(root / "train", pictures=asked.pictures)
+            fill(root / "val", pictures=CLASSES)
         print(f"{platform.machine()}, {asked.pictures} pictures, {asked.rounds} rounds")
         for cores in (1, 2):
             settings = [("ours", 0), ("timm", cores - 1), ("timm", cores)]
@@ -155,9 +201,7 @@ def main() -> None:
             for _ in range(asked.rounds):
                 for name, workers in settings:
                     found[name, workers].append(
-                        measured(
-                            Path(place), name, cores=cores, workers=workers, epochs=asked.epochs
-                        )
+                        measured(root, name, cores=cores, workers=workers, epochs=asked.epochs)
                     )
             own = statistics.median(rate for rate, *_ in found["ours", 0])
             for (name, workers), rows in found.items():
