@@ -38,6 +38,8 @@ COMPARED = (
     "; they are compared as they are, though only one over seeds holds what other seeds would give"
 )
 _IN_ORDER = (State.RUNNING, State.INFEASIBLE, State.STOPPED)
+TOLD_WHERE_ON = ("tf32", "autocast", "channels_last", "compile", "cuda_graphs", "optimize")
+"""Conditions of a latency that change much, and are told beside it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,10 +294,15 @@ def _conditions(study: StudyRow, behind: list[dict[str, Measurement]]) -> str:
 
 def _describe_latency(protocol: Mapping[str, Any]) -> str:
     device = protocol["fingerprint"]
-    return (
-        f"latency on {device['name']} (batch {protocol['batch']}, {protocol['dtype']}, "
-        f"{counted(protocol['threads'], 'thread')}, torch {device['torch']})"
-    )
+    more = {word: protocol[word] for word in TOLD_WHERE_ON if protocol.get(word)}
+    told = [
+        f"batch {protocol['batch']}",
+        str(protocol["dtype"]),
+        *(word if value is True else f"{word} {value}" for word, value in more.items()),
+        counted(protocol["threads"], "thread"),
+        f"torch {device['torch']}",
+    ]
+    return f"latency on {device['name']} ({', '.join(told)})"
 
 
 def hypervolume_unit(found: Growth) -> str:

@@ -114,3 +114,9 @@ def test_each_flag_concerns_one_side(run: Run) -> None:
     assert "vittm-digits takes" in told and "vittm-digits, optimized" in told
     alone = run("measure", "vittm-digits", "--optimize", "--max-seconds", "0.1", "--json").json()
     assert alone["protocol"]["optimize"] is True
+
+
+def test_a_search_measures_what_was_rewritten(run: Run) -> None:
+    sets = ("--set", "evaluate.latency.optimize=true", "--set", "evaluate.latency.max_seconds=0.2")
+    run("search", "digits", "--objective", "latency", *sets, "--trials", "1")
+    assert "(batch 64, float32, optimize, 1 thread, torch" in run("front").out

@@ -27,6 +27,7 @@ _CONDITIONS = {
     "threads": "CPU threads",
     "compile": "torch.compile",
     "cuda_graphs": "CUDA graphs",
+    "optimize": "rewritten for the device",
     "seeds": "seeds of the trainings",
     "split_seed": "seed of the splits",
     "data": "fingerprint of the data",
