@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ from archdsl.files import refuse_dash
 from archdsl.plan.read import read_model
 
 if TYPE_CHECKING:
+    from archdsl.compiler.export.formats import Format
     from archdsl.compiler.export.taken import Taken
     from archdsl.records import Measurement
     from archdsl.training.bundle import Bundle
@@ -53,52 +55,58 @@ def write_network(
     """
     _refuse_there(folder, force=force)
     from archdsl.compiler.export.classify import NAME, script
-    from archdsl.compiler.export.export import export
     from archdsl.compiler.export.formats import chosen
     from archdsl.compiler.export.preprocessing import PREPROCESSING
-    from archdsl.measuring.conditions import Conditions
-    from archdsl.measuring.latency import measure_latency
 
     formats = chosen(to)
     taken = _taken(what, seed=seed, db=db, study=study)
-    timed = partial(
-        measure_latency,
-        image_shape=taken.preprocessing.image_shape,
-        conditions=Conditions(device="cpu", batch=1, heads="predicted", max_seconds=MAX_SECONDS),
-    )
     place = folder.absolute()
     # On its file system, so that a rename does.
     near = next(each for each in (place, *place.parents) if each.is_dir())
     with TemporaryDirectory(prefix=".export-", dir=near) as draft:
         inside = Path(draft) / "whole"
         inside.mkdir()
-        module = timed(taken.network)
-        rows = []
-        for name, each in formats.items():
-            say(f"exporting {taken.name} to {name} …")
-            made = export(taken, name, each, inside)
-            rows.append(
-                {
-                    "format": name,
-                    "files": {path.name: path.stat().st_size for path in made.files},
-                    "engine": each.engine(),
-                    "difference": made.difference,
-                    "latency": _told(timed(made.engine)),
-                }
-            )
-        report = {
-            "name": taken.name,
-            "arch_id": taken.arch_id,
-            "weights": taken.weights,
-            "module": {"latency": _told(module)},
-            "formats": rows,
-            "protocol": dict(module.protocol),
-        }
+        report = _exported(taken, formats, inside)
         (inside / PREPROCESSING).write_text(_json(taken.preprocessing.record()), encoding="utf-8")
         (inside / NAME).write_text(script(next(iter(formats.values()))), encoding="utf-8")
         (inside / REPORT).write_text(_json(report), encoding="utf-8")
         _move(inside, folder)
     return {**report, "folder": str(folder)}
+
+
+def _exported(taken: Taken, formats: Mapping[str, Format], folder: Path) -> dict[str, Any]:
+    """Write each format; what the report says of them, beside the module."""
+    from archdsl.compiler.export.export import export
+    from archdsl.measuring.conditions import Conditions
+    from archdsl.measuring.latency import measure_latency
+
+    timed = partial(
+        measure_latency,
+        image_shape=taken.preprocessing.image_shape,
+        conditions=Conditions(device="cpu", batch=1, heads="predicted", max_seconds=MAX_SECONDS),
+    )
+    module = timed(taken.network)
+    rows = []
+    for name, each in formats.items():
+        say(f"exporting {taken.name} to {name} …")
+        made = export(taken, name, each, folder)
+        rows.append(
+            {
+                "format": name,
+                "files": {path.name: path.stat().st_size for path in made.files},
+                "engine": each.engine(),
+                "difference": made.difference,
+                "latency": _told(timed(made.engine)),
+            }
+        )
+    return {
+        "name": taken.name,
+        "arch_id": taken.arch_id,
+        "weights": taken.weights,
+        "module": {"latency": _told(module)},
+        "formats": rows,
+        "protocol": dict(module.protocol),
+    }
 
 
 def _refuse_there(folder: Path, *, force: bool) -> None:

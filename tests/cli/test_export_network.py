@@ -142,6 +142,7 @@ def test_trials_without_weights(run: Command, searched: Any, folder: Path) -> No
     assert not (folder / "out").exists()
 
 
+@pytest.mark.slow
 def test_what_is_there_stays(run: Command, folder: Path) -> None:
     out = folder / "out"
     out.mkdir()
@@ -156,6 +157,7 @@ def test_what_is_there_stays(run: Command, folder: Path) -> None:
     assert [each.name for each in folder.iterdir()] == ["out"]
 
 
+@pytest.mark.slow
 def test_weights_that_are_not_numbers(run: Command, trained: Any, folder: Path) -> None:
     bundle = archdsl.load_bundle("runs/one")
     with torch.no_grad():
@@ -167,6 +169,8 @@ def test_weights_that_are_not_numbers(run: Command, trained: Any, folder: Path) 
     assert sorted(each.name for each in folder.iterdir()) == ["broken", "runs"]
 
 
+@pytest.mark.slow
+@pytest.mark.process
 def test_onnx_without_its_packages(run: Command, folder: Path) -> None:
     hidden = folder / "hidden"
     hidden.mkdir()

@@ -51,6 +51,7 @@ def test_a_full_disk_under_the_database(run: Run, tabular: Path, disk: Path) -> 
     assert run("search", "study.yaml", "--db", "disk/a.db", "--json").json()["complete"] == 6
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_an_export(run: Run, disk: Path) -> None:
     fill(disk, leave_kb=300)
     done = run("export", "vittm-digits", "--to", "torch", "-o", "disk/out", code=2)
