@@ -114,29 +114,6 @@ def _mlp_block(classes: Classes, a: Arguments) -> Call:
 BLOCKS: Mapping[str, Maker] = {"transformer": _transformer_block, "mlp": _mlp_block}
 
 
-def _patch(classes: Classes, a: Arguments) -> Call:
-    words = "channels patch_height patch_width dim"
-    text = class_text(
-        "Patches that do not overlap, each through one linear map.",
-        arguments=typed(words),
-        init=lines(
-            "self.patch = (patch_height, patch_width)",
-            "self.proj = nn.Linear(channels * patch_height * patch_width, dim)",
-        ),
-        takes="images: Tensor",
-        shapes="(batch, channels, height, width) -> (batch, rows * columns, dim).",
-        forward=lines(
-            "height, width = self.patch",
-            "rows, columns = images.shape[-2] // height, images.shape[-1] // width",
-            "patches = images.reshape(*images.shape[:2], rows, height, columns, width)",
-            "# (batch, channels, rows, height, columns, width) -> (batch, rows * columns, pixels)",
-            "patches = patches.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)",
-            "return self.proj(patches)",
-        ),
-    )
-    return made(classes.name("PatchEmbed", text), a, words)
-
-
 def _conv_stem(classes: Classes, a: Arguments) -> Call:
     text = class_text(
         "Convolutions; the last makes the tokens.",
@@ -200,7 +177,6 @@ def parameter(tokens: int, dim: int) -> str:
 
 
 EMBEDS: Mapping[str, Maker] = {
-    "patch": _patch,
     "conv_stem": _conv_stem,
     "downsample": _downsample,
     "learned": _learned,

@@ -1,4 +1,4 @@
-"""Heads and fusions as classes of an exported source file.
+"""Heads as classes of an exported source file.
 
 Each function gives the call that makes the module, with what its options leave of the class; what
 it computes is what the module of `archdsl.nn` computes, in the same order.
@@ -75,7 +75,7 @@ def _cross_attention(classes: Classes, a: Arguments) -> Call:
     if a.get("carried"):
         inside = {**a, "target_dim": a["source_dim"], "carried": False}
         return _carried(classes, a, _cross_attention(classes, inside))
-    norms, out_proj, mapped = a.get("norms", "qkv"), a.get("out_proj", True), a["mapped"]
+    norms, out_proj, mapped = a.get("norms", "qkv"), a.get("out_proj", True), a.get("mapped", False)
 
     def projected(letter: str, stream: str) -> str:
         plain = f"{letter}({stream})"
@@ -142,34 +142,6 @@ def _carried(classes: Classes, a: Arguments, head: Call) -> Call:
     )
     name = classes.name("Carried", text)
     return call(name, target_dim=a["target_dim"], source_dim=a["source_dim"], head=head)
-
-
-def _latent_attention(classes: Classes, a: Arguments) -> Call:
-    words = "target_dim source_dim latent_dim num_heads"
-    text = class_text(
-        "softmax_channels(q) (softmax_tokens(k)^T v), head by head.",
-        arguments=typed(words),
-        init=lines(
-            "self.num_heads = num_heads",
-            "self.q = nn.Linear(target_dim, latent_dim)",
-            "self.k = nn.Linear(source_dim, latent_dim)",
-            "self.v = nn.Linear(source_dim, target_dim)",
-            f"self.q_norm = {layer_norm('latent_dim', NORM_EPS)}",
-            f"self.k_norm = {layer_norm('latent_dim', NORM_EPS)}",
-            f"self.v_norm = {layer_norm('target_dim', NORM_EPS)}",
-            "self.proj = nn.Linear(target_dim, target_dim)",
-        ),
-        takes=_HEAD,
-        shapes=_READ,
-        forward=lines(
-            f"q = {_SPLIT.format('q_norm(self.q(target))')}.softmax(dim=-1)",
-            f"k = {_SPLIT.format('k_norm(self.k(source))')}.softmax(dim=-2)",
-            f"v = {_SPLIT.format('v_norm(self.v(source))')}",
-            _STATE,
-            "return self.proj(join_heads(torch.matmul(q, state)))",
-        ),
-    )
-    return made(classes.name("LatentAttention", text), a, words)
 
 
 def _tied_attention(classes: Classes, a: Arguments) -> Call:
@@ -265,26 +237,9 @@ def _token_summary(classes: Classes, a: Arguments) -> Call:
     return made(classes.name("TokenSummary", text), a, words)
 
 
-def add_erase(classes: Classes, a: Arguments) -> Call:
-    """The gated fusion."""
-    text = class_text(
-        "(1 - a) target + a read, with a = sigmoid(W mean(read)) for each token.",
-        arguments="tokens: int, dim: int",
-        init=lines("self.gate = nn.Linear(dim, tokens)"),
-        takes="target: Tensor, read: Tensor",
-        shapes="(batch, tokens, dim) both -> the same.",
-        forward=lines(
-            "weight = self.gate(read.mean(dim=1)).sigmoid().unsqueeze(-1)  # (batch, tokens, 1)",
-            "return (1 - weight) * target + weight * read",
-        ),
-    )
-    return made(classes.name("AddEraseFusion", text), a, "tokens dim")
-
-
 HEADS: Mapping[str, Maker] = {
     "linear_attention": _linear_attention,
     "cross_attention": _cross_attention,
-    "latent_attention": _latent_attention,
     "tied_attention": _tied_attention,
     "self_attention": _self_attention,
     "mlp": _mlp_head,

@@ -7,8 +7,7 @@ from typing import cast
 
 from torch import nn
 
-from archdsl.compiler.export.source_blocks import BLOCKS
-from archdsl.compiler.export.source_heads import HEADS, OF_SOURCE, add_erase, layer_norm
+from archdsl.compiler.export.source_heads import OF_SOURCE, layer_norm
 from archdsl.compiler.export.source_text import (
     Call,
     Classes,
@@ -19,6 +18,7 @@ from archdsl.compiler.export.source_text import (
     line,
     lines,
 )
+from archdsl.compiler.export.source_words import word_call
 from archdsl.nn.layer import Blocks, Borrowed, Exchange, Layer, TiedExchange
 from archdsl.nn.network import Network
 from archdsl.plan.plan import BlocksStep, ExchangeStep, ParallelStep, StreamPlan, WordStep
@@ -94,7 +94,7 @@ class LayerSource:
     def _blocks(self, step: BlocksStep, changed: str) -> None:
         stream = step.word
         shape = f"  # {shape_of(self._streams[stream])}"
-        calls = [BLOCKS[each.type](self._classes, each.arguments) for each in step.blocks]
+        calls = [word_call("block", each, self._classes) for each in step.blocks]
         modules = list(cast(Blocks, self._layer[stream]).blocks)
         if not isinstance(modules[0], Borrowed):
             alike = len(calls) > 1 and all(each == calls[0] for each in calls)
@@ -150,8 +150,7 @@ class LayerSource:
         return seen["target"], seen["source"], seen["target"] if replace else step.target
 
     def _head(self, step: ExchangeStep, module: Exchange, target: str, source: str) -> str:
-        arguments = {**step.head.arguments, "mapped": step.gives_map}
-        made = HEADS[step.head.type](self._classes, arguments)
+        made = word_call("head", step.head, self._classes, mapped=step.gives_map)
         head = self._place(step.word, "head", module.head, made)
         if step.head.type in OF_SOURCE:
             return f"{head}({source})"
@@ -168,7 +167,7 @@ class LayerSource:
             return f"{target} + {read}"
         if step.fusion.type == "erase":
             return read
-        made = add_erase(self._classes, step.fusion.arguments)
+        made = word_call("fusion", step.fusion, self._classes)
         return f"{self._place(step.word, 'fusion', module.fusion, made)}({target}, {read})"
 
     def _place(self, word: str, name: str, module: nn.Module, made: Call | str) -> str:

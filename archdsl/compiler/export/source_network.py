@@ -6,9 +6,10 @@ from typing import cast
 
 from torch import nn
 
-from archdsl.compiler.export.source_blocks import EMBEDS, parameter
+from archdsl.compiler.export.source_blocks import parameter
 from archdsl.compiler.export.source_layers import LayerSource, Parts, norm_call, shape_of
 from archdsl.compiler.export.source_text import Call, Classes, Expression, call, line, lines
+from archdsl.compiler.export.source_words import word_call
 from archdsl.nn.classifier import TOKEN, Classifier
 from archdsl.nn.embeds.stream import StreamEmbed
 from archdsl.nn.network import Network
@@ -59,7 +60,7 @@ def _layers(names: list[str]) -> Expression:
 
 def _embed_call(network: Network, name: str, classes: Classes) -> Call:
     module, plan = cast(StreamEmbed, network.embeds[name]), _plans(network)[name]
-    parts: Parts = {"embed": EMBEDS[plan.embed.type](classes, plan.embed.arguments)}
+    parts: Parts = {"embed": word_call("embed", plan.embed, classes)}
     if module.prefix is not None:
         parts["prefix"] = parameter(module.prefix.shape[1], plan.dim)
     if module.position is not None:

@@ -119,4 +119,7 @@ class Classes:
 
     def texts(self) -> list[str]:
         """Each under its name."""
-        return [text.replace(CLASS, name, 1) for text, name in self._names.items()]
+        return [
+            text.replace(f"class {CLASS}(", f"class {name}(", 1)
+            for text, name in self._names.items()
+        ]

@@ -13,7 +13,7 @@ import timm
 import torch
 
 import archdsl
-from archdsl.compiler.export import source
+from archdsl.compiler.export import source, source_heads
 from archdsl.compiler.export.preprocessing import Preprocessing
 from archdsl.compiler.export.source import source_of
 from archdsl.compiler.export.taken import fresh
@@ -172,6 +172,23 @@ def test_types_and_what_is_left_without_classes(tmp_path: Path) -> None:
     found = source.load(tmp_path)(images)
     assert (found.dtype, found.shape) == (torch.bfloat16, (2, 448 + 224))
     assert torch.equal(found, network(images))
+
+
+@torch.no_grad()
+def test_a_head_that_nothing_writes_out_has_its_own_source(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delitem(source_heads.HEADS, "linear_attention")  # type: ignore[attr-defined]
+    network = small("linear")
+    source.write(network, tmp_path, PREPROCESSING)
+    images = images_for(network)
+    assert torch.equal(source.load(tmp_path)(images), network(images))
+    text = (tmp_path / source.FILE).read_text()
+    assert "        if self.normalise:" in text
+    assert "q = q / (normaliser + 1e-06)" in text
+    monkeypatch.delitem(source_heads.HEADS, "cross_attention")  # type: ignore[attr-defined]
+    with pytest.raises(ArchdslError, match="the head cross_attention is not written as source"):
+        source_of(small("cross"))
 
 
 def test_what_no_document_says_is_refused() -> None:
