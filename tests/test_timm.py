@@ -74,7 +74,7 @@ def test_a_model_is_that_of_its_document() -> None:
     model = made()
     assert model.spec == archdsl.load("vittm-digits")
     assert torch.equal(model(IMAGES), archdsl.compile("vittm-digits", seed=0).eval()(IMAGES))
-    assert archdsl.count(model) == archdsl.count("vittm-digits")
+    assert archdsl.load(model) == model.spec  # timm's notes change nothing of it
 
 
 def test_classes_channels_and_size_are_settings_of_the_document() -> None:
