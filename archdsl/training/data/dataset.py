@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -112,7 +113,7 @@ class Normalisation:
 
     def apply(self, images: Tensor) -> Tensor:
         """Bring images: (batch, channels, height, width) uint8 to mean 0 and deviation 1."""
-        mean, std = self._on(images.device)
+        mean, std = (_column(levels, images.device) for levels in (self.mean, self.std))
         return images.to(torch.float32).sub_(mean).div_(std)
 
     def undo(self, images: Tensor) -> Tensor:
@@ -121,13 +122,15 @@ class Normalisation:
 
     def levels(self, images: Tensor) -> Tensor:
         """The same of images that were changed since, whose levels are not whole."""
-        mean, std = self._on(images.device)
+        mean, std = (_column(levels, images.device) for levels in (self.mean, self.std))
         return images * std + mean
 
-    def _on(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        shape = (1, -1, 1, 1)
-        mean = torch.tensor(self.mean, device=device).view(shape)
-        return mean, torch.tensor(self.std, device=device).view(shape)
+
+@cache
+def _column(levels: tuple[float, ...], device: torch.device) -> Tensor:
+    """(1, channels, 1, 1); made anew for each batch, a GPU would be waited for."""
+    with torch.inference_mode(False):
+        return torch.tensor(levels, device=device).view(1, -1, 1, 1)
 
 
 def normalisation_of(batches: Iterable[npt.NDArray[np.uint8]], *, source: str) -> Normalisation:

@@ -40,6 +40,8 @@ ROW = np.dtype(
         ("traits", "u1"),
     ]
 )
+LISTED = np.dtype([(word, ROW[word]) for word in ("bytes", "changed")])
+"""What is known of a file before it is read."""
 Rows = npt.NDArray[np.void]
 
 
@@ -66,7 +68,7 @@ class Manifest:
         root: the folder.
         text: all names, relative to it and as the system's bytes, one behind the other.
         ends: (files,) where each name ends in `text`.
-        rows: (files,) of type `ROW`.
+        rows: (files,) of type `ROW`, or `LISTED` until it is known what they hold.
         counts: files in each of the folders that it was made of, one behind the other.
         links: to folders, which are not followed.
         read: how many files were read for it, the others being known.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import io
 import os
 import time
 from collections.abc import Iterator
@@ -13,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from archdsl.errors import WriteError
-from archdsl.files import write_whole
+from archdsl.files import replace_file
 from archdsl.training.data.manifest import ROW, Manifest
 
 CACHE_VARIABLE = "ARCHDSL_CACHE"
@@ -84,10 +82,17 @@ def save(listed: Manifest, kept: Path | None) -> None:
     """Keep the rows, but those of files that may be changed again in the same instant."""
     if kept is None:
         return
-    rows = listed.rows.copy()
-    rows["changed"][time.time_ns() - rows["changed"] < FRESH_NS] = UNREAD
-    stream = io.BytesIO()
+    times = listed.rows["changed"]
+    fresh = np.flatnonzero(times > time.time_ns() - FRESH_NS)
+    before = times[fresh]
+    times[fresh] = UNREAD
     text = np.frombuffer(listed.text, np.uint8)
-    np.savez(stream, version=VERSION, text=text, ends=listed.ends, rows=rows)
-    with suppress(WriteError):  # then it is read again next time
-        write_whole(kept, stream.getvalue())
+    with suppress(OSError):  # then it is read again next time
+        replace_file(
+            kept,
+            lambda stream: np.savez(
+                stream, version=VERSION, text=text, ends=listed.ends, rows=listed.rows
+            ),
+            draft=kept.with_suffix(f".{os.getpid()}.tmp"),
+        )
+    times[fresh] = before

@@ -23,6 +23,9 @@ from archdsl.training.recipe import Broken
 
 NAMES_SHOWN = 5
 KINDS_SHOWN = 5
+AT_ONCE = 4096
+"""Pictures whose identities are in memory at a time."""
+WIDTH_BITS = 32
 
 
 class Wanted(TypedDict):
@@ -84,10 +87,7 @@ def picture_dataset(
         source=str(place),
         uncut=wanted["uncut"],
     )
-    manifest = parts["train"].manifest
-    rows = manifest.rows[np.concatenate([part.indices for part in parts.values()])]
-    channels = 1 if (rows["traits"] & Trait.GREY).all() else 3
-    smallest, largest = _sizes(rows)
+    channels, (smallest, largest) = _kinds(parts)
     image_size, broken = wanted["image_size"], wanted["broken"]
     if image_size is None and smallest != largest:
         raise MixedSizesError(
@@ -95,7 +95,7 @@ def picture_dataset(
             "say which size to bring them to"
         )
     size = image_size or smallest
-    depth = _depth(manifest.rows[parts["train"].indices])
+    depth = _depth(parts["train"])
     read = partial(decode, channels=channels, image_size=size, depth=depth)
     normalisation = sampled_normalisation(parts["train"], read, broken=broken)
     splits = {
@@ -130,20 +130,22 @@ def picture_dataset(
 
 def _contents(files: Files) -> npt.NDArray[np.uint64]:
     """(count,) the first 64 bits of each picture's digest."""
-    digests = np.ascontiguousarray(files.manifest.rows["digest"][files.indices][:, :8])
-    return digests.view(np.uint64)[:, 0]
+    digests = files.manifest.rows["digest"][:, :8][files.indices]
+    return np.ascontiguousarray(digests).view(np.uint64)[:, 0]
 
 
-def _sizes(rows: npt.NDArray[np.void]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The first and the last (height, width) of all."""
-    sizes = np.unique(np.stack([rows["height"], rows["width"]], axis=1), axis=0).tolist()
-    (height, width), (greatest_height, greatest_width) = sizes[0], sizes[-1]
-    return (height, width), (greatest_height, greatest_width)
+def _kinds(parts: Mapping[str, Files]) -> tuple[int, Sequence[tuple[int, int]]]:
+    """Channels, and the first and the last (height, width) of all."""
+    rows = parts["train"].manifest.rows
+    shown = np.concatenate([part.indices for part in parts.values()])
+    grey = (rows["traits"][shown] & Trait.GREY).all()
+    sizes = (rows["height"][shown].astype(np.int64) << WIDTH_BITS) + rows["width"][shown]
+    return 1 if grey else 3, [divmod(int(e), 1 << WIDTH_BITS) for e in (sizes.min(), sizes.max())]
 
 
-def _depth(rows: npt.NDArray[np.void]) -> int:
+def _depth(files: Files) -> int:
     """Bits of 16-bit pixels that are in use in any of the pictures, at least 8."""
-    greatest = int(rows["greatest"].max())
+    greatest = int(files.manifest.rows["greatest"][files.indices].max())
     return max(greatest.bit_length(), 8) if greatest else FULL_DEPTH
 
 
@@ -157,22 +159,25 @@ def _digest(parts: Mapping[str, Files], *, depth: int) -> str:
     found = hashlib.sha256(b"{")
     for number, (part, files) in enumerate(sorted(parts.items())):
         found.update(f'{"," if number else ""}"{part}":['.encode())
-        rows = files.manifest.rows[files.indices]
-        for index in range(len(files)):
-            row = rows[index]
-            content = [
-                files.manifest.name(int(files.indices[index])),
-                int(files.labels[index]),
-                row["digest"].tobytes().hex(),
-            ]
-            if row["traits"] & OTHERWISE:
-                content.append("on grey, upright")
-            if row["greatest"] and depth != FULL_DEPTH:
-                content.append(f"{depth} bits")
-            found.update(("," if index else "").encode() + canonical_json(content).encode())
+        for start in range(0, len(files), AT_ONCE):
+            contents = list(_identities(files, slice(start, start + AT_ONCE), depth=depth))
+            found.update(("," if start else "").encode() + canonical_json(contents)[1:-1].encode())
         found.update(b"]")
     found.update(b"}")
     return found.hexdigest()[:16]
+
+
+def _identities(files: Files, some: slice, *, depth: int) -> Iterator[list[str | int]]:
+    """What the digest is of, of some of the pictures."""
+    indices, labels = files.indices[some].tolist(), files.labels[some].tolist()
+    rows = files.manifest.rows[files.indices[some]]
+    for index, label, row in zip(indices, labels, rows, strict=True):
+        content = [files.manifest.name(index), label, row["digest"].tobytes().hex()]
+        if row["traits"] & OTHERWISE:
+            content.append("on grey, upright")
+        if row["greatest"] and depth != FULL_DEPTH:
+            content.append(f"{depth} bits")
+        yield content
 
 
 def no_pictures(suffixes: Counter[str]) -> Iterator[str]:
@@ -189,17 +194,18 @@ def _remarks(parts: Mapping[str, Files], *, depth: int) -> Iterator[str]:
     """How the pictures are read, and which occur twice."""
     manifest = parts["train"].manifest
     pictures = np.concatenate([files.indices for files in parts.values()])
-    rows = manifest.rows[pictures]
+    traits = manifest.rows["traits"][pictures]
     for trait, words in (
         (Trait.SEE_THROUGH, "with transparent pixels, which show a grey background"),
         (Trait.TURNED, "turned upright, as they say (EXIF orientation)"),
         (Trait.FRAMES, "with further frames or pages, which are not read"),
     ):
-        if count := int(((rows["traits"] & trait) > 0).sum()):
-            yield f"{words}: {count} of {len(rows)} pictures"
+        if count := int(((traits & trait) > 0).sum()):
+            yield f"{words}: {count} of {len(pictures)} pictures"
     if unread := [manifest.name(index) for index in manifest.broken]:
         names = listed(unread, most=NAMES_SHOWN, rest=" and {} more")
         yield f"passed over: {counted(len(unread), 'picture')} that cannot be read ({names})"
-    if count := int((rows["greatest"] > 0).sum()):
-        yield f"with 16-bit pixels, {depth} bits in use: {count} of {len(rows)} pictures"
+    if count := int((manifest.rows["greatest"][pictures] > 0).sum()):
+        yield f"with 16-bit pixels, {depth} bits in use: {count} of {len(pictures)} pictures"
+    del pictures, traits
     yield from copies({part: (_contents(each), each.labels) for part, each in parts.items()})

@@ -19,11 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from archdsl.errors import DataError
-from archdsl.training.data.manifest import ROW, Manifest, Trait
+from archdsl.training.data.manifest import LISTED, ROW, Manifest, Rows, Trait
 from archdsl.training.data.manifest_cache import UNREAD, alone, kept_at, load, save
 from archdsl.training.data.pictures import Header, read_header
 from archdsl.training.data.place import Place
-from archdsl.training.data.side_by_side import attempt_all, for_all
+from archdsl.training.data.side_by_side import attempt_all, raise_all
 
 AT_ONCE = 1024
 """Files whose headers are in memory at a time, before they become rows."""
@@ -65,22 +65,22 @@ def filled(place: Path, look: Callable[[], Manifest]) -> Manifest:
 
     Args:
         place: what they belong to.
-        look: finds them, with their sizes and times.
+        look: finds them, with rows of type `LISTED`.
 
     Raises:
         DataError: what `look` raises.
     """
     kept = kept_at(place)
     with alone(kept):
-        listed = look()
-        known = load(kept)
-        times = listed.rows["changed"].copy()
-        wanted = _take_known(listed, known)
+        found = look()
+        rows, as_kept = _known_rows(found, load(kept))
+        listed = replace(found, rows=rows)
+        wanted = np.flatnonzero(rows["changed"] == UNREAD)
         broken: dict[int, DataError] = {}
-        if len(wanted) or known is None or len(known) != len(listed):
+        if len(wanted) or not as_kept:
             keep = partial(save, listed, kept)
             try:
-                broken = _read_rows(listed, wanted, times=times, keep=keep)
+                broken = _read_rows(listed, wanted, times=found.rows["changed"], keep=keep)
             finally:
                 keep()
     return replace(listed, read=len(wanted), broken=broken)
@@ -106,7 +106,7 @@ def _listed(root: Path, folders: Sequence[str]) -> Manifest:
         except OSError as error:
             raise DataError(f"{error.filename or root} cannot be read: {error.strerror}") from error
         counts.append(len(ends) - before)
-    rows = np.zeros(len(ends), dtype=ROW)
+    rows = np.empty(len(ends), dtype=LISTED)
     rows["bytes"], rows["changed"] = np.asarray(sizes), np.asarray(times)
     return Manifest(
         root=root,
@@ -128,9 +128,15 @@ def _named(root: Path, names: Sequence[str]) -> Manifest:
             raise DataError(f"{path} cannot be read: {error.strerror}") from error
         return found.st_size, found.st_mtime_ns
 
-    rows = np.zeros(len(names), dtype=ROW)
-    found = for_all([root / name for name in names], look)
-    rows["bytes"], rows["changed"] = np.array(found, dtype=np.int64).reshape(-1, 2).T
+    rows, errors = np.empty(len(names), dtype=LISTED), list[DataError]()
+    for start in range(0, len(names), AT_ONCE):
+        paths = [root / name for name in names[start : start + AT_ONCE]]
+        for index, found in enumerate(attempt_all(paths, look), start=start):
+            if isinstance(found, DataError):
+                errors.append(found)
+            else:
+                rows[index] = found
+    raise_all(errors)
     texts = [os.fsencode(name) for name in names]
     ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
     return Manifest(root=root, text=b"".join(texts), ends=ends, rows=rows)
@@ -150,28 +156,58 @@ def _walk(folder: Path, name: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """
     with os.scandir(folder) as found:
         entries = sorted((e for e in found if not is_hidden(e.name)), key=lambda e: e.name)
-    for entry in entries:
+    entries.reverse()
+    while entries:
+        entry = entries.pop()  # and with it what the system said of it
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(Path(entry.path), f"{name}/{entry.name}")
         else:
             yield f"{name}/{entry.name}", entry
 
 
-def _take_known(listed: Manifest, known: Manifest | None) -> npt.NDArray[np.int64]:
-    """Fill the rows of files that are known and not changed; those of the others, which are to be
-    read, get the time of no file."""
-    same = np.zeros(len(listed), dtype=bool)
-    if known is not None and len(known):
-        if listed.text == known.text and np.array_equal(listed.ends, known.ends):
-            before = np.arange(len(listed))  # as nearly always: no file came or went
-        else:
-            places = {known.name(index): index for index in range(len(known))}
-            before = np.array([places.get(listed.name(i), -1) for i in range(len(listed))], int)
-        old, now = known.rows[before], listed.rows
-        same = (before >= 0) & (old["bytes"] == now["bytes"]) & (old["changed"] == now["changed"])
-        listed.rows[same] = old[same]
-    listed.rows["changed"][~same] = UNREAD
-    return np.flatnonzero(~same)
+def _known_rows(found: Manifest, known: Manifest | None) -> tuple[Rows, bool]:
+    """The rows of files, as they are known where these were not changed since; those of the others,
+    which are to be read, have the time of no file.
+
+    Args:
+        found: the files, with rows of type `LISTED`.
+        known: what was kept; its rows may become these.
+
+    Returns:
+        Rows of type `ROW`, and whether what was kept is of these very files.
+    """
+    unread = np.zeros((), dtype=ROW)
+    unread["changed"] = UNREAD
+    if known is None or not len(known):
+        rows, as_kept = np.full(len(found), unread), False
+    elif found.text == known.text and np.array_equal(found.ends, known.ends):
+        rows, as_kept = known.rows, True  # as nearly always: no file came or went
+    else:
+        before = _places_before(found, known)
+        rows, as_kept = known.rows[before], False
+        rows[before < 0] = unread
+    same = (rows["bytes"] == found.rows["bytes"]) & (rows["changed"] == found.rows["changed"])
+    rows[~same] = unread
+    rows["bytes"] = found.rows["bytes"]
+    return rows, as_kept
+
+
+def _places_before(found: Manifest, known: Manifest) -> npt.NDArray[np.int64]:
+    """Where each file was, -1 where it was not."""
+    hashes, old = _hashes(found), _hashes(known)
+    order = np.argsort(old)
+    nearest = order[np.minimum(np.searchsorted(old, hashes, sorter=order), len(old) - 1)]
+    places = np.where(old[nearest] == hashes, nearest, -1)
+    for index in np.flatnonzero(places >= 0).tolist():
+        if found.name(index) != known.name(int(places[index])):  # two names of one hash
+            places[index] = -1
+    return places
+
+
+def _hashes(manifest: Manifest) -> npt.NDArray[np.int64]:
+    """Of each name: for a million of them, a dictionary would be a quarter of a gigabyte."""
+    names = map(manifest.name, range(len(manifest)))
+    return np.fromiter(map(hash, names), np.int64, count=len(manifest))
 
 
 def _read_rows(

@@ -23,7 +23,7 @@ from archdsl.errors import DataError
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.data.labelled import in_order, labelled_dataset, refuse_all
 from archdsl.training.data.layout import some
-from archdsl.training.data.manifest import ROW, Manifest, Within
+from archdsl.training.data.manifest import LISTED, Manifest, Within
 from archdsl.training.data.manifest_cache import cache_folder
 from archdsl.training.data.picture_dataset import Wanted, no_pictures
 from archdsl.training.data.scan import filled
@@ -105,7 +105,7 @@ def _manifest(found: Found, shards: Sequence[Shard]) -> Manifest:
         names += [before + text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
         files.append(unpacked_at(found.root / name) if shard.unpacked else found.root / name)
     which = _which(shards)
-    rows = np.zeros(len(names), dtype=ROW)
+    rows = np.empty(len(names), dtype=LISTED)
     rows["bytes"] = np.concatenate([shard.sizes for shard in shards])
     times = [(found.root / name).stat().st_mtime_ns for name in found.files]
     rows["changed"] = np.array(times)[which]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -56,28 +56,46 @@ def stratified_split(
         DataError: a class has fewer items than there are parts.
     """
     parts = len(shares) + 1
-    first = np.arange(len(labels))
-    if contents is not None:
-        # Copies of one label are represented by the first of them.
-        pairs = np.stack([contents, labels.astype(np.uint64)], axis=1)
-        _, where, which = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
-        first = where[which]
+    first = np.arange(len(labels)) if contents is None else _first_copies(contents, labels)
     own = np.flatnonzero(first == np.arange(len(labels)))
     if not uncut:
         _refuse_small_classes(labels[own], parts=parts, class_names=class_names, source=source)
-    part_of = np.zeros(len(labels), dtype=np.int64)
-    for label in range(len(class_names)):
-        members = own[labels[own] == label]
-        if len(members) < parts:
+    part_of = np.zeros(len(labels), dtype=np.int8)
+    counts = np.bincount(labels[own], minlength=len(class_names))
+    by_label = own[np.argsort(labels[own], kind="stable")]
+    for label, found in enumerate(np.split(by_label, np.cumsum(counts)[:-1])):
+        if len(found) < parts:
             continue
         # The legacy generator's stream is frozen: a new NumPy never changes a split.
-        members = np.random.RandomState([seed, label]).permutation(members)
+        members = np.random.RandomState([seed, label]).permutation(found)
         sizes = [max(1, round(share * len(members))) for share in shares]
         bounds = np.cumsum([len(members) - sum(sizes), *sizes])[:-1]
         for part, chosen in enumerate(np.split(members, bounds)):
             part_of[chosen] = part
     part_of = part_of[first]
     return [np.flatnonzero(part_of == part) for part in range(parts)]
+
+
+def _first_copies(contents: Contents, labels: Indices) -> Indices:
+    """(items,) the first item of the same content and label as each."""
+    order = np.lexsort((labels, contents))
+    others = _changes(contents[order]) | _changes(labels[order])
+    found = np.empty_like(order)
+    found[order] = order[np.maximum.accumulate(np.where(others, np.arange(len(order)), 0))]
+    return found
+
+
+def _changes(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which of them differ from the one before; the first does."""
+    found = np.ones(len(values), dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=found[1:])
+    return found
+
+
+def _different(contents: Contents) -> Contents:
+    """Each once, in order; `numpy.unique` takes five times the memory."""
+    contents = np.sort(contents)
+    return contents[_changes(contents)]
 
 
 P = TypeVar("P", bound="Part")
@@ -147,18 +165,25 @@ def copies(parts: Mapping[str, tuple[Contents, Indices]]) -> Iterator[str]:
     Args:
         parts: `contents`, see `stratified_split`, and labels of each.
     """
-    different = {part: np.unique(contents) for part, (contents, _) in parts.items()}
+    different = {part: _different(contents) for part, (contents, _) in parts.items()}
     for one, other in itertools.combinations(parts, 2):
         shared = np.intersect1d(different[one], different[other], assume_unique=True)
         if len(shared):
             of = f"{len(different[other])} different images of {other}"
             yield f"also in {one}: {len(shared)} of {of}"
-    contents = np.concatenate([contents for contents, _ in parts.values()])
-    labels = np.concatenate([labels for _, labels in parts.values()])
-    pairs = np.unique(np.stack([contents, labels.astype(np.uint64)], axis=1), axis=0)
-    found, times = np.unique(pairs[:, 0], return_counts=True)
-    if twice := int((times > 1).sum()):
-        yield f"under more than one label: {twice} of {len(found)} different images"
+    every = np.sort(np.concatenate([contents for contents, _ in parts.values()]))
+    others = _changes(every)
+    count, again = int(others.sum()), _different(every[~others])
+    del every, others
+    chosen = [np.isin(contents, again) for contents, _ in parts.values()]
+    contents, labels = (
+        np.concatenate([each[some] for each, some in zip(column, chosen, strict=True)])
+        for column in zip(*parts.values(), strict=True)
+    )
+    order = np.lexsort((labels, contents))
+    contents, labels = contents[order], labels[order]
+    if twice := len(_different(contents[_changes(labels) & ~_changes(contents)])):
+        yield f"under more than one label: {twice} of {count} different images"
 
 
 def cut_from(origin: str, *, shares: Sequence[float], seed: int) -> dict[str, str]:
