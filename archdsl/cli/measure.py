@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from archdsl.cli.handling import handled
 from archdsl.cli.options import Debug, Json, Sets
-from archdsl.cli.printing import print_json, put, say
+from archdsl.cli.printing import print_json, print_table, put, say
 from archdsl.document.messages import counted, rounded
 from archdsl.errors import ArchdslError
 from archdsl.measuring.conditions import Conditions
@@ -69,6 +70,13 @@ def command(
     versus_optimize: Annotated[
         bool, typer.Option("--vs-optimize", help="The same of the one after --vs.")
     ] = False,
+    backend: Annotated[
+        str, typer.Option(metavar="NAME", help="What computes it: torch, onnxruntime, openvino.")
+    ] = "torch",
+    backends: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Torch and these, by commas, side by side; or all."),
+    ] = None,
     precision: Annotated[
         float, typer.Option(help="Half-width of the interval, over the median, to stop at.")
     ] = 0.01,
@@ -88,6 +96,8 @@ def command(
     """
     if versus is not None and db is not None:
         raise ArchdslError("--db keeps the latency of one model; leave --vs out, or --db")
+    if backends is not None and (versus is not None or db is not None or backend != "torch"):
+        raise ArchdslError("--backends is about one model, in torch and others; leave out the rest")
     if versus_optimize and versus is None:
         raise ArchdslError("--vs-optimize is about the model after --vs; name one, or leave it out")
     if sets and spec.startswith(TIMM):
@@ -100,7 +110,8 @@ def command(
         batch=batch,
         dtype=dtype,
         threads=threads,
-        heads=heads,
+        heads=heads or (None if backend == "torch" and backends is None else "predicted"),
+        backend=backend,
         autocast=autocast,
         tf32=tf32,
         channels_last=channels_last,
@@ -111,9 +122,12 @@ def command(
     )
     first = read_model(spec, sets).spec if sets else spec
     subjects = resolve_all([first] if versus is None else [first, versus])
-    if heads is None:
+    if heads is None and backend == "torch" and backends is None:
         conditions = with_common_heads(conditions, subjects)
-    if versus is None:
+    if backends is not None:
+        asked = conditions.model_copy(update={"optimize": optimize})
+        _side_by_side(subjects[0], asked, backends.split(","), as_json)
+    elif versus is None:
         _one(subjects[0], conditions.model_copy(update={"optimize": optimize}), db, as_json)
     else:
         words = [" ".join([spec, *(f"--set {each}" for each in sets or [])]), versus]
@@ -135,14 +149,18 @@ def _one(subject: Subject, conditions: Conditions, db: str | None, as_json: bool
     say(f"measuring {one_line(subject.label)} …")
     with keeping(subject, db) as keep:
         found = measure_subject(subject, conditions)
-        memory = measure_memory_of(subject, conditions, fingerprint=found.protocol["fingerprint"])
-        keep([found, memory])
+        made = [found]
+        if conditions.backend == "torch":  # of others, memory is not known
+            fingerprint = found.protocol["fingerprint"]
+            made.append(measure_memory_of(subject, conditions, fingerprint=fingerprint))
+        keep(made)
     if db is not None:
         from archdsl.store.location import shown
 
         say(f"kept in {shown(db)}")
     if as_json:
-        print_json({**_as_json(subject, found), "memory_mib": memory.value})
+        memory_mib = made[1].value if made[1:] else None
+        print_json({**_as_json(subject, found), "memory_mib": memory_mib})
         return
     detail = found.detail
     low, high = rounded(found.low), rounded(found.high)
@@ -163,7 +181,33 @@ def _one(subject: Subject, conditions: Conditions, db: str | None, as_json: bool
     if conditions.optimize:
         put("rewritten for this device first; `archdsl compile --optimize --explain` tells how")
     uncompiled = ", uncompiled" if conditions.compile else ""
-    put(f"memory   {rounded(memory.value)} MiB at its peak{uncompiled}")
+    for memory in made[1:]:
+        put(f"memory   {rounded(memory.value)} MiB at its peak{uncompiled}")
+    put(f"device   {_device(found.protocol)}")
+
+
+def _side_by_side(
+    subject: Subject, conditions: Conditions, names: Sequence[str], as_json: bool
+) -> None:
+    from archdsl.measuring.engines import side_by_side
+
+    say(f"timing {one_line(subject.label)} in several engines, in turns …")
+    found = side_by_side(subject, conditions, names)
+    if as_json:
+        rows = [{**asdict(each), "share": each.share._asdict()} for each in found.rows]
+        told = {"backends": rows, "missing": dict(found.missing)}
+        print_json({**_named(subject), **told, "protocol": dict(found.protocol)})
+        return
+    rows = []
+    for each in found.rows:
+        low, high, _ = each.share.interval
+        share = [f"{each.share.value:.3f}", f"{low:.3f} to {high:.3f}"]
+        rows.append([each.version, rounded(each.latency_ms), *share, f"{each.difference:.1e}"])
+    print_table(["in", "ms", "of torch", "95 %", "difference"], rows)
+    for why in found.missing.values():
+        put(f"left out {why}")
+    for reason in found.disturbances:
+        put(f"unsteady {reason}")
     put(f"device   {_device(found.protocol)}")
 
 

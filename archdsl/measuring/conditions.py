@@ -79,6 +79,8 @@ class Conditions(CallConditions):
     """Mode of torch.compile; the network runs as it is unless given."""
     cuda_graphs: Annotated[bool, YOUNGER] = False
     """Record the call's kernels once and replay them together: no launch costs."""
+    backend: Annotated[Literal["torch", "onnxruntime", "openvino"], YOUNGER] = "torch"
+    """What computes it: torch, or an engine that takes the network as an ONNX file, on the CPU."""
     precision: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Half-width of the median's 95 % interval, over the median, at which sampling stops."""
     max_seconds: Annotated[float, Field(gt=0)] = 8.0
@@ -87,6 +89,14 @@ class Conditions(CallConditions):
 
     def _without_effect(self) -> dict[str, str]:
         found = super()._without_effect()
+        if self.backend != "torch":
+            for word, wanted in _OF_ENGINES.items():
+                if getattr(self, word) != wanted:
+                    found[word] = (
+                        f"is not for the backend {self.backend}; say {word}: {wanted}"
+                        if word in ("device", "dtype", "heads")
+                        else f"is torch's, and the backend is {self.backend}; remove it"
+                    )
         if self.tf32 and (self.device == "cpu" or self.dtype != "float32"):
             found["tf32"] = "has an effect only on float32 products of a CUDA device; remove it"
         if self.cuda_graphs and self.device == "cpu":
@@ -97,6 +107,19 @@ class Conditions(CallConditions):
                 "cuda_graphs or compile"
             )
         return found
+
+
+_OF_ENGINES: Mapping[str, Any] = {
+    "device": "cpu",
+    "dtype": "float32",
+    "heads": "predicted",
+    "autocast": False,
+    "channels_last": False,
+    "tf32": False,
+    "compile": None,
+    "cuda_graphs": False,
+}
+"""What a backend other than torch takes."""
 
 
 CONDITIONS: Mapping[str, type[CallConditions]] = {

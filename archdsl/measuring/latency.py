@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from archdsl.analysis.statistics import CONFIDENCE, Interval, blocks_interval, percentile
+from archdsl.measuring.backends import BACKENDS
 from archdsl.measuring.conditions import Conditions
 from archdsl.measuring.devices import applied, find_device, locked
 from archdsl.measuring.fingerprint import fingerprint as fingerprint_of
@@ -116,9 +117,23 @@ def latency_protocol(
         return {
             "evaluator": EVALUATOR,
             **conditions.keyed(),
+            **_engine(conditions),
             "threads": torch.get_num_threads(),
             "fingerprint": dict(fingerprint if fingerprint is not None else fingerprint_of(device)),
         }
+
+
+def _engine(conditions: Conditions) -> dict[str, str]:
+    """Name and version of what computes in place of torch.
+
+    Raises:
+        ArchdslError: it is not installed.
+    """
+    if conditions.backend == "torch":
+        return {}
+    backend = BACKENDS[conditions.backend]
+    backend.check()
+    return {"engine": backend.version()}
 
 
 @dataclass(frozen=True, kw_only=True)

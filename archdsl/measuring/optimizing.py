@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from statistics import median
 from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 from torch import nn
 
-from archdsl.analysis.statistics import Ratio, ratio_of_pairs
+from archdsl.analysis.statistics import Ratio
 from archdsl.arguments import arguments
 from archdsl.arguments.kinds import several
 from archdsl.compiler.optimize import PASSES, Optimized, passes_named
@@ -25,15 +22,14 @@ from archdsl.measuring.copies import copy_of
 from archdsl.measuring.count import count
 from archdsl.measuring.devices import applied, find_device, locked
 from archdsl.measuring.given import MODEL, WORDS
-from archdsl.measuring.interference import Block, InterferenceMonitor, take_rounds
 from archdsl.measuring.latency import latency_protocol
 from archdsl.measuring.models import Source, resolve_all
 from archdsl.measuring.prepare import target_of
 from archdsl.measuring.timing import Workload
+from archdsl.measuring.turns import timed_in_turns
 from archdsl.measuring.variants import Quickest
 from archdsl.nn.network import Network
 
-LEAST_ROUNDS = 8
 DRAWN_STD = 0.05
 """Of the weights with which answers are compared: those that a network begins with are partly zero,
 and then much would be equal."""
@@ -157,7 +153,7 @@ def explain(
     with applied(conditions, device):
         target = target_of(conditions, image_shape=image_shape, device=device)
         dtype = getattr(torch, conditions.dtype)
-        plain = _drawn(copy_of(network).eval()).to(device=device, dtype=dtype)
+        plain = drawn(copy_of(network).eval()).to(device=device, dtype=dtype)
         chains = [passes[:number] for number in range(len(passes) + 1)]
         networks = [Optimized(plain, target, chain) for chain in chains]
         stages = [_stage(each, chain) for each, chain in zip(networks, chains, strict=True)]
@@ -170,21 +166,20 @@ def explain(
                 Workload(each, image_shape=image_shape, conditions=conditions, device=device)
                 for each in networks
             ]
-            for workload in workloads:
-                workload.warm_up(blocks=LEAST_ROUNDS)
-            limit = len(workloads) * conditions.max_seconds
-            monitor = InterferenceMonitor(device, protocol=protocol, max_seconds=limit)
-            rounds, calm = _rounds(workloads, monitor, limit)
-            monitor.close()
-    blocks = [block for each in rounds for block in each]
+            turns = timed_in_turns(
+                workloads, device, protocol=protocol, max_seconds=conditions.max_seconds
+            )
     return Explanation(
-        stages=[_timed(stage, place, rounds) for place, stage in enumerate(stages)],
+        stages=[
+            replace(stage, latency_ms=turns.median_ms(place), share=turns.share(place))
+            for place, stage in enumerate(stages)
+        ],
         protocol=protocol,
-        disturbances=[] if calm else monitor.describe(blocks),
+        disturbances=turns.disturbances,
     )
 
 
-def _drawn(network: nn.Module) -> nn.Module:
+def drawn(network: nn.Module) -> nn.Module:
     """With weights of which none is zero, where it has fresh ones."""
     if isinstance(network, Network):
         generator = torch.Generator().manual_seed(0)
@@ -230,31 +225,3 @@ def _with_differences(
         replace(stage, difference=float(difference / most))
         for stage, difference in zip(stages, differences, strict=True)
     ]
-
-
-def _rounds(
-    workloads: Sequence[Workload], monitor: InterferenceMonitor, max_seconds: float
-) -> tuple[Sequence[tuple[Block, ...]], bool]:
-    started = time.perf_counter()
-
-    def late() -> bool:
-        return time.perf_counter() - started >= max_seconds
-
-    takes = [partial(monitor.block, workload.block) for workload in workloads]
-    found = take_rounds(
-        takes,
-        enough=lambda rounds: len(rounds) >= LEAST_ROUNDS and late(),
-        disturbed=monitor.disturbances,
-        give_up=lambda taken, undisturbed: len(taken) >= LEAST_ROUNDS and late(),
-    )
-    return found.kept, found.undisturbed
-
-
-def _timed(stage: Stage, place: int, rounds: Sequence[tuple[Block, ...]]) -> Stage:
-    ours = [each[place].samples_ms for each in rounds]
-    plain = [each[0].samples_ms for each in rounds]
-    return replace(
-        stage,
-        latency_ms=median(median(samples) for samples in ours),
-        share=ratio_of_pairs(ours, plain),
-    )

@@ -12,6 +12,7 @@ from torch import nn
 from archdsl.compiler.optimize import Optimized
 from archdsl.compiler.passes.rewrite import Target
 from archdsl.errors import MeasureError
+from archdsl.measuring.backends import moved
 from archdsl.measuring.call_memory import check_call_fits
 from archdsl.measuring.clock import Call
 from archdsl.measuring.conditions import CallConditions, Conditions
@@ -75,6 +76,9 @@ def prepare(
         network = Optimized(network, target)
     if isinstance(network, Optimized):
         held_bytes += network.more_bytes
+    backend = conditions.backend if isinstance(conditions, Conditions) else "torch"
+    if backend != "torch":
+        network = moved(network, backend, image_shape=image_shape)
     forward = _forward(network, conditions)
     if mode is not None:
         forward = torch.compile(forward, mode=mode, dynamic=False)
@@ -94,7 +98,9 @@ def target_of(
     conditions: CallConditions, *, image_shape: tuple[int, int, int], device: torch.device
 ) -> Target:
     """What a network is rewritten for where `conditions` ask for it."""
-    compiled = isinstance(conditions, Conditions) and conditions.compile is not None
+    compiled = isinstance(conditions, Conditions) and (
+        conditions.compile is not None or conditions.backend != "torch"
+    )
     return Target(
         device=device,
         image=image_shape,

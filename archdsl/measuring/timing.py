@@ -51,7 +51,7 @@ class Workload:
     ) -> None:
         # The intervals of samples need it: not to be imported between two blocks.
         importlib.import_module("scipy.special")
-        self._call = prepare(
+        self.call = prepare(
             model, image_shape=image_shape, conditions=conditions, device=device
         ).call
         self._clock = clock_of(device)
@@ -62,13 +62,13 @@ class Workload:
         """Forward calls made before the first sample."""
         self.block_seconds = 0.0
         """How long one block lasts."""
-        self._call_ms = self.sample_ms()
+        self.call_ms = self.sample_ms()
 
     def sample_ms(self) -> float:
         """Time of one forward call in ms: the mean of `calls_per_sample` calls in a row."""
         count = self.calls_per_sample
         with torch.inference_mode():
-            return time_calls(self._call, clock=self._clock, calls=count) / count
+            return time_calls(self.call, clock=self._clock, calls=count) / count
 
     def warm_up(self, *, blocks: int) -> None:
         """Call until two windows in a row agree within 2 %, or a quarter of the time is spent.
@@ -76,7 +76,7 @@ class Workload:
         Also settles how many calls make one sample, and how long a block lasts: long enough for
         five samples, short enough for `blocks` blocks in the conditions' `max_seconds`.
         """
-        now, before = self._call_ms, math.inf
+        now, before = self.call_ms, math.inf
         spent, limit = now / 1e3, self._max_seconds * WARM_UP_SHARE
         while spent < limit and not abs(now - before) <= WARM_TOLERANCE * now:
             before = now

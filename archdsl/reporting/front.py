@@ -38,7 +38,15 @@ COMPARED = (
     "; they are compared as they are, though only one over seeds holds what other seeds would give"
 )
 _IN_ORDER = (State.RUNNING, State.INFEASIBLE, State.STOPPED)
-TOLD_WHERE_ON = ("tf32", "autocast", "channels_last", "compile", "cuda_graphs", "optimize")
+TOLD_WHERE_ON = (
+    "tf32",
+    "autocast",
+    "channels_last",
+    "compile",
+    "cuda_graphs",
+    "optimize",
+    "engine",
+)
 """Conditions of a latency that change much, and are told beside it."""
 
 

@@ -49,9 +49,9 @@ def export(taken: Taken, name: str, into: Format, folder: Path) -> Exported:
     Raises:
         ArchdslError: the exporter fails, or what it wrote computes something else.
     """
-    with _told(f"exporting to {name} failed"), _quiet():
+    with told_as_ours(f"exporting to {name} failed"), quiet():
         files = list(into.write(taken.network, folder, taken.preprocessing))
-    with _told(f"what was exported to {name} does not run in {into.engine()}"):
+    with told_as_ours(f"what was exported to {name} does not run in {into.engine()}"):
         engine = Engine(into.load(folder))
         apart = [_difference(taken, engine, each) for each in BATCHES]
     difference = max(apart, key=lambda each: (isnan(each), each))
@@ -76,7 +76,7 @@ def _difference(taken: Taken, engine: Engine, batch: int) -> float:
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def told_as_ours(what: str) -> Iterator[None]:
     """Whatever others' exporters and engines raise, as ours: first line of its cause."""
     try:
         yield
@@ -89,7 +89,7 @@ def _told(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without what exporters say to those who write exporters."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -57,9 +58,19 @@ def engine() -> str:
 
 def write(network: nn.Module, folder: Path, preprocessing: Preprocessing) -> list[Path]:
     """Write the file, with what is said of its images among its metadata."""
-    shape = preprocessing.image_shape
+    told = {"preprocessing": json.dumps(preprocessing.record())}
+    return write_program(network, folder, preprocessing.image_shape, told)
+
+
+def write_program(
+    network: nn.Module,
+    folder: Path,
+    image_shape: tuple[int, int, int],
+    metadata: Mapping[str, str] = MappingProxyType({}),
+) -> list[Path]:
+    """Write what `network(images)` computes, for any number of images."""
     program = torch.onnx.export(
-        traced(network, shape),
+        traced(network, image_shape),
         dynamo=True,
         input_names=["images"],
         output_names=["logits"],
@@ -68,7 +79,7 @@ def write(network: nn.Module, folder: Path, preprocessing: Preprocessing) -> lis
     )
     if program is None:
         raise RuntimeError("torch.onnx.export returned nothing")
-    program.model.metadata_props["preprocessing"] = json.dumps(preprocessing.record())
+    program.model.metadata_props.update(metadata)
     weights = sum(each.nbytes for each in network.state_dict().values())
     program.save(folder / FILE, external_data=weights > LARGEST)
     return sorted(folder.glob(f"{FILE}*"))

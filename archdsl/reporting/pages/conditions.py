@@ -28,6 +28,8 @@ _CONDITIONS = {
     "compile": "torch.compile",
     "cuda_graphs": "CUDA graphs",
     "optimize": "rewritten for the device",
+    "backend": "computed by",
+    "engine": "version of that",
     "seeds": "seeds of the trainings",
     "split_seed": "seed of the splits",
     "data": "fingerprint of the data",
