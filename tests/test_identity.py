@@ -13,7 +13,7 @@ from archdsl.measuring.settings import AccuracySettings, TableSettings
 from archdsl.plan.plan import PartPlan, Plan
 from archdsl.plan.read import read_model
 from archdsl.searching.stopping import AshaStopping, FrontStopping, NoStopping
-from archdsl.searching.study import Sampler, Study
+from archdsl.searching.study import BegunBaseline, Sampler, Study
 from archdsl.spec.base import YOUNGER, StoredNode
 from archdsl.training.recipe import RandAugment, Recipe
 
@@ -27,6 +27,7 @@ UNMARKED = {
     "amp",
     RandAugment: "ops magnitude most std",
     Study: "archdsl kind name base space constraints objectives reference evaluate budget sampler",
+    BegunBaseline: "model init",
     Sampler: "type seed",
     NoStopping: "type",
     FrontStopping: "type margin earliest",

@@ -42,8 +42,8 @@ COMMANDS = {
     "base.",
     "show": "Show a model: its drawing, its layers, what is known and measured of it, its "
     "document.",
-    "export": "Write architectures as documents that compile to the very same arch_id, or a whole "
-    "study.",
+    "export": "Write architectures as documents that compile to the very same arch_id, a whole "
+    "study, or a network for other engines.",
     "report": "Write a study as one page that needs nothing but itself: the front, its members, "
     "why.",
     "runs": "List the trainings of a store that `archdsl train --db` made.",

@@ -198,12 +198,13 @@ def _side_by_side(
         told = {"backends": rows, "missing": dict(found.missing)}
         print_json({**_named(subject), **told, "protocol": dict(found.protocol)})
         return
-    rows = []
+    table: list[list[str]] = []
     for each in found.rows:
         low, high, _ = each.share.interval
         share = [f"{each.share.value:.3f}", f"{low:.3f} to {high:.3f}"]
-        rows.append([each.version, rounded(each.latency_ms), *share, f"{each.difference:.1e}"])
-    print_table(["in", "ms", "of torch", "95 %", "difference"], rows)
+        ms = f"{rounded(each.latency_ms)}"
+        table.append([each.version, ms, *share, f"{each.difference:.1e}"])
+    print_table(["in", "ms", "of torch", "95 %", "difference"], table)
     for why in found.missing.values():
         put(f"left out {why}")
     for reason in found.disturbances:

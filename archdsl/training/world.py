@@ -132,5 +132,6 @@ def joined(world: World, device: torch.device) -> Iterator[None]:
     distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     try:
         yield
+        world.any(True)  # nobody leaves while another still waits for something
     finally:
         distributed.destroy_process_group()

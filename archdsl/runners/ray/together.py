@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Callable
 from contextlib import redirect_stdout, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import ray
+from ray.exceptions import RayError
 from ray.train import RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Empty, Queue
@@ -62,44 +63,51 @@ def train_together(
             with tempfile.TemporaryDirectory(
                 dir=shared.absolute(), prefix=".ray-", ignore_cleanup_errors=True
             ) as folder:
-                _fit(part, alone, folder, hear)
+                _follow(part, alone, folder, hear)
     finally:
         with rays.leaving():
             leave()
 
 
-def _fit(
+def _follow(
     part: Callable[[Tell], None], profile: RayProfile, folder: str, hear: Callable[..., None]
 ) -> None:
-    told, ended = Queue(actor_options={"num_cpus": 0}), list[Exception]()
-    gpus, processes = bool(profile.training.gpus), profile.concurrent or 1
-    trainer = TorchTrainer(
-        partial(_take_part, part, told.put, str(Path.cwd())),
+    """Hear what is told until the training has ended.
+
+    It is begun in a process of Ray's: Ctrl-C in this one would have Ray end the program.
+    """
+    told = Queue(actor_options={"num_cpus": 0})
+    put = told.put  # the queue's actor goes along
+    fitting = ray.remote(num_cpus=0)(_fit).remote(part, put, str(Path.cwd()), profile, folder)
+    while _heard(told, hear) or not ray.wait([fitting], timeout=0)[0]:
+        pass
+    try:
+        ray.get(fitting)
+    except RayError as error:
+        raise RunnerError(
+            f"training by {profile.concurrent} processes ended early: {one_line(error)}; what is "
+            "kept of it is in its folder, and the same command goes on from there"
+        ) from error
+
+
+def _fit(
+    part: Callable[[Tell], None],
+    put: Callable[[Any], None],
+    current: str,
+    profile: RayProfile,
+    folder: str,
+) -> None:
+    gpus = bool(profile.training.gpus)
+    TorchTrainer(
+        partial(_take_part, part, put, current),
         scaling_config=ScalingConfig(
-            num_workers=processes,
+            num_workers=profile.concurrent or 1,
             use_gpu=gpus,
             resources_per_worker=slot_resources(profile.training),
         ),
         torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if gpus else "gloo"),
         run_config=RunConfig(storage_path=folder),
-    )
-
-    def fit() -> None:
-        try:
-            trainer.fit()
-        except Exception as error:
-            ended.append(error)
-
-    # Beside this thread, which is interrupted by Ctrl-C: in it, Ray would end the program.
-    training = threading.Thread(target=fit, daemon=True)
-    training.start()
-    while _heard(told, hear) or training.is_alive():
-        pass
-    if ended:
-        raise RunnerError(
-            f"training by {processes} processes ended early: {one_line(ended[0])}; what "
-            "is kept of it is in its folder, and the same command goes on from there"
-        ) from ended[0]
+    ).fit()
 
 
 def _heard(told: Queue, hear: Callable[..., None]) -> bool:
