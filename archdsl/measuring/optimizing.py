@@ -198,14 +198,13 @@ def _stage(network: Optimized, chain: Sequence[Pass]) -> Stage:
         network.plain, network.target, [each for each in chain if each is not PACKED]
     )
     rewritten = network.rewritten
-    kept = {id(each): each.nbytes for each in rewritten.parameters()}
     shape = network.target.image
     return Stage(
         name=last.name if last else "plain",
         needs=last.needs if last else "",
         lines=network.applied[-1].lines if last else (),
         macs=count(counted.rewritten if chain else network.plain, image_shape=shape).macs,
-        weight_bytes=sum(kept.values()) + packed_bytes(rewritten),
+        weight_bytes=sum(each.nbytes for each in rewritten.parameters()) + packed_bytes(rewritten),
         difference=0.0,
     )
 

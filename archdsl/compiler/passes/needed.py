@@ -29,15 +29,12 @@ class OnlyNorm(nn.Module):
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__()
-        self.target, self.source, self.norms = exchange.target, exchange.source, exchange.norms
+        norms = {name: exchange.norm_of(name) for name in (exchange.target, exchange.source)}
+        self.norms = nn.ModuleDict({name: norm for name, norm in norms.items() if norm is not None})
 
     def forward(self, streams: Streams) -> Streams:
         """All streams -> all streams."""
-        changed = {}
-        for stream in (self.target, self.source):
-            name = stream if stream in self.norms else "both"
-            if name in self.norms:
-                changed[stream] = self.norms[name](streams[stream])
+        changed = {name: norm(streams[name]) for name, norm in self.norms.items()}
         return {**streams, **changed}
 
 
