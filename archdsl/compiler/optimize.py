@@ -37,7 +37,8 @@ class Optimized(nn.Module):
     """A drop-in for a network: same images, same answers but for rounding, same state dict.
 
     What is loaded goes into the plain network, and the rewrites are made again; so they are when
-    the network is moved, or its type changes.
+    the network is moved, or its type changes. Of weights that are changed in place in the plain
+    network it knows nothing until then.
 
     Args:
         plain: the network; it keeps its weights, and is not changed.
