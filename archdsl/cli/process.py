@@ -7,12 +7,15 @@ import io
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
 _READER_GONE = (errno.EPIPE, errno.EIO)
 """Of a pipe; of a terminal."""
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
+_AGAIN_S = 0.05
+"""Until an interruption that was lost is asked for again: longer than what it was lost in."""
 
 
 class Interruption(KeyboardInterrupt):
@@ -44,6 +47,7 @@ def prepare() -> None:
         # Whoever ignores a signal, as nohup does, wants it ignored.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
+    sys.unraisablehook = _not_lost
 
 
 def behind(interrupt: KeyboardInterrupt) -> Interruption:
@@ -59,6 +63,18 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     name = signal.Signals(number).name
     _ASKED.append(Interruption(f"ended by {name}; run the same command again", number=number))
     raise _ASKED[-1]
+
+
+def _not_lost(unraisable: sys.UnraisableHookArgs) -> None:
+    """Have an interruption come again that Python drops, as in `__del__` or a weak reference's."""
+    error = unraisable.exc_value
+    if not isinstance(error, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    number = behind(error).number
+    if signal.getsignal(number) is signal.SIG_DFL:
+        signal.signal(number, _interrupt)
+    threading.Timer(_AGAIN_S, os.kill, (os.getpid(), number)).start()
 
 
 def _open_closed() -> None:

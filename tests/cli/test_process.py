@@ -148,6 +148,37 @@ def test_signals_end_a_search_that_can_go_on(start: Start, run: Run, number: int
     assert "the same command goes on from there" in err
 
 
+LOST = """
+import os, signal, time, weakref
+from archdsl.cli.process import behind, prepare
+
+class Held:
+    def __del__(self):
+        if finalized: os.kill(os.getpid(), {number})
+
+prepare()
+finalized = {finalized}
+signal.signal(signal.SIGINT, signal.default_int_handler)
+held = Held()
+asked = weakref.ref(held, lambda ref: None if finalized else os.kill(os.getpid(), {number}))
+try:
+    del held
+    time.sleep(20)
+except KeyboardInterrupt as interrupt:
+    print(behind(interrupt).number, signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+"""
+
+
+@pytest.mark.parametrize("finalized", [True, False])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_no_signal_is_lost_where_python_drops_exceptions(
+    shell: Shell, number: signal.Signals, finalized: bool
+) -> None:
+    code = LOST.format(number=int(number), finalized=finalized)
+    done = shell(f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}")
+    assert done.stdout == f"{int(number)} {number == signal.SIGTERM}\n"
+
+
 def test_whoever_ignores_a_signal_keeps_ignoring_it(shell: Shell) -> None:
     code = (
         "import signal; from archdsl.cli.process import prepare; prepare(); "
