@@ -25,7 +25,6 @@ from typing import NoReturn
 
 import matplotlib.pyplot
 import optuna
-import sklearn.datasets
 import timm
 import torch
 
@@ -34,7 +33,7 @@ from archdsl.cli.main import app_main
 
 LEFT_OUT = ("archdsl.__main__", "archdsl.runners.ray", "archdsl.store.migrations")
 """A program; an extra that takes seconds; modules that Alembic alone can import."""
-HEAVY = (matplotlib.pyplot, optuna, sklearn.datasets, timm, torch)
+HEAVY = (matplotlib.pyplot, optuna, timm, torch)
 
 
 def import_everything() -> None:
