@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import fmean, median, stdev
+from statistics import NormalDist, fmean, median, stdev
 from typing import NamedTuple
 
 CONFIDENCE = 0.95
@@ -77,12 +77,9 @@ def wilson_interval(correct: int, count: int) -> Interval:
         correct: 0 to `count`.
         count: at least 1.
     """
-    from scipy.stats import binomtest
-
     if not 0 <= correct <= count or count == 0:
         raise ValueError(f"{correct} of {count} is no accuracy")
-    found = binomtest(correct, count).proportion_ci(CONFIDENCE, method="wilson")
-    return Interval(100 * float(found.low), 100 * float(found.high), CONFIDENCE)
+    return wilson_interval_of_share(correct / count, count)
 
 
 def wilson_interval_of_share(share: float, count: float) -> Interval:
@@ -92,9 +89,7 @@ def wilson_interval_of_share(share: float, count: float) -> Interval:
         share: 0 to 1.
         count: above 0; need not be whole.
     """
-    from scipy.special import ndtri
-
-    square = float(ndtri((1 + CONFIDENCE) / 2)) ** 2 / count
+    square = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) ** 2 / count
     centre = (share + square / 2) / (1 + square)
     half = math.sqrt(square * (share * (1 - share) + square / 4)) / (1 + square)
     low, high = max(centre - half, 0.0), min(centre + half, 1.0)
