@@ -35,6 +35,7 @@ from archdsl.training.loop import FitResult, Values, evaluate, fit
 from archdsl.training.optimizer import check_schedule
 from archdsl.training.tasks import TASKS
 from archdsl.training.tasks.task import Counts
+from archdsl.training.teacher import teacher_of
 
 VERSION = 1
 """Part of every protocol: raised when a value comes to mean something else."""
@@ -211,9 +212,11 @@ class Trainings:
         """What a person should know of the data.
 
         Raises:
-            DataError: the data do not fit the candidate; names every disagreement.
+            DataError: the data do not fit the candidate or the teacher; names every disagreement.
+            WeightsError: the teacher's weights are not there.
         """
         dataset = self._dataset_for(candidate)
+        teacher_of(self.recipe, dataset, self.device)
         baseline = Baseline.read(candidate.spec)
         if baseline is not None:
             baseline_macs(baseline)  # refuses images that it cannot take

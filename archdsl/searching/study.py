@@ -29,7 +29,7 @@ from archdsl.searching.constraints import (
 )
 from archdsl.searching.stopping import NoStopping, Stopping
 from archdsl.spec.base import YOUNGER, Node, StoredNode
-from archdsl.spec.values import Name
+from archdsl.spec.values import Name, TimmName
 
 
 def _source(value: object) -> str:
@@ -48,9 +48,6 @@ def _readable(text: str) -> str:
         message = f"{text}: {error}"
         raise PydanticCustomError("constraint", "{text}", {"text": message}) from None
     return text
-
-
-TimmModel = Annotated[str, Field(pattern=r"^timm:[\w.]+$")]
 
 
 def reference_point(
@@ -136,7 +133,7 @@ class Sampler(StoredNode):
 class BegunBaseline(StoredNode):
     """A baseline whose trainings begin with weights of its own."""
 
-    model: TimmModel
+    model: TimmName
     """`timm:NAME`."""
     init: Annotated[str, Field(min_length=1)]
     """Those weights, a file as `archdsl train --init` takes it, whatever the candidates begin with.
@@ -173,7 +170,7 @@ class Study(StoredNode):
     baselines: Annotated[
         tuple[
             Annotated[
-                Annotated[TimmModel, Tag("name")] | Annotated[BegunBaseline, Tag("begun")],
+                Annotated[TimmName, Tag("name")] | Annotated[BegunBaseline, Tag("begun")],
                 Discriminator(_kind_of_baseline),
             ],
             ...,

@@ -16,6 +16,7 @@ LARGEST = 65_536
 Count = Annotated[int, Field(ge=1, le=LARGEST)]
 Ratio = Annotated[float, Field(gt=0, le=64)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+TimmName = Annotated[str, Field(pattern=r"^timm:[\w.]+$")]
 
 
 def _pair(value: Any) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from archdsl.document.settings import lay_all
 from archdsl.document.shelves import find
 from archdsl.document.text import read_draft
 from archdsl.document.validate import validate
-from archdsl.errors import DocumentError, Problem
+from archdsl.errors import DocumentError, NameNotFoundError, Problem, WeightsError
 from archdsl.training.recipe import Recipe, RecipeDocument
 
 
@@ -68,21 +68,35 @@ def resolve_recipe(name_or_mapping: str | Mapping[str, Any] | Recipe) -> Recipe:
 
 
 def _with_teacher(recipe: Recipe) -> Recipe:
-    """The recipe with the digest of its teacher's weights, which the bundle says of itself.
+    """The recipe with the digest of its teacher's weights.
 
     Raises:
-        DocumentError: there is no such bundle.
+        DocumentError: there is no such bundle, or there are no such weights of timm's.
     """
     if recipe.teacher is None or recipe.teacher_weights is not None:
         return recipe
-    path = Path(recipe.teacher).expanduser()
+    try:
+        weights = _teacher_weights(recipe)
+    except (NameNotFoundError, WeightsError) as error:
+        message = str(error)
+        problem = Problem(source="recipe", line=0, column=0, path="teacher", message=message)
+        raise DocumentError([problem]) from None
+    return recipe.model_copy(update={"teacher_weights": weights})
+
+
+def _teacher_weights(recipe: Recipe) -> str:
+    """Their digest, which a bundle says of itself; a model of timm's is read, which takes torch."""
+    if recipe.timm_teacher is not None:
+        from archdsl.training.timm_teacher import trained_timm_model
+
+        return trained_timm_model(recipe.timm_teacher).weights
+    path = Path(str(recipe.teacher)).expanduser()
     file = path / "bundle.safetensors" if path.is_dir() else path
     try:
         with file.open("rb") as stream:
             header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-        weights = json.loads(header["__metadata__"]["archdsl"])["weights"]
+        return str(json.loads(header["__metadata__"]["archdsl"])["weights"])
     except (OSError, ValueError, KeyError, TypeError):
-        message = f"{file} is no bundle; name what archdsl train left, or its folder"
-        problem = Problem(source="recipe", line=0, column=0, path="teacher", message=message)
-        raise DocumentError([problem]) from None
-    return recipe.model_copy(update={"teacher_weights": weights})
+        raise WeightsError(
+            f"{file} is no bundle; name what archdsl train left, or its folder"
+        ) from None

@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
+from archdsl.plan.baseline import TIMM
 from archdsl.spec.base import YOUNGER, StoredNode
-from archdsl.spec.values import Name
+from archdsl.spec.values import Name, TimmName
 
 Augmentation = Literal["none", "shift", "flip_shift"]
 Broken = Literal["stop", "skip"]
@@ -52,6 +53,26 @@ class RandAugment(StoredNode):
                 f"magnitude {self.magnitude} is above most {self.most}, which would bound it"
             )
         return self
+
+
+class TimmTeacher(StoredNode):
+    """A model of timm's with trained weights, of which more must be said than its name."""
+
+    model: TimmName
+    """`timm:NAME` or `timm:NAME.TAG`; the tag says which of its published weights they are."""
+
+    init: Annotated[str, Field(min_length=1)] | None = None
+    """File of the weights; those that timm published, from the local cache, unless given. A
+    relative path starts at the current folder."""
+
+    classes: Annotated[str, Field(min_length=1)] | None = None
+    """File of the names of its classes by label, one a line, as timm's class maps have them; those
+    of the ImageNet that the published weights are for unless given. Needed with `init` where the
+    model has no tag."""
+
+
+def _kind_of_teacher(value: object) -> str:
+    return "timm" if isinstance(value, Mapping | TimmTeacher) else "name"
 
 
 WARMUP_EPOCHS = 0.5
@@ -190,12 +211,21 @@ class Recipe(StoredNode):
     the fewer there are of its class. `sampled`: an epoch shows as many images of each class, drawn
     with repetition; there are as many as before."""
 
-    teacher: Annotated[Annotated[str, Field(min_length=1)] | None, YOUNGER] = None
-    """A trained network to learn from: its bundle, or the folder of its training. It is given the
-    same views of the images, mixed as they are."""
+    teacher: Annotated[
+        Annotated[
+            Annotated[Annotated[str, Field(min_length=1)], Tag("name")]
+            | Annotated[TimmTeacher, Tag("timm")],
+            Discriminator(_kind_of_teacher),
+        ]
+        | None,
+        YOUNGER,
+    ] = None
+    """A trained network to learn from: its bundle, or the folder of its training; or a model of
+    timm's, `timm:NAME` with published weights from the local cache, or `{model: timm:NAME, init:
+    FILE}`. It is given the same views of the images, mixed as they are."""
 
     teacher_weights: Annotated[str | None, YOUNGER] = None
-    """Digest of the teacher's weights; found in its bundle unless given."""
+    """Digest of the teacher's weights; found in its bundle or computed unless given."""
 
     distillation: Annotated[Literal["hard", "soft"], YOUNGER] = "hard"
     """What is learned of the teacher: its likeliest class, or all its probabilities."""
@@ -205,6 +235,13 @@ class Recipe(StoredNode):
 
     temperature: Annotated[float, Field(gt=0, le=100), YOUNGER] = 1.0
     """What logits are divided by for `distillation: soft`."""
+
+    @property
+    def timm_teacher(self) -> TimmTeacher | None:
+        """The teacher, where it is a model of timm's that is none of ours to have trained."""
+        if isinstance(self.teacher, str) and self.teacher.startswith(TIMM):
+            return TimmTeacher(model=self.teacher)
+        return self.teacher if isinstance(self.teacher, TimmTeacher) else None
 
     def in_words_of_today(self) -> Self:
         """The same recipe, of which `augment` is told by the words that took its place."""
@@ -232,11 +269,6 @@ class Recipe(StoredNode):
             )
         if self.distillation == "hard" and self.temperature != defaults["temperature"]:
             raise ValueError("temperature has a meaning for distillation: soft alone")
-        if self.teacher is not None and self.teacher.startswith("timm:"):
-            raise ValueError(
-                f"teacher {self.teacher} would know nothing, as nothing is downloaded; train it "
-                f"first (archdsl train {self.teacher} … -o DIR), and name that folder"
-            )
         return self
 
     @model_validator(mode="after")

@@ -47,6 +47,7 @@ from archdsl.training.run_folder import (
 )
 from archdsl.training.tasks import TASKS
 from archdsl.training.tasks.task import Counts
+from archdsl.training.teacher import teacher_of
 from archdsl.training.watch import Meter, Watch
 from archdsl.training.world import ALONE, World
 from archdsl.version import __version__
@@ -97,15 +98,15 @@ def train_one(
         world: of the processes that train it together. The first alone writes and speaks.
 
     Raises:
-        DataError: the data do not fit the document, or cannot be read.
+        DataError: the data do not fit the document or the teacher, or cannot be read.
         ArchdslError: a baseline takes no such images.
         RunError: the folder holds another training, or another process trains into it.
         NotEnoughMemoryError: it does not fit.
         DivergedError: a loss or gradient is infinite or not a number.
         DocumentError: the warm-up is longer than the training.
         WriteError: the folder cannot be written, or the disk is full.
-        WeightsError: the bundle that is there, or the file to begin with, is damaged, or nothing of
-            that fits.
+        WeightsError: the bundle that is there, the teacher, or the file to begin with, is damaged,
+            or nothing of that fits.
     """
     check_data(asked.dataset, asked.spec)
     if isinstance(asked.spec, Baseline):
@@ -119,6 +120,7 @@ def train_one(
                 run.clear()
             kept = read_epochs(run / EPOCHS)
             return Trained(bundle=bundle, epochs=list(kept.values()), found=True)
+        teacher_of(asked.recipe, asked.dataset, device)  # refused before anything is written
         needed = check_fits(
             asked.weightless,
             task=TASK,

@@ -176,8 +176,13 @@ def score(
     return found
 
 
-def class_map(reading: Reading, dataset: Dataset) -> list[int]:
+def class_map(reading: Reading, dataset: Dataset, *, whose: str = "the network") -> list[int]:
     """The network's label of each class of a data set, by its name.
+
+    Args:
+        reading: the network's.
+        dataset: whose classes are looked up.
+        whose: names the network in errors.
 
     Raises:
         DataError: names of classes that the network does not know.
@@ -188,30 +193,31 @@ def class_map(reading: Reading, dataset: Dataset) -> list[int]:
         named = listed([f"'{each}'" for each in unknown], most=MOST_NAMED)
         names = listed([f"'{each}'" for each in known], most=MOST_NAMED)
         raise DataError(
-            f"{dataset.name} has classes that the network was not trained for: {named}; it knows "
-            f"{names}. Score it on images of these, or rename the classes"
+            f"{dataset.name} has classes that {whose} was not trained for: {named}; it knows "
+            f"{names}. Give it images of these, or rename the classes"
         )
     return [known[name] for name in dataset.class_names]
 
 
-def refuse_other_images(reading: Reading, dataset: Dataset) -> None:
-    """
+def refuse_other_images(reading: Reading, dataset: Dataset, *, whose: str = "the network") -> None:
+    """For the arguments see `class_map`.
+
     Raises:
         DataError: a network takes other images than those of a data set.
     """
     if dataset.image_size != reading.image_size:
         raise DataError(
-            f"{dataset.name} holds images of {size_word(dataset.image_size)} pixels, the network "
+            f"{dataset.name} holds images of {size_word(dataset.image_size)} pixels, {whose} "
             f"takes {size_word(reading.image_size)}; give pictures, which are scaled "
             "(folder:DIR, csv:FILE, wds/PATH, hfds/PATH), or images of that size"
         )
     if dataset.channels > reading.channels:
         raise DataError(
-            f"{dataset.name} holds RGB images, the network takes grey ones; give grey pictures"
+            f"{dataset.name} holds RGB images, {whose} takes grey ones; give grey pictures"
         )
     if dataset.depth not in (reading.depth, FULL_DEPTH):
         raise DataError(
-            f"{dataset.name} holds pictures of {dataset.depth} bits, the network was trained on "
+            f"{dataset.name} holds pictures of {dataset.depth} bits, {whose} was trained on "
             f"{reading.depth}; give pictures that are as bright as those"
         )
 

@@ -13,6 +13,7 @@ from archdsl.training.bundle import load_bundle
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.recipe import Recipe
 from archdsl.training.scoring import class_map, refuse_other_images
+from archdsl.training.timm_teacher import trained_timm_model
 
 Teacher = Callable[[Tensor], Tensor]
 """Takes normalised images to logits of the data's classes."""
@@ -22,22 +23,27 @@ def teacher_of(recipe: Recipe, dataset: Dataset, device: torch.device) -> Teache
     """The teacher of a recipe, on a device; None where it has none.
 
     Raises:
-        WeightsError: its bundle is not there, or holds other weights than it did.
+        WeightsError: its weights are not there, or are others than they were.
         DataError: it knows other classes than the data, or takes other images.
     """
     if recipe.teacher is None:
         return None
-    bundle = load_bundle(Path(recipe.teacher))
-    if bundle.weights != recipe.teacher_weights:
+    of_timm = recipe.timm_teacher
+    found = (
+        load_bundle(Path(str(recipe.teacher))) if of_timm is None else trained_timm_model(of_timm)
+    )
+    named = f"the teacher {recipe.teacher if of_timm is None else of_timm.model}"
+    if found.weights != recipe.teacher_weights:
         raise WeightsError(
-            f"the teacher {recipe.teacher} holds other weights than when this training was asked "
-            "for; bring them back, or ask for another training"
+            f"{named} holds other weights than when this training was asked for; bring them back, "
+            "or ask for another training"
         )
-    labels = torch.tensor(class_map(bundle.reading, dataset), device=device)
-    refuse_other_images(bundle.reading, dataset)
-    network = bundle.network.to(device).eval().requires_grad_(False)
-    channels, given = bundle.reading.channels, dataset.normalisation
-    taken = bundle.reading.normalisation
+    reading = found.reading
+    labels = torch.tensor(class_map(reading, dataset, whose=named), device=device)
+    refuse_other_images(reading, dataset, whose=named)
+    network = found.network.to(device).eval().requires_grad_(False)
+    channels, given = reading.channels, dataset.normalisation
+    taken = reading.normalisation
 
     def logits(images: Tensor) -> Tensor:
         if given != taken:

@@ -118,7 +118,6 @@ def test_what_names_a_training_is_the_weights_of_its_teacher(teacher: Path, tmp_
     ("words", "told"),
     [
         ({"teacher": "nowhere"}, "nowhere is no bundle; name what archdsl train left"),
-        ({"teacher": "timm:resnet18"}, "would know nothing, as nothing is downloaded"),
         ({"distillation": "soft"}, "distillation has no effect without a teacher"),
         ({"teacher": "x", "temperature": 2.0}, "temperature has a meaning for distillation: soft"),
     ],
