@@ -8,8 +8,9 @@
 
 VENV ?= .venv
 PYTHON ?=
-# Two files of tests at a time: much of what they do is waiting for processes that they started.
-TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Files of tests side by side on two cores: fast ones keep them busy, the others often wait for
+# processes that they started.
+BESIDE := --dist loadfile --no-loadscope-reorder --numprocesses
 SEARCH ?= --objective latency,top1
 
 BIN := $(VENV)/bin
@@ -40,14 +41,14 @@ search: $(RUNTIME)  ## search for the accuracy/latency Pareto front (SEARCH="...
 
 quick: $(DEV)  ## run the checks that take two minutes: lint, format, types, architecture, fast tests
 	$(STATIC)
-	"$(BIN)/python" -m pytest $(TWO) -m "not slow and not process"
+	"$(BIN)/python" -m pytest $(BESIDE) 2 -m "not slow and not process"
 
 test: $(DEV)  ## run every check: lint, format, types, architecture, all tests
 	$(STATIC)
-	"$(BIN)/python" -m pytest $(TWO)
+	"$(BIN)/python" -m pytest $(BESIDE) 3
 
 coverage: $(DEV)  ## run the tests and say which lines none of them reaches; twice as slow
-	"$(BIN)/python" -m pytest --cov $(TWO)
+	"$(BIN)/python" -m pytest --cov $(BESIDE) 3
 
 docs: $(DEV)  ## build the documentation into docs/_build
 	"$(BIN)/python" -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build
@@ -61,8 +62,8 @@ clean:  ## remove .venv and everything the tools leave behind; searches and thei
 $(RUNTIME): $(REQUIREMENTS) $(STALE)
 	$(call install,.,archdsl: installing about 3 GB of PyTorch and friends; a few minutes the first time)
 
-$(DEV): $(REQUIREMENTS) $(RUNTIME)
-	$(call install,.[dev],archdsl: installing the tools of the checks)
+$(DEV): $(REQUIREMENTS) $(STALE)
+	$(call install,.[dev],archdsl: installing the tools of the checks beside about 3 GB of PyTorch and friends; a few minutes the first time)
 
 define STATIC
 	"$(BIN)/python" -m ruff check .
@@ -82,7 +83,7 @@ define install
 	touch "$(VENV)/.archdsl-installing"; \
 	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '$(1)'; \
-	pwd > "$@"; \
+	pwd | tee "$(RUNTIME)" > "$@"; \
 	rm "$(VENV)/.archdsl-installing"
 endef
 

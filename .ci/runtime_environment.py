@@ -15,6 +15,7 @@ import sys
 import sysconfig
 from email.parser import HeaderParser
 from importlib.metadata import Distribution, distribution
+from importlib.util import cache_from_source
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -49,16 +50,21 @@ def closure(wanted: list[Requirement]) -> dict[str, Distribution]:
 
 
 def link(installed: Distribution, *, to: Path) -> None:
-    """The files of a distribution, but for its commands: those name the other Python."""
+    """The files of a distribution and what was compiled of them, but for its commands: those name
+    the other Python."""
     for file in installed.files or []:
-        source, target = Path(str(file.locate())), to / file
+        source = Path(str(file.locate()))
         if ".." in file.parts or not source.is_file():
             continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(source, target)
-        except OSError:  # another file system
-            shutil.copy2(source, target)
+        for each in (source, Path(cache_from_source(source))):
+            target = (to / file).parent / each.relative_to(source.parent)
+            if not each.is_file() or target.exists():
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(each, target)
+            except OSError:  # another file system
+                shutil.copy2(each, target)
 
 
 def main(wheel: str, environment: str) -> None:
