@@ -77,7 +77,10 @@ def postgres(postgres_schema: Callable[[], AbstractContextManager[str]]) -> Iter
         yield url
 
 
-STARTING = {"diary_toys", "noted_trainings", "once", "ray_head", "server", "start", "toys"}
+STARTING = {
+    "diary_toys", "noted_trainings", "once", "ray_head", "searched_by_script", "server", "start",
+    "toys",
+}  # fmt: skip
 """Fixtures that start processes."""
 
 

@@ -59,7 +59,7 @@ print(archdsl.front("archdsl.db"))
 
 
 @pytest.fixture(scope="module")
-def searched(
+def searched_by_script(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """A folder with a study that a script has searched, and what the script said."""
@@ -84,10 +84,11 @@ def _environment() -> dict[str, str]:
 
 @pytest.fixture
 def folder(
-    searched: tuple[Path, subprocess.CompletedProcess[str]], monkeypatch: pytest.MonkeyPatch
+    searched_by_script: tuple[Path, subprocess.CompletedProcess[str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Path]:
     """The folder of a finished search, as the current one."""
-    folder, done = searched
+    folder, done = searched_by_script
     assert done.returncode == 0, done.stderr
     monkeypatch.chdir(folder)
     yield folder
@@ -95,9 +96,9 @@ def folder(
 
 @pytest.mark.slow
 def test_a_script_prints_what_it_prints_itself(
-    searched: tuple[Path, subprocess.CompletedProcess[str]],
+    searched_by_script: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
-    _, done = searched
+    _, done = searched_by_script
     assert done.stderr == ""
     assert done.stdout.startswith("<Front of 'small': ")
     assert done.stdout.count("\n") == 1

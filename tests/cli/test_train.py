@@ -97,6 +97,7 @@ def test_a_document_that_does_not_fit_is_told_what_to_set(run: Command, folder: 
     assert not (folder / "runs").exists()
 
 
+@pytest.mark.process
 def test_a_terminal_shows_how_it_gets_on(
     on_terminal: Callable[..., tuple[Any, str]], folder: Path
 ) -> None:

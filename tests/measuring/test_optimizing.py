@@ -14,6 +14,7 @@ from archdsl.measuring.variants import Quickest
 SHORT = Conditions(device="cpu", batch=2, heads="predicted", max_seconds=0.1)
 
 
+@pytest.mark.slow
 def test_each_stage_is_timed_against_the_plain_network() -> None:
     network = archdsl.compile("vittm-digits", seed=0)
     before = {name: weight.clone() for name, weight in network.state_dict().items()}
@@ -39,6 +40,7 @@ def test_without_a_clock_the_rest_is_told() -> None:
     assert found.protocol == {}
 
 
+@pytest.mark.slow
 def test_the_quickest_is_chosen_once() -> None:
     calls = {"slow": 0, "quick": 0}
     images = torch.randn(64, 64)

@@ -48,6 +48,7 @@ def test_every_row_of_the_tables_is_there() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_every_counted_figure_is_reproduced(figures: list[Figure]) -> None:
     counted = [figure for figure in figures if figure.quantity in COUNTED]
     assert [(f.row.label, f.computed) for f in counted if f.verdict != "reproduced"] == []
@@ -63,6 +64,7 @@ EXACT = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 @pytest.mark.parametrize("row", EXACT)
 def test_models_that_vittm_is_compared_with(figures: list[Figure], row: str) -> None:
@@ -99,6 +101,7 @@ def test_measurements_of_a_store_stand_beside_published_ones(tmp_path: Path) -> 
     assert by_quantity["top1"].measured == by_quantity["gflops"].measured == ()
 
 
+@pytest.mark.slow
 def test_what_nobody_counted_has_no_figure_of_ours(figures: list[Figure]) -> None:
     for figure in figures:
         if figure.quantity not in COUNTED:
@@ -108,6 +111,7 @@ def test_what_nobody_counted_has_no_figure_of_ours(figures: list[Figure]) -> Non
             assert figure.macs is None
 
 
+@pytest.mark.slow
 def test_the_full_count_reverses_two_orders_of_the_paper(figures: list[Figure]) -> None:
     for table, cheaper, dearer in (
         (1, "Cross", "Latent"),

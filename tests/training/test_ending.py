@@ -103,6 +103,7 @@ def untimed(result: FitResult) -> tuple[Any, ...]:
     return result.counts, result.history, result.raw_history
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "number"), [(1, signal.SIGINT), (6, signal.SIGTERM), (8, signal.SIGTERM)]
 )

@@ -98,6 +98,7 @@ def test_a_recipe_without_an_average_has_one_result(digits: Dataset, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["weights.safetensors"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("step", [1, 7])
 def test_an_interrupted_training_goes_on_with_all_of_its_state(

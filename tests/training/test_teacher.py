@@ -84,6 +84,7 @@ def test_the_loss_is_that_of_timm() -> None:
     assert taught == pytest.approx(float(by_hand), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_training_that_was_interrupted_ends_as_an_undisturbed_one(
     teacher: Path, tmp_path: Path
 ) -> None:
