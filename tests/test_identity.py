@@ -15,7 +15,7 @@ from archdsl.plan.read import read_model
 from archdsl.searching.stopping import AshaStopping, FrontStopping, NoStopping
 from archdsl.searching.study import BegunBaseline, Sampler, Study
 from archdsl.spec.base import YOUNGER, StoredNode
-from archdsl.training.recipe import RandAugment, Recipe
+from archdsl.training.recipe import RandAugment, Recipe, TimmTeacher
 
 UNMARKED = {
     CallConditions: "device batch dtype heads",
@@ -26,6 +26,7 @@ UNMARKED = {
     Recipe: "epochs batch lr min_lr warmup_epochs weight_decay label_smoothing clip_grad augment "
     "amp",
     RandAugment: "ops magnitude most std",
+    TimmTeacher: "model init classes",
     Study: "archdsl kind name base space constraints objectives reference evaluate budget sampler",
     BegunBaseline: "model init",
     Sampler: "type seed",

@@ -222,7 +222,8 @@ class Recipe(StoredNode):
     ] = None
     """A trained network to learn from: its bundle, or the folder of its training; or a model of
     timm's, `timm:NAME` with published weights from the local cache, or `{model: timm:NAME, init:
-    FILE}`. It is given the same views of the images, mixed as they are."""
+    FILE}`. It is given the same views of the images, mixed as they are. The classifier of a
+    distillation token learns of it alone, the others then of the labels alone."""
 
     teacher_weights: Annotated[str | None, YOUNGER] = None
     """Digest of the teacher's weights; found in its bundle or computed unless given."""

@@ -12,6 +12,7 @@ from archdsl.nn.network import Network
 from archdsl.plan.revisions import later_revisions
 from archdsl.training.data.dataset import Dataset
 from archdsl.training.recipe import Recipe
+from archdsl.training.tasks.distillation import taught_apart
 from archdsl.training.tasks.task import Task
 
 LOOP_VERSION = 1
@@ -68,6 +69,8 @@ def run_keys(
         "recipe": recipe.in_words_of_today().model_dump(mode="json", exclude={"teacher"}),
         "seed": seed,
         **({} if task.name == FIRST_TASK else {"task": task.name}),
+        # All classifiers once learned of labels and teacher both.
+        **({"taught": "apart"} if recipe.teacher is not None and taught_apart(model) else {}),
     }
     return tuple(
         digest({**course, "architecture": architecture}) for architecture in _architectures(model)

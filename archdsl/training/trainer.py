@@ -102,6 +102,9 @@ class Trainer:
         self._watch, self._step = LossWatch(epoch=0, scaled=scaled), 0
         self._ema = ModelEmaV3(model, decay=recipe.ema) if recipe.ema is not None else None
         self._teacher = teacher_of(recipe, dataset, device)
+        of_timm: Any = self._teacher and getattr(model, "set_distilled_training", None)
+        if of_timm:
+            of_timm(True)  # in training, it then gives the answers of both its classifiers
         self._loss = self._loss_of_all()
 
     def _loss_of_all(self) -> nn.Module:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import timm
 import torch
-from timm.task import LogitDistillationTask
+from timm.task import LogitDistillationTask, TokenDistillationTask
 from torch import nn
 
 import archdsl
@@ -23,6 +23,20 @@ from archdsl.training.run_key import run_keys
 from archdsl.training.tasks import TASKS
 
 CPU, TASK = torch.device("cpu"), TASKS["top1"]
+
+DISTILLED = {
+    "archdsl": 1,
+    "name": "distilled",
+    "image": {"size": 8, "channels": 1},
+    "depth": 1,
+    "process": {
+        "embed": {"type": "patch", "patch_size": 4},
+        "prefix_tokens": ["cls", "distillation"],
+        "dim": 16,
+        "block": {"type": "transformer", "num_heads": 2},
+    },
+    "output": {"num_classes": 10, "pool": "cls"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +96,39 @@ def test_the_loss_is_that_of_timm() -> None:
         by_hand = 0.3 * cross(logits, labels) + 0.7 * cross(logits, other(images).argmax(1))
     assert found == pytest.approx(float(expected), rel=1e-6)
     assert taught == pytest.approx(float(by_hand), rel=1e-6)
+
+
+def test_a_distillation_token_learns_of_the_teacher_and_the_others_of_the_labels() -> None:
+    torch.manual_seed(0)
+    student, other = (
+        timm.create_model("deit_tiny_distilled_patch16_224", img_size=32, depth=1, num_classes=4)
+        for _ in range(2)
+    )
+    other.eval()
+    images, labels = torch.randn(5, 3, 32, 32), torch.tensor([0, 1, 2, 3, 0])
+    theirs = TokenDistillationTask(
+        student, other, nn.CrossEntropyLoss(), task_loss_weight=0.3, temperature=3.0, verbose=False
+    )
+    recipe = Recipe(
+        teacher="other", distillation="soft", temperature=3.0, teacher_share=0.7,
+        label_smoothing=0.0,
+    )  # fmt: skip
+    with torch.no_grad():
+        student.train()  # which alone gives the answers of both
+        expected = theirs(images, labels)["loss"]
+        found = TASK.loss(student, images, labels, recipe=recipe, taught=other(images))
+    assert found == pytest.approx(float(expected), rel=1e-6)
+    ours = archdsl.compile(archdsl.load(DISTILLED), seed=0)
+    for each in ours.classifiers.values():
+        nn.init.normal_(each.linear.weight)
+    images = torch.randn(5, 1, 8, 8)
+    cross, taught = nn.functional.cross_entropy, torch.randn(5, 10)
+    hard = recipe.model_copy(update={"distillation": "hard"})
+    found = TASK.loss(ours, images, labels, recipe=hard, taught=taught)
+    heads = ours.forward_heads(images)
+    by_hand = 0.3 * cross(heads["process"], labels)
+    by_hand = by_hand + 0.7 * cross(heads["distillation"], taught.argmax(1))
+    torch.testing.assert_close(found, by_hand)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from archdsl.analysis.statistics import wilson_interval, wilson_interval_of_share
 from archdsl.training.recipe import Recipe
-from archdsl.training.tasks.distillation import distillation_loss
+from archdsl.training.tasks.distillation import DISTILLATION, distillation_loss
 from archdsl.training.tasks.per_class import PerClass
 from archdsl.training.tasks.task import Counts, Score
 
@@ -29,6 +29,18 @@ def _cross_entropy(
         return cross_entropy(logits, targets, label_smoothing=smoothing)
     losses = cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none")
     return (weights * losses).mean()
+
+
+def _answers(model: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
+    """The logits of each classifier by its name."""
+    several = cast(
+        Callable[[Tensor], dict[str, Tensor]] | None, getattr(model, "forward_heads", None)
+    )
+    if several is not None:
+        return several(images)
+    found = model(images)
+    # A model of timm's with a distillation token, which is told that it is taught, gives two.
+    return {"": found[0], DISTILLATION: found[1]} if isinstance(found, tuple) else {"": found}
 
 
 class Classification:
@@ -57,12 +69,12 @@ class Classification:
     ) -> Tensor:
         """The sum over the classifiers of the recipe's loss with smoothed labels.
 
+        What a teacher says is learned by all; where there is a distillation token by its classifier
+        alone, which then learns nothing of the labels (DeiT, arXiv 2012.12877, 3).
+
         Source: ViTTM trains with the sum of both streams' losses (published implementation).
         """
-        several = cast(
-            Callable[[Tensor], dict[str, Tensor]] | None, getattr(model, "forward_heads", None)
-        )
-        answers = [model(images)] if several is None else list(several(images).values())
+        answers = _answers(model, images)
         smoothing = recipe.label_smoothing if targets.ndim == 1 else 0.0
         weights = None
         if class_weights is not None:
@@ -77,14 +89,20 @@ class Classification:
             if recipe.loss == "bce"
             else partial(_cross_entropy, smoothing=smoothing, weights=weights)
         )
-        losses = [loss_of(logits, targets) for logits in answers]
-        if taught is not None:
-            share = recipe.teacher_share
-            losses = [
-                (1 - share) * loss + share * distillation_loss(logits, taught, recipe)
-                for loss, logits in zip(losses, answers, strict=True)
-            ]
-        return torch.stack(losses).sum()
+        if taught is None:
+            return torch.stack([loss_of(logits, targets) for logits in answers.values()]).sum()
+        share, apart = recipe.teacher_share, DISTILLATION in answers
+        learned = [
+            share * distillation_loss(logits, taught, recipe)
+            for name, logits in answers.items()
+            if not apart or name == DISTILLATION
+        ]
+        told = [
+            (1 - share) * loss_of(logits, targets)
+            for name, logits in answers.items()
+            if name != DISTILLATION
+        ]
+        return torch.stack([*told, *learned]).sum()
 
     def count(self, model: nn.Module, images: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Images whose largest logit is their label's, or one of the five largest; of each class

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import Any
+
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from archdsl.training.recipe import Recipe
+
+DISTILLATION = "distillation"
+"""The classifier of a distillation token, which learns of the teacher alone."""
+
+
+def taught_apart(model: nn.Module) -> bool:
+    """Whether it has one, by our name or as timm's models have it."""
+    classifiers: Any = getattr(model, "classifiers", ())
+    return DISTILLATION in classifiers or hasattr(model, "set_distilled_training")
 
 
 def distillation_loss(logits: Tensor, taught: Tensor, recipe: Recipe) -> Tensor:
