@@ -24,7 +24,7 @@ from archdsl.searching.read import check_study, lay_over
 from archdsl.searching.study import Study
 from archdsl.spec.model import ModelSpec
 
-DEFAULT = "digits"
+DEFAULT = "digits-sizes"
 _ANOTHER = "name another: archdsl search NAME"
 
 

@@ -123,8 +123,8 @@ def test_without_a_study_the_only_model_is_taken(run: Run, folder: Path) -> None
 
 def test_without_either_the_embedded_digits_are_taken(run: Run, folder: Path) -> None:
     done = run("search", "--objective", "params,macs", "--trials", "2", "--json")
-    assert "searching the embedded study 'digits' (name another:" in done.err
-    assert done.json()["study"] == "digits"
+    assert "searching the embedded study 'digits-sizes' (name another:" in done.err
+    assert done.json()["study"] == "digits-sizes"
 
 
 AROUND = ["search", "vittm-digits", "--objective", "params,macs", "--dry-run", "-o", "around.yaml"]

@@ -74,7 +74,7 @@ def test_the_pages_build_without_a_warning(project: Path) -> None:
         path = built / Path(page).relative_to("docs").with_suffix(".html")
         assert path.is_file(), path
     front = (built / "index.html").read_text()
-    assert "digits-front.png" in front
+    assert "digits-sizes-front.png" in front
     fetched = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"(https?:[^\"]+)", front)
     assert fetched == [], "pages that are read without a network"
 
