@@ -389,7 +389,7 @@ def erases(plan: Plan) -> bool:
 
 
 @pytest.mark.slow
-@settings(RANDOM, max_examples=200)
+@settings(RANDOM, max_examples=100)
 @given(documents())
 def test_valid_documents(document: Document) -> None:
     model = checked(document)
@@ -420,7 +420,7 @@ def test_exported_source_computes_the_same(document: Document) -> None:
 
 
 @pytest.mark.slow
-@settings(RANDOM, max_examples=200)
+@settings(RANDOM, max_examples=100)
 @given(documents())
 def test_influence_is_where_gradients_of_the_prediction_go(document: Document) -> None:
     plan = checked(document).plan
@@ -514,7 +514,7 @@ def mutated(draw: Draw) -> Document:
 
 
 @pytest.mark.slow
-@settings(RANDOM, max_examples=250)
+@settings(RANDOM, max_examples=150)
 @given(mutated())
 def test_what_does_not_fit_is_refused_before_torch(document: Document) -> None:
     try:
