@@ -221,6 +221,7 @@ class _Course:
         if wanted:
             self._lock.give_way()
         if ended:
+            self.trainer.share_statistics()
             if self._checkpoints is not None:
                 begun = replace(self.progress, steps=self.trainer.steps, seconds=self._seconds())
                 self._checkpoints.save(begun, self.trainer.state())

@@ -204,6 +204,11 @@ class Trainer:
                 self._step = step + 1
                 self._after_step(loss, images)
         self._watch.check()
+        self.share_statistics()
+
+    def share_statistics(self) -> None:
+        """Make the running statistics of batch norms the same in all processes."""
+        self._world.share_statistics(self._model, self.averaged)
 
     def close(self) -> None:
         """End the processes that read ahead."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 from numpy.typing import NDArray
+from timm.utils.distributed import distribute_bn
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -82,6 +83,13 @@ class World:
         """Around a backward pass of `parallel`'s module: gradients are shared in the last one."""
         return nullcontext() if self.size == 1 or last else loss.no_sync()  # type: ignore[operator]
 
+    def share_statistics(self, *models: nn.Module | None) -> None:
+        """Give batch norms the mean of all processes' running statistics; each has its own until
+        then, of its part of each batch, as timm's script does (`--dist-bn reduce`)."""
+        for model in models if self.size > 1 else ():
+            if model is not None:
+                distribute_bn(model, self.size, reduce=True)  # type: ignore[no-untyped-call]
+
     def parallel(self, loss: nn.Module, device: torch.device) -> nn.Module:
         """A module whose backward passes leave the mean of all processes' gradients.
 
@@ -92,7 +100,8 @@ class World:
         if self.size == 1:
             return loss
         places = [torch.cuda.current_device()] if device.type == "cuda" else None
-        return DistributedDataParallel(loss, device_ids=places)
+        # See `share_statistics`; the first process's would take the place of all others' else.
+        return DistributedDataParallel(loss, device_ids=places, broadcast_buffers=False)
 
 
 ALONE = World()

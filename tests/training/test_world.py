@@ -15,14 +15,18 @@ import numpy as np
 import pytest
 import torch
 
+from archdsl import train
+from archdsl.compiler.baseline import build_baseline
 from archdsl.compiler.build import build
 from archdsl.device_lock import exclusive
 from archdsl.errors import ArchdslError
+from archdsl.plan.baseline import Baseline
 from archdsl.plan.read import read_model
 from archdsl.training.bundle import load_bundle
 from archdsl.training.data.source import open_data
 from archdsl.training.loop import fit
 from archdsl.training.read import resolve_recipe
+from archdsl.training.tasks import TASKS
 from archdsl.training.tasks.classification import Classification
 from archdsl.training.world import World
 
@@ -60,24 +64,25 @@ SCRIPT = """
 import json
 import os
 import socket
+import sys
 from pathlib import Path
-from tests.training.test_world import CPU, trained
+from tests.training import test_world
 from archdsl.training.world import joined, started_world
 
 with socket.create_server(("127.0.0.1", 0)) as free:
     port = str(free.getsockname()[1])
-os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=port, WORLD_SIZE="3")
-for rank in range(3):
+os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=port, WORLD_SIZE=sys.argv[2])
+for rank in range(int(sys.argv[2])):
     if not os.fork():
         os.environ["RANK"] = str(rank)
         world = started_world()
-        with joined(world, CPU):
-            told = trained(world)
+        with joined(world, test_world.CPU):
+            told = getattr(test_world, sys.argv[1])(world)
         Path(f"told-{world.rank}.json").write_text(json.dumps(told))
         os._exit(0)
-assert [os.wait()[1] for rank in range(3)] == [0, 0, 0]
+assert not any(os.wait()[1] for rank in range(int(sys.argv[2])))
 """
-"""Forks have all imports behind them, which would take each of three processes seconds."""
+"""Forks have all imports behind them, which would take each process seconds."""
 CPU = torch.device("cpu")
 
 
@@ -111,6 +116,28 @@ def trained(world: World) -> dict[str, Any]:
     return {"losses": losses, "counts": dict(result.counts), "raw": raw}
 
 
+def taught(world: World) -> dict[str, Any]:
+    """What is left of a training with batch norms and a teacher whose weights hardly move."""
+    torch.set_num_threads(1)
+    words = {"lr": 1e-12, "min_lr": 0.0, "warmup_steps": 0, "epochs": 1, "amp": False}
+    model = build_baseline(Baseline(model="test_byobnet", image=(1, 8, 8), num_classes=10), seed=0)
+    result = fit(
+        model,
+        open_data("digits"),
+        task=TASKS["top1"],
+        recipe=resolve_recipe({**words, "batch": 64, "ema": 0.9, "teacher": "teacher"}),
+        seed=0,
+        device=CPU,
+        storage=None,
+        report=lambda epoch, values: None,
+        world=world,
+    )
+    [first, *_] = [each for each in model.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    assert isinstance(first.running_mean, torch.Tensor)
+    state = {name: each.double().sum().item() for name, each in model.state_dict().items()}
+    return {"first": first.running_mean.tolist(), "state": state, "counts": dict(result.counts)}
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "shared.yaml").write_text(DOCUMENT)
@@ -135,7 +162,7 @@ def test_three_train_as_one_with_the_whole_batch(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Same images, same views, same order, whoever of them reads what."""
-    with python(folder, "script.py") as three:
+    with python(folder, "script.py", "trained", "3") as three:
         _, err = three.communicate(timeout=300)
     assert three.returncode == 0, err
     monkeypatch.chdir(folder)
@@ -145,6 +172,24 @@ def test_three_train_as_one_with_the_whole_batch(
         told = json.loads((folder / f"told-{rank}.json").read_text())
         assert np.allclose(told["losses"], alone["losses"], rtol=0, atol=1e-6)
         assert told["counts"] == alone["counts"], "evaluation counts each image once"
+
+
+@pytest.mark.process
+def test_batch_norms_end_an_epoch_with_the_statistics_of_all(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a teacher, too. Means of parts of a batch have its mean."""
+    monkeypatch.chdir(folder)
+    train("shared.yaml", data="digits", folder="teacher", epochs=1, threads=1)
+    with python(folder, "script.py", "taught", "2") as two:
+        _, err = two.communicate(timeout=300)
+    assert two.returncode == 0, err
+    one, other = (json.loads((folder / f"told-{rank}.json").read_text()) for rank in range(2))
+    assert one == other
+    alone = taught(World())
+    assert one["first"] == pytest.approx(
+        alone["first"], rel=0, abs=1e-4
+    )  # parts differ by an image
 
 
 @pytest.mark.slow
