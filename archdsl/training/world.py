@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -100,8 +101,11 @@ class World:
         if self.size == 1:
             return loss
         places = [torch.cuda.current_device()] if device.type == "cuda" else None
-        # See `share_statistics`; the first process's would take the place of all others' else.
-        return DistributedDataParallel(loss, device_ids=places, broadcast_buffers=False)
+        with warnings.catch_warnings():
+            # torch 2.15 has another word for it, which torch 2.6 does not know.
+            warnings.simplefilter("ignore", FutureWarning)
+            # See `share_statistics`; the first process's would take the place of all others' else.
+            return DistributedDataParallel(loss, device_ids=places, broadcast_buffers=False)
 
 
 ALONE = World()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from archdsl.analysis.statistics import wilson_interval, wilson_interval_of_share
+from archdsl.errors import ArchdslError
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks.distillation import DISTILLATION, distillation_loss
 from archdsl.training.tasks.per_class import PerClass
@@ -32,13 +33,25 @@ def _cross_entropy(
 
 
 def _answers(model: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
-    """The logits of each classifier by its name."""
+    """The logits of each classifier by its name.
+
+    Raises:
+        ArchdslError: a batch norm has one number of each channel to normalise.
+    """
     several = cast(
         Callable[[Tensor], dict[str, Tensor]] | None, getattr(model, "forward_heads", None)
     )
     if several is not None:
         return several(images)
-    found = model(images)
+    try:
+        found = model(images)
+    except ValueError as error:
+        if not str(error).startswith("Expected more than 1 value per channel"):
+            raise
+        raise ArchdslError(
+            "the network has batch norms, which cannot normalise one image by itself; say a larger "
+            "batch, accumulate less of it, or start fewer processes"
+        ) from None
     # A model of timm's with a distillation token, which is told that it is taught, gives two.
     return {"": found[0], DISTILLATION: found[1]} if isinstance(found, tuple) else {"": found}
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from archdsl.analysis.statistics import wilson_interval
+from archdsl.errors import ArchdslError
 from archdsl.metrics import TRAINED
 from archdsl.training.recipe import Recipe
 from archdsl.training.tasks import TASKS
@@ -29,6 +31,12 @@ def test_right_answers_are_counted_and_what_is_no_number_is_wrong() -> None:
     logits = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [torch.nan, 1.0], [0.0, torch.inf]])
     counts = TASK.count(Given(), logits, torch.tensor([0, 1, 1, 1, 1]))
     assert counts["correct"] == 2
+
+
+def test_a_batch_norm_needs_more_than_one_image() -> None:
+    model, images = nn.BatchNorm1d(2), torch.randn(1, 2)
+    with pytest.raises(ArchdslError, match="cannot normalise one image by itself; say a larger"):
+        TASK.loss(model, images, torch.tensor([0]), recipe=Recipe())
 
 
 def test_scores_follow_from_counts() -> None:
