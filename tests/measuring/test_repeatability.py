@@ -27,14 +27,10 @@ from archdsl.measuring.repeatability import (
 pytestmark = pytest.mark.process
 
 NAME = {"name": "test"}
-IN_TWO_PROCESSES = """
-import os
+IN_A_PROCESS = """
+import sys
 from archdsl.measuring.repeatability import Repeatability
-for ms in (2.04, 1.96):
-    if not os.fork():
-        Repeatability({"name": "test"}).add([ms] * 6)
-        os._exit(0)
-    assert os.wait()[1] == 0
+Repeatability({"name": "test"}).add([float(sys.argv[1])] * 6)
 """
 
 
@@ -67,7 +63,8 @@ def test_each_process_counts_once(folder: Path) -> None:
     first = Repeatability(NAME)
     first.add([2.0, 1.0, 3.0])
     first.add([9.0])
-    subprocess.run([sys.executable, "-c", IN_TWO_PROCESSES], check=True)
+    for ms in ("2.04", "1.96"):
+        subprocess.run([sys.executable, "-c", IN_A_PROCESS, ms], check=True)
     Repeatability(NAME).add([9.0])
     assert list(json.loads(kept(folder).read_text())["processes_ms"].values()) == [2.0, 2.04, 1.96]
     assert Repeatability(NAME).spread.processes == 3
