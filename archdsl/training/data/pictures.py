@@ -210,6 +210,7 @@ def pixels_of(
 
 
 def _converted(picture: Image.Image, *, channels: int, depth: int) -> Image.Image:
+    picture.load()  # asked for its orientation, a PNG is loaded too, and silent of its damage then
     upright = ImageOps.exif_transpose(picture) if _orientation(picture) > 1 else picture
     return _eight_bit(upright, depth).convert("L" if channels == 1 else "RGB")
 

@@ -338,6 +338,21 @@ def test_a_broken_picture_is_named(tmp_path: Path) -> None:
     assert str(Path("blue", "001.png cannot be decoded")) in str(caught.value)
 
 
+def damage(path: Path) -> None:
+    """In the middle of the pixels; its headers and its length stay."""
+    content = path.read_bytes()
+    begin = content.index(b"IDAT") + 6
+    path.write_bytes(content[:begin] + bytes(len(content) - begin - 16) + content[-16:])
+
+
+def test_a_picture_that_is_damaged_within_is_named_when_read(tmp_path: Path) -> None:
+    for part, count in (("train", 3), ("val", 2), ("test", 2)):
+        fill(tmp_path / part, count=count, size=(64, 64))
+    damage(tmp_path / "val" / "red" / "001.png")
+    with pytest.raises(DataError, match=r"001\.png cannot be decoded"):
+        read(open_data(f"folder:{tmp_path}"), "validation")
+
+
 def test_a_picture_cut_off_after_its_header_is_named_when_read(tmp_path: Path) -> None:
     for part, count in (("train", 3), ("val", 2), ("test", 2)):
         fill(tmp_path / part, count=count, size=(64, 64))
