@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,11 +63,8 @@ def run_training(
 ) -> Trained:
     """See `archdsl.train`; `names` are data sets of a run profile, and `watch` looks on."""
     from archdsl.measuring.fingerprint import fingerprint
-    from archdsl.training.asked import Asked
     from archdsl.training.data.dataset import told_of
-    from archdsl.training.data.source import open_data
     from archdsl.training.device import choose_device, cpu_threads
-    from archdsl.training.read import resolve_recipe
     from archdsl.training.run import train_one
     from archdsl.training.run_folder import CURVES
     from archdsl.training.trackers import tracked
@@ -75,30 +73,19 @@ def run_training(
     world = started_world()
     watch, db, log = (watch, db, log) if world.first else (Nobody(), None, None)
     chosen, most = choose_device(device), threads or usable_cores()
-    found = resolve_recipe(recipe)
-    if epochs is not None:
-        found = resolve_recipe({**found.model_dump(), "epochs": epochs})
     with joined(world, chosen), cpu_threads(most), tracked(watch, log, folder) as watch:
-        dataset = open_data(
-            data,
-            names=names or {},
-            split_seed=split_seed,
-            image_size=_image_size(spec),
-            broken=found.broken,
-            crop_pct=found.crop_pct,
-        )
-        fitted = _fitted(spec, dataset)
-        asked = Asked(
-            spec=fitted,
-            plan=fitted if isinstance(fitted, Baseline) else expand(fitted),
-            dataset=dataset,
-            recipe=found,
+        asked = _asked(
+            spec,
+            data=data,
+            names=names,
+            recipe=recipe,
+            epochs=epochs,
+            init=init,
             seed=seed,
             split_seed=split_seed,
-            init=init,
         )
-        for sentence in told_of(dataset):
-            watch.say(f"{dataset.name}: {sentence}")
+        for sentence in told_of(asked.dataset):
+            watch.say(f"{asked.dataset.name}: {sentence}")
         trained = train_one(
             asked,
             folder=folder,
@@ -116,6 +103,80 @@ def run_training(
     if db is not None:
         _keep(asked, trained.bundle, folder, db)
     return trained
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a training will take.
+
+    Args:
+        asked: the training.
+        device: where it would run.
+        needed_bytes: of memory, at least.
+        seconds: without what it waits until others leave the device.
+    """
+
+    asked: Asked
+    device: str
+    needed_bytes: int
+    seconds: float
+
+
+def estimate_training(
+    spec: ModelSpec | Baseline | TimmName,
+    *,
+    device: str,
+    threads: int | None,
+    say: Callable[[str], None],
+    **words: Any,
+) -> Estimate:
+    """What `run_training` with the same words will take: some steps are timed, nothing is kept."""
+    from archdsl.training.device import choose_device
+    from archdsl.training.run import estimate_one
+
+    asked = _asked(spec, **words)
+    chosen = choose_device(device)
+    needed, seconds = estimate_one(asked, device=chosen, threads=threads or usable_cores(), say=say)
+    return Estimate(asked=asked, device=chosen.type, needed_bytes=needed, seconds=seconds)
+
+
+def _asked(
+    spec: ModelSpec | Baseline | TimmName,
+    *,
+    data: str,
+    names: Mapping[str, str] | None,
+    recipe: str | Mapping[str, Any] | Recipe,
+    epochs: int | None,
+    init: Path | None,
+    seed: int,
+    split_seed: int,
+) -> Asked:
+    """With the data opened."""
+    from archdsl.training.asked import Asked
+    from archdsl.training.data.source import open_data
+    from archdsl.training.read import resolve_recipe
+
+    found = resolve_recipe(recipe)
+    if epochs is not None:
+        found = resolve_recipe({**found.model_dump(), "epochs": epochs})
+    dataset = open_data(
+        data,
+        names=names or {},
+        split_seed=split_seed,
+        image_size=_image_size(spec),
+        broken=found.broken,
+        crop_pct=found.crop_pct,
+    )
+    fitted = _fitted(spec, dataset)
+    return Asked(
+        spec=fitted,
+        plan=fitted if isinstance(fitted, Baseline) else expand(fitted),
+        dataset=dataset,
+        recipe=found,
+        seed=seed,
+        split_seed=split_seed,
+        init=init,
+    )
 
 
 def _image_size(spec: ModelSpec | Baseline | TimmName) -> tuple[int, int]:

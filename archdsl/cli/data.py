@@ -53,16 +53,17 @@ def command(
     except MixedSizesError:
         data = open_data(source, names=names, split_seed=split_seed, image_size=ANY_SIZE)
     if as_json:
-        print_json(_record(data))
+        print_json(data_record(data))
     else:
-        _put(data)
+        put_data(data)
     if model:
         check_data(data, model)
         if not as_json:
             put(f"fits       {model.name}")
 
 
-def _put(data: Dataset) -> None:
+def put_data(data: Dataset) -> None:
+    """Print what they hold."""
     from archdsl.training.data.dataset import size_word, told_of
 
     splits = data.splits()
@@ -109,7 +110,8 @@ def _classes(data: Dataset) -> list[dict[str, Any]]:
     ]
 
 
-def _record(data: Dataset) -> dict[str, Any]:
+def data_record(data: Dataset) -> dict[str, Any]:
+    """The same for machines."""
     from archdsl.training.data.dataset import told_of
 
     return {

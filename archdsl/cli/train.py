@@ -6,16 +6,16 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from archdsl.cli.handling import handled
 from archdsl.cli.options import Debug, Json, tell_repeated
-from archdsl.cli.printing import print_json, print_table, put
+from archdsl.cli.printing import print_json, print_table, put, say
 from archdsl.cli.process import Interruption, behind
 from archdsl.document.settings import steps_of
-from archdsl.errors import DataError
+from archdsl.errors import DataError, WriteError
 from archdsl.runners.read import read_profile
 from archdsl.training.read import read_recipe
 from archdsl.training.recipe import Recipe
@@ -43,12 +43,12 @@ def command(
             help="digits, folder:DIR, csv:FILE, npz:FILE, wds/PATH, hfds/PATH or torch/NAME:DIR.",
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of this training.")
-    ],
     recipe: Annotated[
         str, typer.Option(metavar="NAME", help="How to train: a recipe's name or file.")
     ] = "small-images",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder of this training.")
+    ] = None,
     sets: Annotated[
         list[str] | None,
         typer.Option(
@@ -93,6 +93,10 @@ def command(
         TrackerName | None,
         typer.Option(help="Keep the epochs for it, too, in DIR; never over the network by itself."),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what it will see and cost; train and write nothing."),
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -104,26 +108,38 @@ def command(
     """
     from archdsl.api.distributed import train_under
     from archdsl.api.sources import trainee_of
+    from archdsl.cli.train_estimate import put_estimate
     from archdsl.cli.train_progress import TrainProgress
 
     words = [each for each in sets or () if steps_of(each)[0] in Recipe.model_fields]
     trainee = trainee_of(spec, [each for each in sets or () if each not in words])
     profile = read_profile(runner)
+    asked: dict[str, Any] = {
+        "spec": trainee,
+        "data": data,
+        "recipe": read_recipe(recipe, words),
+        "epochs": epochs,
+        "init": init,
+        "seed": seed,
+        "split_seed": split_seed,
+        "device": device,
+        "threads": threads,
+    }
+    if dry_run:
+        from archdsl.api.run_training import estimate_training
+
+        with _remedies():
+            put_estimate(estimate_training(**asked, names=profile.data, say=say), as_json=as_json)
+        return
+    if output is None:
+        raise WriteError("say where to train: -o DIR; or see what it will cost with --dry-run")
     with TrainProgress(output) as watch, _remedies():
         try:
             trained = train_under(
                 profile,
                 processes,
                 watch=watch,
-                spec=trainee,
-                data=data,
-                recipe=read_recipe(recipe, words),
-                epochs=epochs,
-                init=init,
-                seed=seed,
-                split_seed=split_seed,
-                device=device,
-                threads=threads,
+                **asked,
                 folder=output,
                 db=db,
                 log=log,

@@ -83,7 +83,7 @@ class TrainProgress:
         say(
             f"training {name} ({record['arch_id']}) on {device.type}: "
             f"{counted(self._epochs, 'epoch')} of {counted(images, 'image')} in batches of "
-            f"{recipe['batch']}, at least {_size(needed_bytes)} of memory"
+            f"{recipe['batch']}, at least {size_text(needed_bytes)} of memory"
         )
         self._bar.update(self._task, total=self._epochs * self._of, visible=True)
         self._began = time.monotonic()
@@ -118,7 +118,7 @@ class TrainProgress:
         self._metric = f"{metric} {epoch.values[metric]:.1f} {METRICS[metric].unit}"
 
 
-def _size(count: int) -> str:
+def size_text(count: int) -> str:
     """`4.57 MiB`, `12.3 GiB`."""
     mebibytes = count / 2**20
     return f"{number(mebibytes)} MiB" if mebibytes < 1024 else f"{number(mebibytes / 1024)} GiB"

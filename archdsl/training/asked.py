@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
-from archdsl.compiler.baseline import build_baseline
+from archdsl.compiler.baseline import baseline_macs, build_baseline
 from archdsl.compiler.build import build, build_plan
 from archdsl.compiler.weights.reading import State
-from archdsl.compiler.weights.start import start_revision
+from archdsl.compiler.weights.start import start_from, start_revision
 from archdsl.identity import digest
 from archdsl.plan.baseline import Baseline
 from archdsl.plan.plan import Plan
 from archdsl.spec.model import ModelSpec
 from archdsl.training.bundle import read_start, weights_digest
-from archdsl.training.data.dataset import Dataset
+from archdsl.training.data.dataset import Dataset, check_data
+from archdsl.training.optimizer import check_schedule
+from archdsl.training.preflight import check_fits
 from archdsl.training.recipe import Recipe
+from archdsl.training.tasks.task import Task
+from archdsl.training.teacher import teacher_of
 from archdsl.version import __version__
 
 
@@ -58,6 +64,47 @@ class Asked:
     def weightless(self) -> nn.Module:
         """The same on the meta device where that is asked for, which not all of timm can be."""
         return self.network() if isinstance(self.plan, Baseline) else build_plan(self.plan)
+
+    def check(self) -> None:
+        """That a training is possible at all.
+
+        Raises:
+            DataError: the data do not fit the document.
+            ArchdslError: a baseline takes no such images.
+            DocumentError: the warm-up is longer than the training.
+        """
+        check_data(self.dataset, self.spec)
+        if isinstance(self.spec, Baseline):
+            baseline_macs(self.spec)  # refuses images that the model of timm's cannot take
+        check_schedule(self.recipe, images=len(self.dataset.train))
+
+    def needed_bytes(self, task: Task, device: torch.device) -> int:
+        """Of memory, at least.
+
+        Raises:
+            NotEnoughMemoryError: there is less.
+            ArchdslError: the teacher is damaged, or does not fit the data.
+        """
+        teacher_of(self.recipe, self.dataset, device)
+        return check_fits(
+            self.weightless,
+            task=task,
+            image_shape=self.plan.image,
+            recipe=self.recipe,
+            device=device,
+        )
+
+    def begun(self, say: Callable[[str], None]) -> nn.Module:
+        """The network with the weights that it begins with, which `say` is told of.
+
+        Raises:
+            WeightsError: nothing of the file to begin with fits, or it is damaged.
+        """
+        network = self.network()
+        if self.start is not None:
+            start = start_from(network, self.start, classes=self.dataset.class_names)
+            say(f"begins with {self.init}:\n{start}")
+        return network
 
     @cached_property
     def start(self) -> State | None:

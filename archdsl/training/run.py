@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -13,13 +13,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from archdsl.compiler.baseline import baseline_macs
-from archdsl.compiler.weights.start import start_from
 from archdsl.document.messages import counted
 from archdsl.document.write import to_yaml
 from archdsl.files import write_whole
 from archdsl.metrics import METRICS, on_test_images
-from archdsl.plan.baseline import Baseline
 from archdsl.records import Measurement
 from archdsl.storage.folder import Folder
 from archdsl.training.asked import Asked
@@ -28,12 +25,12 @@ from archdsl.training.bundle import (
     Bundle,
     load_bundle,
 )
-from archdsl.training.data.dataset import Split, check_data, told_of
+from archdsl.training.data.dataset import Split, told_of
 from archdsl.training.data.reading import Reading
 from archdsl.training.device import cpu_threads, shared_lock, threads_for
 from archdsl.training.loop import FitResult, evaluate, fit
-from archdsl.training.optimizer import check_schedule, optimizer_remarks
-from archdsl.training.preflight import check_fits
+from archdsl.training.optimizer import optimizer_remarks
+from archdsl.training.preflight import training_seconds
 from archdsl.training.run_folder import (
     ASKED,
     EPOCHS,
@@ -47,7 +44,6 @@ from archdsl.training.run_folder import (
 )
 from archdsl.training.tasks import TASKS
 from archdsl.training.tasks.task import Counts
-from archdsl.training.teacher import teacher_of
 from archdsl.training.watch import Meter, Watch
 from archdsl.training.world import ALONE, World
 from archdsl.version import __version__
@@ -108,10 +104,7 @@ def train_one(
         WeightsError: the bundle that is there, the teacher, or the file to begin with, is damaged,
             or nothing of that fits.
     """
-    check_data(asked.dataset, asked.spec)
-    if isinstance(asked.spec, Baseline):
-        baseline_macs(asked.spec)  # refuses images that the model of timm's cannot take
-    check_schedule(asked.recipe, images=len(asked.dataset.train))
+    asked.check()
     run = RunFolder(folder)
     with run.held() if world.first else nullcontext():
         if world.share(world.first and _found(run, asked, watch, known)):
@@ -120,18 +113,8 @@ def train_one(
                 run.clear()
             kept = read_epochs(run / EPOCHS)
             return Trained(bundle=bundle, epochs=list(kept.values()), found=True)
-        teacher_of(asked.recipe, asked.dataset, device)  # refused before anything is written
-        needed = check_fits(
-            asked.weightless,
-            task=TASK,
-            image_shape=asked.plan.image,
-            recipe=asked.recipe,
-            device=device,
-        )
-        network = asked.network()
-        if asked.start is not None:
-            start = start_from(network, asked.start, classes=asked.dataset.class_names)
-            watch.say(f"begins with {asked.init}:\n{start}")
+        needed = asked.needed_bytes(TASK, device)  # refused before anything is written
+        network = asked.begun(watch.say)
         watch.on_start(
             asked.spec.name,
             asked.record(),
@@ -153,6 +136,35 @@ def train_one(
             bundle.write(run.path)
             run.clear()
         return Trained(bundle=bundle, epochs=meter.epochs, found=False)
+
+
+def estimate_one(
+    asked: Asked, *, device: torch.device, threads: int, say: Callable[[str], None]
+) -> tuple[int, float]:
+    """What a training will take, from some of its steps; nothing is written.
+
+    Args:
+        asked: what to train.
+        device: where.
+        threads: most of the processors that it may use.
+        say: is told what it begins with, and what is done.
+
+    Returns:
+        Bytes of memory, at least, and seconds.
+
+    Raises:
+        ArchdslError: what `train_one` refuses of the network, the data and the recipe.
+    """
+    asked.check()
+    needed, recipe = asked.needed_bytes(TASK, device), asked.recipe
+    network = asked.begun(say)
+    say(f"timing a few steps of a training of {asked.spec.name} …")
+    fewest = threads_for(asked.plan, batch=recipe.images_at_once, most=threads, device=device)
+    with cpu_threads(fewest):
+        seconds = training_seconds(
+            network, asked.spec, asked.dataset, task=TASK, recipe=recipe, device=device
+        )
+    return needed, seconds
 
 
 def _write_asked(run: RunFolder, asked: Asked) -> None:

@@ -45,6 +45,25 @@ def test_it_leaves_what_it_takes_to_use_the_network(trained: Done) -> None:
     assert bundle.training["data"]["images"] == {"train": 1079, "validation": 359, "test": 359}
 
 
+def test_what_it_will_cost_is_told_and_nothing_written(run: Command, folder: Path) -> None:
+    words = ("train", "vittm-digits", "--data", "digits", "--threads", "1", "--dry-run")
+    done = run(*words, "--epochs", "3")
+    assert "train      1,079 images: 60 % of every class" in done.out
+    assert "3 epochs of 17 steps in batches of 64, adamw with a learning rate of 0.003" in done.out
+    assert "memory     at least 16.4 MiB on cpu\ntraining   about " in done.out
+    found = run(*words, "--epochs", "300", "--set", "depth=1", "--json").json()
+    assert found["steps"] == 300 * 17
+    assert found["seconds"] > 1
+    assert found["recipe"]["epochs"] == 300
+    misfit = run(*words, "--set", "output.num_classes=3", code=2)
+    assert "add: --set output.num_classes=10" in misfit.err
+    warmup = run(*words, "--set", "warmup_steps=9000", code=2)
+    assert "9,000 steps are no fewer than all 510" in warmup.err
+    assert "timing" not in warmup.err
+    assert list(folder.iterdir()) == []
+    assert "say where to train: -o DIR; or" in run(*words[:-1], code=2).err
+
+
 def test_it_is_found_and_not_repeated(run: Command, trained: Done) -> None:
     before = Path("runs/one/bundle.safetensors").stat().st_mtime_ns
     done = run(*SHORT)
