@@ -49,6 +49,8 @@ class Confirmed:
         values: the other objectives, as the search measured them.
         on_front: whether no other member is better in everything, now that all are trained in full;
             baselines keep none from it.
+        same_images: whether the search had its value of a member from the same images, labels and
+            parts; not so where it was from a table, or the data have changed.
     """
 
     trial: int | None
@@ -60,6 +62,7 @@ class Confirmed:
     bundles: Mapping[int, Path]
     values: Mapping[str, float]
     on_front: bool
+    same_images: bool
     baseline: str = ""
 
     @property
@@ -165,6 +168,7 @@ def confirm_members(
         ArchdslError: as `archdsl.train`.
     """
     scores: dict[str, dict[int, _Scores]] = {}
+    images: dict[str, str] = {}
     trained_in_full: dict[str, ModelSpec | Baseline] = {
         _name(member): ModelSpec.model_validate(member.spec) for member in plan.members
     }
@@ -190,7 +194,8 @@ def confirm_members(
                 )
             found = {each["quantity"]: each for each in trained.bundle.scores}
             scores.setdefault(name, {})[seed] = found
-    return _compared(plan, scores, folder)
+            images[name] = trained.bundle.training["data"]["digest"]
+    return _compared(plan, scores, images, folder)
 
 
 def _fresh(baseline: Baseline) -> tuple[Baseline, Path | None]:
@@ -209,7 +214,10 @@ def _place(folder: Path, name: str, seed: int) -> Path:
 
 
 def _compared(
-    plan: Confirmation, scores: Mapping[str, Mapping[int, _Scores]], folder: Path
+    plan: Confirmation,
+    scores: Mapping[str, Mapping[int, _Scores]],
+    images: Mapping[str, str],
+    folder: Path,
 ) -> list[Confirmed]:
     metric, objectives = plan.metric, plan.front.study.objectives
     test = on_test_images(metric)
@@ -248,6 +256,8 @@ def _compared(
             bundles={seed: _place(folder, name, seed) for seed in seeds},
             values={n: each.value for n, each in known[name].items() if n != metric},
             on_front=name in best,
+            same_images=name not in members
+            or members[name].measured[metric].protocol.get("data") == images[name],
         )
         for name, seeds in scores.items()
     ]

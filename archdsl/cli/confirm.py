@@ -160,4 +160,9 @@ def _put(plan: Confirmation, found: list[Confirmed], folder: Path) -> None:
     print_table(columns, rows, title=f"{metric} of the front of '{study}', trained in full")
     over = counted(len(plan.seeds), "seed") if len(plan.seeds) > 1 else "the images"
     put(f"the 95 % intervals of what was trained in full are over {over}")
+    if not all(each.same_images for each in found):
+        put(
+            f"the search had its {metric} from other images, labels or parts, or from a table: "
+            "what it found and what was trained in full do not compare like with like"
+        )
     put(f"networks  {folder}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import archdsl
-from tests.cli.conftest import Command, Done
+from tests.cli.conftest import Command, Done, unpack_trained_study
 
 SHORT = ("confirm", "--data", "digits", "--epochs", "1", "--threads", "1", "--seeds", "1")
 
@@ -39,6 +39,9 @@ def test_members_are_trained_with_seeds_that_the_search_did_not_use(
     ]
     assert "intervals of what was trained in full are over the images" in again.out
 
+    assert not any(each["same_images"] for each in found["members"])
+    assert "had its top1 from other images, labels or parts, or from a table" in again.out
+
     python = archdsl.confirm(data="digits", seeds=1, epochs=1, threads=1)
     assert [each.by_seed[1] for each in python] == [
         each["by_seed"]["1"] for each in found["members"]
@@ -47,3 +50,10 @@ def test_members_are_trained_with_seeds_that_the_search_did_not_use(
 
 def test_what_to_train_on_is_asked_for(run: Command, searched: Done) -> None:
     assert "has its top1 from a table; say what to train on" in run("confirm", code=2).err
+
+
+def test_like_is_compared_with_like(run: Command, folder: Path) -> None:
+    unpack_trained_study(folder)
+    words = ("confirm", "--epochs", "1", "--threads", "1", "--seeds", "1")
+    assert "like with like" not in run(*words).out
+    assert all(each["same_images"] for each in run(*words, "--json").json()["members"])
