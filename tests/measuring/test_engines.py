@@ -16,6 +16,7 @@ from archdsl.measuring.engines import side_by_side
 from archdsl.measuring.latency import latency_protocol
 from archdsl.measuring.models import resolve
 from archdsl.measuring.optimizing import drawn
+from archdsl.plan.read import read_model
 
 CPU = torch.device("cpu")
 SHORT = Conditions(device="cpu", batch=2, heads="predicted", max_seconds=0.1)
@@ -49,7 +50,7 @@ def test_the_key_tells_the_engine_where_there_is_one() -> None:
 @pytest.mark.slow
 def test_answers_are_the_same(name: str) -> None:
     pytest.importorskip(name, reason="an extra")
-    network = drawn(archdsl.compile("vittm-digits", seed=0)).eval()
+    network = drawn(archdsl.compile(read_model("vittm-digits", ["depth=2"]).spec, seed=0)).eval()
     images = torch.randn(3, *network.plan.image)
     with torch.inference_mode():
         expected = network(images)
