@@ -38,7 +38,7 @@ class Sleeper(nn.Module):
 
 @pytest.mark.slow
 def test_half_the_time_is_faster_and_twice_is_slower() -> None:
-    short, long = Sleeper("short", 0.004), Sleeper("long", 0.008)
+    short, long = Sleeper("short", 0.012), Sleeper("long", 0.024)
     faster = compare_latency(short, long, image_shape=SHAPE, conditions=CONDITIONS)
     assert faster.verdict in (BUSY if faster.disturbances else [Verdict.FASTER])
     assert 0.4 < faster.low <= faster.ratio <= faster.high < 0.8
@@ -50,7 +50,7 @@ def test_half_the_time_is_faster_and_twice_is_slower() -> None:
 
 @pytest.mark.slow
 def test_a_network_is_not_clearly_different_from_itself() -> None:
-    model = Sleeper("one", 0.005)
+    model = Sleeper("one", 0.015)
     result = compare_latency(model, model, image_shape=SHAPE, conditions=CONDITIONS)
     assert 0.9 < result.ratio < 1.1
     assert result.low < 1.02 and result.high > 0.98
