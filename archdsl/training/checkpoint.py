@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import pickle
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
@@ -32,6 +33,12 @@ PROGRESS_KEY = "archdsl.progress"
 """Where the metadata of the weights keep the progress they belong to."""
 
 
+_LOG = logging.getLogger(__name__)
+_DAMAGED = (
+    *(EOFError, RuntimeError, ValueError, pickle.UnpicklingError),
+    *(AttributeError, LookupError, TypeError),
+)
+"""Damaged pickles lead torch's reader astray in many ways."""
 READING = "reading"
 """Where they keep how the pictures were read, see `Reading`."""
 
@@ -87,9 +94,22 @@ class Checkpoints:
             model.load_state_dict(finished.tensors)
             self._drop()
             return progress
-        read = partial(read_checkpoint, keys=self._keys)
+        unread: list[None] = []
+
+        def read(stream: BinaryIO) -> dict[str, Any] | None:
+            state = read_checkpoint(stream, keys=self._keys)
+            if state is None:
+                unread.append(state)
+            return state
+
         found = [state for name in self._names if (state := self._storage.read(name, read))]
         if not found:
+            if unread:
+                _LOG.warning(
+                    "the checkpoint in %s is damaged, or of another training, and is not used: "
+                    "this one begins at its beginning",
+                    self._storage,
+                )
             return None
         furthest = max(found, key=lambda each: _how_far(each["progress"]))
         load_state(furthest)
@@ -162,9 +182,9 @@ def read_checkpoint(stream: BinaryIO, *, keys: Collection[str]) -> dict[str, Any
     """What a checkpoint holds; None when it is damaged or of another training."""
     try:
         state: dict[str, Any] = torch.load(stream, map_location="cpu", weights_only=True)
-    except (EOFError, RuntimeError, ValueError, pickle.UnpicklingError):
+        state["progress"] = read_progress(state["progress"])
+    except _DAMAGED:
         return None
-    state["progress"] = read_progress(state["progress"])
     return state if state["progress"].key in keys else None
 
 

@@ -73,6 +73,28 @@ def names_at(url: str) -> list[str]:
     return sorted(Path(name).name for name in system.ls(path, detail=False))
 
 
+@pytest.mark.parametrize("content", [b"hello", b"", b"PK\x03\x04 cut off", None])
+def test_a_checkpoint_that_cannot_be_used_is_told_of(
+    tmp_path: Path,
+    digits: Dataset,
+    make_model: MakeModel,
+    caplog: pytest.LogCaptureFixture,
+    content: bytes | None,
+) -> None:
+    """Damaged, or none of a training."""
+    if content is None:
+        torch.save({"weights": {}}, tmp_path / "checkpoint.pt")
+    else:
+        (tmp_path / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(KeyboardInterrupt):
+        train(make_model(), digits, Folder(tmp_path), report=collect([], until=1))
+    assert f"the checkpoint in {tmp_path} is damaged, or of another training" in caplog.text
+    caplog.clear()
+    with pytest.raises(KeyboardInterrupt):
+        train(make_model(), digits, Folder(tmp_path), report=collect([], until=2))
+    assert not caplog.text
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("early", [False, True])
 @pytest.mark.parametrize("last", [1, 2, 3])
