@@ -14,9 +14,11 @@ from archdsl.cli.handling import handled
 from archdsl.cli.options import Debug, Json, tell_repeated
 from archdsl.cli.printing import print_json, print_table, put, say
 from archdsl.cli.process import Interruption, behind
+from archdsl.document.messages import nearest
 from archdsl.document.settings import steps_of
 from archdsl.errors import DataError, WriteError
 from archdsl.runners.read import read_profile
+from archdsl.spec.model import ModelSpec
 from archdsl.training.read import read_recipe
 from archdsl.training.recipe import Recipe
 from archdsl.training.trackers import TrackerName
@@ -111,7 +113,7 @@ def command(
     from archdsl.cli.train_estimate import put_estimate
     from archdsl.cli.train_progress import TrainProgress
 
-    words = [each for each in sets or () if steps_of(each)[0] in Recipe.model_fields]
+    words = [each for each in sets or () if _is_of_recipe(steps_of(each)[0])]
     trainee = trainee_of(spec, [each for each in sets or () if each not in words])
     profile = read_profile(runner)
     asked: dict[str, Any] = {
@@ -155,6 +157,11 @@ def command(
         print_json(_record(trained, output))
     else:
         _report(trained, output)
+
+
+def _is_of_recipe(word: str) -> bool:
+    """Whether the word, or what was probably meant by it, is one of recipes."""
+    return nearest(word, [*ModelSpec.model_fields, *Recipe.model_fields]) in Recipe.model_fields
 
 
 @contextmanager

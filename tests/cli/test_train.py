@@ -94,6 +94,8 @@ def test_words_of_the_recipe_are_set(run: Command, folder: Path) -> None:
     assert "lr: 0.001" in recipe
     done = run(*ARGUMENTS, "--recipe", "set/recipe.yaml", "-o", "written", "--db", "kept.db")
     assert "the same training lies finished in" in done.err
+    meant = run(*ARGUMENTS, "--set", "epoch=2", "-o", "new", code=2).err
+    assert "epoch  unknown key; did you mean 'epochs'?" in meant
     wrong = run(*ARGUMENTS, "--set", "batch=none", "--set", "flip=2", "-o", "new", code=2).err
     assert "--set batch=none" in wrong
     assert "--set flip=2" in wrong
