@@ -284,7 +284,8 @@ class Recipe(StoredNode):
             raise ValueError("warmup_steps stands in place of warmup_epochs; leave one of them out")
         if self.warmup_epochs >= self.epochs:
             raise ValueError(
-                f"warmup_epochs {self.warmup_epochs} must stay under epochs {self.epochs}"
+                f"warmup_epochs {self.warmup_epochs:g} must stay under epochs {self.epochs}; lower "
+                "it, or say more epochs"
             )
         return self
 

@@ -45,7 +45,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         ({"flip": 50}, "flip"),
         ({"learning_rate": 0.1}, "learning_rate"),
         ({"lr": 1e-4, "min_lr": 1e-3}, "min_lr 0.001 is above lr 0.0001"),
-        ({"epochs": 3, "warmup_epochs": 3}, "warmup_epochs 3.0 must stay under epochs 3"),
+        ({"epochs": 3, "warmup_epochs": 3}, "warmup_epochs 3 must stay under epochs 3; lower it"),
     ],
 )
 def test_words_that_make_no_recipe_are_named(words: dict[str, Any], path: str) -> None:
