@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from archdsl.reporting.front import CompleteTrial, StudyResults
     from archdsl.training.watch import Watch
 
-
 DEFAULT_RECIPE = "small-images"
 
 
@@ -49,8 +48,7 @@ class Confirmed:
         values: the other objectives, as the search measured them.
         on_front: whether no other member is better in everything, now that all are trained in full;
             baselines keep none from it.
-        same_images: whether the search had its value of a member from the same images, labels and
-            parts; not so where it was from a table, or the data have changed.
+        same_images: whether the search had its value from them, and not from others or a table.
     """
 
     trial: int | None

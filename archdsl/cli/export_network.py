@@ -69,6 +69,8 @@ def write_network(
         report = _exported(taken, formats, inside)
         (inside / PREPROCESSING).write_text(_json(taken.preprocessing.record()), encoding="utf-8")
         (inside / NAME).write_text(script(next(iter(formats.values()))), encoding="utf-8")
+        if "onnx" in formats:
+            _write_bench(taken, inside)
         (inside / REPORT).write_text(_json(report), encoding="utf-8")
         _move(inside, folder)
     return {**report, "folder": str(folder)}
@@ -107,6 +109,21 @@ def _exported(taken: Taken, formats: Mapping[str, Format], folder: Path) -> dict
         "formats": rows,
         "protocol": dict(module.protocol),
     }
+
+
+def _write_bench(taken: Taken, folder: Path) -> None:
+    """What measures it where archdsl is not."""
+    from archdsl.compiler.export.onnx_file import FILE
+    from archdsl.measuring.benched import NAME, script
+
+    text = script(
+        name=taken.name,
+        arch_id=taken.arch_id,
+        document=taken.document,
+        image_shape=taken.preprocessing.image_shape,
+        model=(folder / FILE).read_bytes(),
+    )
+    (folder / NAME).write_text(text, encoding="utf-8")
 
 
 def _refuse_there(folder: Path, *, force: bool) -> None:
@@ -169,6 +186,7 @@ def _of_document(what: str, *, seed: int) -> Taken:
         name=model.spec.name,
         arch_id=model.plan.arch_id,
         weights=f"fresh, of seed {seed}, classifiers too",
+        document=model.spec.document(),
         preprocessing=Preprocessing(
             class_names=[str(each) for each in range(model.plan.output.num_classes)],
             channels=channels,
@@ -208,6 +226,7 @@ def _of_bundle(bundle: Bundle, *, weights: str) -> Taken:
         name=bundle.spec.name,
         arch_id=bundle.record()["arch_id"],
         weights=f"{weights} (digest {bundle.weights[:16]})",
+        document=bundle.spec.document(),
         preprocessing=Preprocessing(
             class_names=reading.class_names,
             channels=reading.channels,

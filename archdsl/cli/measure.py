@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from archdsl.cli.handling import handled
+from archdsl.cli.measure_import import take_in
 from archdsl.cli.options import Debug, Json, Sets
 from archdsl.cli.printing import print_json, print_table, put, say
 from archdsl.document.messages import counted, rounded
@@ -31,12 +33,12 @@ EXAMPLE = (
 @handled
 def command(
     spec: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="SPEC",
             help="Model document: a file or a name; or timm:NAME, a model of timm's.",
         ),
-    ],
+    ] = None,
     versus: Annotated[
         str | None, typer.Option("--vs", metavar="SPEC", help="Time against this one, in turns.")
     ] = None,
@@ -81,6 +83,12 @@ def command(
         float, typer.Option(help="Half-width of the interval, over the median, to stop at.")
     ] = 0.01,
     max_seconds: Annotated[float, typer.Option(help="Limit of timed seconds for each model.")] = 8,
+    imported: Annotated[
+        Path | None,
+        typer.Option(
+            "--import", metavar="FILE", help="What bench.py of an export measured elsewhere."
+        ),
+    ] = None,
     db: Annotated[
         str | None,
         typer.Option(help="Keep the measurement in this database: a path or URL.", metavar="DB"),
@@ -94,6 +102,13 @@ def command(
     The device is locked for it: other trainings and measurements of archdsl on this host wait.
     Other programs cannot be made to wait, but are noticed, and said to have been there.
     """
+    if imported is not None:
+        if spec is not None or versus is not None or backends is not None or sets:
+            raise ArchdslError("--import is about what that file holds; leave the models out")
+        take_in(imported, db=db, as_json=as_json)
+        return
+    if spec is None:
+        raise ArchdslError("say what to measure: archdsl measure SPEC, or --import FILE")
     if versus is not None and db is not None:
         raise ArchdslError("--db keeps the latency of one model; leave --vs out, or --db")
     if backends is not None and (versus is not None or db is not None or backend != "torch"):

@@ -17,6 +17,7 @@ from PIL import Image
 
 import archdsl
 from archdsl.document.shelves import find
+from archdsl.store.store import open_store
 from tests.cli.conftest import Command, environment, unpack_trained_study
 
 
@@ -45,7 +46,7 @@ def test_a_bundle_classifies_without_archdsl(
     report = run("export", "runs/one", "--to", "onnx,torch", "-o", "a/out", "--json").json()
     bundle, out = archdsl.load_bundle("runs/one"), folder / "a/out"
     assert sorted(path.name for path in out.iterdir()) == [
-        "classify.py", "model.onnx", "model.pt2", "preprocessing.json", "report.json",
+        "bench.py", "classify.py", "model.onnx", "model.pt2", "preprocessing.json", "report.json",
     ]  # fmt: skip
     assert json.loads((out / "report.json").read_text()) | {"folder": "a/out"} == report
     assert report["module"]["latency"]["value"] > 0
@@ -67,7 +68,7 @@ def test_a_bundle_classifies_without_archdsl(
 
     paths = pictures(folder)
     (folder / "elsewhere").mkdir()
-    for name in ("classify.py", "model.onnx"):  # all it takes
+    for name in ("bench.py", "classify.py", "model.onnx"):  # all it takes
         (out / name).rename(folder / "elsewhere" / name)
     printed = subprocess.run(
         [sys.executable, "elsewhere/classify.py", *map(str, paths)],
@@ -79,6 +80,41 @@ def test_a_bundle_classifies_without_archdsl(
     for path, line in zip(paths, printed.splitlines(), strict=True):
         likeliest = list(bundle.predict(path).items())[:3]
         assert line == " ".join([str(path), *(f"{name} {share:.1%}" for name, share in likeliest)])
+
+    measured = subprocess.run(
+        [sys.executable, "-c", BENCH, "--batch", "2", "--threads", "1", "--max-seconds", "0.5"],
+        env=environment(PYTHONPATH=""),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "archdsl measure --import result.json --db DB" in measured
+    kept = run("measure", "--import", "result.json", "--db", "board.db", "--json").json()
+    assert kept["arch_id"] == report["arch_id"]
+    assert kept["protocol"]["batch"] == 2
+    assert kept["low_ms"] <= kept["latency_ms"] <= kept["high_ms"]
+    with open_store("board.db") as store:
+        [row] = store.measurements.of_arch(report["arch_id"])
+        assert (row.quantity, row.value) == ("latency", kept["latency_ms"])
+    told = run("measure", "--import", "result.json").out
+    assert "ms per batch of 2 (median)" in told
+    assert "1 thread, float32, onnxruntime" in told
+    both_said = run("measure", "vittm-digits", "--import", "result.json", code=2)
+    assert "leave the models out" in both_said.err
+    with (folder / "elsewhere/model.onnx").open("ab") as file:
+        file.write(b"other")
+    refused = subprocess.run(
+        [sys.executable, "elsewhere/bench.py"], capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 2
+    assert "is not the file that this script was exported with" in refused.stderr
+
+
+BENCH = """
+import runpy, sys
+runpy.run_path("elsewhere/bench.py", run_name="__main__")
+assert not {"torch", "archdsl", "scipy"} & set(sys.modules)
+"""
 
 
 @pytest.mark.slow

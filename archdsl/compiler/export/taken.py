@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -26,6 +28,7 @@ class Taken:
         name: for people.
         arch_id: of its architecture.
         weights: where they are from, in words.
+        document: its own, or what is said of a model of timm's.
         preprocessing: what is said of its images.
 
     Raises:
@@ -36,6 +39,7 @@ class Taken:
     name: str
     arch_id: str
     weights: str
+    document: Mapping[str, Any]
     preprocessing: Preprocessing
 
     def __post_init__(self) -> None:

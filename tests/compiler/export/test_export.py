@@ -37,6 +37,7 @@ def taken(network: nn.Module) -> Taken:
         name="network",
         arch_id="0",
         weights="",
+        document={},
         preprocessing=Preprocessing(
             class_names="abc", channels=3, image_size=(4, 4), crop_pct=1.0, depth=16,
             mean=(0.0,) * 3, std=(1.0,) * 3,
