@@ -112,6 +112,7 @@ def command(
     from archdsl.api.sources import trainee_of
     from archdsl.cli.train_estimate import put_estimate
     from archdsl.cli.train_progress import TrainProgress
+    from archdsl.training.world import started_world
 
     words = [each for each in sets or () if _is_of_recipe(steps_of(each)[0])]
     trainee = trainee_of(spec, [each for each in sets or () if each not in words])
@@ -148,9 +149,9 @@ def command(
             )
         except KeyboardInterrupt as interrupt:
             number = behind(interrupt).number
-            raise Interruption(watch.interrupted(), number=number) from None
-    from archdsl.training.world import started_world
-
+            # Of several processes the first knows how far they came.
+            said = watch.interrupted() if started_world().first else "interrupted"
+            raise Interruption(said, number=number) from None
     if not started_world().first:
         return  # the first of several processes speaks
     if as_json:
