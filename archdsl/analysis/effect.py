@@ -45,9 +45,9 @@ def with_effect(space: Space | None, trials: Sequence[Trial]) -> Decided:
         trials: of one study.
     """
     kept, idle, unlooked = [], Counter[str](), 0
-    looked = _Looked(walks=0)
+    looked = _Looked(made={})
     for trial in trials:
-        if space is None or looked.walks >= MOST_WALKS:
+        if space is None or len(looked.made) >= MOST_WALKS:
             names = set[str]()
             unlooked += space is not None and bool(trial.params)
         else:
@@ -67,9 +67,10 @@ def with_effect(space: Space | None, trials: Sequence[Trial]) -> Decided:
 
 @dataclass(kw_only=True)
 class _Looked:
-    """Counts what was looked at."""
+    """Remembers what was looked at: in a small space the same networks, again and again."""
 
-    walks: int
+    made: dict[frozenset[tuple[str, Scalar]], str | None]
+    """Decisions to the `arch_id` that they make, or to None where they do not go together."""
 
     def idle(self, space: Space, trial: Trial) -> set[str]:
         """Holes of which every other option makes this trial's network, or none."""
@@ -84,13 +85,19 @@ class _Looked:
         same = False
         others = [label for label in hole.labels if label != trial.params[hole.name]]
         for label in others[:MOST_OPTIONS]:
-            self.walks += 1
-            other = space.walk(_Decisions({**trial.params, hole.name: label}))
-            if other.is_valid:
-                if other.model.plan.arch_id != trial.arch_id:
+            other = self._made(space, {**trial.params, hole.name: label})
+            if other is not None:
+                if other != trial.arch_id:
                     return False
                 same = True
         return same
+
+    def _made(self, space: Space, params: Mapping[str, Scalar]) -> str | None:
+        key = frozenset(params.items())
+        if key not in self.made:
+            found = space.walk(_Decisions(params))
+            self.made[key] = found.model.plan.arch_id if found.is_valid else None
+        return self.made[key]
 
 
 @dataclass(frozen=True)
