@@ -2,7 +2,8 @@
 
 Each request, on the socket of that number, is a line of JSON with the `arguments`, the `folder` and
 the `environment` of one `archdsl`, and comes with two open files, for what it prints and for what
-it says. The answers are its process, a fork of this one, and then how that ended. Modules of ours
+it says. The answers are its process, a fork of this one, and then how that ended and how many
+seconds of the processor it took. Modules of ours
 and of others are imported once, where every command for itself would take seconds.
 """
 
@@ -56,8 +57,9 @@ def serve(requests: socket.socket) -> None:
         for file in files:
             os.close(file)
         requests.sendall(f"{pid}\n".encode())
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        requests.sendall(f"{status}\n".encode())
+        _, status, used = os.wait4(pid, 0)
+        seconds = used.ru_utime + used.ru_stime
+        requests.sendall(f"{os.waitstatus_to_exitcode(status)} {seconds}\n".encode())
 
 
 def become(request: dict[str, object], files: list[int]) -> None:

@@ -43,6 +43,8 @@ class Done:
     code: int
     out: str
     err: str
+    seconds: float | None = None
+    """Of the processor, where they were counted."""
 
     def json(self) -> Any:
         """The one document on standard output."""
@@ -135,14 +137,14 @@ class Server:
             socket.send_fds(self._ours, [json.dumps(request).encode()], files)
             pid = int(self._answers.readline())
             try:
-                code = int(self._answers.readline())
+                code, seconds = self._answers.readline().split()
             except TimeoutError:
                 os.kill(pid, signal.SIGKILL)
                 self._answers.readline()
                 raise
             out.seek(0)
             err.seek(0)
-            return Done(code=code, out=out.read(), err=err.read())
+            return Done(code=int(code), out=out.read(), err=err.read(), seconds=float(seconds))
 
     def close(self) -> None:
         self._ours.close()
