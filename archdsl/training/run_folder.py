@@ -148,6 +148,10 @@ def told_apart(there: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     other = {name: asked[name] for name in _COMPARED}
     if there.get("arch_id") == asked.get("arch_id"):
         del one["document"], other["document"]  # whatever it is called, it is the same network
+    recipes = one["recipe"], other["recipe"]
+    taught = {each.get("teacher_weights") for each in recipes}
+    if len(taught) == 1 and None not in taught:  # the same teacher, wherever it lies
+        one["recipe"], other["recipe"] = ({**each, "teacher": None} for each in recipes)
     return [
         f"{'.'.join(path)}: {_shown(first)} there, {_shown(second)} asked for"
         for path, first, second in differences(one, other)

@@ -112,6 +112,9 @@ def test_a_training_is_named_by_its_weights(place: Path, cache: Path, tmp_path: 
     run = tmp_path / "run"
     bundle = archdsl.train("timm:test_resnet", data=source, recipe=words, folder=run, threads=1)
     assert bundle.training["recipe"]["teacher_weights"] == asked.teacher_weights
+    tagged = {**words, "teacher": "timm:test_vit.r160_in1k"}
+    found = archdsl.train("timm:test_resnet", data=source, recipe=tagged, folder=run, threads=1)
+    assert found.certificate == bundle.certificate
     save_file(weights(2), cache)
     assert recipe_of("timm:test_vit", place).teacher_weights != asked.teacher_weights
     data = open_data(source, image_size=(160, 160))
