@@ -10,6 +10,7 @@ from archdsl.version import __version__
 if TYPE_CHECKING:
     from archdsl.api import compile, count, front, load, load_study, search, study_around
     from archdsl.api.confirmation import confirm
+    from archdsl.api.exporting import export
     from archdsl.api.training import train
     from archdsl.compiler.weights.load import load_weights
     from archdsl.compiler.weights.warm_start import warm_start
@@ -23,6 +24,7 @@ __all__ = [
     "compile",
     "confirm",
     "count",
+    "export",
     "front",
     "load",
     "load_bundle",
@@ -39,6 +41,7 @@ __all__ = [
 _ELSEWHERE = {
     "compare": "archdsl.measuring.measure",
     "confirm": "archdsl.api.confirmation",
+    "export": "archdsl.api.exporting",
     "measure": "archdsl.measuring.measure",
     "optimize": "archdsl.measuring.optimizing",
     "load_bundle": "archdsl.training.bundle",

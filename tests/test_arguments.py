@@ -195,6 +195,12 @@ def test_every_wrong_argument_is_named_in_a_line(
     assert not list(empty.iterdir()), "nothing is done before all arguments are known"
 
 
+NEEDED: dict[str, dict[str, str]] = {
+    "train": {"data": "", "folder": ""},
+    "export": {"to": "", "folder": ""},
+}
+
+
 def test_every_function_checks_its_first_argument() -> None:
     for name in archdsl.__all__:
         if name == "__version__":
@@ -202,7 +208,7 @@ def test_every_function_checks_its_first_argument() -> None:
         function = getattr(archdsl, name)
         others = [None] * (name in {"compare", "load_weights", "warm_start"})
         with pytest.raises(ArgumentError, match=rf"^{name}\.\w+: .*object is not|^{name}\.\w+: an"):
-            function(object(), *others, **({"data": "", "folder": ""} if name == "train" else {}))
+            function(object(), *others, **NEEDED.get(name, {}))
         assert inspect.signature(function).parameters, "the signature is still the function's own"
 
 

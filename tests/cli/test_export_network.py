@@ -233,7 +233,7 @@ def test_onnx_without_its_packages(run: Command, folder: Path) -> None:
         ([".", "--to", "torch", "--seed", "1", "-o", "out"], "and . has its own"),
         ([".", "--to", "torch", "-o", "out"], "there is no bundle bundle.safetensors"),
         (["holes.yaml", "--to", "torch", "-o", "out"], "depth"),
-        (["vittm-digits", "--to", "torch", "-o", "file/out"], "file is a file; with --to"),
+        (["vittm-digits", "--to", "torch", "-o", "file/out"], "file is a file; name a folder"),
     ],
 )
 def test_mistakes(run: Command, folder: Path, words: list[str], message: str) -> None:
