@@ -98,6 +98,7 @@ class _Watching:
 
     def __init__(self, plan: Confirmation) -> None:
         trained = len(plan.members) + len(plan.baselines)
+        self._told: set[str] = set()
         self._begun, self._of = 0, trained * len(plan.seeds)
 
     @contextmanager
@@ -106,7 +107,7 @@ class _Watching:
 
         self._begun += 1
         say(f"{name}, seed {seed} ({self._begun} of {self._of})")
-        with TrainProgress(folder) as watch:
+        with TrainProgress(folder, self._told) as watch:
             try:
                 yield watch
             except KeyboardInterrupt as interrupt:

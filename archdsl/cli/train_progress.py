@@ -29,10 +29,12 @@ class TrainProgress:
 
     Args:
         folder: of the training.
+        told: what was said of earlier trainings, and need not be again.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, told: set[str] | None = None) -> None:
         self._folder = folder
+        self._told = set() if told is None else told
         self._epochs = self._done = self._images = self._in_epoch = self._of = 0
         self._metric = ""
         self._looked = self._began = time.monotonic()
@@ -67,7 +69,9 @@ class TrainProgress:
         return f"interrupted; {done} kept in {self._folder}\nthe same command goes on from there"
 
     def say(self, sentence: str) -> None:
-        say(sentence)
+        if sentence not in self._told:
+            say(sentence)
+        self._told.add(sentence)
 
     def on_start(
         self,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 import archdsl
 from tests.cli.conftest import Command, Done, unpack_trained_study
@@ -57,3 +59,14 @@ def test_like_is_compared_with_like(run: Command, folder: Path) -> None:
     words = ("confirm", "--epochs", "1", "--threads", "1", "--seeds", "1")
     assert "like with like" not in run(*words).out
     assert all(each["same_images"] for each in run(*words, "--json").json()["members"])
+
+
+def test_what_is_odd_of_the_data_is_said_once(run: Command, folder: Path) -> None:
+    unpack_trained_study(folder)
+    shown = load_digits()
+    images, labels = (shown.images[:200] * 15).astype(np.uint8), shown.target[:200]
+    np.savez("few.npz", x_train=images, y_train=labels, x_test=images[:9], y_test=labels[:9])
+    words = ("--data", "npz:few.npz", "--epochs", "1", "--threads", "1", "--seeds", "1")
+    done = run("confirm", *words, "-o", "there")
+    assert done.err.count("images of test") == 1
+    assert done.err.count("training ") == 2
