@@ -22,7 +22,8 @@ def open_digits(*, name: str, split_seed: int) -> Dataset:
     # scikit-learn takes a second to import, and its file is all that is wanted of it.
     file = distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")
     scans = np.loadtxt(str(file), delimiter=",")
-    images = np.rint(scans[:, :-1].reshape(-1, 1, 8, 8) * (255 / SCAN_LEVELS)).astype(np.uint8)
+    pixels = scans[:, :-1].reshape(-1, 8, 8) * (255 / SCAN_LEVELS)
+    images = np.rint(pixels).astype(np.uint8)[:, None]
     everything = Labelled(images=images, labels=scans[:, -1].astype(np.int64))
     class_names = [str(digit) for digit in range(10)]
     indices = stratified_split(
