@@ -45,10 +45,10 @@ quick: $(DEV)  ## run the checks that take two minutes: lint, format, types, arc
 
 test: $(DEV)  ## run every check: lint, format, types, architecture, all tests
 	$(STATIC)
-	"$(BIN)/python" -m pytest $(BESIDE) 3
+	"$(BIN)/python" -m pytest $(BESIDE) 2
 
 coverage: $(DEV)  ## run the tests and say which lines none of them reaches; twice as slow
-	"$(BIN)/python" -m pytest --cov $(BESIDE) 3
+	"$(BIN)/python" -m pytest --cov $(BESIDE) 2
 
 docs: $(DEV)  ## build the documentation into docs/_build
 	"$(BIN)/python" -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build

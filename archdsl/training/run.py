@@ -34,6 +34,7 @@ from archdsl.training.preflight import training_seconds
 from archdsl.training.run_folder import (
     ASKED,
     EPOCHS,
+    MOST_SHOWN,
     Epoch,
     RunError,
     RunFolder,
@@ -109,6 +110,7 @@ def train_one(
     with run.held() if world.first else nullcontext():
         if world.share(world.first and _found(run, asked, watch, known)):
             bundle = load_bundle(run.path)
+            _check_found(bundle, asked, run)
             if world.first:
                 run.clear()
             kept = read_epochs(run / EPOCHS)
@@ -176,6 +178,24 @@ def _write_asked(run: RunFolder, asked: Asked) -> None:
 def _recipe_document(asked: Asked) -> dict[str, Any]:
     head = {"archdsl": 1, "kind": "recipe", "name": asked.spec.name}
     return {**head, **asked.recipe.model_dump(mode="json")}
+
+
+def _check_found(bundle: Bundle, asked: Asked, run: RunFolder) -> None:
+    """
+    Raises:
+        RunError: the bundle in the folder is of another training than the folder says.
+    """
+    training, record = bundle.training, asked.record()
+    theirs = {word: training[word] for word in ("recipe", "seed", "split_seed")}
+    theirs |= {"arch_id": bundle.record()["arch_id"], "document": bundle.spec.document()}
+    theirs |= {"data": training["data"]["digest"], "init": record["init"]}
+    lines = told_apart(theirs, record)
+    if lines:
+        said = "\n".join(f"  {line}" for line in lines[:MOST_SHOWN])
+        raise RunError(
+            f"{run / BUNDLE} was exchanged: it is of another training than {ASKED} beside it says\n"
+            f"{said}\nbring it back, or name another folder with -o"
+        )
 
 
 def _found(run: RunFolder, asked: Asked, watch: Watch, known: Path | None) -> bool:

@@ -208,8 +208,8 @@ def refuse_other_images(reading: Reading, dataset: Dataset, *, whose: str = "the
     if dataset.image_size != reading.image_size:
         raise DataError(
             f"{dataset.name} holds images of {size_word(dataset.image_size)} pixels, {whose} "
-            f"takes {size_word(reading.image_size)}; give pictures, which are scaled "
-            "(folder:DIR, csv:FILE, wds/PATH, hfds/PATH), or images of that size"
+            f"takes {size_word(reading.image_size)}; give images of that size (pictures of files "
+            "are brought to the size that the network that looks at them is for)"
         )
     if dataset.channels > reading.channels:
         raise DataError(

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 import torch
 from numpy.typing import NDArray
-from timm.utils.distributed import distribute_bn
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -89,6 +88,8 @@ class World:
         then, of its part of each batch, as timm's script does (`--dist-bn reduce`)."""
         for model in models if self.size > 1 else ():
             if model is not None:
+                from timm.utils.distributed import distribute_bn
+
                 distribute_bn(model, self.size, reduce=True)  # type: ignore[no-untyped-call]
 
     def parallel(self, loss: nn.Module, device: torch.device) -> nn.Module:

@@ -81,6 +81,19 @@ def test_a_bundle_classifies_without_archdsl(
         likeliest = list(bundle.predict(path).items())[:3]
         assert line == " ".join([str(path), *(f"{name} {share:.1%}" for name, share in likeliest)])
 
+    Path("no-picture.png").write_text("no picture")
+    odd = subprocess.run(
+        [sys.executable, "elsewhere/classify.py", "no-picture.png", "nowhere.png", str(paths[0])],
+        env=environment(PYTHONPATH=""),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (odd.returncode, odd.stdout) == (1, printed.splitlines(keepends=True)[0])
+    assert [line.partition(":")[0] for line in odd.stderr.splitlines()] == [
+        "no-picture.png",
+        "nowhere.png",
+    ]
     measured = subprocess.run(
         [sys.executable, "-c", BENCH, "--batch", "2", "--threads", "1", "--max-seconds", "0.5"],
         env=environment(PYTHONPATH=""),
@@ -128,6 +141,7 @@ def test_a_bundle_as_source(
     report = run("export", "runs/one", "--to", "source", "-o", "out", "--json").json()
     [row] = report["formats"]
     assert row["files"].keys() == {"model.py", "weights.pt"}
+    assert not list(folder.rglob("__pycache__"))
     assert row["difference"] == 0
     [path, *_] = pictures(folder)
     monkeypatch.setattr(sys, "argv", ["classify.py", str(path)])

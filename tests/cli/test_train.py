@@ -259,6 +259,15 @@ def test_a_bundle_of_other_weights_is_refused(run: Command, trained: Done) -> No
     assert "is damaged, or its weights were exchanged" in done.err
 
 
+def test_a_bundle_of_another_training_is_refused(run: Command, trained: Done) -> None:
+    again = (*ARGUMENTS, "--epochs", "1", "-o", "runs/two", "--seed", "1")
+    run(*again)
+    shutil.copy("runs/one/bundle.safetensors", "runs/two/bundle.safetensors")
+    done = run(*again, code=2)
+    assert "bundle.safetensors was exchanged" in done.err
+    assert "seed: 0 there, 1 asked for" in done.err
+
+
 def test_a_killed_training_goes_on_and_ends_as_an_undisturbed_one(
     run: Command, start: Callable[..., subprocess.Popen[str]]
 ) -> None:

@@ -41,7 +41,7 @@ def test_every_block_works_as_written(tmp_path: Path, monkeypatch: pytest.Monkey
         done = CliRunner().invoke(app, words)
         assert done.exit_code == 0, done.output
         told[line] = done.output
-    second, third = lines[1:3]
+    _, _, second, third = lines[:4]
     assert "kept in runs/digits/3-epochs" in told[second]
     assert "0 fresh" in told[third]
     assert "one.png" in told[next(line for line in lines if "predict" in line)]

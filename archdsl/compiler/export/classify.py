@@ -35,11 +35,20 @@ def image_of(path):
     return (levels - np.float32(read["mean"])) / np.float32(read["std"])
 
 
+failed = False
 for path in sys.argv[1:]:
-    [logits] = logits_of(np.ascontiguousarray(image_of(path).transpose(2, 0, 1)[None]))
+    try:
+        image = image_of(path)
+    except (OSError, ValueError) as error:
+        print(f"{path}: {error}", file=sys.stderr)
+        failed = True
+        continue
+    [logits] = logits_of(np.ascontiguousarray(image.transpose(2, 0, 1)[None]))
     shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     best = shares.argsort()[::-1][:3]
     print(path, *(f"{read['class_names'][label]} {shares[label]:.1%}" for label in best))
+if failed:
+    sys.exit(1)
 """
 
 

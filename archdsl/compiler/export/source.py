@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from inspect import getsource
 from io import BytesIO
@@ -126,5 +127,9 @@ def load(folder: Path) -> Callable[[Tensor], Tensor]:
     spec = importlib.util.spec_from_file_location("model", folder / FILE)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # no __pycache__ beside it
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = before
     return cast(nn.Module, module.build())
