@@ -28,6 +28,7 @@ STOP_SECONDS = 4.0
 """So long the driver has to stop by itself; Ray ends it after ten or more."""
 _AGENT = "Agent"
 """In the names of what a raylet cannot do without: the agents of its dashboard and environments."""
+_STDERR = 2
 _EXIT_CODE = 2
 """Of an error that a user can mend, as the command line has it."""
 _LAST_WORD = (
@@ -92,7 +93,12 @@ class RayProcesses:
 
         What was committed is on disk, and the claims of a process that is gone pass on.
         """
-        _LOG.error(f"archdsl: {_LAST_WORD}", self._lost)
+        word = f"archdsl: {_LAST_WORD % self._lost}"
+        with suppress(OSError):
+            ours = os.dup(_STDERR)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), _STDERR)  # Ray's threads go on talking
+            os.write(ours, f"{word}\n".encode())
+        _LOG.error(word)
         for child in self._started:
             with suppress(psutil.Error):
                 child.kill()
