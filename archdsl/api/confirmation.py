@@ -48,7 +48,7 @@ class Confirmed:
         values: the other objectives, as the search measured them.
         on_front: whether no other member is better in everything, now that all are trained in full;
             baselines keep none from it.
-        same_images: whether the search had its value from them, and not from others or a table.
+        same_images: whether the search found its value on the same images, not in a table.
     """
 
     trial: int | None

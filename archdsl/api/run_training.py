@@ -106,7 +106,7 @@ def run_training(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class TrainingEstimate:
     """What a training will take.
 
     Args:
@@ -129,7 +129,7 @@ def estimate_training(
     threads: int | None,
     say: Callable[[str], None],
     **words: Any,
-) -> Estimate:
+) -> TrainingEstimate:
     """What `run_training` with the same words will take: some steps are timed, nothing is kept."""
     from archdsl.training.device import choose_device
     from archdsl.training.run import estimate_one
@@ -137,7 +137,7 @@ def estimate_training(
     asked = _asked(spec, **words)
     chosen = choose_device(device)
     needed, seconds = estimate_one(asked, device=chosen, threads=threads or usable_cores(), say=say)
-    return Estimate(asked=asked, device=chosen.type, needed_bytes=needed, seconds=seconds)
+    return TrainingEstimate(asked=asked, device=chosen.type, needed_bytes=needed, seconds=seconds)
 
 
 def _asked(

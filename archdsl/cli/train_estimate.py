@@ -11,10 +11,10 @@ from archdsl.cli.train_progress import size_text
 from archdsl.document.messages import counted
 
 if TYPE_CHECKING:
-    from archdsl.api.run_training import Estimate
+    from archdsl.api.run_training import TrainingEstimate
 
 
-def put_estimate(estimate: Estimate, *, as_json: bool) -> None:
+def put_estimate(estimate: TrainingEstimate, *, as_json: bool) -> None:
     """Print the data, the recipe and the cost of a training."""
     asked, recipe = estimate.asked, estimate.asked.recipe
     steps = math.ceil(len(asked.dataset.train) / recipe.batch)
